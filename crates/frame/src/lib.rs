@@ -1,1 +1,32 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod close;
+mod control;
+mod decoder;
+mod frame;
+mod header;
+mod limit;
+mod mask;
+mod opcode;
+mod utf8;
+
+pub use close::{CloseCode, CloseCodeRange, CloseFrame, CloseFrameError, CloseReason};
+pub use control::{ControlPayload, ControlPayloadTooLong};
+pub use decoder::{DecodeError, DecodeErrorKind, Decoder, Part};
+pub use frame::{BufferTooShort, Frame};
+pub use header::{Header, HeaderBytes, HeaderError, ParsedHeader, Rsv};
+pub use limit::{PayloadLimit, PayloadTooLong};
+pub use mask::{Masker, MaskingKey};
+pub use opcode::{ControlOpcode, DataOpcode, Opcode};
+pub use utf8::{InvalidUtf8, Text, Utf8Validator};
+
+#[cfg(test)]
+mod exhaustive;

@@ -1,0 +1,275 @@
+//! From bytes to frames: [`Decoder`] streams over whatever slice the caller has.
+//!
+//! It takes all of every slice, unmasks in place, and keeps nothing but a header that a read has
+//! cut (14 bytes), so its memory does not depend on the size of frames, and no byte is looked at
+//! twice.
+
+use core::fmt;
+use core::mem;
+
+use crate::close::CloseCode;
+use crate::header::{Header, HeaderError, ParsedHeader, Rsv};
+use crate::limit::{PayloadLimit, PayloadTooLong};
+use crate::mask::Masker;
+
+/// Decodes a stream of frames from slices that are cut anywhere.
+///
+/// Call [`decode`](Self::decode) until it returns `Ok(None)`, then come back with the next bytes.
+/// The decoder knows neither roles nor the order of frames: whether a frame must be masked, and
+/// whether a continuation may come, is for the layer above.
+///
+/// ```
+/// use tidings_frame::{Decoder, PayloadLimit, Rsv};
+///
+/// // RFC 6455, 5.7: a masked "Hello", in two reads that cut it in the header.
+/// let mut first = [0x81, 0x85, 0x37];
+/// let mut second = [0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+///
+/// let mut decoder = Decoder::new(PayloadLimit::SERVER, Rsv::NONE);
+/// let mut text = Vec::new();
+/// for read in [&mut first[..], &mut second[..]] {
+///     let mut input = read;
+///     while let Some(part) = decoder.decode(&mut input)? {
+///         text.extend_from_slice(part.payload);
+///     }
+/// }
+/// assert_eq!(text, b"Hello");
+/// # Ok::<(), tidings_frame::DecodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    limit: PayloadLimit,
+    rsv_allowed: Rsv,
+    state: State,
+    /// Where in the stream the current frame, or the next one, begins.
+    frame_offset: u64,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Before or inside a header; the first `len` of `cut` came with earlier slices.
+    Header { cut: [u8; Header::LEN_MAX], len: usize },
+    /// Inside a payload.
+    Payload { header: Header, masker: Option<Masker>, remaining: u64 },
+    /// An error was reported; nothing is read any more.
+    Failed(DecodeErrorKind),
+}
+
+const BETWEEN_FRAMES: State = State::Header { cut: [0; Header::LEN_MAX], len: 0 };
+
+/// A piece of one frame: its header and the payload that was in the slice.
+///
+/// A frame comes in one part if the slice held all of it. Its first part comes as soon as the
+/// header is complete, with an empty payload if no more is there yet; a frame without payload is
+/// one empty part.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part<'a> {
+    /// The header of the frame.
+    pub header: Header,
+    /// The next bytes of its payload, unmasked, in the slice that the caller gave.
+    pub payload: &'a mut [u8],
+    /// Whether this part begins the frame.
+    pub is_first: bool,
+    /// Whether this part ends the frame.
+    pub is_last: bool,
+}
+
+impl Decoder {
+    /// A decoder at the beginning of a stream.
+    ///
+    /// `limit` is the longest payload that a frame may declare, `rsv_allowed` the reserved bits
+    /// that a negotiated extension gives a meaning.
+    #[must_use]
+    pub const fn new(limit: PayloadLimit, rsv_allowed: Rsv) -> Self {
+        Self { limit, rsv_allowed, state: BETWEEN_FRAMES, frame_offset: 0 }
+    }
+
+    /// Takes the next part of a frame from the front of `input`, which shrinks accordingly.
+    ///
+    /// `Ok(None)` means that `input` is used up.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the peer broke a rule of the frame's header or exceeded the limit. It is
+    /// found before any payload of that frame. All later calls return the same error and take
+    /// nothing.
+    #[inline]
+    pub fn decode<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+    ) -> Result<Option<Part<'a>>, DecodeError> {
+        match &mut self.state {
+            State::Payload { header, masker, remaining } => {
+                if input.is_empty() {
+                    return Ok(None);
+                }
+                let header = *header;
+                let payload = take_payload(input, *remaining);
+                if let Some(masker) = masker {
+                    masker.apply(payload);
+                }
+                *remaining = remaining.saturating_sub(payload.len() as u64);
+                let is_last = *remaining == 0;
+                if is_last {
+                    self.end_frame(&header);
+                }
+                Ok(Some(Part { header, payload, is_first: false, is_last }))
+            }
+            State::Header { len: 0, .. } => {
+                match Header::parse(input, self.rsv_allowed) {
+                    Ok(ParsedHeader::Complete { header, header_len }) => {
+                        take(input, header_len);
+                        self.begin_frame(header, input).map(Some)
+                    }
+                    // The cut header, or none at all, moves out of the slice.
+                    Ok(ParsedHeader::Partial { .. }) => self.resume_header(input),
+                    Err(error) => Err(self.fail(DecodeErrorKind::Header(error))),
+                }
+            }
+            State::Header { .. } => self.resume_header(input),
+            State::Failed(kind) => {
+                Err(DecodeError { kind: *kind, frame_offset: self.frame_offset })
+            }
+        }
+    }
+
+    /// Whether the stream stands between two frames: nothing of a frame is pending. A stream that
+    /// ends elsewhere was cut off.
+    #[must_use]
+    pub const fn is_between_frames(&self) -> bool {
+        matches!(self.state, State::Header { len: 0, .. })
+    }
+
+    /// Adds bytes to a cut header, never more than belong to it.
+    #[cold]
+    fn resume_header<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+    ) -> Result<Option<Part<'a>>, DecodeError> {
+        let State::Header { cut, len } = &mut self.state else { return Ok(None) };
+        loop {
+            let so_far = cut.get(..*len).unwrap_or_default();
+            match Header::parse(so_far, self.rsv_allowed) {
+                Ok(ParsedHeader::Complete { header, .. }) => {
+                    return self.begin_frame(header, input).map(Some);
+                }
+                Ok(ParsedHeader::Partial { missing }) => {
+                    let available = take(input, missing);
+                    if available.is_empty() {
+                        return Ok(None);
+                    }
+                    for (to, from) in cut.iter_mut().skip(*len).zip(available) {
+                        *to = *from;
+                        *len += 1; // `missing` never asks for more than LEN_MAX in all
+                    }
+                }
+                Err(error) => return Err(self.fail(DecodeErrorKind::Header(error))),
+            }
+        }
+    }
+
+    /// Judges a complete header and takes what `input` has of its payload.
+    #[inline]
+    fn begin_frame<'a>(
+        &mut self,
+        header: Header,
+        input: &mut &'a mut [u8],
+    ) -> Result<Part<'a>, DecodeError> {
+        if let Err(error) = self.limit.check(header.payload_len()) {
+            return Err(self.fail(DecodeErrorKind::PayloadTooLong(error)));
+        }
+        let mut masker = header.masking_key().map(Masker::new);
+        let payload = take_payload(input, header.payload_len());
+        if let Some(masker) = &mut masker {
+            masker.apply(payload);
+        }
+        let remaining = header.payload_len().saturating_sub(payload.len() as u64);
+        let is_last = remaining == 0;
+        if is_last {
+            self.end_frame(&header);
+        } else {
+            self.state = State::Payload { header, masker, remaining };
+        }
+        Ok(Part { header, payload, is_first: true, is_last })
+    }
+
+    #[inline]
+    fn end_frame(&mut self, header: &Header) {
+        let frame_len = (header.encoded_len() as u64).saturating_add(header.payload_len());
+        self.frame_offset = self.frame_offset.saturating_add(frame_len);
+        self.state = BETWEEN_FRAMES;
+    }
+
+    #[cold]
+    fn fail(&mut self, kind: DecodeErrorKind) -> DecodeError {
+        self.state = State::Failed(kind);
+        DecodeError { kind, frame_offset: self.frame_offset }
+    }
+}
+
+/// Splits up to `len` bytes off the front of `input`.
+#[inline]
+fn take<'a>(input: &mut &'a mut [u8], len: usize) -> &'a mut [u8] {
+    let all = mem::take(input);
+    let (front, rest) = all.split_at_mut(len.min(all.len()));
+    *input = rest;
+    front
+}
+
+/// As [`take`], for a length that may not fit a `usize`.
+#[inline]
+fn take_payload<'a>(input: &mut &'a mut [u8], remaining: u64) -> &'a mut [u8] {
+    take(input, usize::try_from(remaining).unwrap_or(usize::MAX))
+}
+
+/// The peer sent a frame that can't be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// What is wrong with it.
+    pub kind: DecodeErrorKind,
+    /// Where the frame begins, in bytes from the start of the stream.
+    pub frame_offset: u64,
+}
+
+/// What is wrong with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// Its header breaks the protocol.
+    Header(HeaderError),
+    /// Its payload would be longer than the [`PayloadLimit`].
+    PayloadTooLong(PayloadTooLong),
+}
+
+impl DecodeError {
+    /// The code to fail the connection with: 1009 for a payload over the limit, else 1002.
+    #[must_use]
+    pub const fn close_code(&self) -> CloseCode {
+        match self.kind {
+            DecodeErrorKind::Header(_) => CloseCode::PROTOCOL_ERROR,
+            DecodeErrorKind::PayloadTooLong(_) => CloseCode::MESSAGE_TOO_BIG,
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in the frame at byte {}: ", self.frame_offset)?;
+        match &self.kind {
+            DecodeErrorKind::Header(error) => error.fmt(f),
+            DecodeErrorKind::PayloadTooLong(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.kind {
+            DecodeErrorKind::Header(error) => Some(error),
+            DecodeErrorKind::PayloadTooLong(error) => Some(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! How long a frame's payload may be. Judged on the header, before a byte of payload is looked at.
+
+use core::fmt;
+
+/// The longest payload, in bytes, that a frame may declare.
+///
+/// There is no default: whoever decodes says how much they take. [`PayloadLimit::SERVER`] and
+/// [`PayloadLimit::CLIENT`] are good choices.
+///
+/// ```
+/// use tidings_frame::PayloadLimit;
+///
+/// let limit = PayloadLimit::new(1_000);
+/// assert!(limit.check(1_000).is_ok());
+/// assert_eq!(limit.check(1_001).unwrap_err().payload_len, 1_001);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PayloadLimit(u64);
+
+impl PayloadLimit {
+    /// 1 MiB: for a server, whose peers are strangers.
+    pub const SERVER: Self = Self(1 << 20);
+    /// 16 MiB: for a client, which chose its server.
+    pub const CLIENT: Self = Self(16 << 20);
+    /// All that a header can say, 2^63 - 1 bytes. Only for code that passes payload on in parts
+    /// and keeps nothing.
+    pub const UNBOUNDED: Self = Self(u64::MAX >> 1);
+
+    /// A limit of `len_max` bytes.
+    #[must_use]
+    pub const fn new(len_max: u64) -> Self {
+        Self(len_max)
+    }
+
+    /// The limit in bytes.
+    #[must_use]
+    pub const fn len_max(self) -> u64 {
+        self.0
+    }
+
+    /// Judges a declared length. It stays a `u64` until here, so no platform truncates it.
+    ///
+    /// # Errors
+    /// [`PayloadTooLong`] for more than [`len_max`](Self::len_max) bytes.
+    pub const fn check(self, payload_len: u64) -> Result<(), PayloadTooLong> {
+        if payload_len > self.0 {
+            Err(PayloadTooLong { payload_len, len_max: self.0 })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The peer declared a frame payload that is longer than the [`PayloadLimit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadTooLong {
+    /// What the header declares, in bytes.
+    pub payload_len: u64,
+    /// What was allowed, in bytes.
+    pub len_max: u64,
+}
+
+impl fmt::Display for PayloadTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { payload_len, len_max } = self;
+        write!(f, "the frame declares a payload of {payload_len} bytes, the limit is {len_max}")
+    }
+}
+
+impl core::error::Error for PayloadTooLong {}

@@ -1,0 +1,221 @@
+//! Masking (RFC 6455, 5.3): payload byte i is combined by XOR with key byte i mod 4.
+//!
+//! Start at [`Masker`]: it keeps the phase, so a payload may come in pieces of any length.
+
+use core::fmt;
+
+/// The 4-byte key that masks one frame.
+///
+/// A client draws a fresh one for each frame from a strong source of randomness (RFC 6455, 10.3),
+/// so there is no default and no way to make one but from bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MaskingKey([u8; Self::LEN]);
+
+impl MaskingKey {
+    /// The key's length in bytes.
+    pub const LEN: usize = 4;
+
+    /// The key with these bytes, in the order of the wire.
+    #[must_use]
+    pub const fn new(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes, in the order of the wire.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; Self::LEN] {
+        self.0
+    }
+}
+
+/// A key that shows up in a log helps whoever wants to predict the next one.
+impl fmt::Debug for MaskingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MaskingKey(..)")
+    }
+}
+
+/// Masks or unmasks one payload (it is the same operation), in pieces of any length.
+///
+/// ```
+/// use tidings_frame::{Masker, MaskingKey};
+///
+/// let key = MaskingKey::new([0x37, 0xfa, 0x21, 0x3d]);
+/// let mut payload = *b"Hello";
+/// let (head, tail) = payload.split_at_mut(3);
+/// let mut masker = Masker::new(key);
+/// masker.apply(head);
+/// masker.apply(tail); // goes on with the key's fourth byte
+/// assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]); // RFC 6455, 5.7
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Masker {
+    /// Rotated so that its first byte is for the next byte of payload.
+    key: MaskingKey,
+}
+
+/// Blocks of this many bytes are what compilers turn into vector instructions at any baseline.
+const BLOCK: usize = 32;
+
+impl Masker {
+    /// Starts at the first byte of a payload.
+    #[must_use]
+    pub const fn new(key: MaskingKey) -> Self {
+        Self { key }
+    }
+
+    /// Masks or unmasks the next bytes of the payload in place.
+    #[inline]
+    pub fn apply(&mut self, payload: &mut [u8]) {
+        let key = self.key.0;
+        let mut blocks = payload.chunks_exact_mut(BLOCK);
+        for block in &mut blocks {
+            if let Some(block) = block.first_chunk_mut::<BLOCK>() {
+                xor(block, key);
+            }
+        }
+        // The tail in halves, each a single load, XOR and store. All are multiples of the key's
+        // length, so the phase moves only with the last 0 to 3 bytes.
+        let tail = blocks.into_remainder();
+        let tail = xor_front::<16>(tail, key);
+        let tail = xor_front::<8>(tail, key);
+        let tail = xor_front::<4>(tail, key);
+        for (byte, key) in tail.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+        self.advance(payload.len());
+    }
+
+    /// Writes the next bytes of the payload, masked, to the front of `out`, in one pass.
+    ///
+    /// Returns how many bytes were masked: the shorter of both lengths. The payload stays as it
+    /// is, so what the application still holds can't change on the wire (RFC 6455, 10.3).
+    #[inline]
+    #[must_use = "`out` may be shorter than the payload"]
+    pub fn apply_to(&mut self, payload: &[u8], out: &mut [u8]) -> usize {
+        let len = payload.len().min(out.len());
+        let key = self.key.0;
+        let mut from_blocks = payload.chunks_exact(BLOCK);
+        let mut to_blocks = out.chunks_exact_mut(BLOCK);
+        for (from, to) in (&mut from_blocks).zip(&mut to_blocks) {
+            if let (Some(from), Some(to)) = (from.first_chunk(), to.first_chunk_mut::<BLOCK>()) {
+                *to = *from;
+                xor(to, key);
+            }
+        }
+        let copied = len - len % BLOCK;
+        let from = payload.get(copied..len).unwrap_or_default();
+        let to = out.get_mut(copied..len).unwrap_or_default();
+        for ((from, to), key) in from.iter().zip(to).zip(key.iter().cycle()) {
+            *to = from ^ key;
+        }
+        self.advance(len);
+        len
+    }
+
+    /// Moves the phase past `len` bytes that were masked elsewhere.
+    fn advance(&mut self, len: usize) {
+        self.key.0.rotate_left(len % MaskingKey::LEN);
+    }
+}
+
+/// XORs the first `N` bytes, a multiple of 4, and returns what follows them.
+#[inline]
+fn xor_front<const N: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
+    match bytes.len() {
+        len if len >= N => {
+            let (front, rest) = bytes.split_at_mut(N);
+            if let Some(front) = front.first_chunk_mut::<N>() {
+                xor(front, key);
+            }
+            rest
+        }
+        _ => bytes,
+    }
+}
+
+/// XORs `N` bytes, a multiple of 4.
+#[inline]
+fn xor<const N: usize>(bytes: &mut [u8; N], key: [u8; 4]) {
+    for word in bytes.chunks_exact_mut(MaskingKey::LEN) {
+        for (byte, key) in word.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    const KEY: MaskingKey = MaskingKey::new([0x37, 0xfa, 0x21, 0x3d]);
+
+    /// RFC 6455, 5.3, word for word.
+    fn oracle(payload: &[u8]) -> Vec<u8> {
+        payload.iter().enumerate().map(|(i, byte)| byte ^ KEY.0[i % 4]).collect()
+    }
+
+    fn sample(len: usize) -> Vec<u8> {
+        (0..len).map(|i| u8::try_from(i * 7 % 251).unwrap()).collect()
+    }
+
+    /// W-071: every length, at every place a payload may start in its buffer.
+    #[test]
+    fn any_length_at_any_alignment_equals_the_byte_loop() {
+        for len in 0..=260 {
+            let expected = oracle(&sample(len));
+            for start in 0..8 {
+                let mut buffer = sample(start);
+                buffer.extend(sample(len));
+                Masker::new(KEY).apply(&mut buffer[start..]);
+                assert_eq!(buffer[start..], expected, "in place: {len} bytes at {start}");
+                assert_eq!(buffer[..start], sample(start), "bytes before the payload changed");
+
+                let mut out = std::vec![0xEE; start + len + 1];
+                let masked = Masker::new(KEY).apply_to(&sample(len), &mut out[start..]);
+                assert_eq!(masked, len);
+                assert_eq!(out[start..start + len], expected, "copied: {len} bytes to {start}");
+                assert_eq!(out[start + len], 0xEE, "a byte behind the payload changed");
+            }
+        }
+    }
+
+    /// W-071: the phase carries over between pieces.
+    #[test]
+    fn two_pieces_equal_the_whole_at_every_cut() {
+        let payload = sample(137);
+        for cut in 0..=payload.len() {
+            let mut in_place = payload.clone();
+            let (head, tail) = in_place.split_at_mut(cut);
+            let mut masker = Masker::new(KEY);
+            masker.apply(head);
+            masker.apply(tail);
+            assert_eq!(in_place, oracle(&payload), "cut at {cut}");
+
+            let mut out = std::vec![0; payload.len()];
+            let mut masker = Masker::new(KEY);
+            assert_eq!(masker.apply_to(&payload[..cut], &mut out), cut);
+            assert_eq!(masker.apply_to(&payload[cut..], &mut out[cut..]), payload.len() - cut);
+            assert_eq!(out, oracle(&payload), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn copying_stops_where_the_shorter_side_ends() {
+        let payload = sample(100);
+        for room in 0..=110 {
+            let mut out = std::vec![0; room];
+            let masked = Masker::new(KEY).apply_to(&payload, &mut out);
+            assert_eq!(masked, room.min(100));
+            assert_eq!(out[..masked], oracle(&payload)[..masked]);
+        }
+    }
+
+    /// P-15: nothing prints a key.
+    #[test]
+    fn a_key_does_not_show_in_debug_output() {
+        assert_eq!(std::format!("{KEY:?}"), "MaskingKey(..)");
+        assert_eq!(std::format!("{:?}", Masker::new(KEY)), "Masker { key: MaskingKey(..) }");
+    }
+}
