@@ -111,7 +111,8 @@ impl Decoder {
                 *remaining = remaining.saturating_sub(payload.len() as u64);
                 let is_last = *remaining == 0;
                 if is_last {
-                    self.end_frame(&header);
+                    self.state = BETWEEN_FRAMES;
+                    self.count_frame(&header);
                 }
                 Ok(Some(Part { header, payload, is_first: false, is_last }))
             }
@@ -151,6 +152,7 @@ impl Decoder {
             let so_far = cut.get(..*len).unwrap_or_default();
             match Header::parse(so_far, self.rsv_allowed) {
                 Ok(ParsedHeader::Complete { header, .. }) => {
+                    self.state = BETWEEN_FRAMES;
                     return self.begin_frame(header, input).map(Some);
                 }
                 Ok(ParsedHeader::Partial { missing }) => {
@@ -168,7 +170,8 @@ impl Decoder {
         }
     }
 
-    /// Judges a complete header and takes what `input` has of its payload.
+    /// Judges a complete header and takes what `input` has of its payload. The state must be
+    /// between frames.
     #[inline]
     fn begin_frame<'a>(
         &mut self,
@@ -186,18 +189,18 @@ impl Decoder {
         let remaining = header.payload_len().saturating_sub(payload.len() as u64);
         let is_last = remaining == 0;
         if is_last {
-            self.end_frame(&header);
+            self.count_frame(&header); // the state is between frames as it was
         } else {
             self.state = State::Payload { header, masker, remaining };
         }
         Ok(Part { header, payload, is_first: true, is_last })
     }
 
+    /// Moves on to where the next frame begins.
     #[inline]
-    fn end_frame(&mut self, header: &Header) {
+    fn count_frame(&mut self, header: &Header) {
         let frame_len = (header.encoded_len() as u64).saturating_add(header.payload_len());
         self.frame_offset = self.frame_offset.saturating_add(frame_len);
-        self.state = BETWEEN_FRAMES;
     }
 
     #[cold]

@@ -114,20 +114,18 @@ impl<'p> Frame<'p> {
     #[cfg(feature = "alloc")]
     #[inline]
     pub fn append_to(&self, out: &mut alloc::vec::Vec<u8>) {
-        /// Copied and masked in steps that stay in the first-level cache.
-        const STEP: usize = 16 * 1024;
-
-        out.reserve(self.encoded_len());
-        out.extend_from_slice(&self.header.encode());
         match self.header.masking_key() {
-            None => out.extend_from_slice(self.payload),
-            Some(key) => {
-                let mut masker = Masker::new(key);
-                for step in self.payload.chunks(STEP) {
-                    let start = out.len();
-                    out.extend_from_slice(step);
-                    masker.apply(out.get_mut(start..).unwrap_or_default());
-                }
+            None => {
+                out.reserve(self.encoded_len());
+                out.extend_from_slice(&self.header.encode());
+                out.extend_from_slice(self.payload);
+            }
+            // Zeroing the room first costs less than masking in a second pass.
+            Some(_) => {
+                let start = out.len();
+                out.resize(start.saturating_add(self.encoded_len()), 0);
+                let written = self.encode_into(out.get_mut(start..).unwrap_or_default());
+                debug_assert_eq!(written, Ok(self.encoded_len()));
             }
         }
     }

@@ -54,8 +54,9 @@ pub struct Masker {
     key: MaskingKey,
 }
 
-/// Blocks of this many bytes are what compilers turn into vector instructions at any baseline.
-const BLOCK: usize = 32;
+const WORD: usize = size_of::<u64>();
+/// Blocks of four words are what compilers turn into vector instructions at any baseline.
+const BLOCK: usize = 4 * WORD;
 
 impl Masker {
     /// Starts at the first byte of a payload.
@@ -68,19 +69,17 @@ impl Masker {
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
         let key = self.key.0;
+        let words = words_of(key);
         let mut blocks = payload.chunks_exact_mut(BLOCK);
         for block in &mut blocks {
-            if let Some(block) = block.first_chunk_mut::<BLOCK>() {
-                xor(block, key);
-            }
+            xor_words(block, words);
         }
-        // The tail in halves, each a single load, XOR and store. All are multiples of the key's
-        // length, so the phase moves only with the last 0 to 3 bytes.
-        let tail = blocks.into_remainder();
-        let tail = xor_front::<16>(tail, key);
-        let tail = xor_front::<8>(tail, key);
-        let tail = xor_front::<4>(tail, key);
-        for (byte, key) in tail.iter_mut().zip(key) {
+        let mut tail = blocks.into_remainder().chunks_exact_mut(WORD);
+        for word in &mut tail {
+            xor_words(word, words);
+        }
+        // A word is a multiple of the key's length: the phase moves with the last 0 to 7 bytes.
+        for (byte, key) in tail.into_remainder().iter_mut().zip(words.to_ne_bytes()) {
             *byte ^= key;
         }
         self.advance(payload.len());
@@ -94,19 +93,24 @@ impl Masker {
     #[must_use = "`out` may be shorter than the payload"]
     pub fn apply_to(&mut self, payload: &[u8], out: &mut [u8]) -> usize {
         let len = payload.len().min(out.len());
-        let key = self.key.0;
+        let words = words_of(self.key.0);
+        let payload = payload.get(..len).unwrap_or_default();
+        let out = out.get_mut(..len).unwrap_or_default();
+
         let mut from_blocks = payload.chunks_exact(BLOCK);
         let mut to_blocks = out.chunks_exact_mut(BLOCK);
         for (from, to) in (&mut from_blocks).zip(&mut to_blocks) {
-            if let (Some(from), Some(to)) = (from.first_chunk(), to.first_chunk_mut::<BLOCK>()) {
-                *to = *from;
-                xor(to, key);
-            }
+            copy_xor_words(from, to, words);
         }
-        let copied = len - len % BLOCK;
-        let from = payload.get(copied..len).unwrap_or_default();
-        let to = out.get_mut(copied..len).unwrap_or_default();
-        for ((from, to), key) in from.iter().zip(to).zip(key.iter().cycle()) {
+        let mut from_words = from_blocks.remainder().chunks_exact(WORD);
+        let mut to_words = to_blocks.into_remainder().chunks_exact_mut(WORD);
+        for (from, to) in (&mut from_words).zip(&mut to_words) {
+            copy_xor_words(from, to, words);
+        }
+        let from_bytes = from_words.remainder();
+        for ((from, to), key) in
+            from_bytes.iter().zip(to_words.into_remainder()).zip(words.to_ne_bytes())
+        {
             *to = from ^ key;
         }
         self.advance(len);
@@ -115,31 +119,38 @@ impl Masker {
 
     /// Moves the phase past `len` bytes that were masked elsewhere.
     fn advance(&mut self, len: usize) {
-        self.key.0.rotate_left(len % MaskingKey::LEN);
+        let bits = match len % MaskingKey::LEN {
+            0 => return,
+            1 => 8,
+            2 => 16,
+            _ => 24,
+        };
+        self.key.0 = u32::from_be_bytes(self.key.0).rotate_left(bits).to_be_bytes();
     }
 }
 
-/// XORs the first `N` bytes, a multiple of 4, and returns what follows them.
+/// The key, twice, as the bytes of a word in memory order.
 #[inline]
-fn xor_front<const N: usize>(bytes: &mut [u8], key: [u8; 4]) -> &mut [u8] {
-    match bytes.len() {
-        len if len >= N => {
-            let (front, rest) = bytes.split_at_mut(N);
-            if let Some(front) = front.first_chunk_mut::<N>() {
-                xor(front, key);
-            }
-            rest
+const fn words_of([a, b, c, d]: [u8; 4]) -> u64 {
+    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+}
+
+/// XORs whole words: a load, an XOR and a store each, or fewer where vectors are to be had.
+#[inline]
+fn xor_words(bytes: &mut [u8], key: u64) {
+    for word in bytes.chunks_exact_mut(WORD) {
+        if let Some(word) = word.first_chunk_mut() {
+            *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
         }
-        _ => bytes,
     }
 }
 
-/// XORs `N` bytes, a multiple of 4.
+/// As [`xor_words`], from one slice to another of the same length.
 #[inline]
-fn xor<const N: usize>(bytes: &mut [u8; N], key: [u8; 4]) {
-    for word in bytes.chunks_exact_mut(MaskingKey::LEN) {
-        for (byte, key) in word.iter_mut().zip(key) {
-            *byte ^= key;
+fn copy_xor_words(from: &[u8], to: &mut [u8], key: u64) {
+    for (from, to) in from.chunks_exact(WORD).zip(to.chunks_exact_mut(WORD)) {
+        if let (Some(from), Some(to)) = (from.first_chunk(), to.first_chunk_mut()) {
+            *to = (u64::from_ne_bytes(*from) ^ key).to_ne_bytes();
         }
     }
 }
