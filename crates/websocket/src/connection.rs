@@ -1,0 +1,201 @@
+//! Both halves of a connection and its clock: what an adapter drives.
+
+use core::time::Duration;
+
+use tidings_frame::{CloseFrame, ControlPayload, Frame};
+
+use crate::closure::Closure;
+use crate::deadlines::{Deadlines, Due, Timeout, Timeouts};
+use crate::event::Event;
+use crate::inbound::{Inbound, Received};
+use crate::limits::Limits;
+use crate::outbound::{ControlFrame, Data, Outbound, SendError, Transmit};
+use crate::role::Role;
+use crate::timestamp::Timestamp;
+
+/// A WebSocket connection after its opening handshake.
+///
+/// Methods are of four kinds: *inputs* ([`receive`](Self::receive),
+/// [`receive_eof`](Self::receive_eof), [`handle_timeout`](Self::handle_timeout)), *commands*
+/// ([`send`](Self::send), [`ping`](Self::ping), [`close`](Self::close)), *polls*
+/// ([`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout)) and getters.
+/// After any input or command, both polls may have something new. The loop:
+///
+/// 1. **Bytes in.** Read into any buffer and hand it to `receive`.
+/// 2. **Events out.** Call `receive` until it returns `None`. Sending inside an event is fine.
+/// 3. **What the protocol owes out.** Call `poll_transmit` until it returns `None`; write, or shut
+///    down.
+/// 4. **Sleep** until bytes, the deadline of `poll_timeout`, or a command.
+///
+/// ```
+/// use tidings_websocket::{Connection, Data, Event, Limits, Server, Timeouts, Timestamp, Transmit};
+///
+/// let now = Timestamp::default();
+/// let mut connection = Connection::new(Server, Limits::server(), Timeouts::server(), now);
+/// let mut out = Vec::new();
+///
+/// // 1. A masked "Hello", then a masked Close without a code.
+/// let mut read = *b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\x00\x00\x00\x00";
+/// let mut input = &mut read[..];
+/// // 2.
+/// while let Some(event) = connection.receive(now, &mut input) {
+///     if let Event::Text { text, .. } = event {
+///         connection.send(Data::text(text.rest))?.append_to(&mut out); // echo
+///     }
+/// }
+/// // 3.
+/// while let Some(transmit) = connection.poll_transmit() {
+///     match transmit {
+///         Transmit::Frame(frame) => out.extend_from_slice(frame.as_bytes()),
+///         Transmit::Shutdown => assert_eq!(out, b"\x81\x05Hello\x88\x00"),
+///     }
+/// }
+/// assert!(connection.is_finished());
+/// # Ok::<(), tidings_websocket::SendError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connection<R> {
+    inbound: Inbound,
+    outbound: Outbound<R>,
+    deadlines: Deadlines,
+}
+
+impl<R: Role> Connection<R> {
+    /// A connection whose opening handshake has just been completed.
+    #[must_use]
+    pub fn new(role: R, limits: Limits, timeouts: Timeouts, now: Timestamp) -> Self {
+        Self {
+            // 5.1: a server receives masked frames.
+            inbound: Inbound::new(R::IS_SERVER, limits, now),
+            outbound: Outbound::new(role),
+            deadlines: Deadlines::new(timeouts, now),
+        }
+    }
+
+    /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.
+    ///
+    /// Receiving can't fail: what the peer does wrong is an [`Event::Violation`], the last event,
+    /// and the answer to it is owed already.
+    #[inline]
+    pub fn receive<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        if !input.is_empty() {
+            self.deadlines.bytes_received(now);
+        }
+        let Received { event, reply } = self.inbound.receive(now, input)?;
+        self.deadlines.event_received(now, &event);
+        if !self.inbound.is_open() {
+            self.deadlines.closing(now);
+        }
+        self.outbound.reply(reply);
+        Some(event)
+    }
+
+    /// The transport has ended on the peer's side. What is owed may still be written; then
+    /// [`Transmit::Shutdown`] comes.
+    pub fn receive_eof(&mut self) {
+        self.inbound.close();
+        self.outbound.end();
+    }
+
+    /// Frames a message or a piece of one, to be written before anything that a later call yields.
+    ///
+    /// # Errors
+    /// [`SendError`], the caller's fault; nothing has changed.
+    #[inline]
+    pub fn send<'p>(&mut self, data: Data<'p>) -> Result<Frame<'p>, SendError> {
+        self.outbound.send(data)
+    }
+
+    /// Frames a Ping. The connection sends its own by [`Timeouts::ping_interval`]; this is for
+    /// payloads of yours.
+    ///
+    /// # Errors
+    /// [`SendError::NotOpen`]; nothing has changed.
+    pub fn ping(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
+        self.outbound.ping(payload)
+    }
+
+    /// Frames a Pong that nobody asked for.
+    ///
+    /// # Errors
+    /// [`SendError::NotOpen`]; nothing has changed.
+    pub fn pong(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
+        self.outbound.pong(payload)
+    }
+
+    /// Starts the closing handshake: the Close frame is owed, nothing else can be sent, and the
+    /// peer has [`Timeouts::closing`] to answer. Has no effect if closing has begun.
+    pub fn close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
+        self.outbound.close(close);
+        self.deadlines.closing(now);
+    }
+
+    /// What the protocol owes now; call until it returns `None`, and do each in turn.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.outbound.poll_transmit()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` once all is finished.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        (!self.is_finished()).then(|| self.deadlines.next())
+    }
+
+    /// Does what is due at `now`: owes a Ping, or fails the connection and says why. Harmless if
+    /// nothing is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Timeout> {
+        if self.is_finished() {
+            return None;
+        }
+        match self.deadlines.take_due(now)? {
+            Due::Ping(number) => {
+                self.outbound.owe_ping(number);
+                None
+            }
+            Due::Late(timeout) => {
+                self.inbound.close();
+                self.outbound.close(Some(timeout.close_frame()));
+                self.outbound.end();
+                self.deadlines.closing(now);
+                Some(timeout)
+            }
+        }
+    }
+
+    /// Whether data can be sent: the closing handshake has not begun.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.outbound.is_open()
+    }
+
+    /// Whether more can be received: no Close frame, no violation, no end came.
+    #[must_use]
+    pub const fn is_receiving(&self) -> bool {
+        self.inbound.is_open()
+    }
+
+    /// Whether [`Transmit::Shutdown`] was handed out: there is nothing left to do.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.outbound.is_shut_down()
+    }
+
+    /// The Close frames of both sides, as far as they came and went.
+    #[must_use]
+    pub fn closure(&self) -> Closure {
+        Closure { received: self.inbound.close_received(), sent: self.outbound.close_sent() }
+    }
+
+    /// How long the last answered Ping of the connection's own took.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.deadlines.round_trip_time()
+    }
+
+    /// Takes the halves apart, for tasks that own one each. The clock stays behind: each
+    /// [`Reply`](crate::Reply) of the receiving half must be brought to the sending half.
+    #[must_use]
+    pub fn split(self) -> (Inbound, Outbound<R>) {
+        (self.inbound, self.outbound)
+    }
+}

@@ -1,0 +1,215 @@
+//! When the peer has to have done what (RFC 6455 leaves time to us): pings and their pongs,
+//! messages that must end, closing that must end, data that must come.
+
+use core::time::Duration;
+
+use tidings_frame::{CloseCode, CloseFrame};
+
+use crate::event::Event;
+use crate::outbound::ping_payload;
+use crate::timestamp::Timestamp;
+
+/// How long to wait for what. [`Timeouts::NEVER`] turns one off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// The time between two Pings of ours. Spread it over connections by some random part, so
+    /// that they do not all ping at once.
+    pub ping_interval: Duration,
+    /// The time that the peer has to answer a Ping, or to send anything at all.
+    pub pong: Duration,
+    /// The time from a message's first frame to its last byte.
+    pub message: Duration,
+    /// The time that may pass without a message. Off by default: silence is normal, the pong
+    /// tells whether the peer lives.
+    pub idle: Duration,
+    /// The time from our Close, or from the peer's, to the end of the transport.
+    pub closing: Duration,
+}
+
+impl Timeouts {
+    /// No limit.
+    pub const NEVER: Duration = Duration::MAX;
+
+    /// For a server: two Pings fit into the 60 s after which common proxies cut a silent
+    /// connection.
+    #[must_use]
+    pub const fn server() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            pong: Duration::from_secs(20),
+            message: Duration::from_secs(60),
+            idle: Self::NEVER,
+            closing: Duration::from_secs(5),
+        }
+    }
+
+    /// For a client, which gives the server more time to close.
+    #[must_use]
+    pub const fn client() -> Self {
+        Self { closing: Duration::from_secs(10), ..Self::server() }
+    }
+}
+
+/// What the peer did not do in time. The connection has failed; a Close frame may be owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// Neither the Pong nor anything else came.
+    Pong,
+    /// A message did not end.
+    Message,
+    /// No message came.
+    Idle,
+    /// The closing handshake, or the end of the transport, did not come.
+    Closing,
+}
+
+impl Timeout {
+    /// What our Close frame says about it.
+    pub(crate) fn close_frame(self) -> CloseFrame {
+        match self {
+            Self::Pong => CloseFrame::new(CloseCode::INTERNAL_ERROR, "no pong in time"),
+            Self::Message => CloseFrame::new(CloseCode::POLICY_VIOLATION, "message not in time"),
+            Self::Idle => CloseFrame::new(CloseCode::GOING_AWAY, "idle for too long"),
+            Self::Closing => CloseFrame::new(CloseCode::NORMAL, ""),
+        }
+    }
+}
+
+impl core::fmt::Display for Timeout {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Pong => "the peer did not answer a Ping in time",
+            Self::Message => "the peer did not end its message in time",
+            Self::Idle => "the peer sent no message for too long",
+            Self::Closing => "the peer did not complete the closing handshake in time",
+        })
+    }
+}
+
+impl core::error::Error for Timeout {}
+
+/// What is due next.
+pub(crate) enum Due {
+    /// Send the Ping with this number.
+    Ping(u64),
+    /// The peer is late.
+    Late(Timeout),
+}
+
+/// The clock hands of one connection. At most one Ping is on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Deadlines {
+    timeouts: Timeouts,
+    last_heard: Timestamp,
+    next_ping: Timestamp,
+    ping_sent: Option<Timestamp>,
+    ping_number: u64,
+    round_trip_time: Option<Duration>,
+    message_begun: Option<Timestamp>,
+    last_message: Timestamp,
+    closing_begun: Option<Timestamp>,
+}
+
+impl Deadlines {
+    pub(crate) fn new(timeouts: Timeouts, now: Timestamp) -> Self {
+        Self {
+            timeouts,
+            last_heard: now,
+            next_ping: now.after(timeouts.ping_interval),
+            ping_sent: None,
+            ping_number: 0,
+            round_trip_time: None,
+            message_begun: None,
+            last_message: now,
+            closing_begun: None,
+        }
+    }
+
+    pub(crate) fn round_trip_time(&self) -> Option<Duration> {
+        self.round_trip_time
+    }
+
+    /// Bytes came. Any byte shows that the peer lives: inside a long frame it can't send a Pong.
+    pub(crate) fn bytes_received(&mut self, now: Timestamp) {
+        self.last_heard = now;
+    }
+
+    pub(crate) fn event_received(&mut self, now: Timestamp, event: &Event<'_>) {
+        match event {
+            Event::Text { is_first, is_last, .. } | Event::Binary { is_first, is_last, .. } => {
+                if *is_first {
+                    self.message_begun = Some(now);
+                }
+                if *is_last {
+                    self.message_begun = None;
+                    self.last_message = now;
+                }
+            }
+            Event::Pong(payload) => {
+                // Only the Ping on its way counts, and only once.
+                if *payload == ping_payload(self.ping_number) {
+                    if let Some(sent) = self.ping_sent.take() {
+                        self.round_trip_time = Some(now.since(sent));
+                    }
+                }
+            }
+            Event::Ping(_) | Event::Close(_) | Event::Violation(_) => {}
+        }
+    }
+
+    /// The closing handshake began; the first call counts.
+    pub(crate) fn closing(&mut self, now: Timestamp) {
+        self.closing_begun.get_or_insert(now);
+    }
+
+    /// When [`take_due`](Self::take_due) has something to say, if nothing else happens.
+    pub(crate) fn next(&self) -> Timestamp {
+        if let Some(begun) = self.closing_begun {
+            return begun.after(self.timeouts.closing);
+        }
+        let ping = self.pong_due().unwrap_or(self.next_ping);
+        let message = self.message_begun.map(|begun| begun.after(self.timeouts.message));
+        let idle = self.last_message.after(self.timeouts.idle);
+        ping.min(idle).min(message.unwrap_or(idle))
+    }
+
+    fn pong_due(&self) -> Option<Timestamp> {
+        self.ping_sent.map(|sent| sent.max(self.last_heard).after(self.timeouts.pong))
+    }
+
+    /// What is due at `now`. To be called until it returns `None`.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
+        if let Some(begun) = self.closing_begun {
+            return (begun.after(self.timeouts.closing) <= now)
+                .then_some(Due::Late(Timeout::Closing));
+        }
+        if self.message_begun.is_some_and(|begun| begun.after(self.timeouts.message) <= now) {
+            return Some(Due::Late(Timeout::Message));
+        }
+        if self.last_message.after(self.timeouts.idle) <= now {
+            return Some(Due::Late(Timeout::Idle));
+        }
+        match self.pong_due() {
+            Some(due) if due <= now => {
+                // Woken far too late, say after a suspend: the answer may be waiting unread. Ask
+                // once more before the verdict.
+                if due.after(self.timeouts.pong) <= now {
+                    return Some(Due::Ping(self.ping(now)));
+                }
+                Some(Due::Late(Timeout::Pong))
+            }
+            Some(_) => None,
+            None if self.next_ping <= now => Some(Due::Ping(self.ping(now))),
+            None => None,
+        }
+    }
+
+    fn ping(&mut self, now: Timestamp) -> u64 {
+        self.ping_number = self.ping_number.wrapping_add(1);
+        self.ping_sent = Some(now);
+        self.next_ping = now.after(self.timeouts.ping_interval);
+        self.ping_number
+    }
+}

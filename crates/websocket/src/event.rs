@@ -1,0 +1,43 @@
+//! What a connection tells its user.
+
+use tidings_frame::{CloseFrame, ControlPayload, Text};
+
+use crate::violation::Violation;
+
+/// Something that arrived. Data borrows the slice that it was received in, so the connection is
+/// free while an event lives: sending inside an event is fine.
+///
+/// A message comes in one event if it was whole in the slice, else in several; `is_first` and
+/// `is_last` tell its borders, and control events may come between.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A part of a text message: valid UTF-8, cut between characters.
+    Text {
+        /// The text of this part.
+        text: Text<'a>,
+        /// Whether it begins the message.
+        is_first: bool,
+        /// Whether it ends the message.
+        is_last: bool,
+    },
+    /// A part of a binary message.
+    Binary {
+        /// The bytes of this part.
+        bytes: &'a mut [u8],
+        /// Whether it begins the message.
+        is_first: bool,
+        /// Whether it ends the message.
+        is_last: bool,
+    },
+    /// The peer sent a Ping; the Pong is owed already.
+    Ping(ControlPayload),
+    /// The peer sent a Pong, asked for or not.
+    Pong(ControlPayload),
+    /// The peer sent its Close frame, `None` if that had no code. Nothing else will be received;
+    /// if the peer closed first, the answer is owed already.
+    Close(Option<CloseFrame>),
+    /// The peer broke a rule or a limit. Nothing else will be received; the Close frame that says
+    /// so is owed already.
+    Violation(Violation),
+}

@@ -1,0 +1,181 @@
+//! What one connection may cost: every limit of the machine, and the budgets that count them.
+
+use tidings_frame::PayloadLimit;
+
+use crate::timestamp::Timestamp;
+use crate::violation::Violation;
+
+/// The limits of one connection. All are judged on a frame's header, before its payload is looked
+/// at, and each refusal names the limit and what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest payload of a frame, in bytes.
+    pub frame_len_max: u64,
+    /// The longest message, in bytes, over all its frames.
+    pub message_len_max: u64,
+    /// The most frames of one message, empty ones included.
+    pub fragments_max: u32,
+    /// How fast control frames may come.
+    pub control_frames: ControlFrameRate,
+}
+
+/// A token bucket for control frames: `burst` at once, then `per_second`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlFrameRate {
+    /// How many may come at once.
+    pub burst: u32,
+    /// How many may come per second in the long run.
+    pub per_second: u32,
+}
+
+impl Limits {
+    /// For "as much as the protocol can say". Only where every part is passed on at once.
+    pub const UNBOUNDED: u64 = PayloadLimit::UNBOUNDED.len_max();
+
+    /// For a server, whose peers are strangers: messages of 1 MiB in up to 16,384 frames.
+    #[must_use]
+    pub const fn server() -> Self {
+        Self {
+            frame_len_max: PayloadLimit::SERVER.len_max(),
+            message_len_max: PayloadLimit::SERVER.len_max(),
+            fragments_max: 16_384,
+            control_frames: ControlFrameRate { burst: 200, per_second: 50 },
+        }
+    }
+
+    /// For a client, which chose its server: messages of 16 MiB.
+    #[must_use]
+    pub const fn client() -> Self {
+        Self {
+            frame_len_max: PayloadLimit::CLIENT.len_max(),
+            message_len_max: PayloadLimit::CLIENT.len_max(),
+            ..Self::server()
+        }
+    }
+
+    /// For conformance suites: messages of 16 MiB in up to 131,072 frames.
+    #[must_use]
+    pub const fn conformance() -> Self {
+        Self { fragments_max: 131_072, ..Self::client() }
+    }
+}
+
+/// Counts what has been received against the [`Limits`]. The one place where limits are judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    limits: Limits,
+    message_len: u64,
+    fragments: u32,
+    /// Control frames that may still come, in thousandths.
+    control_millis: u64,
+    control_refilled: Timestamp,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: Limits, now: Timestamp) -> Self {
+        let control_millis = u64::from(limits.control_frames.burst) * 1000;
+        Self { limits, message_len: 0, fragments: 0, control_millis, control_refilled: now }
+    }
+
+    /// A new message begins.
+    pub(crate) fn begin_message(&mut self) {
+        self.message_len = 0;
+        self.fragments = 0;
+    }
+
+    /// A data frame was announced; its payload is still to come.
+    pub(crate) fn spend_data_frame(&mut self, payload_len: u64) -> Result<(), Violation> {
+        self.fragments = self.fragments.saturating_add(1);
+        if self.fragments > self.limits.fragments_max {
+            return Err(Violation::TooManyFragments { fragments_max: self.limits.fragments_max });
+        }
+        self.message_len = self.message_len.saturating_add(payload_len);
+        if self.message_len > self.limits.message_len_max {
+            return Err(Violation::MessageTooLong {
+                message_len: self.message_len,
+                len_max: self.limits.message_len_max,
+            });
+        }
+        Ok(())
+    }
+
+    /// A control frame was announced.
+    pub(crate) fn spend_control_frame(&mut self, now: Timestamp) -> Result<(), Violation> {
+        let rate = self.limits.control_frames;
+        let elapsed_ms = u64::try_from(now.since(self.control_refilled).as_millis());
+        let refill = elapsed_ms.unwrap_or(u64::MAX).saturating_mul(u64::from(rate.per_second));
+        if refill > 0 {
+            let full = u64::from(rate.burst) * 1000;
+            self.control_millis = self.control_millis.saturating_add(refill).min(full);
+            self.control_refilled = now;
+        }
+        match self.control_millis.checked_sub(1000) {
+            Some(left) => {
+                self.control_millis = left;
+                Ok(())
+            }
+            None => Err(Violation::TooManyControlFrames { rate }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    fn budget() -> Budget {
+        Budget::new(Limits::server(), Timestamp::default())
+    }
+
+    /// P-07, W-125: n accepted, n + 1 refused, whatever the fragmentation (V-06).
+    #[test]
+    fn a_message_may_be_as_long_as_the_limit_in_any_fragmentation() {
+        let len_max = Limits::server().message_len_max;
+        for step in [1024, 4096, len_max] {
+            let mut budget = budget();
+            for _ in 0..len_max / step {
+                assert_eq!(budget.spend_data_frame(step), Ok(()));
+            }
+            let message_len = len_max + 1;
+            let refused = Violation::MessageTooLong { message_len, len_max };
+            assert_eq!(budget.spend_data_frame(1), Err(refused));
+            budget.begin_message();
+            assert_eq!(budget.spend_data_frame(len_max), Ok(()));
+        }
+    }
+
+    /// W-079, V-07: empty fragments count like any other.
+    #[test]
+    fn empty_fragments_are_counted() {
+        let mut budget = budget();
+        for _ in 0..16_384 {
+            assert_eq!(budget.spend_data_frame(0), Ok(()));
+        }
+        let refused = Violation::TooManyFragments { fragments_max: 16_384 };
+        assert_eq!(budget.spend_data_frame(0), Err(refused));
+    }
+
+    /// V-10: a burst passes, a flood does not, and time refills the bucket.
+    #[test]
+    fn control_frames_pass_at_their_rate() {
+        let mut budget = budget();
+        let mut now = Timestamp::default();
+        for _ in 0..200 {
+            assert_eq!(budget.spend_control_frame(now), Ok(()));
+        }
+        let refused = Violation::TooManyControlFrames { rate: Limits::server().control_frames };
+        assert_eq!(budget.spend_control_frame(now), Err(refused));
+        for _ in 0..1000 {
+            now = now.after(Duration::from_millis(20));
+            assert_eq!(budget.spend_control_frame(now), Ok(()));
+        }
+        assert_eq!(budget.spend_control_frame(now), Err(refused));
+        now = now.after(Duration::from_secs(3600));
+        for _ in 0..200 {
+            assert_eq!(budget.spend_control_frame(now), Ok(()));
+        }
+        assert_eq!(budget.spend_control_frame(now), Err(refused));
+    }
+}

@@ -1,0 +1,346 @@
+//! The sending half: the order of our own frames, and what the protocol owes the peer
+//! (RFC 6455, 5.4, 5.5, 6.1, 7.1).
+
+use core::fmt;
+
+use tidings_frame::{
+    CloseCode, CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Frame, MaskingKey,
+};
+
+use crate::closure::CloseStatus;
+use crate::inbound::Reply;
+use crate::role::Role;
+
+/// The half of a connection that sends.
+#[derive(Clone, Debug)]
+pub struct Outbound<R> {
+    role: R,
+    /// The message that was begun with [`Data::more`].
+    message: Option<DataOpcode>,
+    /// 5.5.3: of several Pings it is enough to answer the last.
+    pong_owed: Option<ControlPayload>,
+    ping_owed: Option<u64>,
+    close: CloseState,
+    shutdown: Shutdown,
+}
+
+/// Our half of the closing handshake (RFC 6455, 7.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CloseState {
+    Open,
+    Owed(Option<CloseFrame>),
+    Sent(Option<CloseFrame>),
+    /// The transport ended before we had anything to say.
+    Missed,
+}
+
+/// The end of our half of the transport (RFC 6455, 7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shutdown {
+    No,
+    /// After all that is owed.
+    Owed,
+    Done,
+}
+
+/// A message, or a piece of one, to send.
+///
+/// ```
+/// use tidings_websocket::Data;
+///
+/// let whole = Data::text("all of it");
+/// let first = Data::text("the beginning").more();
+/// let last = Data::text(", the end");
+/// # let _ = (whole, first, last);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Data<'p> {
+    opcode: DataOpcode,
+    payload: &'p [u8],
+    more: bool,
+}
+
+impl<'p> Data<'p> {
+    /// Text.
+    pub const fn text(text: &'p str) -> Self {
+        Self { opcode: DataOpcode::Text, payload: text.as_bytes(), more: false }
+    }
+
+    /// Bytes.
+    pub const fn binary(bytes: &'p [u8]) -> Self {
+        Self { opcode: DataOpcode::Binary, payload: bytes, more: false }
+    }
+
+    /// The message goes on: the next data sent, of the same type, continues it.
+    pub const fn more(self) -> Self {
+        Self { more: true, ..self }
+    }
+}
+
+/// What the protocol wants done, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Transmit {
+    /// Write these bytes.
+    Frame(ControlFrame),
+    /// Everything was said: shut down the sending side of the transport. Comes once.
+    Shutdown,
+}
+
+impl<R: Role> Outbound<R> {
+    pub(crate) const fn new(role: R) -> Self {
+        Self {
+            role,
+            message: None,
+            pong_owed: None,
+            ping_owed: None,
+            close: CloseState::Open,
+            shutdown: Shutdown::No,
+        }
+    }
+
+    /// Frames a message or a piece of one. The frame must be written before anything that a later
+    /// call yields.
+    ///
+    /// # Errors
+    /// [`SendError`], the caller's fault; nothing has changed.
+    #[inline]
+    pub fn send<'p>(&mut self, data: Data<'p>) -> Result<Frame<'p>, SendError> {
+        // 5.5.1: "MUST NOT send any more data frames after sending a Close frame". 6.1: only in
+        // the state OPEN.
+        if !self.is_open() {
+            return Err(SendError::NotOpen);
+        }
+        // 5.4: all fragments of a message have the type of the first.
+        let opcode = match self.message {
+            None => data.opcode,
+            Some(open) if open == data.opcode => DataOpcode::Continuation,
+            Some(_) => return Err(SendError::InsideOtherMessage),
+        };
+        self.message = data.more.then_some(data.opcode);
+        let frame = match data.more {
+            true => Frame::fragment(opcode, data.payload),
+            false => Frame::data(opcode, data.payload),
+        };
+        Ok(match self.role.masking_key() {
+            Some(key) => frame.with_masking_key(key),
+            None => frame,
+        })
+    }
+
+    /// Frames a Ping. The answer is an [`Event::Pong`](crate::Event::Pong) with this payload.
+    ///
+    /// # Errors
+    /// [`SendError::NotOpen`]; nothing has changed.
+    pub fn ping(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
+        self.control_if_open(ControlOpcode::Ping, &payload)
+    }
+
+    /// Frames a Pong that nobody asked for, "a unidirectional heartbeat" (RFC 6455, 5.5.3).
+    ///
+    /// # Errors
+    /// [`SendError::NotOpen`]; nothing has changed.
+    pub fn pong(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
+        self.control_if_open(ControlOpcode::Pong, &payload)
+    }
+
+    fn control_if_open(
+        &mut self,
+        opcode: ControlOpcode,
+        payload: &ControlPayload,
+    ) -> Result<ControlFrame, SendError> {
+        if self.is_open() { Ok(self.control(opcode, payload)) } else { Err(SendError::NotOpen) }
+    }
+
+    fn control(&mut self, opcode: ControlOpcode, payload: &ControlPayload) -> ControlFrame {
+        ControlFrame::new(opcode, payload, self.role.masking_key())
+    }
+
+    /// Starts the closing handshake: the Close frame is owed from now on, and nothing else can be
+    /// sent. Has no effect if it has begun already.
+    pub fn close(&mut self, close: Option<CloseFrame>) {
+        if self.close == CloseState::Open {
+            // 7.4.1: 1010 is a client's to say; from a server it is an internal error.
+            let close = close.map(|close| match close.code {
+                code if R::IS_SERVER && code == CloseCode::MANDATORY_EXTENSION => {
+                    CloseFrame { code: CloseCode::INTERNAL_ERROR, ..close }
+                }
+                _ => close,
+            });
+            self.close = CloseState::Owed(close);
+        }
+    }
+
+    /// Owes the peer what the receiving half asks for.
+    pub fn reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::Nothing => {}
+            Reply::Pong(payload) => self.pong_owed = Some(payload),
+            Reply::Close(close) => {
+                // 5.5.1: "typically echos the status code it received". The reason is the peer's
+                // own and tells it nothing.
+                self.close(close.map(|close| CloseFrame::new(close.code, "")));
+                // 7.1.1: the server closes the transport first; the client waits for it.
+                if R::IS_SERVER {
+                    self.shut_down();
+                }
+            }
+            Reply::Fail(close) => {
+                self.close(Some(close));
+                self.shut_down();
+            }
+        }
+    }
+
+    /// A Ping is due; the connection keeps the time.
+    pub(crate) fn owe_ping(&mut self, number: u64) {
+        self.ping_owed = Some(number);
+    }
+
+    /// Ends the transport once all that is owed was transmitted.
+    pub(crate) fn shut_down(&mut self) {
+        if self.shutdown == Shutdown::No {
+            self.shutdown = Shutdown::Owed;
+        }
+    }
+
+    /// The transport can't bring anything more: what is owed is still handed out, then the end.
+    pub(crate) fn end(&mut self) {
+        if self.close == CloseState::Open {
+            self.close = CloseState::Missed;
+        }
+        self.shut_down();
+    }
+
+    /// What the protocol owes now; call until it returns `None`, and write each in turn. A control
+    /// frame may go between two fragments, never inside a frame.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        // 5.5.2: no Pong after our Close; a half-closed peer still gets its answer.
+        if !matches!(self.close, CloseState::Sent(_)) {
+            if let Some(payload) = self.pong_owed.take() {
+                return Some(Transmit::Frame(self.control(ControlOpcode::Pong, &payload)));
+            }
+        }
+        if self.close == CloseState::Open {
+            if let Some(number) = self.ping_owed.take() {
+                let payload = ping_payload(number);
+                return Some(Transmit::Frame(self.control(ControlOpcode::Ping, &payload)));
+            }
+        }
+        if let CloseState::Owed(close) = self.close {
+            self.close = CloseState::Sent(close);
+            let payload = close.map(|close| close.to_payload()).unwrap_or_default();
+            return Some(Transmit::Frame(self.control(ControlOpcode::Close, &payload)));
+        }
+        if self.shutdown == Shutdown::Owed {
+            self.shutdown = Shutdown::Done;
+            return Some(Transmit::Shutdown);
+        }
+        None
+    }
+
+    /// Whether data can be sent: the closing handshake has not begun.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.close == CloseState::Open
+    }
+
+    /// What our Close frame says, if it has been handed out.
+    #[must_use]
+    pub const fn close_sent(&self) -> CloseStatus {
+        match self.close {
+            CloseState::Sent(Some(close)) => CloseStatus::Frame(close),
+            CloseState::Sent(None) => CloseStatus::Empty,
+            _ => CloseStatus::Missing,
+        }
+    }
+
+    /// Whether a message has begun and not ended.
+    #[must_use]
+    pub const fn is_inside_message(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// Whether [`Transmit::Shutdown`] has been handed out: there is nothing left to do.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.shutdown == Shutdown::Done
+    }
+}
+
+/// The payload of the connection's own Pings: their number.
+pub(crate) fn ping_payload(number: u64) -> ControlPayload {
+    let mut payload = ControlPayload::EMPTY;
+    payload.append(&number.to_be_bytes());
+    payload
+}
+
+/// An encoded control frame, at most 131 bytes, held inline.
+#[derive(Clone, Copy)]
+pub struct ControlFrame {
+    bytes: [u8; Self::LEN_MAX],
+    len: usize,
+}
+
+impl ControlFrame {
+    const LEN_MAX: usize = 2 + MaskingKey::LEN + ControlPayload::LEN_MAX;
+
+    fn new(opcode: ControlOpcode, payload: &ControlPayload, key: Option<MaskingKey>) -> Self {
+        let frame = Frame::control(opcode, payload);
+        let frame = match key {
+            Some(key) => frame.with_masking_key(key),
+            None => frame,
+        };
+        let mut bytes = [0; Self::LEN_MAX];
+        let len = frame.encode_into(&mut bytes).unwrap_or_default(); // fits by LEN_MAX
+        Self { bytes, len }
+    }
+
+    /// The bytes to write.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for ControlFrame {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl PartialEq for ControlFrame {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for ControlFrame {}
+
+impl fmt::Debug for ControlFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ControlFrame({})", self.as_bytes().escape_ascii())
+    }
+}
+
+/// Why nothing was sent: the caller's fault, and nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The closing handshake has begun, by either side.
+    NotOpen,
+    /// A message of the other type was begun with [`Data::more`] and has not ended.
+    InsideOtherMessage,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOpen => "the connection is closing: nothing can be sent",
+            Self::InsideOtherMessage => "a message of the other type is not finished",
+        })
+    }
+}
+
+impl core::error::Error for SendError {}

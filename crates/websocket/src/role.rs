@@ -1,0 +1,75 @@
+//! Which end of the connection this is. Only a client masks, so only a client has a source of
+//! masking keys: a server that masks can't be written.
+
+use core::fmt;
+
+use tidings_frame::MaskingKey;
+
+/// [`Server`] or [`Client`].
+pub trait Role: sealed::Sealed {
+    #[doc(hidden)]
+    const IS_SERVER: bool;
+
+    #[doc(hidden)]
+    fn masking_key(&mut self) -> Option<MaskingKey>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Server {}
+    impl<M: super::MaskSource> Sealed for super::Client<M> {}
+}
+
+/// The end that was connected to. "A server MUST NOT mask any frames" (RFC 6455, 5.1).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Server;
+
+impl Role for Server {
+    const IS_SERVER: bool = true;
+
+    fn masking_key(&mut self) -> Option<MaskingKey> {
+        None
+    }
+}
+
+/// The end that connected. "A client MUST mask all frames" (RFC 6455, 5.1).
+pub struct Client<M> {
+    mask_source: M,
+}
+
+impl<M: MaskSource> Client<M> {
+    /// A client that draws its masking keys from `mask_source`.
+    pub const fn new(mask_source: M) -> Self {
+        Self { mask_source }
+    }
+}
+
+impl<M: MaskSource> Role for Client<M> {
+    const IS_SERVER: bool = false;
+
+    fn masking_key(&mut self) -> Option<MaskingKey> {
+        Some(self.mask_source.next_key())
+    }
+}
+
+impl<M> fmt::Debug for Client<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+/// Where a client's masking keys come from: one fresh key for each frame.
+///
+/// RFC 6455, 10.3: the key "MUST be derived from a strong source of entropy", and one key must
+/// not tell anything about the next. Use a cryptographic generator; there is no default. Any
+/// `FnMut() -> [u8; 4]` is a source.
+pub trait MaskSource {
+    /// Draws the key for the next frame.
+    fn next_key(&mut self) -> MaskingKey;
+}
+
+impl<F: FnMut() -> [u8; MaskingKey::LEN]> MaskSource for F {
+    fn next_key(&mut self) -> MaskingKey {
+        MaskingKey::new(self())
+    }
+}

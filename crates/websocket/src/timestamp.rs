@@ -1,0 +1,45 @@
+//! Points in time, as values that the caller brings: this crate reads no clock.
+
+use core::time::Duration;
+
+/// A point on the caller's monotonic clock: the time since whatever moment the caller chose.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use tidings_websocket::Timestamp;
+///
+/// let epoch = Instant::now();
+/// let now = Timestamp::from_epoch(epoch.elapsed());
+/// assert_eq!(now.since_epoch() + Duration::from_secs(1), now.after(Duration::from_secs(1)).since_epoch());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    nanos: u64,
+}
+
+impl Timestamp {
+    /// The point this long after the caller's epoch. Saturates after 584 years.
+    #[must_use]
+    pub fn from_epoch(elapsed: Duration) -> Self {
+        Self { nanos: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) }
+    }
+
+    /// The time since the caller's epoch.
+    #[must_use]
+    pub const fn since_epoch(self) -> Duration {
+        Duration::from_nanos(self.nanos)
+    }
+
+    /// The point this much later.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        Self { nanos: self.nanos.saturating_add(nanos) }
+    }
+
+    /// The time from `earlier` to this point; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))
+    }
+}
