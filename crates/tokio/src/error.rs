@@ -1,0 +1,139 @@
+//! What can go wrong, told apart by whose fault it is.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use tidings_handshake::{RequestBuildError, RequestError, ResponseError, UriError};
+use tidings_websocket::{SendError, Timeout, Violation};
+
+/// Why a connection could not be opened, or did not end well. A normal closure is not an error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The transport failed, or ended without a Close frame.
+    Io(io::Error),
+    /// The client's request is not an opening handshake; it was answered.
+    Request(RequestError),
+    /// The application refused the request, with this status.
+    Refused {
+        /// The HTTP status that was sent.
+        status: u16,
+    },
+    /// The server's answer breaks the rules of the handshake.
+    Response(ResponseError),
+    /// The server answered in plain HTTP and did not open the WebSocket.
+    Declined(Box<Declined>),
+    /// The opening handshake did not end in time.
+    HandshakeTimeout(Duration),
+    /// The URI is not one of a WebSocket.
+    Uri(UriError),
+    /// The scheme `wss` was asked for, which this crate does not speak yet.
+    TlsUnsupported,
+    /// The caller asked for a request that can't be sent.
+    RequestBuild(RequestBuildError),
+    /// The peer broke the protocol or a limit; it was told.
+    Violation(Violation),
+    /// The peer did not do its part in time.
+    Timeout(Timeout),
+    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::Config).
+    WriteTimeout(Duration),
+    /// The caller sent what can't be sent now.
+    Send(SendError),
+}
+
+/// An answer other than 101.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declined {
+    /// The status code.
+    pub status: u16,
+    /// The reason phrase.
+    pub reason: String,
+    /// The headers, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The beginning of the body: what had arrived with the head.
+    pub body_start: Vec<u8>,
+}
+
+impl Error {
+    /// Whether the transport ended without a closing handshake, as when the peer vanished.
+    #[must_use]
+    pub fn is_disconnect(&self) -> bool {
+        matches!(self, Self::Io(error) if matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+        ))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Request(error) => write!(f, "the client's opening handshake: {error}"),
+            Self::Refused { status } => write!(f, "the request was refused with status {status}"),
+            Self::Response(error) => write!(f, "the server's opening handshake: {error}"),
+            Self::Declined(declined) => {
+                let Declined { status, reason, .. } = &**declined;
+                write!(f, "the server answered {status} {}", reason.escape_debug())
+            }
+            Self::HandshakeTimeout(limit) => {
+                write!(f, "the opening handshake took longer than {limit:?}")
+            }
+            Self::Uri(error) => error.fmt(f),
+            Self::TlsUnsupported => f.write_str("wss is not supported: bring your own TLS stream"),
+            Self::RequestBuild(error) => error.fmt(f),
+            Self::Violation(violation) => violation.fmt(f),
+            Self::Timeout(timeout) => timeout.fmt(f),
+            Self::WriteTimeout(limit) => write!(f, "the peer took no bytes for {limit:?}"),
+            Self::Send(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Request(error) => Some(error),
+            Self::Response(error) => Some(error),
+            Self::Uri(error) => Some(error),
+            Self::RequestBuild(error) => Some(error),
+            Self::Violation(violation) => Some(violation),
+            Self::Timeout(timeout) => Some(timeout),
+            Self::Send(error) => Some(error),
+            Self::Refused { .. }
+            | Self::Declined(_)
+            | Self::HandshakeTimeout(_)
+            | Self::TlsUnsupported
+            | Self::WriteTimeout(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<UriError> for Error {
+    fn from(error: UriError) -> Self {
+        Self::Uri(error)
+    }
+}
+
+impl From<RequestBuildError> for Error {
+    fn from(error: RequestBuildError) -> Self {
+        Self::RequestBuild(error)
+    }
+}

@@ -1,0 +1,81 @@
+//! A WebSocket out of a request that hyper, or a framework on hyper, has read.
+
+use http::{Request, Response};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tidings_handshake::{Acceptance, Rejection, ServerRequest};
+use tidings_websocket::Server;
+
+use crate::config::Config;
+use crate::socket::WebSocket;
+
+/// The stream below a WebSocket that came out of hyper.
+pub type UpgradedIo = TokioIo<Upgraded>;
+
+/// The WebSocket to come: ready once the 101 response was sent.
+#[derive(Debug)]
+#[must_use = "await it in a task of its own, after returning the response"]
+pub struct Upgrade {
+    on_upgrade: OnUpgrade,
+    config: Config,
+    subprotocol: Option<Box<str>>,
+}
+
+/// Judges an upgrade request and makes the response to it. `decide` is that of
+/// [`accept_with`](crate::accept_with).
+///
+/// ```
+/// use http::{Request, Response};
+/// use tidings_tokio::{Config, upgrade};
+///
+/// fn serve(mut request: Request<hyper::body::Incoming>) -> Response<String> {
+///     match upgrade(&mut request, Config::server(), |request| Ok(request.accept())) {
+///         Ok((response, upgrade)) => {
+///             tokio::spawn(async move {
+///                 let mut socket = upgrade.socket().await?;
+///                 while let Some(message) = socket.recv().await? {
+///                     socket.send(message).await?;
+///                 }
+///                 Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+///             });
+///             response.map(|()| String::new())
+///         }
+///         Err(rejection) => rejection,
+///     }
+/// }
+/// ```
+///
+/// # Errors
+/// The response to a request that is no opening handshake, or that `decide` rejects.
+#[expect(clippy::result_large_err, reason = "both ways lead to a response, once per connection")]
+pub fn upgrade<B, F>(
+    request: &mut Request<B>,
+    config: Config,
+    decide: F,
+) -> Result<(Response<()>, Upgrade), Response<String>>
+where
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+{
+    let on_upgrade = hyper::upgrade::on(&mut *request);
+    let reject = |rejection: Rejection<'_>| rejection.to_http(request.version());
+    // No `:protocol`: WebSocket over HTTP/2 (RFC 8441) is refused as any other CONNECT.
+    let handshake =
+        ServerRequest::from_http(request, None).map_err(|error| reject(error.into()))?;
+    let acceptance = decide(&handshake).map_err(reject)?;
+    let subprotocol = acceptance.chosen_subprotocol().map(Box::from);
+    Ok((acceptance.to_http(), Upgrade { on_upgrade, config, subprotocol }))
+}
+
+impl Upgrade {
+    /// Waits until hyper hands the connection over.
+    ///
+    /// # Errors
+    /// The connection failed before.
+    pub async fn socket(self) -> Result<WebSocket<UpgradedIo>, hyper::Error> {
+        let Self { on_upgrade, config, subprotocol } = self;
+        let stream = TokioIo::new(on_upgrade.await?);
+        // hyper keeps what came behind the request, and reads it out first.
+        let socket = WebSocket::from_handshaken(stream, Server, config, &[]);
+        Ok(socket.with_subprotocol(subprotocol))
+    }
+}
