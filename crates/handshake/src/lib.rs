@@ -1,1 +1,47 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod authority;
+mod client;
+mod extensions;
+mod extra_headers;
+mod head;
+mod headers;
+#[cfg(feature = "http")]
+mod http;
+mod key;
+mod limits;
+mod origin;
+mod server;
+mod subprotocol;
+mod token;
+mod uri;
+mod wire;
+
+pub use authority::{Authority, AuthorityError};
+pub use client::request::{ClientRequest, RequestBuildError};
+pub use client::response::{Answer, DeclinedResponse, InterimResponse, OpenedResponse, StatusLine};
+pub use client::response_error::ResponseError;
+pub use extensions::{
+    Extension, ExtensionBuildError, ExtensionParams, Extensions, ExtensionsError, ParamValue,
+    PeerExtension,
+};
+pub use extra_headers::ExtraHeaderError;
+pub use head::{Head, HeadError, HeadScanner, Progress};
+pub use headers::{HeaderSlots, HeaderValues, Headers, HeadersIter};
+pub use key::{Accept, Key, KeyError};
+pub use limits::Limits;
+pub use origin::{MissingOrigin, OriginError, OriginPattern, OriginPatternError, OriginPolicy};
+pub use server::acceptance::{AcceptError, Acceptance};
+pub use server::rejection::{Rejection, RejectionBuildError};
+pub use server::request::{HttpVersion, RequestLine, ServerRequest};
+pub use server::request_error::{RequestError, RequestField};
+pub use subprotocol::{SUBPROTOCOLS_MAX, SubprotocolError, Subprotocols};
+pub use uri::{ResourceName, UriError, WebSocketUri};
+pub use wire::BufferTooSmall;

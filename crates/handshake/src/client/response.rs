@@ -1,0 +1,338 @@
+//! [`Answer`]: what a server says to an opening handshake (RFC 6455, 4.1, second half).
+
+use crate::client::response_error::ResponseError;
+use crate::extensions::{Extension, Extensions};
+use crate::head::{Head, HeadError};
+use crate::headers::{HeaderSlots, Headers};
+use crate::key::Key;
+use crate::server::request::HttpVersion;
+use crate::subprotocol;
+use crate::token::{is_field_value_byte, is_token, list_contains, list_elements, trim};
+
+/// A server's answer that breaks no rule.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// The WebSocket is open.
+    Opened(OpenedResponse<'a>),
+    /// An interim response such as 103 (RFC 9110, 15.2): the caller drops its head and looks for
+    /// the next one with a new scanner.
+    Interim(InterimResponse),
+    /// The server answers in plain HTTP. The WebSocket is not open.
+    Declined(DeclinedResponse<'a>),
+}
+
+/// What stands in front of the headers of a response.
+#[derive(Clone, Copy, Debug)]
+pub enum StatusLine<'a> {
+    /// The status line of HTTP/1.
+    Http1 {
+        /// The version.
+        version: HttpVersion,
+        /// The status code.
+        status: u16,
+        /// The reason phrase.
+        reason: &'a str,
+    },
+    /// The `:status` of HTTP/2 or HTTP/3.
+    Http2 {
+        /// The status code.
+        status: u16,
+    },
+}
+
+/// The answer that opens the WebSocket, with everything checked.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenedResponse<'a> {
+    subprotocol: Option<&'a str>,
+    headers: Headers<'a>,
+    head_len: usize,
+}
+
+impl<'a> OpenedResponse<'a> {
+    /// The subprotocol that the server chose from those offered.
+    #[must_use]
+    pub const fn subprotocol(&self) -> Option<&'a str> {
+        self.subprotocol
+    }
+
+    /// The extensions in use, in their order. Each was offered and stands there once; whether its
+    /// parameters answer the offer is for the extension to say.
+    #[must_use]
+    pub fn extensions(&self) -> Extensions<'a> {
+        Extensions::of(self.headers)
+    }
+
+    /// All headers.
+    #[must_use]
+    pub const fn headers(&self) -> Headers<'a> {
+        self.headers
+    }
+
+    /// Bytes of the head, or 0 if another parser read it. What follows in the buffer is the first
+    /// frames and must go to the frame decoder.
+    #[must_use]
+    pub const fn head_len(&self) -> usize {
+        self.head_len
+    }
+}
+
+/// An interim response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterimResponse {
+    status: u16,
+    head_len: usize,
+}
+
+impl InterimResponse {
+    /// The status code: 100, or 102 to 199.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Bytes of the head, or 0 if another parser read it. The next head follows.
+    #[must_use]
+    pub const fn head_len(&self) -> usize {
+        self.head_len
+    }
+}
+
+/// An answer in plain HTTP: a redirect, a demand for credentials, an error.
+#[derive(Clone, Copy, Debug)]
+pub struct DeclinedResponse<'a> {
+    status: u16,
+    reason: &'a str,
+    headers: Headers<'a>,
+    head_len: usize,
+}
+
+impl<'a> DeclinedResponse<'a> {
+    /// The status code.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The reason phrase, which may be empty.
+    #[must_use]
+    pub const fn reason(&self) -> &'a str {
+        self.reason
+    }
+
+    /// The value of the first header of this name, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers.get(name)
+    }
+
+    /// All headers.
+    #[must_use]
+    pub const fn headers(&self) -> Headers<'a> {
+        self.headers
+    }
+
+    /// Bytes of the head, or 0 if another parser read it. The body follows.
+    #[must_use]
+    pub const fn head_len(&self) -> usize {
+        self.head_len
+    }
+
+    /// The versions that the server speaks (RFC 6455, 4.4), over all `Sec-WebSocket-Version`
+    /// lines; what is no version is left out.
+    pub fn supported_versions(&self) -> impl Iterator<Item = u8> + use<'a> {
+        self.headers.get_all("Sec-WebSocket-Version").flat_map(list_elements).filter_map(version)
+    }
+}
+
+/// RFC 6455, 4.3: `version = DIGIT / (NZDIGIT DIGIT) / ("1" DIGIT DIGIT) / ("2" DIGIT DIGIT)`, up
+/// to 255.
+fn version(element: &[u8]) -> Option<u8> {
+    let text = core::str::from_utf8(element).ok()?;
+    let canonical = text == "0" || !text.starts_with(['0', '+']);
+    text.parse().ok().filter(|_| canonical)
+}
+
+/// What of the request the answer is held against.
+pub(crate) struct Offer<'a> {
+    pub(crate) key: Key,
+    pub(crate) subprotocols: &'a [&'a str],
+    pub(crate) extensions: &'a [Extension<'a>],
+}
+
+pub(crate) fn parse<'a, 'head: 'a, const N: usize>(
+    offer: &Offer<'_>,
+    head: Head<'head>,
+    slots: &'a mut HeaderSlots<'head, N>,
+) -> Result<Answer<'a>, ResponseError> {
+    let mut parsed = httparse::Response::new(&mut slots.slots);
+    match parsed.parse(head.as_bytes()) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(HeadError::TooManyHeaders { limit: N }.into());
+        }
+        // The scanner has let this head through, so it is one, but of a request.
+        Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::WrongKind.into()),
+    }
+    let line = StatusLine::Http1 {
+        version: match parsed.version {
+            Some(0) => HttpVersion::Http10,
+            _ => HttpVersion::Http11,
+        },
+        status: parsed.code.unwrap_or_default(),
+        reason: parsed.reason.unwrap_or_default(),
+    };
+    let head_len = head.len();
+    Ok(match check(offer, line, Headers::from_parsed(parsed.headers))? {
+        Answer::Opened(opened) => Answer::Opened(OpenedResponse { head_len, ..opened }),
+        Answer::Interim(interim) => Answer::Interim(InterimResponse { head_len, ..interim }),
+        Answer::Declined(declined) => Answer::Declined(DeclinedResponse { head_len, ..declined }),
+    })
+}
+
+pub(crate) fn check<'a>(
+    offer: &Offer<'_>,
+    line: StatusLine<'a>,
+    headers: Headers<'a>,
+) -> Result<Answer<'a>, ResponseError> {
+    let (status, reason) = match line {
+        StatusLine::Http1 { status, reason, .. } => (status, reason),
+        StatusLine::Http2 { status } => (status, ""),
+    };
+    let fields = Fields::collect(headers)?;
+    match (status, line) {
+        // RFC 9113, 8.6: HTTP/2 has no 101.
+        (101, StatusLine::Http2 { .. }) => return Err(ResponseError::SwitchingOverHttp2),
+        (101, StatusLine::Http1 { version: HttpVersion::Http10, .. }) => {
+            return Err(ResponseError::HttpVersion);
+        }
+        (101, StatusLine::Http1 { .. }) => fields.check_upgrade(offer.key)?,
+        // RFC 8441, 5: success is 2xx.
+        (200..=299, StatusLine::Http2 { .. }) => fields.check_http2()?,
+        (100..=199, _) => return Ok(Answer::Interim(InterimResponse { status, head_len: 0 })),
+        (200..=599, _) => {
+            let declined = DeclinedResponse { status, reason, headers, head_len: 0 };
+            return Ok(Answer::Declined(declined));
+        }
+        // RFC 9110, 15
+        _ => return Err(ResponseError::Status { status }),
+    }
+    let subprotocol = check_subprotocol(offer.subprotocols, headers)?;
+    check_extensions(offer.extensions, headers)?;
+    Ok(Answer::Opened(OpenedResponse { subprotocol, headers, head_len: 0 }))
+}
+
+/// RFC 6455, 4.1, response item 6: one of those offered, or none.
+fn check_subprotocol<'a>(
+    offered: &[&str],
+    headers: Headers<'a>,
+) -> Result<Option<&'a str>, ResponseError> {
+    let mut lines = headers.get_all(subprotocol::HEADER);
+    let Some(value) = lines.next() else { return Ok(None) };
+    // RFC 6455, 11.3.4: at most once in a response.
+    if lines.next().is_some() {
+        return Err(ResponseError::SubprotocolRepeated);
+    }
+    match core::str::from_utf8(trim(value)) {
+        Ok(chosen) if offered.contains(&chosen) => Ok(Some(chosen)),
+        _ => Err(ResponseError::SubprotocolNotOffered),
+    }
+}
+
+/// RFC 6455, 4.1, response item 5: only those offered. 11.3.2 forbids several lines and 4.2.2 item
+/// 5.6 allows them, so they are joined.
+fn check_extensions(offered: &[Extension<'_>], headers: Headers<'_>) -> Result<(), ResponseError> {
+    // Each is one of those offered and none comes twice, so there are no more than offered, and
+    // the time is linear in the bytes for a given offer.
+    for (index, extension) in Extensions::parse(headers)?.enumerate() {
+        if !offered.iter().any(|offered| offered.name() == extension.name()) {
+            return Err(ResponseError::ExtensionNotOffered { index });
+        }
+        if Extensions::of(headers).take(index).any(|other| other.name() == extension.name()) {
+            return Err(ResponseError::ExtensionRepeated { index });
+        }
+    }
+    Ok(())
+}
+
+/// The fields that matter, from one pass over the headers.
+#[derive(Default)]
+struct Fields<'a> {
+    upgrade: Option<&'a [u8]>,
+    upgrade_repeated: bool,
+    connection: bool,
+    connection_upgrade: bool,
+    accept: Option<&'a [u8]>,
+    accept_repeated: bool,
+    content_length: bool,
+    transfer_encoding: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn collect(headers: Headers<'a>) -> Result<Self, ResponseError> {
+        let mut fields = Self::default();
+        for (index, (name, value)) in headers.iter().enumerate() {
+            if !is_token(name.as_bytes()) {
+                return Err(ResponseError::HeaderName { index });
+            }
+            if !value.iter().copied().all(is_field_value_byte) {
+                return Err(ResponseError::HeaderValue { index });
+            }
+            let is = |other| name.eq_ignore_ascii_case(other);
+            if is("upgrade") {
+                fields.upgrade_repeated = fields.upgrade.replace(value).is_some();
+            } else if is("connection") {
+                fields.connection = true;
+                fields.connection_upgrade |= list_contains(value, "upgrade");
+            } else if is("sec-websocket-accept") {
+                fields.accept_repeated = fields.accept.replace(value).is_some();
+            } else if is("content-length") {
+                fields.content_length = true;
+            } else if is("transfer-encoding") {
+                fields.transfer_encoding = true;
+            }
+        }
+        Ok(fields)
+    }
+
+    /// RFC 6455, 4.1, response items 2 to 4.
+    fn check_upgrade(&self, key: Key) -> Result<(), ResponseError> {
+        match self.upgrade.map(trim) {
+            None => return Err(ResponseError::UpgradeMissing),
+            Some(value) if self.upgrade_repeated || !value.eq_ignore_ascii_case(b"websocket") => {
+                return Err(ResponseError::Upgrade);
+            }
+            Some(_) => {}
+        }
+        if !self.connection {
+            return Err(ResponseError::ConnectionMissing);
+        }
+        if !self.connection_upgrade {
+            return Err(ResponseError::Connection);
+        }
+        match self.accept {
+            None => return Err(ResponseError::AcceptMissing),
+            // RFC 6455, 11.3.3
+            Some(_) if self.accept_repeated => return Err(ResponseError::AcceptRepeated),
+            Some(value) if !key.accept().matches(value) => return Err(ResponseError::Accept),
+            Some(_) => {}
+        }
+        // RFC 9110, 8.6; RFC 9112, 6.1: a 101 has no body, so whoever announces one is confused.
+        if self.content_length || self.transfer_encoding {
+            return Err(ResponseError::Body);
+        }
+        Ok(())
+    }
+
+    /// RFC 8441, 5; RFC 9113, 8.2.2. RFC 9110, 9.3.6: a Content-Length in a successful answer to
+    /// CONNECT is ignored.
+    fn check_http2(&self) -> Result<(), ResponseError> {
+        if self.upgrade.is_some() || self.connection || self.transfer_encoding {
+            Err(ResponseError::ConnectionSpecific)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! [`ResponseError`]: why a server's answer can not be trusted.
+
+use core::fmt;
+
+use crate::extensions::ExtensionsError;
+use crate::head::HeadError;
+
+/// The peer's answer is no HTTP response, or a 101 that breaks a rule of RFC 6455, 4.1 (over
+/// HTTP/2, a 2xx that breaks one of RFC 8441, 5). The connection must be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// The bytes are not a head, or too much of one.
+    Head(HeadError),
+    /// The status code is not one from 100 to 599.
+    Status {
+        /// The status code.
+        status: u16,
+    },
+    /// A 101 came with HTTP/1.0.
+    HttpVersion,
+    /// A 101 came over HTTP/2, where 2xx opens the WebSocket.
+    SwitchingOverHttp2,
+    /// A header name is not a token.
+    HeaderName {
+        /// Which header line, from 0.
+        index: usize,
+    },
+    /// A header value holds a control character.
+    HeaderValue {
+        /// Which header line, from 0.
+        index: usize,
+    },
+    /// There is no `Upgrade`.
+    UpgradeMissing,
+    /// `Upgrade` is not `websocket`.
+    Upgrade,
+    /// There is no `Connection`.
+    ConnectionMissing,
+    /// `Connection` does not list `Upgrade`.
+    Connection,
+    /// There is no `Sec-WebSocket-Accept`.
+    AcceptMissing,
+    /// `Sec-WebSocket-Accept` is repeated.
+    AcceptRepeated,
+    /// `Sec-WebSocket-Accept` does not answer the key.
+    Accept,
+    /// A 101 announces a body.
+    Body,
+    /// `Sec-WebSocket-Protocol` is repeated.
+    SubprotocolRepeated,
+    /// The chosen subprotocol is not among those offered.
+    SubprotocolNotOffered,
+    /// `Sec-WebSocket-Extensions` is not an extension list.
+    Extensions(ExtensionsError),
+    /// An extension is not among those offered.
+    ExtensionNotOffered {
+        /// Which extension of the answer, from 0.
+        index: usize,
+    },
+    /// An extension is listed twice.
+    ExtensionRepeated {
+        /// Which extension of the answer, from 0.
+        index: usize,
+    },
+    /// A header that belongs to an HTTP/1.1 connection stands in a response over HTTP/2.
+    ConnectionSpecific,
+}
+
+impl From<HeadError> for ResponseError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl From<ExtensionsError> for ResponseError {
+    fn from(error: ExtensionsError) -> Self {
+        Self::Extensions(error)
+    }
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(error) => error.fmt(f),
+            Self::Status { status } => write!(f, "the server's status {status} is no HTTP status"),
+            Self::HttpVersion => f.write_str("the server switched protocols with HTTP/1.0"),
+            Self::SwitchingOverHttp2 => f.write_str("the server answered 101 over HTTP/2"),
+            Self::HeaderName { index } => {
+                write!(f, "the name of the server's header {index} is not a token")
+            }
+            Self::HeaderValue { index } => {
+                write!(f, "the value of the server's header {index} holds a control character")
+            }
+            Self::UpgradeMissing => f.write_str("the server's answer has no Upgrade header"),
+            Self::Upgrade => f.write_str("the server upgraded to something else than websocket"),
+            Self::ConnectionMissing => f.write_str("the server's answer has no Connection header"),
+            Self::Connection => {
+                f.write_str("the Connection header of the server's answer does not list Upgrade")
+            }
+            Self::AcceptMissing => {
+                f.write_str("the server's answer has no Sec-WebSocket-Accept header")
+            }
+            Self::AcceptRepeated => {
+                f.write_str("the server's answer has several Sec-WebSocket-Accept headers")
+            }
+            Self::Accept => f.write_str("the server's Sec-WebSocket-Accept does not fit the key"),
+            Self::Body => f.write_str("the server's answer switches protocols and has a body"),
+            Self::SubprotocolRepeated => {
+                f.write_str("the server's answer has several Sec-WebSocket-Protocol headers")
+            }
+            Self::SubprotocolNotOffered => {
+                f.write_str("the server chose a subprotocol that was not offered")
+            }
+            Self::Extensions(error) => {
+                write!(f, "the server's Sec-WebSocket-Extensions is malformed: {error}")
+            }
+            Self::ExtensionNotOffered { index } => {
+                write!(f, "the server's extension {index} was not offered")
+            }
+            Self::ExtensionRepeated { index } => {
+                write!(f, "the server's extension {index} is listed twice")
+            }
+            Self::ConnectionSpecific => {
+                f.write_str("a header of an HTTP/1.1 connection stands in an HTTP/2 response")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ResponseError {}

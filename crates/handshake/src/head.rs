@@ -1,0 +1,469 @@
+//! Finding the end of an HTTP head while it arrives. Start at [`HeadScanner`].
+//!
+//! The scanner is a byte-wise automaton for the grammar of RFC 9112, sections 2 to 5. It looks at
+//! every byte once, however the head is cut, and refuses at the first byte that can not belong to
+//! a head. A property test holds its verdict equal to that of `httparse`, which then finds the
+//! fields.
+
+use core::fmt;
+
+use crate::limits::Limits;
+use crate::token::{is_field_value_byte, is_optional_white_space, is_tchar};
+
+/// Whether a head is complete yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress<T> {
+    /// Nothing is wrong so far and more bytes are needed.
+    Partial,
+    /// The head is complete.
+    Complete(T),
+}
+
+/// The bytes of one complete head that kept its [`Limits`], from [`HeadScanner::scan`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Head<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    /// The head, with its blank line.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Bytes of the head. What follows in the buffer belongs to the new protocol, or is the body.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a head is never empty")]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl fmt::Debug for Head<'_> {
+    // The bytes hold credentials: a log shows their number only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Looks for the end of a head in a buffer that grows.
+///
+/// ```
+/// use tidings_handshake::{HeadScanner, Limits, Progress};
+///
+/// let mut scanner = HeadScanner::request(Limits::server());
+/// let mut buffer = b"GET /chat HTTP/1.1\r\nHost: a".to_vec();
+/// assert_eq!(scanner.scan(&buffer), Ok(Progress::Partial));
+///
+/// buffer.extend(b".example\r\n\r\nfirst frame");
+/// let Ok(Progress::Complete(head)) = scanner.scan(&buffer) else { panic!() };
+/// assert_eq!(&buffer[head.len()..], b"first frame");
+/// ```
+///
+/// What can not be HTTP is refused at its first wrong byte, a TLS record for example:
+///
+/// ```
+/// # use tidings_handshake::{HeadError, HeadScanner, Limits};
+/// let mut scanner = HeadScanner::request(Limits::server());
+/// assert_eq!(scanner.scan(&[0x16]), Err(HeadError::Method { offset: 0 }));
+/// ```
+#[derive(Clone, Debug)]
+pub struct HeadScanner {
+    limits: Limits,
+    kind: Kind,
+    state: State,
+    /// Bytes looked at.
+    scanned: usize,
+    /// Where the start line begins: empty lines may stand before it.
+    start_line_offset: usize,
+    headers: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Request,
+    Response,
+}
+
+/// What the bytes so far call for next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The start line, or an empty line before it.
+    Start,
+    /// The LF of an empty line before the start line.
+    StartLineFeed,
+    Method,
+    /// The first byte of the request target.
+    TargetStart,
+    Target,
+    /// This byte of `HTTP/1.1`.
+    Version(u8),
+    /// The line end of a request line.
+    VersionEnd,
+    /// The space before the status code.
+    StatusSpace,
+    /// This digit of the status code.
+    Status(u8),
+    /// The space before the reason phrase, or the line end.
+    StatusEnd,
+    Reason,
+    /// The LF of a start line or header line.
+    LineFeed,
+    /// A header, or the blank line.
+    LineStart,
+    HeaderName,
+    HeaderValue,
+    /// The LF of the blank line.
+    LastLineFeed,
+    Done,
+    Failed(HeadError),
+}
+
+impl HeadScanner {
+    /// A scanner for the head of a request.
+    #[must_use]
+    pub const fn request(limits: Limits) -> Self {
+        Self::new(limits, Kind::Request)
+    }
+
+    /// A scanner for the head of a response.
+    #[must_use]
+    pub const fn response(limits: Limits) -> Self {
+        Self::new(limits, Kind::Response)
+    }
+
+    const fn new(limits: Limits, kind: Kind) -> Self {
+        Self { limits, kind, state: State::Start, scanned: 0, start_line_offset: 0, headers: 0 }
+    }
+
+    /// Looks at the bytes that are new since the last call.
+    ///
+    /// `buffer` is all that has been received, from the first byte on: the scanner remembers how
+    /// far it has looked. After an error every call returns that error.
+    ///
+    /// # Errors
+    ///
+    /// The peer sent what is not a head, or more of it than the limits allow.
+    pub fn scan<'a>(&mut self, buffer: &'a [u8]) -> Result<Progress<Head<'a>>, HeadError> {
+        let room = self.limits.head_len_max.saturating_sub(self.scanned);
+        let fresh = buffer.get(self.scanned..).unwrap_or_default();
+        let mut rest = fresh.get(..room).unwrap_or(fresh);
+        while !self.has_ended() {
+            // Most of a head is header values, whose plain bytes change nothing.
+            if self.state == State::HeaderValue {
+                let special = rest.iter().position(|byte| !is_field_value_byte(*byte));
+                let plain = special.unwrap_or(rest.len());
+                rest = rest.get(plain..).unwrap_or_default();
+                self.scanned = self.scanned.saturating_add(plain);
+            }
+            let [byte, after @ ..] = rest else { break };
+            self.state = self.step(*byte).unwrap_or_else(State::Failed);
+            self.scanned = self.scanned.saturating_add(1);
+            rest = after;
+        }
+        if !self.has_ended() && self.scanned >= self.limits.head_len_max {
+            let limit = self.limits.head_len_max;
+            self.state = State::Failed(HeadError::HeadTooLong { limit });
+        }
+        match (self.state, buffer.get(..self.scanned)) {
+            (State::Failed(error), _) => Err(error),
+            (State::Done, Some(bytes)) => Ok(Progress::Complete(Head { bytes })),
+            _ => Ok(Progress::Partial),
+        }
+    }
+
+    /// Bytes looked at so far. No byte is looked at twice.
+    #[must_use]
+    pub const fn scanned(&self) -> usize {
+        self.scanned
+    }
+
+    const fn has_ended(&self) -> bool {
+        matches!(self.state, State::Done | State::Failed(_))
+    }
+
+    fn step(&mut self, byte: u8) -> Result<State, HeadError> {
+        let offset = self.scanned;
+        match self.state {
+            State::Start => match byte {
+                // RFC 9112, 2.2: empty lines before the start line are ignored.
+                b'\r' => Ok(State::StartLineFeed),
+                b'\n' => Ok(State::Start),
+                _ => {
+                    self.start_line_offset = offset;
+                    self.start_line(offset)?;
+                    self.first_byte(byte)
+                }
+            },
+            // RFC 9112, 2.2: a bare CR is no line end.
+            State::StartLineFeed | State::LineFeed | State::LastLineFeed if byte != b'\n' => {
+                Err(HeadError::BareCarriageReturn { offset: offset.saturating_sub(1) })
+            }
+            State::StartLineFeed => Ok(State::Start),
+            State::LineFeed => Ok(State::LineStart),
+            State::LastLineFeed => Ok(State::Done),
+            State::Method => {
+                self.start_line(offset)?;
+                match byte {
+                    b' ' => Ok(State::TargetStart),
+                    _ if is_tchar(byte) => Ok(State::Method),
+                    _ => Err(HeadError::Method { offset }),
+                }
+            }
+            State::TargetStart | State::Target => {
+                self.start_line(offset)?;
+                match byte {
+                    b' ' if self.state == State::Target => Ok(State::Version(0)),
+                    // RFC 3986: a URI is made of visible ASCII.
+                    b'!'..=b'~' => Ok(State::Target),
+                    _ => Err(HeadError::Target { offset }),
+                }
+            }
+            State::Version(index) => {
+                self.start_line(offset)?;
+                self.version(index, byte)
+            }
+            State::VersionEnd => line_end(byte).ok_or(HeadError::Version { offset }),
+            State::StatusSpace => {
+                self.start_line(offset)?;
+                if byte == b' ' { Ok(State::Status(0)) } else { Err(HeadError::Version { offset }) }
+            }
+            State::Status(index) => {
+                self.start_line(offset)?;
+                match (byte, index) {
+                    (b'0'..=b'9', 0 | 1) => Ok(State::Status(index.saturating_add(1))),
+                    (b'0'..=b'9', _) => Ok(State::StatusEnd),
+                    _ => Err(HeadError::Status { offset }),
+                }
+            }
+            // RFC 9112, 4: the space is there even without a reason; many leave both out.
+            State::StatusEnd | State::Reason => match line_end(byte) {
+                Some(state) => Ok(state),
+                None => {
+                    self.start_line(offset)?;
+                    let first = self.state == State::StatusEnd;
+                    if if first { byte == b' ' } else { is_field_value_byte(byte) } {
+                        Ok(State::Reason)
+                    } else {
+                        Err(HeadError::Status { offset })
+                    }
+                }
+            },
+            State::LineStart => self.line_start(byte),
+            State::HeaderName => match byte {
+                b':' => Ok(State::HeaderValue),
+                _ if is_tchar(byte) => Ok(State::HeaderName),
+                // RFC 9112, 5.1: a server refuses white space before the colon.
+                _ if is_optional_white_space(byte) => Err(HeadError::SpaceBeforeColon { offset }),
+                _ => Err(HeadError::HeaderName { offset }),
+            },
+            State::HeaderValue => match line_end(byte) {
+                Some(state) => Ok(state),
+                None if is_field_value_byte(byte) => Ok(State::HeaderValue),
+                None => Err(HeadError::HeaderValue { offset }),
+            },
+            State::Done => Ok(State::Done),
+            State::Failed(error) => Err(error),
+        }
+    }
+
+    fn first_byte(&self, byte: u8) -> Result<State, HeadError> {
+        match self.kind {
+            Kind::Request if is_tchar(byte) => Ok(State::Method),
+            Kind::Request => Err(HeadError::Method { offset: self.scanned }),
+            Kind::Response => self.version(0, byte),
+        }
+    }
+
+    /// RFC 9112, 2.3: `HTTP-version = "HTTP/" DIGIT "." DIGIT`.
+    fn version(&self, index: u8, byte: u8) -> Result<State, HeadError> {
+        let offset = self.scanned;
+        let next = State::Version(index.saturating_add(1));
+        match (index, byte) {
+            (0, b'H') | (1 | 2, b'T') | (3, b'P') | (4, b'/') | (5, b'1') | (6, b'.') => Ok(next),
+            (7, b'0' | b'1') => Ok(match self.kind {
+                Kind::Request => State::VersionEnd,
+                Kind::Response => State::StatusSpace,
+            }),
+            (5 | 7, b'0'..=b'9') => Err(HeadError::VersionUnsupported { offset }),
+            _ => Err(HeadError::Version { offset }),
+        }
+    }
+
+    fn line_start(&mut self, byte: u8) -> Result<State, HeadError> {
+        let offset = self.scanned;
+        match byte {
+            b'\r' => Ok(State::LastLineFeed),
+            b'\n' => Ok(State::Done),
+            _ if is_tchar(byte) => {
+                if self.headers >= self.limits.headers_max {
+                    return Err(HeadError::TooManyHeaders { limit: self.limits.headers_max });
+                }
+                self.headers = self.headers.saturating_add(1);
+                Ok(State::HeaderName)
+            }
+            // RFC 9112, 5.2: obs-fold is refused.
+            _ if is_optional_white_space(byte) => Err(HeadError::LineFolding { offset }),
+            _ => Err(HeadError::HeaderName { offset }),
+        }
+    }
+
+    /// Counts a byte of the start line.
+    fn start_line(&self, offset: usize) -> Result<(), HeadError> {
+        let limit = self.limits.start_line_len_max;
+        if offset.saturating_sub(self.start_line_offset) >= limit {
+            Err(HeadError::StartLineTooLong { limit })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// RFC 9112, 2.2: a line ends with CRLF, and a bare LF is recognised too.
+const fn line_end(byte: u8) -> Option<State> {
+    match byte {
+        b'\r' => Some(State::LineFeed),
+        b'\n' => Some(State::LineStart),
+        _ => None,
+    }
+}
+
+/// The peer's bytes are not an HTTP/1.1 head, or too much of one.
+///
+/// An `offset` counts from the first byte received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeadError {
+    /// The head did not end within [`Limits::head_len_max`].
+    HeadTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The start line is longer than [`Limits::start_line_len_max`].
+    StartLineTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// There are more header lines than [`Limits::headers_max`], or than the slots can hold.
+    TooManyHeaders {
+        /// The limit, in header lines.
+        limit: usize,
+    },
+    /// A byte that can not stand in a request method.
+    Method {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A byte that can not stand in a request target.
+    Target {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A byte that can not stand in an HTTP version.
+    Version {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A well-formed HTTP version other than 1.0 and 1.1.
+    VersionUnsupported {
+        /// Where the first digit that differs is.
+        offset: usize,
+    },
+    /// A byte that can not stand in a status code or reason phrase.
+    Status {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A CR without its LF.
+    BareCarriageReturn {
+        /// Where the CR is.
+        offset: usize,
+    },
+    /// A byte that can not stand in a header name.
+    HeaderName {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// White space between a header name and its colon.
+    SpaceBeforeColon {
+        /// Where the white space is.
+        offset: usize,
+    },
+    /// A header line that begins with white space: a folded line, or a stray space.
+    LineFolding {
+        /// Where the line begins.
+        offset: usize,
+    },
+    /// A control character in a header value.
+    HeaderValue {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A head of the other kind: a response where a request was expected, or the reverse.
+    WrongKind,
+}
+
+impl HeadError {
+    /// The status of the response that tells a client so.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } => 431,
+            Self::StartLineTooLong { .. } => 414,
+            Self::VersionUnsupported { .. } => 505,
+            _ => 400,
+        }
+    }
+}
+
+impl fmt::Display for HeadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeadTooLong { limit } => write!(f, "the head is longer than {limit} bytes"),
+            Self::StartLineTooLong { limit } => {
+                write!(f, "the start line is longer than {limit} bytes")
+            }
+            Self::TooManyHeaders { limit } => write!(f, "there are more than {limit} headers"),
+            Self::Method { offset } => {
+                write!(f, "the byte at offset {offset} can not stand in a request method")
+            }
+            Self::Target { offset } => {
+                write!(f, "the byte at offset {offset} can not stand in a request target")
+            }
+            Self::Version { offset } => {
+                write!(f, "the byte at offset {offset} can not stand in an HTTP version")
+            }
+            Self::VersionUnsupported { offset } => {
+                write!(f, "the HTTP version at offset {offset} is not 1.1")
+            }
+            Self::Status { offset } => {
+                write!(f, "the byte at offset {offset} can not stand in a status line")
+            }
+            Self::BareCarriageReturn { offset } => {
+                write!(f, "the carriage return at offset {offset} has no line feed after it")
+            }
+            Self::HeaderName { offset } => {
+                write!(f, "the byte at offset {offset} can not stand in a header name")
+            }
+            Self::SpaceBeforeColon { offset } => {
+                write!(f, "there is white space before the colon of a header, at offset {offset}")
+            }
+            Self::LineFolding { offset } => {
+                write!(f, "the header line at offset {offset} begins with white space")
+            }
+            Self::HeaderValue { offset } => {
+                write!(f, "the byte at offset {offset} can not stand in a header value")
+            }
+            Self::WrongKind => {
+                f.write_str("a request was found where a response is due, or the reverse")
+            }
+        }
+    }
+}
+
+impl core::error::Error for HeadError {}
+
+#[cfg(test)]
+mod tests;

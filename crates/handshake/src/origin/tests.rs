@@ -1,0 +1,183 @@
+use std::format;
+
+use super::*;
+
+fn check(policy: OriginPolicy<'_>, origin: Option<&str>, host: &str, secure: bool) -> Verdict {
+    policy.check(origin, &Authority::parse(host).unwrap(), secure)
+}
+
+type Verdict = Result<(), OriginError>;
+const YES: Verdict = Ok(());
+const NO: Verdict = Err(OriginError::NotAccepted);
+const MALFORMED: Verdict = Err(OriginError::Malformed);
+
+/// W-040, V-48
+#[test]
+fn the_same_origin_is_compared_in_parts() {
+    let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
+    for (origin, host, secure, verdict) in [
+        ("https://example.com", "example.com", true, YES),
+        ("http://example.com", "example.com", false, YES),
+        ("HTTPS://EXAMPLE.com", "Example.COM", true, YES),
+        ("https://example.com:443", "example.com", true, YES),
+        ("https://example.com", "example.com:443", true, YES),
+        ("http://example.com:80", "example.com", false, YES),
+        ("http://example.com:", "example.com", false, YES),
+        ("http://localhost:8080", "localhost:8080", false, YES),
+        ("http://[::1]:8080", "[0::1]:8080", false, YES),
+        ("http://127.0.0.1", "127.0.0.1", false, YES),
+        ("https://xn--bcher-kva.example", "xn--bcher-kva.example", true, YES),
+        ("https://example.com.", "example.com.", true, YES),
+        // The scheme counts.
+        ("http://example.com", "example.com", true, NO),
+        ("https://example.com", "example.com", false, NO),
+        ("wss://example.com", "example.com", true, NO),
+        ("ftp://example.com", "example.com", false, NO),
+        // The port counts, and a default port is that of its own scheme.
+        ("https://example.com:8443", "example.com", true, NO),
+        ("https://example.com", "example.com:8443", true, NO),
+        ("https://example.com:80", "example.com", true, NO),
+        ("http://example.com:443", "example.com", false, NO),
+        ("http://localhost:3000", "localhost:8080", false, NO),
+        // Another host, however it looks like this one.
+        ("https://evil.com", "example.com", true, NO),
+        ("https://example.com.evil.com", "example.com", true, NO),
+        ("https://evilexample.com", "example.com", true, NO),
+        ("https://www.example.com", "example.com", true, NO),
+        ("https://example.co", "example.com", true, NO),
+        ("https://example.com.", "example.com", true, NO),
+        ("https://example.com", "example.com.", true, NO),
+        ("https://example%2Ecom", "example.com", true, NO),
+        ("https://127.0.0.1", "localhost", true, NO),
+        ("https://[::1]", "localhost", true, NO),
+        // What is no origin.
+        ("https://example.com/", "example.com", true, MALFORMED),
+        ("https://example.com/path", "example.com", true, MALFORMED),
+        ("https://example.com?", "example.com", true, MALFORMED),
+        ("https://example.com#", "example.com", true, MALFORMED),
+        ("https://example.com@evil.com", "example.com", true, MALFORMED),
+        ("https://user:pass@example.com", "example.com", true, MALFORMED),
+        ("https://evil.com\\@example.com", "example.com", true, MALFORMED),
+        ("https://evil.com\\.example.com", "example.com", true, MALFORMED),
+        ("https://b\u{fc}cher.example", "xn--bcher-kva.example", true, MALFORMED),
+        ("https://example.com https://evil.com", "example.com", true, MALFORMED),
+        ("https://example.com, https://evil.com", "example.com", true, MALFORMED),
+        ("https://example.com:443:443", "example.com", true, MALFORMED),
+        ("https://example.com:65979", "example.com", true, MALFORMED),
+        ("https://[::1", "[::1]", true, MALFORMED),
+        ("https://", "example.com", true, MALFORMED),
+        ("https:example.com", "example.com", true, MALFORMED),
+        ("//example.com", "example.com", true, MALFORMED),
+        ("://example.com", "example.com", true, MALFORMED),
+        ("example.com", "example.com", true, MALFORMED),
+        ("*", "example.com", true, MALFORMED),
+        ("", "example.com", true, MALFORMED),
+        ("null ", "example.com", true, MALFORMED),
+        ("NULL", "example.com", true, MALFORMED),
+        ("null", "example.com", true, Err(OriginError::Null)),
+        ("null", "null", true, Err(OriginError::Null)),
+    ] {
+        assert_eq!(check(policy, Some(origin), host, secure), verdict, "{origin:?} at {host:?}");
+    }
+}
+
+#[test]
+fn patterns_match_whole_parts() {
+    for (pattern, origin, verdict) in [
+        ("https://example.com", "https://example.com", YES),
+        ("https://example.com:443", "https://EXAMPLE.com", YES),
+        ("HTTPS://example.com", "https://example.com:443", YES),
+        ("https://example.com", "http://example.com", NO),
+        ("https://example.com", "https://a.example.com", NO),
+        ("https://example.com", "https://example.com:8443", NO),
+        ("https://example.com:8443", "https://example.com:8443", YES),
+        ("https://example.com:8443", "https://example.com", NO),
+        // Subdomains at any depth, never the domain itself, never its lookalikes.
+        ("https://*.example.com", "https://a.example.com", YES),
+        ("https://*.example.com", "https://A.B-c.d_e.EXAMPLE.com", YES),
+        ("https://*.example.com", "https://example.com", NO),
+        ("https://*.example.com", "https://evilexample.com", NO),
+        ("https://*.example.com", "https://.example.com", NO),
+        ("https://*.example.com", "https://a..example.com", NO),
+        ("https://*.example.com", "https://a.example.com.", NO),
+        ("https://*.example.com", "https://a.example.com.evil.com", NO),
+        ("https://*.example.com", "https://a.example.com:8443", NO),
+        ("https://*.example.com", "http://a.example.com", NO),
+        ("https://*.example.com", "https://evil.com'.example.com", NO),
+        ("https://*.example.com", "https://evil.com%2f.example.com", NO),
+        ("https://*.example.com", "https://evil.com/.example.com", MALFORMED),
+        ("https://*.example.com", "https://evil.com?.example.com", MALFORMED),
+        ("https://*.example.com", "https://evil.com:80.example.com", MALFORMED),
+        ("https://*.example.com:8443", "https://a.example.com:8443", YES),
+        // Any port.
+        ("http://localhost:*", "http://localhost", YES),
+        ("http://localhost:*", "http://localhost:5173", YES),
+        ("http://localhost:*", "https://localhost:5173", NO),
+        ("http://localhost:*", "http://localhost.evil.com:5173", NO),
+        ("http://[::1]:*", "http://[0:0::1]:3000", YES),
+        // Other schemes.
+        ("chrome-extension://abcdefgh", "chrome-extension://abcdefgh", YES),
+        ("chrome-extension://abcdefgh", "chrome-extension://abcdefgi", NO),
+        ("tauri://localhost", "tauri://localhost", YES),
+        ("tauri://localhost", "http://localhost", NO),
+        ("https://example.com", "null", Err(OriginError::Null)),
+    ] {
+        let patterns = [OriginPattern::parse(pattern).unwrap()];
+        let policy = OriginPolicy::from_list(&patterns, MissingOrigin::Accept);
+        let got = check(policy, Some(origin), "other.example:1", true);
+        assert_eq!(got, verdict, "{pattern:?} with {origin:?}");
+        // The list alone does not let the server's own pages in.
+        assert_eq!(check(policy, Some("https://own.test"), "own.test", true), NO);
+        let both = OriginPolicy::same_origin(MissingOrigin::Accept).or_from(&patterns);
+        assert_eq!(check(both, Some("https://own.test"), "own.test", true), YES);
+    }
+}
+
+#[test]
+fn a_pattern_that_would_mislead_is_refused() {
+    use OriginPatternError::{Scheme, Star};
+    for (pattern, error) in [
+        ("", Scheme),
+        ("example.com", Scheme),
+        ("*", Scheme),
+        ("*://example.com", Scheme),
+        ("1http://example.com", Scheme),
+        ("https://*", Star),
+        ("https://*example.com", Star),
+        ("https://a.*.com", Star),
+        ("https://*.*.com", Star),
+        ("https://*:*", Star),
+        ("https://*.[::1]", Star),
+        ("https://a:1:*", Star),
+        ("https://example.com/", AuthorityError::Host { offset: 11 }.into()),
+        ("https://*.", AuthorityError::NoHost.into()),
+        ("https://a@b", AuthorityError::UserInfo { offset: 1 }.into()),
+    ] {
+        assert_eq!(OriginPattern::parse(pattern).err(), Some(error), "{pattern:?}");
+        assert!(!format!("{error}").is_empty());
+    }
+}
+
+/// W-038
+#[test]
+fn a_missing_origin_is_the_callers_choice() {
+    let accept = OriginPolicy::same_origin(MissingOrigin::Accept);
+    let refuse = OriginPolicy::same_origin(MissingOrigin::Refuse);
+    assert_eq!(check(accept, None, "a", true), YES);
+    assert_eq!(check(refuse, None, "a", true), Err(OriginError::Missing));
+    assert_eq!(check(refuse.or_null(), None, "a", true), Err(OriginError::Missing));
+}
+
+#[test]
+fn null_is_let_in_only_when_asked() {
+    let policy = OriginPolicy::same_origin(MissingOrigin::Refuse).or_null();
+    assert_eq!(check(policy, Some("null"), "a", true), YES);
+    assert_eq!(check(policy, Some("https://b"), "a", true), NO);
+}
+
+#[test]
+fn any_takes_everything() {
+    for origin in [None, Some("null"), Some("https://evil.com"), Some("garbage")] {
+        assert_eq!(check(OriginPolicy::any(), origin, "a", true), YES);
+    }
+}

@@ -1,0 +1,122 @@
+//! Subprotocols (RFC 6455, 1.9): the client's list, and the choice of one of them.
+
+use core::fmt;
+
+use crate::headers::{HeaderValues, Headers};
+use crate::token::{as_token, is_token, trim};
+
+pub(crate) const HEADER: &str = "Sec-WebSocket-Protocol";
+
+/// How many subprotocols a request may offer: they are compared with each other.
+pub const SUBPROTOCOLS_MAX: usize = 64;
+
+/// The subprotocols that a client offers, in its order of preference, over all header lines.
+#[derive(Debug)]
+pub struct Subprotocols<'a> {
+    lines: HeaderValues<'a, 'static>,
+    rest: &'a [u8],
+}
+
+impl<'a> Subprotocols<'a> {
+    pub(crate) fn of(headers: Headers<'a>) -> Self {
+        Self { lines: headers.get_all(HEADER), rest: &[] }
+    }
+
+    /// The next element, which may be no token.
+    fn next_element(&mut self) -> Option<&'a [u8]> {
+        loop {
+            while self.rest.is_empty() {
+                self.rest = self.lines.next()?;
+            }
+            let mut parts = self.rest.splitn(2, |byte| *byte == b',');
+            let element = trim(parts.next().unwrap_or_default());
+            self.rest = parts.next().unwrap_or_default();
+            // RFC 9110, 5.6.1.2: empty elements do not count.
+            if !element.is_empty() {
+                return Some(element);
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Subprotocols<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        // Checked before: every element is a token.
+        self.next_element().and_then(as_token)
+    }
+}
+
+/// RFC 6455, 4.1 item 10: one or more tokens, all different.
+pub(crate) fn check_offer(headers: Headers<'_>) -> Result<(), SubprotocolError> {
+    if headers.get(HEADER).is_none() {
+        return Ok(());
+    }
+    let mut seen: [&[u8]; SUBPROTOCOLS_MAX] = [&[]; SUBPROTOCOLS_MAX];
+    let mut count = 0;
+    let mut elements = Subprotocols::of(headers);
+    while let Some(element) = elements.next_element() {
+        if !is_token(element) {
+            return Err(SubprotocolError::NotToken { index: count });
+        }
+        if seen.iter().take(count).any(|other| *other == element) {
+            return Err(SubprotocolError::Repeated { index: count });
+        }
+        *seen.get_mut(count).ok_or(SubprotocolError::TooMany)? = element;
+        count += 1;
+    }
+    if count == 0 { Err(SubprotocolError::Empty) } else { Ok(()) }
+}
+
+/// The same rule for what a client is about to offer.
+pub(crate) fn check_list(subprotocols: &[&str]) -> Result<(), SubprotocolError> {
+    for (index, subprotocol) in subprotocols.iter().enumerate() {
+        if !is_token(subprotocol.as_bytes()) {
+            return Err(SubprotocolError::NotToken { index });
+        }
+        if subprotocols.iter().take(index).any(|other| other == subprotocol) {
+            return Err(SubprotocolError::Repeated { index });
+        }
+        if index >= SUBPROTOCOLS_MAX {
+            return Err(SubprotocolError::TooMany);
+        }
+    }
+    Ok(())
+}
+
+/// A list of subprotocols breaks RFC 6455, 4.1 item 10. `index` is a place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubprotocolError {
+    /// The header is there and names nothing.
+    Empty,
+    /// An element is not a token.
+    NotToken {
+        /// Which element.
+        index: usize,
+    },
+    /// An element stands there a second time.
+    Repeated {
+        /// Which element.
+        index: usize,
+    },
+    /// There are more than [`SUBPROTOCOLS_MAX`].
+    TooMany,
+}
+
+impl fmt::Display for SubprotocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the list of subprotocols is empty"),
+            Self::NotToken { index } => write!(f, "subprotocol {index} is not a token"),
+            Self::Repeated { index } => write!(f, "subprotocol {index} is listed twice"),
+            Self::TooMany => write!(f, "there are more than {SUBPROTOCOLS_MAX} subprotocols"),
+        }
+    }
+}
+
+impl core::error::Error for SubprotocolError {}
+
+#[cfg(test)]
+mod tests;
