@@ -185,10 +185,16 @@ where
     /// # Cancel safety
     /// Safe: the closing handshake goes on with the next `close` or `recv`.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        let now = self.now();
-        self.connection.close(now, Some(CloseFrame::new(code, reason)));
+        self.start_close(code, reason);
         while self.recv().await?.is_some() {}
         Ok(())
+    }
+
+    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
+    /// what the peer still has to say, then `None`. Has no effect once closing has begun.
+    pub fn start_close(&mut self, code: CloseCode, reason: &str) {
+        let now = self.now();
+        self.connection.close(now, Some(CloseFrame::new(code, reason)));
     }
 
     /// The Close frames of both sides, as far as they came and went.

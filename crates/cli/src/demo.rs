@@ -1,0 +1,199 @@
+//! `tidings demo`: one page with a chat over WebSocket and a dashboard over Server-Sent Events.
+//!
+//! | path | what it is |
+//! | --- | --- |
+//! | `/` | the page, self-contained |
+//! | `/chat` | WebSocket: every text goes to everyone ([`chat`]) |
+//! | `/events` | event stream: one event a second, resumable ([`dashboard`]) |
+
+mod chat;
+mod dashboard;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::Error;
+use chat::Chat;
+use dashboard::Dashboard;
+
+/// The time to send a request head, and the longest one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const HEAD_LEN_MAX: usize = 16 * 1024;
+/// How many ports are tried if the first is taken.
+const PORTS_TRIED: u16 = 100;
+/// The time that open connections have to end once the server was asked to.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Where to listen; if the port is taken, the next free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+type Body = BoxBody<Bytes, Infallible>;
+
+/// What all connections share.
+struct Demo {
+    chat: Chat,
+    dashboard: Dashboard,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
+    let listener = listen(arguments.listen).await?;
+    println!("open http://{}/", listener.local_addr()?);
+
+    let demo = Arc::new(Demo { chat: Chat::new(), dashboard: Dashboard::new() });
+    let (stop, stopping) = watch::channel(());
+    let ticking = Arc::clone(&demo);
+    tokio::spawn(async move {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            seconds.tick().await;
+            ticking.dashboard.publish(ticking.chat.take_stats());
+        }
+    });
+    tokio::select! {
+        () = serve(&listener, &demo, &stopping) => {}
+        interrupt = interrupted() => interrupt?,
+    }
+
+    // Open connections are told, and waited for.
+    drop(listener);
+    drop(stopping);
+    demo.dashboard.end();
+    let _ = stop.send(());
+    let _ = tokio::time::timeout(FAREWELL, stop.closed()).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(mut address: SocketAddr) -> io::Result<TcpListener> {
+    for _ in 0..PORTS_TRIED {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && address.port() < u16::MAX => {
+                println!("port {} is taken", address.port());
+                address.set_port(address.port().saturating_add(1));
+            }
+            bound => return bound,
+        }
+    }
+    TcpListener::bind(address).await
+}
+
+/// Ctrl-C, or the signal that service managers send.
+async fn interrupted() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupt = tokio::signal::ctrl_c() => interrupt,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+async fn serve(listener: &TcpListener, demo: &Arc<Demo>, stopping: &watch::Receiver<()>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let demo = Arc::clone(demo);
+                let stopping = stopping.clone();
+                tokio::spawn(serve_connection(stream, demo, stopping));
+            }
+            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            Err(error) => {
+                eprintln!("tidings: accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// What goes wrong on one connection ends that connection only.
+async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::Receiver<()>) {
+    // Messages are written whole; waiting for more to send only delays them.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let response = route(request, Arc::clone(&demo), stopping.clone());
+        async { Ok::<_, Infallible>(response) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_LEN_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let mut stopped = stopping.clone();
+    tokio::select! {
+        // hyper has answered what can be answered.
+        _ = &mut connection => {}
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+fn route(
+    request: Request<Incoming>,
+    demo: Arc<Demo>,
+    stopping: watch::Receiver<()>,
+) -> Response<Body> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match request.uri().path() {
+        "/chat" => chat::upgrade(request, demo, stopping),
+        _ if !is_read => {
+            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET here\n");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+        }
+        "/" => page(),
+        "/events" => dashboard::respond(&request, &demo.dashboard),
+        "/favicon.ico" => respond(StatusCode::NO_CONTENT, "image/x-icon", ""),
+        _ => plain(StatusCode::NOT_FOUND, "nothing here; the page is at /\n"),
+    }
+}
+
+fn page() -> Response<Body> {
+    let mut response =
+        respond(StatusCode::OK, "text/html; charset=utf-8", include_str!("demo/page.html"));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+             connect-src 'self' ws: wss:; frame-ancestors 'none'",
+        ),
+    );
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    respond(status, "text/plain; charset=utf-8", text)
+}
+
+fn respond(status: StatusCode, media_type: &'static str, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Full::from(body).boxed());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}

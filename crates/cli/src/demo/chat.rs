@@ -1,0 +1,124 @@
+//! The chat: every text that someone sends goes to everyone, in one order for all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use tidings_tokio::handshake::{Acceptance, MissingOrigin, OriginPolicy, Rejection, ServerRequest};
+use tidings_tokio::{CloseCode, Config, Error, Message, UpgradedIo, Utf8Bytes, WebSocket};
+use tokio::sync::{broadcast, watch};
+
+use super::{Body, Demo};
+
+/// Messages that a slow reader may be behind; after that it loses the oldest.
+const BACKLOG_LEN: usize = 256;
+/// The longest chat message, in bytes.
+const MESSAGE_LEN_MAX: u64 = 16 * 1024;
+
+/// The one room.
+pub(super) struct Chat {
+    messages: broadcast::Sender<Utf8Bytes>,
+    people: AtomicUsize,
+    received: AtomicU64,
+}
+
+/// What the dashboard shows of the chat.
+#[derive(Clone, Copy)]
+pub(super) struct Stats {
+    pub(super) people: usize,
+    /// Messages received since the last look.
+    pub(super) received: u64,
+}
+
+impl Chat {
+    pub(super) fn new() -> Self {
+        let (messages, _) = broadcast::channel(BACKLOG_LEN);
+        Self { messages, people: AtomicUsize::new(0), received: AtomicU64::new(0) }
+    }
+
+    pub(super) fn take_stats(&self) -> Stats {
+        Stats {
+            people: self.people.load(Ordering::Relaxed),
+            received: self.received.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    fn say(&self, text: Utf8Bytes) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        // Fails if nobody listens; the one who speaks does.
+        let _ = self.messages.send(text);
+    }
+}
+
+/// Answers an upgrade request; the chat goes on in a task of its own.
+pub(super) fn upgrade(
+    mut request: Request<Incoming>,
+    demo: Arc<Demo>,
+    stopping: watch::Receiver<()>,
+) -> Response<Body> {
+    let mut config = Config::server();
+    config.limits.message_len_max = MESSAGE_LEN_MAX;
+    config.limits.frame_len_max = MESSAGE_LEN_MAX;
+    match tidings_tokio::upgrade(&mut request, config, only_same_origin) {
+        Ok((response, upgrade)) => {
+            tokio::spawn(async move {
+                let Ok(mut socket) = upgrade.socket().await else { return };
+                demo.chat.people.fetch_add(1, Ordering::Relaxed);
+                // How it ended is the socket's to know; the room goes on.
+                let _ = attend(&mut socket, &demo.chat, stopping).await;
+                demo.chat.people.fetch_sub(1, Ordering::Relaxed);
+            });
+            response.map(|()| Full::default().boxed())
+        }
+        Err(rejection) => rejection.map(|body| Full::from(body).boxed()),
+    }
+}
+
+/// RFC 6455, 10.2: no page of another site may speak in its visitor's name. Programs, which send
+/// no Origin, may.
+fn only_same_origin<'r>(request: &ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>> {
+    let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
+    // A proxy may have ended TLS in front of us.
+    match request.check_origin(&policy, false).or(request.check_origin(&policy, true)) {
+        Ok(()) => Ok(request.accept()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn attend(
+    socket: &mut WebSocket<UpgradedIo>,
+    chat: &Chat,
+    mut stopping: watch::Receiver<()>,
+) -> Result<(), Error> {
+    let mut messages = chat.messages.subscribe();
+    loop {
+        tokio::select! {
+            received = socket.recv() => match received? {
+                Some(Message::Text(text)) => chat.say(text),
+                Some(_) => {
+                    return socket.close(CloseCode::UNSUPPORTED_DATA, "text only").await;
+                }
+                None => return Ok(()),
+            },
+            message = messages.recv() => match message {
+                Ok(text) => {
+                    socket.feed(Message::Text(text))?;
+                    // What is there already goes out in the same write.
+                    while let Ok(text) = messages.try_recv() {
+                        socket.feed(Message::Text(text))?;
+                    }
+                    socket.flush().await?;
+                }
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    socket.send(format!("({missed} messages were dropped: too slow)")).await?;
+                }
+                Err(broadcast::error::RecvError::Closed) => return Ok(()),
+            },
+            _ = stopping.changed() => {
+                return socket.close(CloseCode::GOING_AWAY, "the server stops").await;
+            }
+        }
+    }
+}

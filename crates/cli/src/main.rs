@@ -1,0 +1,49 @@
+//! The `tidings` command. Each subcommand is a module of its own; exit codes are told there.
+
+#![forbid(unsafe_code)]
+
+mod demo;
+mod sse;
+mod terminal;
+mod ws;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// WebSocket and Server-Sent Events: a demo to look at, clients to talk with.
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a page with a chat over WebSocket and a dashboard over Server-Sent Events.
+    Demo(demo::Arguments),
+    /// Talk to a WebSocket: lines from stdin out, messages to stdout.
+    Ws(ws::Arguments),
+    /// Watch an event stream: each event as it comes.
+    Sse(sse::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Ws(arguments) => ws::run(arguments).await,
+        Command::Sse(arguments) => sse::run(arguments).await,
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tidings: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What ends a subcommand early; shown to the user in one line.
+type Error = Box<dyn std::error::Error + Send + Sync>;
