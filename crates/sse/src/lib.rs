@@ -1,1 +1,32 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod decoder;
+mod encoder;
+mod field;
+mod item;
+mod limits;
+mod reconnection_time;
+mod storage;
+mod utf8;
+#[cfg(test)]
+mod work;
+
+pub use decoder::{Decoder, EndOfStream};
+pub use encoder::{BufferTooShort, Event};
+pub use field::{Comment, EventId, EventType, InvalidField};
+#[cfg(feature = "alloc")]
+pub use item::OwnedMessageEvent;
+pub use item::{EventEnd, Item, MessageEvent};
+pub use limits::{Limit, LimitExceeded, Limits};
+pub use reconnection_time::{ReconnectionTime, RetryClamp};
+#[cfg(feature = "alloc")]
+pub use storage::GrowableStorage;
+pub use storage::{FixedStorage, Storage};

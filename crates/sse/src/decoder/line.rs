@@ -1,0 +1,429 @@
+//! Open lines: lines that the input cuts, and lines that are out of the ordinary (over a limit,
+//! malformed UTF-8, data in parts). They are read byte range by byte range, to the same effect
+//! wherever the cuts are.
+
+use memchr::memchr;
+
+use super::{
+    Decoder, Step,
+    whole_line::{find_line_end, value},
+};
+use crate::{
+    Limit, ReconnectionTime, Storage,
+    storage::Area,
+    utf8::{self, Decoded},
+};
+
+/// Where in a line the stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// At the start of the stream, behind this many bytes of a byte order mark.
+    StreamStart { matched: u8 },
+    /// At the start of a line, behind a CR: an LF that follows belongs to it.
+    AfterCr,
+    /// At the start of a line.
+    Start,
+    /// Within the first bytes, which may become the name of a field.
+    Name { name: [u8; NAME_LEN_MAX], len: usize },
+    /// Behind the colon: one space is still to be dropped.
+    ValueStart(Field),
+    /// Within the value.
+    Value(Field),
+    /// Within a line whose rest does not matter.
+    Ignored,
+    /// Within a line that is over its limit.
+    TooLong,
+}
+
+/// `event` and `retry` are the longest names.
+const NAME_LEN_MAX: usize = 5;
+
+/// The fields that mean something, and comments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Data,
+    EventType,
+    Id,
+    Retry,
+    Comment,
+}
+
+impl Field {
+    fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"data" => Some(Self::Data),
+            b"event" => Some(Self::EventType),
+            b"id" => Some(Self::Id),
+            b"retry" => Some(Self::Retry),
+            b"" => Some(Self::Comment),
+            _ => None,
+        }
+    }
+}
+
+/// After a malformed sequence, look no further than this for the end of the next data part, so that
+/// a long line full of such sequences is not searched again for each of them.
+const PART_WINDOW_MIN: usize = 32;
+
+impl<S: Storage> Decoder<S> {
+    /// A line begins, and is to be [fed](Self::feed_line).
+    pub(super) fn open_line(&mut self) {
+        self.line = Line::Name { name: [0; NAME_LEN_MAX], len: 0 };
+        self.line_len = 0;
+    }
+
+    /// Goes on with a line that is open, or with the start of the stream. `rest` is not empty.
+    #[inline(never)]
+    pub(super) fn resume_line<'i>(&mut self, rest: &mut &'i [u8]) -> Option<Step<'i>> {
+        if let Line::StreamStart { matched } = self.line {
+            self.skip_byte_order_mark(matched, rest);
+            return None;
+        }
+        let in_data = self.line == Line::Value(Field::Data);
+        let window = if in_data && self.report_data_parts { self.part_window } else { usize::MAX };
+        let looked_at = rest.get(..window).unwrap_or(rest);
+        let line_end = find_line_end(looked_at);
+        if in_data && !self.report_data_parts && self.resume_data(rest, line_end) {
+            return None;
+        }
+        let mut piece = looked_at.get(..line_end.unwrap_or(looked_at.len())).unwrap_or_default();
+        let piece_len = piece.len();
+        let step = self.feed_line(&mut piece, line_end.is_some());
+        let fed_len = piece_len - piece.len();
+        *rest = rest.get(fed_len..).unwrap_or_default();
+        if step.is_some() || line_end.is_none() {
+            return step;
+        }
+        let step = self.close_line();
+        self.end_line(rest);
+        step
+    }
+
+    /// The short way through a line of data that the input cuts and that is within its limits.
+    /// Returns whether it was taken.
+    #[inline]
+    pub(super) fn open_data(&mut self, line: &[u8]) -> bool {
+        let Some(value) = value(line, b"data") else { return false };
+        // Without a value, a space that is to be dropped may still come.
+        if value.is_empty() || self.skipping || self.report_data_parts {
+            return false;
+        }
+        let line_break: &[u8] = if self.has_data { b"\n" } else { b"" };
+        let room = self.limits.data_len_max - self.areas.data.len(); // it holds no more
+        if line.len() > self.limits.line_len_max || value.len() + line_break.len() > room {
+            return false;
+        }
+        self.areas.data.push(line_break);
+        self.areas.data.push(value);
+        self.has_data = true;
+        self.line = Line::Value(Field::Data);
+        self.line_len = line.len();
+        true
+    }
+
+    /// The same for what is behind the cut.
+    #[inline]
+    fn resume_data(&mut self, rest: &mut &[u8], line_end: Option<usize>) -> bool {
+        let split = line_end.and_then(|end| rest.split_at_checked(end));
+        let (piece, behind) = split.unwrap_or((rest, &[]));
+        let line_room = self.limits.line_len_max - self.line_len; // it is no longer
+        let data_room = self.limits.data_len_max - self.areas.data.len(); // it holds no more
+        if piece.len() > line_room.min(data_room) {
+            return false;
+        }
+        self.areas.data.push(piece);
+        self.line_len += piece.len(); // up to the limit
+        *rest = behind;
+        if line_end.is_some() {
+            self.end_line(rest);
+        }
+        true
+    }
+
+    /// Encoding, "UTF-8 decode": one leading byte order mark is dropped, also if it is cut.
+    fn skip_byte_order_mark(&mut self, mut matched: u8, rest: &mut &[u8]) {
+        const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+        while let Some(&expected) = BYTE_ORDER_MARK.get(usize::from(matched)) {
+            match rest.split_first() {
+                None => {
+                    self.line = Line::StreamStart { matched };
+                    return;
+                }
+                Some((&byte, behind)) if byte == expected => {
+                    *rest = behind;
+                    matched += 1;
+                }
+                Some(_) if matched == 0 => break,
+                // A part of a mark is the start of a field name that nobody knows.
+                Some(_) => {
+                    self.line = Line::Ignored;
+                    self.line_len = usize::from(matched);
+                    return;
+                }
+            }
+        }
+        self.line = Line::Start;
+    }
+
+    /// Reads `piece`, the next bytes of the open line, none of them a line end. Moves it past what
+    /// was read, which is all of it if there is no step to report. `line_ends` tells that the line
+    /// ends behind the piece.
+    #[inline(never)]
+    pub(super) fn feed_line<'i>(
+        &mut self,
+        piece: &mut &'i [u8],
+        line_ends: bool,
+    ) -> Option<Step<'i>> {
+        loop {
+            if self.line == Line::TooLong {
+                *piece = &[];
+                return None;
+            }
+            let room = self.limits.line_len_max.saturating_sub(self.line_len);
+            let (now, later) = piece.split_at_checked(room).unwrap_or((*piece, &[]));
+            let Some(&first) = now.first() else {
+                let step = if later.is_empty() {
+                    return if line_ends { self.end_value() } else { None };
+                } else {
+                    self.line = Line::TooLong;
+                    self.overflow(Limit::Line)
+                };
+                match step {
+                    None => continue,
+                    step => return step,
+                }
+            };
+            let mut left = now;
+            let step = match self.line {
+                Line::Name { name, len } => self.read_name(name, len, &mut left),
+                Line::ValueStart(field) => {
+                    if first == b' ' {
+                        left = now.get(1..).unwrap_or_default();
+                    }
+                    self.line = Line::Value(field);
+                    None
+                }
+                Line::Value(Field::Data) if self.report_data_parts => self.read_part(&mut left),
+                Line::Value(field) => {
+                    left = &[];
+                    self.read_value(field, now)
+                }
+                _ => {
+                    left = &[];
+                    None
+                }
+            };
+            let read_len = now.len() - left.len(); // `left` is a tail of `now`
+            self.line_len = self.line_len.saturating_add(read_len);
+            *piece = piece.get(read_len..).unwrap_or_default();
+            if step.is_some() {
+                return step;
+            }
+        }
+    }
+
+    /// Reads bytes that are still part of the name, and the colon behind it.
+    fn read_name<'i>(
+        &mut self,
+        mut name: [u8; NAME_LEN_MAX],
+        mut len: usize,
+        bytes: &mut &[u8],
+    ) -> Option<Step<'i>> {
+        while let Some((&byte, behind)) = bytes.split_first() {
+            *bytes = behind;
+            if byte == b':' {
+                return self.begin_value(name, len);
+            }
+            let Some(place) = name.get_mut(len) else {
+                self.line = Line::Ignored;
+                return None;
+            };
+            *place = byte;
+            len += 1; // at most the length of `name`
+        }
+        self.line = Line::Name { name, len };
+        None
+    }
+
+    /// The name is known.
+    fn begin_value<'i>(&mut self, name: [u8; NAME_LEN_MAX], len: usize) -> Option<Step<'i>> {
+        self.line = Line::Ignored;
+        let field = Field::named(name.get(..len).unwrap_or_default())?;
+        match field {
+            Field::Data | Field::EventType if self.skipping => return None,
+            Field::Comment if !self.report_comments => return None,
+            Field::Data => {
+                self.line = Line::ValueStart(field);
+                if core::mem::replace(&mut self.has_data, true) {
+                    return self.join_data();
+                }
+            }
+            Field::EventType => {
+                self.areas.event_type.clear();
+                self.has_event_type = false;
+            }
+            Field::Id => self.areas.id_field.clear(),
+            Field::Retry => self.retry = None,
+            Field::Comment => self.areas.comment.clear(),
+        }
+        self.line = Line::ValueStart(field);
+        None
+    }
+
+    /// The LF between two lines of data.
+    fn join_data<'i>(&mut self) -> Option<Step<'i>> {
+        if self.report_data_parts {
+            return self.part("\n");
+        }
+        if self.areas.data.len() >= self.limits.data_len_max {
+            self.line = Line::Ignored;
+            return self.overflow(Limit::Data);
+        }
+        self.areas.data.push(b"\n");
+        None
+    }
+
+    /// Reads bytes of a value.
+    fn read_value<'i>(&mut self, field: Field, bytes: &[u8]) -> Option<Step<'i>> {
+        let (area, len_max, limit) = match field {
+            Field::Data => (&mut self.areas.data, self.limits.data_len_max, Limit::Data),
+            Field::EventType => {
+                (&mut self.areas.event_type, self.limits.event_type_len_max, Limit::EventType)
+            }
+            Field::Id => {
+                (&mut self.areas.id_field, self.limits.last_event_id_len_max, Limit::LastEventId)
+            }
+            Field::Comment => {
+                (&mut self.areas.comment, self.limits.comment_len_max, Limit::Comment)
+            }
+            Field::Retry => {
+                self.read_retry(bytes);
+                return None;
+            }
+        };
+        let (fits, over) =
+            bytes.split_at_checked(len_max.saturating_sub(area.len())).unwrap_or((bytes, &[]));
+        // "If the field value does not contain U+0000 NULL [...] Otherwise, ignore the field."
+        if field == Field::Id && memchr(b'\0', fits).is_some() {
+            self.line = Line::Ignored;
+            return None;
+        }
+        if !over.is_empty() {
+            area.clear();
+            self.line = Line::Ignored;
+            return self.overflow(limit);
+        }
+        area.push(bytes);
+        None
+    }
+
+    /// "retry: If the field value consists of only ASCII digits, then interpret the field value as
+    /// an integer in base ten [...] Otherwise, ignore the field."
+    fn read_retry(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if !byte.is_ascii_digit() {
+                self.line = Line::Ignored;
+                return;
+            }
+            // Pin D4: the integer is unbounded in the standard; beyond a u64 it saturates.
+            let digit = u64::from(byte - b'0');
+            self.retry = Some(self.retry.unwrap_or(0).saturating_mul(10).saturating_add(digit));
+        }
+    }
+
+    /// The value is read to its end: says what is still to be said before the line can be closed.
+    fn end_value<'i>(&mut self) -> Option<Step<'i>> {
+        match self.line {
+            // "Otherwise, the string is not empty but does not contain a U+003A COLON character:
+            // Process the field [...] using the whole line as the field name, and the empty string
+            // as the field value."
+            Line::Name { name, len } => self.begin_value(name, len),
+            // A line end breaks a sequence like any other byte.
+            Line::Value(Field::Data) if self.carry.end() => self.part(utf8::REPLACEMENT),
+            _ => None,
+        }
+    }
+
+    /// The line is over: its field takes effect.
+    fn close_line<'i>(&mut self) -> Option<Step<'i>> {
+        let (Line::Value(field) | Line::ValueStart(field)) = self.line else { return None };
+        match field {
+            Field::Data => None,
+            Field::EventType => {
+                self.has_event_type = self.areas.event_type.len() > 0;
+                match self.areas.event_type.make_text(self.limits.event_type_len_max) {
+                    Ok(()) => None,
+                    Err(_) => self.overflow(Limit::EventType),
+                }
+            }
+            Field::Id => self.set_id_buffer(),
+            // Pin D3: "only ASCII digits" is true of an empty value, but that is no integer. It is
+            // ignored.
+            Field::Retry => {
+                let time = ReconnectionTime::from_ms(self.retry?);
+                self.reconnection_time = Some(time);
+                Some(Step::Retry(time))
+            }
+            Field::Comment => match self.areas.comment.make_text(self.limits.comment_len_max) {
+                Ok(()) => Some(Step::Comment(None)),
+                Err(_) => self.overflow(Limit::Comment),
+            },
+        }
+    }
+
+    /// Makes the finished `id` field the last event ID buffer.
+    fn set_id_buffer<'i>(&mut self) -> Option<Step<'i>> {
+        let len_max = self.limits.last_event_id_len_max;
+        if self.areas.id_field.make_text(len_max).is_err() {
+            return self.overflow(Limit::LastEventId);
+        }
+        core::mem::swap(&mut self.areas.id_field, &mut self.areas.id_buffer);
+        self.has_id = true;
+        None
+    }
+
+    /// Takes the next data part off `bytes`.
+    fn read_part<'i>(&mut self, bytes: &mut &'i [u8]) -> Option<Step<'i>> {
+        let before = *bytes;
+        match self.carry.decode(bytes)? {
+            Decoded::Input(text) => {
+                let all = text.len() == before.len();
+                self.part_window =
+                    if all { self.part_window.saturating_mul(8) } else { PART_WINDOW_MIN };
+                let room = self.parts_len_max - self.parts_len;
+                if text.len() <= room {
+                    return self.part(text);
+                }
+                // What fits is still delivered, whatever the cuts.
+                let len = (0..=room).rev().find(|len| text.is_char_boundary(*len)).unwrap_or(0);
+                let fits = text.get(..len).unwrap_or_default();
+                if fits.is_empty() {
+                    return self.part(text);
+                }
+                *bytes = before.get(len..).unwrap_or_default();
+                self.part(fits)
+            }
+            Decoded::Character => {
+                let len = self.carry.character().len();
+                self.count_part(len, None)
+            }
+            Decoded::Replacement => {
+                self.part_window = PART_WINDOW_MIN;
+                self.part(utf8::REPLACEMENT)
+            }
+        }
+    }
+
+    fn part<'i>(&mut self, text: &'i str) -> Option<Step<'i>> {
+        self.count_part(text.len(), Some(text))
+    }
+
+    fn count_part<'i>(&mut self, len: usize, text: Option<&'i str>) -> Option<Step<'i>> {
+        if len > self.parts_len_max - self.parts_len {
+            self.line = Line::Ignored;
+            return self.overflow(Limit::Data);
+        }
+        self.parts_len += len; // up to the limit
+        Some(Step::DataPart(text))
+    }
+}

@@ -1,0 +1,213 @@
+//! Values that a line of an event stream can carry. Each is checked once, when it is made, so that
+//! nothing can be injected by encoding it.
+
+use core::fmt;
+
+use memchr::{memchr2, memchr3};
+
+/// An event type: not empty, no CR, no LF.
+///
+/// An empty one cannot be made, as the stream has no way to say it: the event would be of type
+/// `message`.
+///
+/// ```
+/// use tidings_sse::{EventType, InvalidField};
+///
+/// assert_eq!(EventType::new("tick")?.as_str(), "tick");
+/// assert_eq!(EventType::new("a\ndata: evil"), Err(InvalidField::LineBreak { at: 1 }));
+/// # Ok::<(), InvalidField>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventType<'a>(&'a str);
+
+impl<'a> EventType<'a> {
+    /// Checks an event type.
+    ///
+    /// # Errors
+    /// [`InvalidField::LineBreak`] and [`InvalidField::Empty`].
+    pub fn new(text: &'a str) -> Result<Self, InvalidField> {
+        if text.is_empty() {
+            return Err(InvalidField::Empty);
+        }
+        refuse_line_breaks(text).map(Self)
+    }
+
+    /// The type as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+/// An event ID: no CR, no LF, no NUL. The empty one resets the last event ID.
+///
+/// ```
+/// use tidings_sse::{EventId, InvalidField};
+///
+/// assert_eq!(EventId::new("42")?.header_value(), Some(&b"42"[..]));
+/// assert_eq!(EventId::new("a\0b"), Err(InvalidField::Nul { at: 1 }));
+/// # Ok::<(), InvalidField>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId<'a>(&'a str);
+
+impl<'a> EventId<'a> {
+    /// The empty ID: clients have no last event ID after it.
+    pub const EMPTY: EventId<'static> = EventId("");
+
+    /// Checks an event ID.
+    ///
+    /// # Errors
+    /// [`InvalidField::LineBreak`] and [`InvalidField::Nul`].
+    pub fn new(text: &'a str) -> Result<Self, InvalidField> {
+        match memchr3(b'\r', b'\n', b'\0', text.as_bytes()) {
+            None => Ok(Self(text)),
+            Some(at) if text.as_bytes().get(at) == Some(&b'\0') => Err(InvalidField::Nul { at }),
+            Some(at) => Err(InvalidField::LineBreak { at }),
+        }
+    }
+
+    /// The ID as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether there is no ID.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a server gets back exactly this ID from a `Last-Event-ID` header.
+    ///
+    /// Pin D6: WHATWG HTML 9.2.4 sends any ID, as its UTF-8 bytes. But a header value cannot hold
+    /// controls other than a tab (RFC 9110, 5.5), and loses spaces and tabs around it. An empty ID
+    /// is never sent.
+    #[must_use]
+    pub fn fits_header(self) -> bool {
+        let bytes = self.0.as_bytes();
+        let outer_space = |byte: Option<&u8>| matches!(byte, None | Some(b' ' | b'\t'));
+        !outer_space(bytes.first())
+            && !outer_space(bytes.last())
+            && bytes.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t')
+    }
+
+    /// The value for a `Last-Event-ID` header, if the ID [fits](Self::fits_header): UTF-8, so not
+    /// always ASCII.
+    #[must_use]
+    pub fn header_value(self) -> Option<&'a [u8]> {
+        self.fits_header().then_some(self.0.as_bytes())
+    }
+}
+
+/// The text of a comment: no CR, no LF. May be empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Comment<'a>(&'a str);
+
+impl<'a> Comment<'a> {
+    /// The shortest comment, to keep a connection alive.
+    pub const EMPTY: Comment<'static> = Comment("");
+
+    /// Checks a comment. Line breaks are refused, not split: a comment is one line.
+    ///
+    /// # Errors
+    /// [`InvalidField::LineBreak`].
+    pub fn new(text: &'a str) -> Result<Self, InvalidField> {
+        refuse_line_breaks(text).map(Self)
+    }
+
+    /// The comment as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+fn refuse_line_breaks(text: &str) -> Result<&str, InvalidField> {
+    match memchr2(b'\r', b'\n', text.as_bytes()) {
+        None => Ok(text),
+        Some(at) => Err(InvalidField::LineBreak { at }),
+    }
+}
+
+/// Why a text is not a value of its field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidField {
+    /// There is a CR or an LF.
+    LineBreak {
+        /// Its place, in bytes.
+        at: usize,
+    },
+    /// There is a NUL in an event ID.
+    Nul {
+        /// Its place, in bytes.
+        at: usize,
+    },
+    /// The event type is empty.
+    Empty,
+}
+
+impl fmt::Display for InvalidField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LineBreak { at } => {
+                write!(f, "the text has a line break at byte {at}, where the stream needs one line")
+            }
+            Self::Nul { at } => write!(f, "the event ID has a NUL at byte {at}: clients ignore it"),
+            Self::Empty => f.write_str("the event type is empty: leave it out instead"),
+        }
+    }
+}
+
+impl core::error::Error for InvalidField {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// E-032
+    #[test]
+    fn line_breaks_are_refused_where_a_line_is_needed() {
+        for text in ["a\nb", "a\rb", "a\r\nb"] {
+            let at_1 = InvalidField::LineBreak { at: 1 };
+            assert_eq!(EventType::new(text), Err(at_1), "{text:?}");
+            assert_eq!(EventId::new(text), Err(at_1), "{text:?}");
+            assert_eq!(Comment::new(text), Err(at_1), "{text:?}");
+        }
+        assert_eq!(
+            EventType::new("a\nid: 9\n\ndata: evil"),
+            Err(InvalidField::LineBreak { at: 1 })
+        );
+    }
+
+    /// E-032
+    #[test]
+    fn a_nul_is_refused_in_an_id_only() {
+        assert_eq!(EventId::new("a\0b"), Err(InvalidField::Nul { at: 1 }));
+        assert!(EventType::new("a\0b").is_ok());
+        assert!(Comment::new("\0").is_ok());
+    }
+
+    #[test]
+    fn an_event_type_is_not_empty() {
+        assert_eq!(EventType::new(""), Err(InvalidField::Empty));
+        assert_eq!(EventId::new(""), Ok(EventId::EMPTY));
+        assert_eq!(Comment::new(""), Ok(Comment::EMPTY));
+    }
+
+    #[test]
+    fn an_id_fits_a_header_if_it_comes_back_unchanged() {
+        for text in ["1", "a b", "a\tb", "\u{2026}", "\u{A0}x\u{A0}", "a:b, \"c\"", "\u{85}"] {
+            let id = EventId::new(text).unwrap();
+            assert!(id.fits_header(), "{text:?}");
+            assert_eq!(id.header_value(), Some(text.as_bytes()));
+        }
+        for text in ["", " a", "a ", "\ta", "a\t", " ", "a\u{1}b", "\u{7F}", "a\u{1B}"] {
+            let id = EventId::new(text).unwrap();
+            assert!(!id.fits_header(), "{text:?}");
+            assert_eq!(id.header_value(), None);
+        }
+    }
+}

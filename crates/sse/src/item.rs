@@ -1,0 +1,92 @@
+//! What a decoder yields.
+
+#[cfg(feature = "alloc")]
+use alloc::{borrow::ToOwned, string::String};
+
+use crate::{LimitExceeded, ReconnectionTime};
+
+/// The next thing that the stream says, lent until the decoder is called again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Item<'a> {
+    /// An event was dispatched.
+    Event(MessageEvent<'a>),
+    /// A piece of the data of the open event, never empty. Only after
+    /// [`Decoder::report_data_parts`](crate::Decoder::report_data_parts), and then instead of
+    /// [`Item::Event`]. The pieces of an event, one after the other, are its data.
+    DataPart(&'a str),
+    /// The event whose data came as [`Item::DataPart`] is complete and dispatched. An event whose
+    /// data is empty has no parts, only this.
+    EventEnd(EventEnd<'a>),
+    /// A comment, without its colon and without one space behind that. Only after
+    /// [`Decoder::report_comments`](crate::Decoder::report_comments).
+    Comment(&'a str),
+    /// The server set the reconnection time. It counts at once, whatever becomes of the event that
+    /// it stands in.
+    Retry(ReconnectionTime),
+    /// The stream went over a limit.
+    ///
+    /// The event that did so is skipped up to its blank line, and nothing more is reported of it;
+    /// parts of its data that were delivered are void. Its `id` and `retry` fields still count, so
+    /// that a reconnection does not fetch it again. For [`Limit::Comment`](crate::Limit::Comment)
+    /// just the comment is skipped.
+    Overflow(LimitExceeded),
+}
+
+/// An event, with the three attributes that the standard's `MessageEvent` takes from the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageEvent<'a> {
+    /// The event type, `message` if the stream named none.
+    pub event_type: &'a str,
+    /// The data, lines joined with LF.
+    pub data: &'a str,
+    /// The last event ID string of the stream at this event. Empty if there is none.
+    pub last_event_id: &'a str,
+}
+
+/// What is known at the end of an event whose data was delivered in parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventEnd<'a> {
+    /// The event type, `message` if the stream named none.
+    pub event_type: &'a str,
+    /// The last event ID string of the stream at this event. Empty if there is none.
+    pub last_event_id: &'a str,
+}
+
+/// A [`MessageEvent`] that owns its text.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OwnedMessageEvent {
+    /// The event type, `message` if the stream named none.
+    pub event_type: String,
+    /// The data, lines joined with LF.
+    pub data: String,
+    /// The last event ID string of the stream at this event. Empty if there is none.
+    pub last_event_id: String,
+}
+
+#[cfg(feature = "alloc")]
+impl MessageEvent<'_> {
+    /// Copies the event, to keep it longer than the decoder lends it.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedMessageEvent {
+        OwnedMessageEvent {
+            event_type: self.event_type.to_owned(),
+            data: self.data.to_owned(),
+            last_event_id: self.last_event_id.to_owned(),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl OwnedMessageEvent {
+    /// Lends the event.
+    #[must_use]
+    pub fn as_event(&self) -> MessageEvent<'_> {
+        MessageEvent {
+            event_type: &self.event_type,
+            data: &self.data,
+            last_event_id: &self.last_event_id,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The reconnection time: what `retry` says, and how much of it a client obeys.
+
+use core::time::Duration;
+
+/// A reconnection time in milliseconds, as the `retry` field gives it.
+///
+/// The value is the server's and can be anything; see [`RetryClamp`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReconnectionTime {
+    ms: u64,
+}
+
+impl ReconnectionTime {
+    /// A time of so many milliseconds.
+    #[must_use]
+    pub const fn from_ms(ms: u64) -> Self {
+        Self { ms }
+    }
+
+    /// The time in milliseconds.
+    #[must_use]
+    pub const fn as_ms(self) -> u64 {
+        self.ms
+    }
+
+    /// The time as a [`Duration`].
+    #[must_use]
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_millis(self.ms)
+    }
+}
+
+/// How far a client lets the server choose the reconnection time.
+///
+/// ```
+/// use tidings_sse::{ReconnectionTime, RetryClamp};
+///
+/// let clamp = RetryClamp::DEFAULT;
+/// assert_eq!(clamp.apply(ReconnectionTime::from_ms(0)).as_ms(), 100);
+/// assert_eq!(clamp.apply(ReconnectionTime::from_ms(2_500)).as_ms(), 2_500);
+/// assert_eq!(clamp.apply(ReconnectionTime::from_ms(u64::MAX)).as_ms(), 3_600_000);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryClamp {
+    min: ReconnectionTime,
+    max: ReconnectionTime,
+}
+
+impl RetryClamp {
+    /// 100 milliseconds to one hour.
+    pub const DEFAULT: Self =
+        Self { min: ReconnectionTime::from_ms(100), max: ReconnectionTime::from_ms(3_600_000) };
+
+    /// A clamp between two times; given in the wrong order, both become the larger one.
+    #[must_use]
+    pub const fn new(min: ReconnectionTime, max: ReconnectionTime) -> Self {
+        let max = if max.ms < min.ms { min } else { max };
+        Self { min, max }
+    }
+
+    /// The nearest time within the clamp.
+    #[must_use]
+    pub fn apply(self, time: ReconnectionTime) -> ReconnectionTime {
+        time.max(self.min).min(self.max)
+    }
+}
+
+impl Default for RetryClamp {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clamp_is_never_upside_down() {
+        let [one, nine] = [1, 9].map(ReconnectionTime::from_ms);
+        assert_eq!(RetryClamp::new(nine, one), RetryClamp::new(nine, nine));
+        assert_eq!(RetryClamp::new(nine, one).apply(one), nine);
+        assert_eq!(RetryClamp::new(one, nine).apply(ReconnectionTime::from_ms(10)), nine);
+    }
+
+    #[test]
+    fn the_longest_time_is_still_a_duration() {
+        let time = ReconnectionTime::from_ms(u64::MAX);
+        assert_eq!(time.as_duration().as_millis(), u128::from(u64::MAX));
+    }
+}

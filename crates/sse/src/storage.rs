@@ -1,0 +1,72 @@
+//! Where the decoder keeps what it cannot borrow from the input: an event that the input cuts, data
+//! of several lines, and the last event ID. Lent arrays ([`FixedStorage`]) or heap
+//! (`GrowableStorage`).
+
+#[cfg(feature = "alloc")]
+mod growable;
+mod lent;
+
+#[cfg(feature = "alloc")]
+pub use growable::GrowableStorage;
+pub use lent::FixedStorage;
+
+/// Memory for a [`Decoder`](crate::Decoder): [`FixedStorage`] or, with the feature `alloc`,
+/// `GrowableStorage`.
+#[allow(private_bounds)] // sealed
+pub trait Storage: IntoAreas {}
+
+/// Seals [`Storage`].
+pub(crate) trait IntoAreas {
+    type Area: Area;
+
+    fn into_areas(self) -> Areas<Self::Area>;
+}
+
+/// One area for each thing that is kept.
+#[derive(Debug)]
+pub(crate) struct Areas<A> {
+    /// The data buffer of the standard.
+    pub(crate) data: A,
+    /// The event type buffer of the standard.
+    pub(crate) event_type: A,
+    /// A comment that the input cuts.
+    pub(crate) comment: A,
+    /// The last event ID string of the standard: what the last blank line committed.
+    pub(crate) id_string: A,
+    /// The last event ID buffer of the standard, once the open event has set it.
+    pub(crate) id_buffer: A,
+    /// The value of an `id` field whose line is not yet over: it counts only without a NUL.
+    pub(crate) id_field: A,
+}
+
+/// Bytes that are collected, then made text, then cleared.
+pub(crate) trait Area: core::fmt::Debug {
+    /// The most bytes that it can ever hold.
+    fn len_max(&self) -> usize;
+
+    /// How many bytes it holds.
+    fn len(&self) -> usize;
+
+    /// Appends bytes. The caller has made sure that they fit.
+    fn push(&mut self, bytes: &[u8]);
+
+    /// Makes text of what was collected, with U+FFFD for what is malformed, unless that gets longer
+    /// than `len_max`.
+    fn make_text(&mut self, len_max: usize) -> Result<(), TooLong>;
+
+    /// Replaces all by a text. The caller has made sure that it fits.
+    fn set_text(&mut self, text: &str) {
+        self.clear();
+        self.push(text.as_bytes());
+    }
+
+    /// What [`make_text`](Self::make_text) made or [`set_text`](Self::set_text) set.
+    fn text(&self) -> &str;
+
+    /// Empties the area, and gives memory back after something large.
+    fn clear(&mut self);
+}
+
+/// The text is longer than the area may hold.
+#[derive(Debug)]
+pub(crate) struct TooLong;

@@ -1,0 +1,231 @@
+//! What a stream may bring, exactly, and how it goes on after more than that.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
+mod support;
+
+use support::{DataAs, Heard, decode_at_every_cut, decode_data, event, listen};
+use tidings_sse::{
+    Decoder, EventId, FixedStorage, Item, Limit, LimitExceeded, Limits, ReconnectionTime,
+};
+
+fn over(limit: Limit, len_max: usize) -> Heard {
+    Heard::Overflow(LimitExceeded { limit, len_max })
+}
+
+/// Limits so far away that a test is of one limit.
+fn limits() -> Limits {
+    Limits::DEFAULT
+}
+
+/// V-81: the limit is accepted, one byte more is refused, in order, and the stream goes on.
+#[test]
+fn each_limit_is_exact() {
+    type Case = (Limit, usize, &'static [u8], &'static [u8]);
+    let cases: [Case; 9] = [
+        (Limit::Line, 10, b"data: 2345", b"data: 23456"),
+        (Limit::Line, 10, b"data:12345\n:123456789", b"data:1\n:1234567890"),
+        (Limit::Line, 10, b"data\nunknown890", b"data\nunknown8901"),
+        (Limit::Data, 10, b"data: 1234\ndata: 67890", b"data: 1234\ndata: 678901"),
+        (Limit::Data, 2, b"data\ndata\ndata", b"data\ndata\ndata\ndata"),
+        (Limit::Data, 6, b"data: \xFF\xFF", b"data: \xFF\xFFx"),
+        (Limit::EventType, 4, b"event: 1234\ndata", b"event: 12345\ndata"),
+        (Limit::EventType, 4, b"event: \xFFx\ndata", b"event: \xFFxx\ndata"),
+        (Limit::LastEventId, 4, b"id: 1234\ndata", b"id: 12345\ndata"),
+    ];
+    for (limit, len_max, within, beyond) in cases {
+        let limits = match limit {
+            Limit::Line => limits().line_len_max(len_max),
+            Limit::Data => limits().data_len_max(len_max),
+            Limit::EventType => limits().event_type_len_max(len_max),
+            _ => limits().last_event_id_len_max(len_max),
+        };
+        let stream = [within, b"\n\ndata: ok\n\n"].concat();
+        let outcome = decode_at_every_cut(limits, &stream);
+        assert_eq!(outcome.events().len(), 2, "{within:?}");
+        assert!(!outcome.heard.contains(&over(limit, len_max)), "{within:?}");
+
+        let stream = [beyond, b"\n\nid:\ndata: ok\n\n"].concat();
+        let outcome = decode_at_every_cut(limits, &stream);
+        assert_eq!(outcome.heard.iter().filter(|&heard| *heard == over(limit, len_max)).count(), 1);
+        assert_eq!(outcome.events(), [&event("message", "ok", "")], "{beyond:?}");
+    }
+}
+
+#[test]
+fn a_long_comment_costs_the_comment_only() {
+    let limits = limits().comment_len_max(4);
+    let outcome = decode_at_every_cut(limits, b"data: a\n: 1234\n: 12345\n:12345\ndata: b\n\n");
+    let expected = [
+        Heard::Comment("1234".to_owned()),
+        over(Limit::Comment, 4),
+        over(Limit::Comment, 4),
+        event("message", "a\nb", ""),
+    ];
+    assert_eq!(outcome.heard, expected);
+}
+
+#[test]
+fn an_id_and_a_retry_count_in_an_event_over_a_limit() {
+    let limits = limits().data_len_max(3);
+    let outcome =
+        decode_at_every_cut(limits, b"id: 7\ndata: long\nretry: 5\ndata: x\n\ndata: ok\n\n");
+    let expected = [over(Limit::Data, 3), Heard::Retry(5), event("message", "ok", "7")];
+    assert_eq!(outcome.heard, expected);
+}
+
+#[test]
+fn an_id_over_its_limit_leaves_the_last_one() {
+    let limits = limits().last_event_id_len_max(2);
+    let outcome = decode_at_every_cut(limits, b"id: 7\ndata\n\nid: 123\ndata\n\ndata: ok\n\n");
+    let expected =
+        [event("message", "", "7"), over(Limit::LastEventId, 2), event("message", "ok", "7")];
+    assert_eq!(outcome.heard, expected);
+}
+
+#[test]
+fn an_event_over_several_limits_is_reported_once() {
+    let limits = limits().data_len_max(1).event_type_len_max(1).line_len_max(20);
+    let stream = b"event: ab\ndata: ab\ndata: a very long line of data\nevent: cd\n\ndata: b\n\n";
+    let outcome = decode_at_every_cut(limits, stream);
+    assert_eq!(outcome.heard, [over(Limit::EventType, 1), event("message", "b", "")]);
+}
+
+/// V-81: an endless line, endless data lines and an endless ID, in memory that cannot grow.
+#[test]
+fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
+    let cases: [(&[u8], &[u8], Limit, usize); 5] = [
+        (b"data: ", b"xxxxxxxx", Limit::Data, 64),
+        (b"", b"data: x\n", Limit::Data, 64),
+        (b"id: ", b"7", Limit::LastEventId, 16),
+        (b"event: ", b"e", Limit::EventType, 8),
+        (b"unknown", b"xxxxxxxx", Limit::Line, 1000),
+    ];
+    for (start, endless, limit, len_max) in cases {
+        let (mut data, mut event_type, mut ids) = ([0; 64], [0; 8], [0; 48]);
+        let storage = FixedStorage {
+            data: &mut data,
+            event_type: &mut event_type,
+            last_event_id: &mut ids,
+            comment: &mut [],
+        };
+        let decoder = Decoder::with_storage(storage, limits().line_len_max(1000));
+        let slices = std::iter::once(start)
+            .chain(std::iter::repeat_n(endless, 5000))
+            .chain([&b"\n\ndata: ok\n\n"[..]]);
+        let outcome = listen(decoder, slices);
+        assert_eq!(outcome.heard, [over(limit, len_max), event("message", "ok", "")]);
+    }
+}
+
+#[test]
+fn data_in_parts_needs_no_memory_and_any_length_passes() {
+    let storage = FixedStorage {
+        data: &mut [],
+        event_type: &mut [],
+        last_event_id: &mut [],
+        comment: &mut [],
+    };
+    let limits = limits().line_len_max(usize::MAX).data_len_max(usize::MAX);
+    let mut decoder = Decoder::with_storage(storage, limits).report_data_parts();
+    let mut len = 0;
+    let mut start = &b"data: "[..];
+    assert_eq!(decoder.decode(&mut start), None);
+    for _ in 0..3000 {
+        let mut slice = &[b'x'; 1000][..];
+        while let Some(item) = decoder.decode(&mut slice) {
+            let Item::DataPart(part) = item else { panic!("{item:?}") };
+            len += part.len();
+        }
+    }
+    assert_eq!(len, 3_000_000);
+    let mut end = &b"\n\n"[..];
+    assert!(matches!(decoder.decode(&mut end), Some(Item::EventEnd(_))));
+}
+
+#[test]
+fn parts_up_to_the_limit_are_delivered_before_the_overflow() {
+    let limits = limits().data_len_max(8);
+    for slice_len in [1, 2, 3, 100] {
+        let mut decoder = fixed(limits).report_data_parts();
+        let mut parts = String::new();
+        let mut overflows = 0;
+        for mut slice in "data: 12345\ndata: 7é9\n\n".as_bytes().chunks(slice_len) {
+            while let Some(item) = decoder.decode(&mut slice) {
+                match item {
+                    Item::DataPart(part) => parts.push_str(part),
+                    Item::Overflow(exceeded) => {
+                        assert_eq!(exceeded, LimitExceeded { limit: Limit::Data, len_max: 8 });
+                        overflows += 1;
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        // The é does not fit, and what comes behind it is not delivered either.
+        assert_eq!((parts.as_str(), overflows), ("12345\n7", 1), "slices of {slice_len}");
+    }
+    let whole = decode_data(limits, [&b"data: 12345678\n\n"[..]], DataAs::Parts);
+    assert_eq!(whole.heard, [event("message", "12345678", "")]);
+}
+
+fn fixed(limits: Limits) -> Decoder<FixedStorage<'static>> {
+    let area = |len| Vec::leak(vec![0; len]);
+    let storage = FixedStorage {
+        data: area(64),
+        event_type: area(16),
+        last_event_id: area(48),
+        comment: area(16),
+    };
+    Decoder::with_storage(storage, limits)
+}
+
+#[test]
+fn a_seed_is_limited_like_an_id_of_the_stream() {
+    let mut decoder = fixed(limits());
+    let longest = "x".repeat(16);
+    decoder.set_last_event_id(EventId::new(&longest).unwrap()).unwrap();
+    let too_long = "x".repeat(17);
+    let refused = decoder.set_last_event_id(EventId::new(&too_long).unwrap());
+    assert_eq!(refused, Err(LimitExceeded { limit: Limit::LastEventId, len_max: 16 }));
+    assert_eq!(decoder.last_event_id(), longest);
+}
+
+/// Areas of one or two bytes for three IDs: none can be kept, and nothing goes wrong.
+#[test]
+fn any_area_will_do() {
+    for len in 0..8 {
+        let area = || Vec::leak(vec![0; len]);
+        let storage = FixedStorage {
+            data: area(),
+            event_type: area(),
+            last_event_id: area(),
+            comment: area(),
+        };
+        let decoder = Decoder::with_storage(storage, Limits::UNBOUNDED).report_comments();
+        let stream = b"id: 1\nevent: \xFF\ndata: 12\n: 12\ndata: 5\n\nid: 12\ndata\n\n".chunks(3);
+        let outcome = listen(decoder, stream);
+        assert!(outcome.heard.contains(&event("message", "", &outcome.last_event_id)) || len < 6);
+    }
+}
+
+#[test]
+fn a_retry_is_known_to_the_decoder_and_as_an_item() {
+    let mut decoder = fixed(limits());
+    let mut input = &b"retry: 18446744073709551616\n"[..];
+    let most = ReconnectionTime::from_ms(u64::MAX);
+    assert_eq!(decoder.decode(&mut input), Some(Item::Retry(most)));
+    assert_eq!(decoder.reconnection_time(), Some(most));
+}
+
+#[test]
+fn a_limit_says_what_was_exceeded() {
+    let exceeded = LimitExceeded { limit: Limit::Data, len_max: 1000 };
+    assert_eq!(exceeded.to_string(), "the data of an event is longer than the limit of 1000 bytes");
+}
