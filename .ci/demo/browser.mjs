@@ -1,0 +1,248 @@
+// The demo page in a real browser: two tabs talk, the dashboard ticks, both survive a cut
+// connection and a killed server. Usage: node browser.mjs BINARY SCREENSHOT
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { check, finish, setSubject, startDemo, until } from './checks.mjs';
+
+const { chromium } = createRequire(import.meta.url)('playwright-core');
+const [binary, screenshot] = process.argv.slice(2);
+setSubject('browser');
+
+const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'tidings-chromium-'));
+let demo = await startDemo(binary);
+const address = `http://127.0.0.1:${demo.port}/`;
+const cutter = await startCutter(demo.port);
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: '/usr/bin/chromium',
+  headless: true,
+  viewport: { width: 1100, height: 640 },
+  args: [
+    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ],
+});
+// A browser that hangs fails the check, not the script.
+browser.setDefaultTimeout(10_000);
+
+const complaints = [];
+// While the server is down or a stream is cut, the browser itself logs failed connections.
+let outage = false;
+const ada = await openTab(address);
+const grace = await openTab(address);
+const tabs = [ada, grace];
+
+await check('both tabs connect', async () => {
+  for (const tab of tabs) {
+    await reads(tab, '#chat-state', 'connected');
+    await reads(tab, '#events-state', 'connected');
+  }
+});
+
+await check('what one tab says, both show, in one order', async () => {
+  await say(ada, 'Ada', 'hello from the first tab');
+  await hear(tabs, 'Ada: hello from the first tab');
+  await say(grace, 'Grace', 'and hello from the second one');
+  await say(grace, 'Grace', 'Grüße, from one WebSocket to the other');
+  await hear(tabs, 'Grace: Grüße, from one WebSocket to the other');
+  assert.deepEqual(await heard(ada), await heard(grace));
+  assert.equal((await heard(ada)).length, 3);
+});
+
+await check('the dashboard ticks and shows the last event ID', async () => {
+  for (const tab of tabs) {
+    const before = await eventCount(tab);
+    await until('three more events', async () => (await eventCount(tab)) >= before + 3);
+    assert.match(await tab.textContent('#last-event-id'), /^[0-9a-f]+-\d+$/);
+    assert.equal(await tab.textContent('#websockets'), '2');
+    assert.equal(await tab.textContent('#event-streams'), '2');
+    assert.equal(await tab.textContent('#gaps'), '0');
+  }
+});
+
+await check('a cut event stream resumes without a hole, and the chat notices nothing', async () => {
+  const tab = await openTab(cutter.address);
+  await reads(tab, '#chat-state', 'connected');
+  await until('two events', async () => (await eventCount(tab)) >= 2);
+
+  outage = true;
+  cutter.cutEventStreams();
+  await reads(tab, '#events-state', 'reconnecting');
+  const lastEventId = await tab.textContent('#last-event-id');
+  await say(ada, 'Ada', 'are you still there, with the stream cut?');
+  await sleep(2_500);
+  cutter.letEventStreams();
+  await say(tab, 'Alan', 'yes, the chat is another connection');
+  await reads(tab, '#events-state', 'connected');
+  const count = await eventCount(tab);
+  await until('two more events', async () => (await eventCount(tab)) >= count + 2);
+
+  const events = await tab.evaluate(() => window.receivedEvents);
+  const numbers = events.map(({ id }) => Number(id.split('-')[1]));
+  assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i), 'the numbers of the events');
+  assert.ok(events.every(({ type }) => type === 'stats'), `a gap: ${JSON.stringify(events)}`);
+  assert.equal(await tab.locator('#messages .note').count(), 0, 'notes in the chat');
+  assert.deepEqual(await heard(tab), [
+    'Ada: are you still there, with the stream cut?', 'Alan: yes, the chat is another connection',
+  ]);
+  // The browser named the last event that it had, so the missed ones came from the server.
+  assert.equal(cutter.lastEventIds.at(-1), lastEventId);
+  await tab.close();
+  outage = false;
+}, 30);
+
+await check('a screenshot is taken', async () => {
+  const talk = [
+    [grace, 'Grace', 'the stream was cut'], [ada, 'Ada', 'and no event was lost?'], [grace, 'Grace', 'none'],
+    [ada, 'Ada', 'look at the bars while we talk'], [grace, 'Grace', 'one a second'],
+  ];
+  for (const [tab, name, text] of talk) {
+    await say(tab, name, text);
+    await sleep(400);
+  }
+  await until('a bar for the messages', async () => Number(await ada.textContent('#rate')) > 0);
+  await ada.bringToFront();
+  await ada.screenshot({ path: screenshot });
+  assert.ok(fs.statSync(screenshot).size > 10_000);
+});
+
+await check('HTML in a message is shown as text', async () => {
+  const html = '<img src=x onerror="window.harmed = true"><b>bold</b> & <script>window.harmed = true</script>';
+  await say(ada, 'Ada', html);
+  await hear(tabs, `Ada: ${html}`);
+  for (const tab of tabs) {
+    assert.equal(await tab.locator('#messages li *').count(), 0, 'elements inside messages');
+    assert.equal(await tab.evaluate(() => window.harmed), undefined);
+  }
+});
+
+await check('nothing is logged as an error', async () => assert.deepEqual(complaints, []));
+
+await check('both tabs notice that the server was killed', async () => {
+  outage = true;
+  await demo.kill('SIGKILL');
+  for (const tab of tabs) {
+    await reads(tab, '#chat-state', 'reconnecting');
+    await reads(tab, '#events-state', 'reconnecting');
+    assert.ok(await tab.isDisabled('#send'));
+    assert.match(await tab.locator('#messages .note').last().textContent(), /connection closed \(1006/);
+  }
+});
+
+await check('both tabs recover when the server is back', async () => {
+  demo = await startDemo(binary, demo.port);
+  assert.equal(`http://127.0.0.1:${demo.port}/`, address);
+  for (const tab of tabs) {
+    await reads(tab, '#chat-state', 'connected', 20);
+    await reads(tab, '#events-state', 'connected');
+    const before = await eventCount(tab);
+    await until('two more events', async () => (await eventCount(tab)) >= before + 2);
+    // The new server does not know the old events, and says so, once.
+    assert.equal(await tab.textContent('#gaps'), '1');
+  }
+}, 40);
+
+await check('the tabs talk again', async () => {
+  await say(ada, 'Ada', 'back again');
+  await hear(tabs, 'Ada: back again');
+  await say(grace, 'Grace', 'me too');
+  await hear(tabs, 'Grace: me too');
+  await say(ada, 'Ada', '你好, 🎉');
+  await hear(tabs, 'Ada: 你好, 🎉');
+});
+
+await check('only failed connections are logged', async () => assert.deepEqual(complaints, []));
+
+await browser.close();
+fs.rmSync(profile, { recursive: true, force: true });
+await demo.kill();
+finish();
+
+/** A tab with the page, whose events are kept. */
+async function openTab(url) {
+  const tab = await browser.newPage();
+  await tab.addInitScript(() => {
+    window.receivedEvents = [];
+    const keep = ({ type, lastEventId }) => window.receivedEvents.push({ type, id: lastEventId });
+    window.EventSource = class extends EventSource {
+      constructor(...args) {
+        super(...args);
+        for (const type of ['stats', 'gap', 'message']) this.addEventListener(type, keep);
+      }
+    };
+  });
+  noteComplaints(tab);
+  await tab.goto(url);
+  return tab;
+}
+
+/** Keeps the errors of a tab that are not expected. */
+function noteComplaints(tab) {
+  tab.on('pageerror', (error) => complaints.push(String(error)));
+  tab.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type()) && !(outage && isFailedConnection(message.text()))) complaints.push(message.text());
+  });
+}
+
+function isFailedConnection(text) {
+  return /^(WebSocket connection to '\S+' failed|Failed to load resource: net::ERR_)/.test(text);
+}
+
+async function say(tab, name, text) {
+  await tab.fill('#name', name);
+  await tab.fill('#text', text);
+  await tab.press('#text', 'Enter');
+}
+
+async function heard(tab) {
+  return tab.locator('#messages li:not(.note)').allTextContents();
+}
+
+async function hear(all, text) {
+  for (const tab of all) {
+    await until(`the tab shows ${text}`, async () => (await heard(tab)).filter((said) => said === text).length === 1);
+  }
+}
+
+async function eventCount(tab) {
+  return Number(await tab.textContent('#event-count'));
+}
+
+async function reads(tab, selector, text, seconds = 5) {
+  await until(`${selector} reads ${text}`, async () => (await tab.textContent(selector)) === text, seconds);
+}
+
+/** A TCP proxy that can cut the connections that carry an event stream, and only those. */
+async function startCutter(port) {
+  const streams = new Set();
+  const lastEventIds = [];
+  let cut = false;
+  const server = net.createServer((client) => {
+    const upstream = net.connect(port, '127.0.0.1');
+    const end = () => { client.destroy(); upstream.destroy(); streams.delete(end); };
+    for (const side of [client, upstream]) side.on('error', end).on('close', end).setNoDelay(true);
+    client.on('data', (bytes) => {
+      const text = bytes.toString('latin1');
+      if (text.startsWith('GET /events ')) {
+        if (cut) return end();
+        lastEventIds.push(/^last-event-id: (.*)\r$/im.exec(text)?.[1]);
+        streams.add(end);
+      }
+      upstream.write(bytes);
+    });
+    upstream.pipe(client);
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  return {
+    address: `http://127.0.0.1:${server.address().port}/`,
+    lastEventIds,
+    cutEventStreams() { cut = true; for (const end of streams) end(); },
+    letEventStreams() { cut = false; },
+  };
+}

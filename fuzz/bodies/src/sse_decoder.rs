@@ -1,0 +1,92 @@
+//! The event stream decoder: the same items whole, as cut by the input and byte by byte, from both
+//! storages, with data whole and in parts; and beside a plain reading of the standard.
+//!
+//! Input: a byte that sets the limits, the cuts, the stream.
+
+pub(crate) mod outcome;
+mod standard;
+
+use tidings_sse::{Decoder, FixedStorage, Limits};
+
+use crate::cuts::Cuts;
+use outcome::{DataAs, Outcome};
+
+/// Decodes the stream in every way.
+pub fn run(data: &[u8]) {
+    let Some((settings, mut rest)) = data.split_first() else { return };
+    let cuts = Cuts::take(&mut rest);
+    let stream = rest;
+
+    without_limits(cuts, stream);
+    let len_max = |bits: u8| usize::from(settings >> bits & 3) * 3;
+    let limits = Limits::UNBOUNDED
+        .line_len_max(8 + 4 * len_max(0))
+        .data_len_max(1 + len_max(2))
+        .event_type_len_max(1 + len_max(4))
+        .last_event_id_len_max(1 + len_max(6))
+        .comment_len_max(1 + len_max(4));
+    with_limits(limits, cuts, stream);
+    fixed_areas_are_limits(cuts, stream);
+}
+
+fn without_limits(cuts: Cuts<'_>, stream: &[u8]) {
+    let expected = standard::interpret(stream, "");
+    // The next stream of the same decoder: the last event ID is all that is left of this one.
+    let expected_next = standard::interpret(stream, &expected.last_event_id);
+    for (way, slices) in cuts.ways(stream) {
+        for data_as in [DataAs::Whole, DataAs::Parts] {
+            let mut decoder = data_as.set(Decoder::with_limits(Limits::UNBOUNDED));
+            let outcome = Outcome::of(&mut decoder, &slices);
+            assert_eq!(outcome, expected, "{way}, growable, {data_as:?}");
+            let next = Outcome::of(&mut decoder, &slices);
+            assert_eq!(next, expected_next, "{way}, again, {data_as:?}");
+
+            let outcome = fixed(Limits::UNBOUNDED, 3 * stream.len(), &slices, data_as);
+            assert_eq!(outcome, expected, "{way}, fixed, {data_as:?}");
+        }
+    }
+}
+
+/// What is over a limit is over it wherever the stream is cut, and memory makes no difference.
+fn with_limits(limits: Limits, cuts: Cuts<'_>, stream: &[u8]) {
+    for data_as in [DataAs::Whole, DataAs::Parts] {
+        let whole = Outcome::of(&mut data_as.set(Decoder::with_limits(limits)), &[stream]);
+        for (way, slices) in cuts.ways(stream) {
+            let outcome = Outcome::of(&mut data_as.set(Decoder::with_limits(limits)), &slices);
+            assert_eq!(outcome, whole, "{way}, {limits:?}, {data_as:?}");
+            let outcome = fixed(limits, 3 * stream.len() + 64, &slices, data_as);
+            assert_eq!(outcome, whole, "{way}, fixed, {limits:?}, {data_as:?}");
+        }
+    }
+}
+
+/// An area is a limit of its length.
+fn fixed_areas_are_limits(cuts: Cuts<'_>, stream: &[u8]) {
+    const LEN: usize = 6;
+    let limits = Limits::UNBOUNDED
+        .data_len_max(LEN)
+        .event_type_len_max(LEN)
+        .last_event_id_len_max(LEN)
+        .comment_len_max(LEN);
+    let growable = Outcome::of(&mut DataAs::Whole.set(Decoder::with_limits(limits)), &[stream]);
+    for (way, slices) in cuts.ways(stream) {
+        let outcome = fixed(Limits::UNBOUNDED, LEN, &slices, DataAs::Whole);
+        assert_eq!(outcome, growable, "{way}, areas of {LEN} bytes");
+    }
+}
+
+/// Decodes in lent areas of this length.
+fn fixed(limits: Limits, len: usize, slices: &[&[u8]], data_as: DataAs) -> Outcome {
+    let mut data = match data_as {
+        DataAs::Whole => vec![0; len],
+        DataAs::Parts => Vec::new(),
+    };
+    let (mut event_type, mut ids, mut comment) = (vec![0; len], vec![0; 3 * len], vec![0; len]);
+    let storage = FixedStorage {
+        data: &mut data,
+        event_type: &mut event_type,
+        last_event_id: &mut ids,
+        comment: &mut comment,
+    };
+    Outcome::of(&mut data_as.set(Decoder::with_storage(storage, limits)), slices)
+}
