@@ -4,12 +4,17 @@
 //! arguments).
 
 use std::io::{self, BufRead as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tidings_tokio::rustls::crypto::ring;
+use tidings_tokio::rustls::pki_types::CertificateDer;
+use tidings_tokio::rustls::pki_types::pem::PemObject as _;
+use tidings_tokio::rustls::{ClientConfig, RootCertStore};
 use tidings_tokio::websocket::CloseStatus;
-use tidings_tokio::{ClientRole, CloseCode, ConnectOptions, Message, WebSocket, connect_with};
-use tokio::net::TcpStream;
+use tidings_tokio::{ClientRole, ClientStream, CloseCode, Connector, Message, WebSocket};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -21,7 +26,8 @@ const LINES_WAITING_MAX: usize = 64;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Where to connect, for example `ws://127.0.0.1:8080/chat`
+    /// Where to connect, for example `wss://example.com/chat`. The variables `https_proxy`,
+    /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
     url: String,
     /// Offer a subprotocol; may be given several times, best first.
     #[arg(long, value_name = "NAME")]
@@ -32,6 +38,9 @@ pub(crate) struct Arguments {
     /// Send another header; may be given several times.
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
     header: Vec<(String, String)>,
+    /// Trust the certificates of this file (PEM) and no others.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// After the end of stdin, go on receiving for so long before closing.
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     linger: f64,
@@ -44,11 +53,19 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let linger = Duration::try_from_secs_f64(arguments.linger)?;
-    let mut options = ConnectOptions::default();
-    options.subprotocols = arguments.subprotocol;
-    options.origin = arguments.origin;
-    options.headers = arguments.header;
-    let mut socket = match connect_with(&arguments.url, options).await {
+    let mut connector =
+        Connector::new().subprotocols(arguments.subprotocol).proxy_from_environment();
+    if let Some(origin) = arguments.origin {
+        connector = connector.origin(origin);
+    }
+    for (name, value) in arguments.header {
+        connector = connector.header(name, value);
+    }
+    if let Some(file) = arguments.ca {
+        let config = trust_only(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        connector = connector.tls_config(config);
+    }
+    let mut socket = match connector.connect(&arguments.url).await {
         Ok(socket) => socket,
         Err(tidings_tokio::Error::Declined(declined)) => {
             let body = String::from_utf8_lossy(&declined.body_start);
@@ -74,9 +91,25 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     Ok(if closure.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The certificates of a PEM file as the only roots.
+fn trust_only(file: &Path) -> Result<Arc<ClientConfig>, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file)? {
+        roots.add(certificate?)?;
+    }
+    if roots.is_empty() {
+        return Err("there is no certificate in it".into());
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
 /// Lines out, messages in, until the end of both.
 async fn talk(
-    socket: &mut WebSocket<TcpStream, ClientRole>,
+    socket: &mut WebSocket<ClientStream, ClientRole>,
     linger: Duration,
 ) -> Result<(), Error> {
     let mut lines = read_lines();
@@ -137,8 +170,9 @@ fn print_message(message: &Message) -> io::Result<()> {
     match message {
         Message::Text(text) => print_line(text),
         other => {
-            let hex: String = other.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            print_line(&format!("binary ({} bytes): {hex}", other.as_bytes().len()))
+            let bytes = other.as_binary().unwrap_or_default();
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            print_line(&format!("binary ({} bytes): {hex}", bytes.len()))
         }
     }
 }

@@ -18,6 +18,10 @@ mod http;
 mod key;
 mod limits;
 mod origin;
+#[cfg(feature = "alloc")]
+mod proxy;
+#[cfg(feature = "alloc")]
+mod redirect;
 mod server;
 mod subprotocol;
 mod token;
@@ -25,6 +29,8 @@ mod uri;
 mod wire;
 
 pub use authority::{Authority, AuthorityError};
+#[cfg(feature = "alloc")]
+pub use client::declined_body::DeclinedBody;
 pub use client::request::{ClientRequest, RequestBuildError};
 pub use client::response::{Answer, DeclinedResponse, InterimResponse, OpenedResponse, StatusLine};
 pub use client::response_error::ResponseError;
@@ -38,6 +44,14 @@ pub use headers::{HeaderSlots, HeaderValues, Headers, HeadersIter};
 pub use key::{Accept, Key, KeyError};
 pub use limits::Limits;
 pub use origin::{MissingOrigin, OriginError, OriginPattern, OriginPatternError, OriginPolicy};
+#[cfg(feature = "alloc")]
+pub use proxy::rules::ProxyRules;
+#[cfg(feature = "alloc")]
+pub use proxy::tunnel::{TunnelAnswer, TunnelRequest};
+#[cfg(feature = "alloc")]
+pub use proxy::{Proxy, ProxyUriError};
+#[cfg(feature = "alloc")]
+pub use redirect::{Redirect, RedirectError, Redirects};
 pub use server::acceptance::{AcceptError, Acceptance};
 pub use server::rejection::{Rejection, RejectionBuildError};
 pub use server::request::{HttpVersion, RequestLine, ServerRequest};

@@ -19,6 +19,8 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// The time that a write may go without any progress before the peer is given up.
     pub write_timeout: Duration,
+    /// Whether `recv` also yields Ping, Pong and Close, which are dealt with in any case.
+    pub deliver_control_frames: bool,
 }
 
 impl Config {
@@ -31,6 +33,7 @@ impl Config {
             head_limits: tidings_handshake::Limits::server(),
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            deliver_control_frames: false,
         }
     }
 

@@ -1,51 +1,43 @@
-//! The client's side of the opening handshake: over TCP, or on any stream.
+//! The client: from a URI to an open WebSocket. [`Connector`], and [`connect`] for the short way.
+//!
+//! The steps are files of their own, in their order: `dial` (DNS and TCP), `tunnel` (a proxy),
+//! `tls`, `opening` (the handshake of RFC 6455, section 4). This one puts them in a row, once for
+//! each redirect, under one deadline.
 
-use std::time::Duration;
+mod deadline;
+mod dial;
+mod opening;
+mod stream;
+#[cfg(feature = "rustls")]
+mod tls;
+mod tunnel;
+
+use std::fmt;
+use std::net::IpAddr;
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
 
 use tidings_handshake::{
-    Answer, ClientRequest, Head, HeadError, HeadScanner, HeaderSlots, WebSocketUri,
+    ClientRequest, Proxy, ProxyRules, Redirect, Redirects, RequestBuildError, WebSocketUri,
 };
-use tidings_websocket::Client;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+#[cfg(feature = "rustls")]
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::config::Config;
-use crate::error::{Declined, Error};
-use crate::handshake_io::{read_head, write_answer};
-use crate::random::{self, ClientRole, RandomMasks};
+use crate::connect::deadline::Deadline;
+use crate::connect::dial::Dialer;
+use crate::connect::opening::Outcome;
+use crate::error::Error;
+use crate::random::{self, ClientRole};
 use crate::socket::WebSocket;
 
-/// Headers of one response; more fail the handshake.
-const HEADERS_MAX: usize = 100;
-/// Responses such as 103 that may come before the answer.
-const INTERIM_RESPONSES_MAX: usize = 8;
+pub use crate::connect::stream::ClientStream;
+#[cfg(feature = "rustls")]
+pub use crate::connect::tls::TlsError;
 
-/// What a client asks for beside the URI.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ConnectOptions {
-    /// Limits and times.
-    pub config: Config,
-    /// The subprotocols offered, best first.
-    pub subprotocols: Vec<String>,
-    /// The `Origin` to send; only browsers have to.
-    pub origin: Option<String>,
-    /// More headers, such as `Authorization`.
-    pub headers: Vec<(String, String)>,
-}
-
-impl Default for ConnectOptions {
-    fn default() -> Self {
-        Self {
-            config: Config::client(),
-            subprotocols: Vec::new(),
-            origin: None,
-            headers: Vec::new(),
-        }
-    }
-}
-
-/// Connects to a `ws://` URI.
+/// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
+/// certificate that the platform trusts. For anything else see [`Connector`].
 ///
 /// ```no_run
 /// # async fn talk() -> Result<(), tidings_tokio::Error> {
@@ -57,126 +49,312 @@ impl Default for ConnectOptions {
 /// ```
 ///
 /// # Errors
-/// Why there is no WebSocket. [`Error::Declined`] if the server answered something else.
-pub async fn connect(uri: &str) -> Result<WebSocket<TcpStream, ClientRole>, Error> {
-    connect_with(uri, ConnectOptions::default()).await
-}
-
-/// As [`connect`], with options. The handshake timeout covers the TCP connection too.
+/// As [`Connector::connect`].
 ///
-/// # Errors
-/// As [`connect`].
-pub async fn connect_with(
-    uri: &str,
-    options: ConnectOptions,
-) -> Result<WebSocket<TcpStream, ClientRole>, Error> {
-    // RFC 6455, 4.1: an invalid URI fails before anything is sent.
-    let parsed = WebSocketUri::parse(uri)?;
-    if parsed.is_secure() {
-        return Err(Error::TlsUnsupported);
-    }
-    within(options.config.handshake_timeout, async {
-        let host = parsed.host().trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, parsed.port())).await?;
-        // Frames are written whole; waiting for more to send only delays them.
-        stream.set_nodelay(true)?;
-        handshake(stream, parsed, &options).await
-    })
-    .await
+/// # Cancel safety
+/// As [`Connector::connect`].
+pub async fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
+    Connector::new().connect(uri).await
 }
 
-/// Does the opening handshake on a stream of yours, for example one with TLS: then a `wss://` URI
-/// is fine.
+/// How to connect: what to offer, whom to trust, which way to go. It can be used again and again.
 ///
-/// # Errors
-/// As [`connect`].
-pub async fn handshake_with<S>(
-    stream: S,
-    uri: &str,
-    options: ConnectOptions,
-) -> Result<WebSocket<S, ClientRole>, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let uri = WebSocketUri::parse(uri)?;
-    within(options.config.handshake_timeout, handshake(stream, uri, &options)).await
+/// ```no_run
+/// # async fn talk() -> Result<(), tidings_tokio::Error> {
+/// use tidings_tokio::Connector;
+///
+/// let connector = Connector::new()
+///     .subprotocols(["chat.v2", "chat.v1"])
+///     .header("Authorization", "Bearer 12345")
+///     .proxy_from_environment();
+/// let mut socket = connector.connect("ws://chat.example/room/1").await?;
+/// println!("they speak {:?}", socket.subprotocol());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`Config::handshake_timeout`] is the time for all of it: DNS, TCP, proxy, TLS, the opening
+/// handshake and every redirect.
+///
+/// Of several addresses of a host, each gets a quarter of a second before the next is tried
+/// beside it, and the first that answers is used (RFC 8305).
+///
+/// RFC 6455, 4.1 item 2, lets at most one connection to the same address be in the making; others
+/// would wait. This is not done here: the rule protects servers from scripts in a browser, and
+/// would make the connections of a program wait for each other. Whoever opens many to one host,
+/// through a proxy or not, bounds them with a semaphore.
+///
+/// Its `Debug` shows the names of headers and not their values.
+#[derive(Clone)]
+#[must_use = "a connector does nothing until `connect`"]
+pub struct Connector {
+    config: Config,
+    subprotocols: Vec<String>,
+    origin: Option<String>,
+    headers: Vec<(String, String)>,
+    redirects_max: u32,
+    proxies: ProxyRules,
+    dialer: Dialer,
+    #[cfg(feature = "rustls")]
+    tls: Option<Arc<ClientConfig>>,
 }
 
-async fn within<T>(
-    limit: Duration,
-    handshake: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    tokio::time::timeout(limit, handshake).await.map_err(|_| Error::HandshakeTimeout(limit))?
-}
-
-async fn handshake<S>(
-    mut stream: S,
-    uri: WebSocketUri<'_>,
-    options: &ConnectOptions,
-) -> Result<WebSocket<S, ClientRole>, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let subprotocols: Vec<&str> = options.subprotocols.iter().map(String::as_str).collect();
-    let headers: Vec<(&str, &str)> =
-        options.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut request = ClientRequest::new(uri, random::handshake_key())
-        .subprotocols(&subprotocols)?
-        .headers(&headers)?;
-    if let Some(origin) = &options.origin {
-        request = request.origin(origin)?;
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new()
     }
-    write_answer(&mut stream, &request.to_vec()).await?;
+}
 
-    let mut received = Vec::new();
-    for _ in 0..=INTERIM_RESPONSES_MAX {
-        let scanner = HeadScanner::response(options.config.head_limits);
-        let verdict =
-            read_head(&mut stream, &mut received, scanner, |head| judge(head, &request)).await?;
-        match verdict? {
-            Verdict::Interim { head_len } => {
-                received.drain(..head_len);
-            }
-            Verdict::Open { subprotocol, head_len } => {
-                received.drain(..head_len);
-                let role = Client::new(RandomMasks);
-                let socket = WebSocket::from_handshaken(stream, role, options.config, &received);
-                return Ok(socket.with_subprotocol(subprotocol));
-            }
-            Verdict::Declined { mut declined, head_len } => {
-                declined.body_start = received.split_off(head_len);
-                return Err(Error::Declined(declined));
-            }
+impl Connector {
+    /// No subprotocol, no header of its own, no redirects, no proxy, [`Config::client`].
+    pub fn new() -> Self {
+        Self {
+            config: Config::client(),
+            subprotocols: Vec::new(),
+            origin: None,
+            headers: Vec::new(),
+            redirects_max: 0,
+            proxies: ProxyRules::direct(),
+            dialer: Dialer { nodelay: true, local_address: None },
+            #[cfg(feature = "rustls")]
+            tls: None,
         }
     }
-    Err(Error::Response(HeadError::TooManyHeaders { limit: INTERIM_RESPONSES_MAX }.into()))
-}
 
-enum Verdict {
-    Open { subprotocol: Option<Box<str>>, head_len: usize },
-    Interim { head_len: usize },
-    Declined { declined: Box<Declined>, head_len: usize },
-}
+    /// Limits and times.
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
 
-/// What the server's answer means.
-fn judge(head: Result<Head<'_>, HeadError>, request: &ClientRequest<'_>) -> Result<Verdict, Error> {
-    let head = head.map_err(|error| Error::Response(error.into()))?;
-    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
-    Ok(match request.parse_response(head, &mut slots).map_err(Error::Response)? {
-        Answer::Opened(opened) => Verdict::Open {
-            subprotocol: opened.subprotocol().map(Box::from),
-            head_len: opened.head_len(),
-        },
-        Answer::Interim(interim) => Verdict::Interim { head_len: interim.head_len() },
-        Answer::Declined(answer) => {
-            let owned = |(name, value): (&str, &[u8])| (name.to_owned(), value.to_vec());
-            let declined = Declined {
-                status: answer.status(),
-                reason: answer.reason().to_owned(),
-                headers: answer.headers().iter().map(owned).collect(),
-                body_start: Vec::new(),
+    /// The subprotocols to offer, best first, in place of those given before.
+    pub fn subprotocols<I>(self, subprotocols: I) -> Self
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        Self { subprotocols: subprotocols.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// One more header, such as `Authorization`.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The `Origin` to send; only browsers have to.
+    pub fn origin(self, origin: impl Into<String>) -> Self {
+        Self { origin: Some(origin.into()), ..self }
+    }
+
+    /// Follows at most so many redirects; the default is 0, five are plenty.
+    ///
+    /// Headers go along while scheme, host and port stay the same; to any other origin only
+    /// harmless ones go ([`Redirect::keeps_header`]), and `Origin` becomes `null`. Subprotocols
+    /// always go along, so put no secret into them. From `wss` to `ws` no redirect is followed.
+    pub fn redirects_max(self, redirects_max: u32) -> Self {
+        Self { redirects_max, ..self }
+    }
+
+    /// Goes through this proxy, whatever the host.
+    pub fn proxy(self, proxy: Proxy) -> Self {
+        Self { proxies: ProxyRules::always(proxy), ..self }
+    }
+
+    /// Goes through the proxy that the environment variables `https_proxy`, `http_proxy`,
+    /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`] tells their rules.
+    ///
+    /// This is not the default: where a program's connections go should be seen in its code. Right
+    /// for what is run by hand, as curl is.
+    pub fn proxy_from_environment(self) -> Self {
+        let proxies = ProxyRules::from_variables(|name| std::env::var(name).ok());
+        Self { proxies, ..self }
+    }
+
+    /// Trusts and shows the certificates of this configuration, in place of trusting those that
+    /// the platform trusts.
+    ///
+    /// Two of its settings are put right. The server's name is sent in any case (RFC 6455, 4.1
+    /// item 5), and `h2` and `h3` are taken out of the ALPN protocols, since the handshake is one
+    /// of HTTP/1.1. A client certificate is shown to a server that a redirect leads to as well.
+    #[cfg(feature = "rustls")]
+    pub fn tls_config(self, config: impl Into<Arc<ClientConfig>>) -> Self {
+        Self { tls: Some(tls::put_right(config.into())), ..self }
+    }
+
+    /// Whether TCP sends at once what was written (`TCP_NODELAY`). The default is to: frames are
+    /// written whole, and waiting for more only delays them.
+    pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
+        self.dialer.nodelay = nodelay;
+        self
+    }
+
+    /// The address of this machine to connect from. Only addresses of the same family are tried.
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.dialer.local_address = Some(address);
+        self
+    }
+
+    /// Connects to a `ws://` or, with the feature `rustls`, `wss://` URI.
+    ///
+    /// # Errors
+    /// Why there is no WebSocket. [`Error::Declined`] if the server answered something else, with
+    /// up to 64 KiB of what it said. What is wrong with the URI or with what this connector is to
+    /// send is found before any connection is made.
+    ///
+    /// # Cancel safety
+    /// Not safe: a dropped future drops the connection that it was making. Nothing else is lost.
+    pub async fn connect(&self, uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
+        let deadline = Deadline::after(self.config.handshake_timeout);
+        let outcome = deadline.bound(self.follow(uri)).await?;
+        outcome.socket(self.config, deadline).await
+    }
+
+    /// Does the opening handshake on a stream of yours, for example one with a TLS of your own:
+    /// then a `wss://` URI is fine without the feature `rustls`. The URI tells what to ask for;
+    /// proxies, TLS and redirects are not this method's.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    /// As [`connect`](Self::connect).
+    pub async fn handshake<S>(
+        &self,
+        stream: S,
+        uri: &str,
+    ) -> Result<WebSocket<S, ClientRole>, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let deadline = Deadline::after(self.config.handshake_timeout);
+        let uri = WebSocketUri::parse(uri)?;
+        let offer = Offer::of(self);
+        let lines = offer.lines();
+        let request = lines.request(uri)?;
+        let mut redirects = Redirects::new(0);
+        let opening = opening::perform(stream, &request, self.config.head_limits, &mut redirects);
+        deadline.bound(opening).await?.socket(self.config, deadline).await
+    }
+
+    /// One attempt for each redirect.
+    async fn follow(&self, uri: &str) -> Result<Outcome<ClientStream>, Error> {
+        // RFC 6455, 4.1 item 1: an invalid URI fails before anything is sent.
+        let mut uri = WebSocketUri::parse(uri)?.to_string();
+        let mut offer = Offer::of(self);
+        let mut redirects = Redirects::new(self.redirects_max);
+        loop {
+            let target = WebSocketUri::parse(&uri)?;
+            let redirect = {
+                let lines = offer.lines();
+                let request = lines.request(target)?;
+                let stream = self.open(target).await?;
+                match opening::perform(stream, &request, self.config.head_limits, &mut redirects)
+                    .await?
+                {
+                    Outcome::Declined { redirect: Some(redirect), .. } => redirect,
+                    outcome => return Ok(outcome),
+                }
             };
-            Verdict::Declined { declined: Box::new(declined), head_len: answer.head_len() }
+            offer.redirect(&redirect);
+            uri = redirect.into_uri();
         }
-    })
+    }
+
+    /// Everything below the opening handshake.
+    async fn open(&self, uri: WebSocketUri<'_>) -> Result<ClientStream, Error> {
+        // Before any connection is made: nothing can be wrong with TLS later but the server.
+        #[cfg(feature = "rustls")]
+        let tls = uri
+            .is_secure()
+            .then(|| tls::Handshake::new(self.tls.as_ref(), uri.host()))
+            .transpose()?;
+        #[cfg(not(feature = "rustls"))]
+        if uri.is_secure() {
+            return Err(Error::TlsUnsupported);
+        }
+        let stream = match self.proxies.proxy_for(&uri).map_err(Error::ProxyUri)? {
+            None => self.dialer.dial(uri.host(), uri.port()).await?,
+            Some(proxy) => {
+                let mut stream = self.dialer.dial(proxy.host(), proxy.port()).await?;
+                tunnel::ask(&mut stream, &proxy.tunnel_to(uri), self.config.head_limits).await?;
+                stream
+            }
+        };
+        // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
+        #[cfg(feature = "rustls")]
+        if let Some(tls) = tls {
+            return Ok(ClientStream::Tls(Box::new(tls.connect(stream).await?)));
+        }
+        Ok(ClientStream::Plain(stream))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Connector")
+            .field("config", &self.config)
+            .field("subprotocols", &self.subprotocols)
+            .field("origin", &self.origin)
+            .field("headers", &headers)
+            .field("redirects_max", &self.redirects_max)
+            .field("proxies", &self.proxies)
+            .field("dialer", &self.dialer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the request says beside the URI; a redirect may take some of it away.
+struct Offer<'a> {
+    subprotocols: &'a [String],
+    origin: Option<&'a str>,
+    headers: Vec<(&'a str, &'a str)>,
+}
+
+/// An [`Offer`] as `ClientRequest` wants it.
+struct OfferLines<'a> {
+    subprotocols: Vec<&'a str>,
+    origin: Option<&'a str>,
+    headers: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Offer<'a> {
+    fn of(connector: &'a Connector) -> Self {
+        let headers = connector.headers.iter();
+        Self {
+            subprotocols: &connector.subprotocols,
+            origin: connector.origin.as_deref(),
+            headers: headers.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        }
+    }
+
+    fn lines(&self) -> OfferLines<'_> {
+        OfferLines {
+            subprotocols: self.subprotocols.iter().map(String::as_str).collect(),
+            origin: self.origin,
+            headers: &self.headers,
+        }
+    }
+
+    /// Leaves behind what must not go along.
+    fn redirect(&mut self, redirect: &Redirect) {
+        self.headers.retain(|(name, _)| redirect.keeps_header(name));
+        if !redirect.is_same_origin() {
+            self.origin = self.origin.map(|_| "null");
+        }
+    }
+}
+
+impl OfferLines<'_> {
+    fn request<'a>(
+        &'a self,
+        uri: WebSocketUri<'a>,
+    ) -> Result<ClientRequest<'a>, RequestBuildError> {
+        let request = ClientRequest::new(uri, random::handshake_key())
+            .subprotocols(&self.subprotocols)?
+            .headers(self.headers)?;
+        match self.origin {
+            Some(origin) => request.origin(origin),
+            None => Ok(request),
+        }
+    }
 }

@@ -4,8 +4,14 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use tidings_handshake::{RequestBuildError, RequestError, ResponseError, UriError};
+use tidings_handshake::{
+    ProxyUriError, RedirectError, RequestBuildError, RequestError, ResponseError, UriError,
+};
+use tidings_websocket::frame::InvalidUtf8;
 use tidings_websocket::{SendError, Timeout, Violation};
+
+#[cfg(feature = "rustls")]
+use crate::connect::TlsError;
 
 /// Why a connection could not be opened, or did not end well. A normal closure is not an error.
 #[derive(Debug)]
@@ -28,8 +34,23 @@ pub enum Error {
     HandshakeTimeout(Duration),
     /// The URI is not one of a WebSocket.
     Uri(UriError),
-    /// The scheme `wss` was asked for, which this crate does not speak yet.
+    /// The scheme is `wss`, and the crate was built without the feature `rustls`.
     TlsUnsupported,
+    /// There is no TLS with this server, or none that can be trusted. Not one byte of the
+    /// handshake was sent.
+    #[cfg(feature = "rustls")]
+    Tls(TlsError),
+    /// The proxy opened no tunnel. 407: it wants credentials, or others.
+    Proxy {
+        /// The HTTP status of its answer.
+        status: u16,
+    },
+    /// The proxy's answer breaks the rules of HTTP.
+    ProxyResponse(ResponseError),
+    /// What an environment variable holds is not the URI of an HTTP proxy.
+    ProxyUri(ProxyUriError),
+    /// The server redirects to where this client does not go, or once too often.
+    Redirect(RedirectError),
     /// The caller asked for a request that can't be sent.
     RequestBuild(RequestBuildError),
     /// The peer broke the protocol or a limit; it was told.
@@ -40,6 +61,11 @@ pub enum Error {
     WriteTimeout(Duration),
     /// The caller sent what can't be sent now.
     Send(SendError),
+    /// The caller sent a message inside one that a [`MessageWriter`](crate::MessageWriter) has
+    /// begun and not finished.
+    MessageUnfinished,
+    /// The caller wrote a text message that is not UTF-8.
+    NotUtf8(InvalidUtf8),
 }
 
 /// An answer other than 101.
@@ -51,7 +77,7 @@ pub struct Declined {
     pub reason: String,
     /// The headers, in order.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The beginning of the body: what had arrived with the head.
+    /// The beginning of the body: at most 64 KiB, and what came before the handshake timeout.
     pub body_start: Vec<u8>,
 }
 
@@ -66,6 +92,16 @@ impl Error {
                 | io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::BrokenPipe
         ))
+    }
+}
+
+impl Error {
+    /// As an error of I/O, for the traits that know no other.
+    pub(crate) fn into_io(self) -> io::Error {
+        match self {
+            Self::Io(error) => error,
+            other => io::Error::other(other),
+        }
     }
 }
 
@@ -84,12 +120,24 @@ impl fmt::Display for Error {
                 write!(f, "the opening handshake took longer than {limit:?}")
             }
             Self::Uri(error) => error.fmt(f),
-            Self::TlsUnsupported => f.write_str("wss is not supported: bring your own TLS stream"),
+            Self::TlsUnsupported => f.write_str(
+                "wss needs the feature `rustls`, or a TLS stream that you bring yourself",
+            ),
+            #[cfg(feature = "rustls")]
+            Self::Tls(error) => error.fmt(f),
+            Self::Proxy { status } => {
+                write!(f, "the proxy opened no tunnel, it answered with status {status}")
+            }
+            Self::ProxyResponse(error) => write!(f, "the proxy's answer: {error}"),
+            Self::ProxyUri(error) => error.fmt(f),
+            Self::Redirect(error) => error.fmt(f),
             Self::RequestBuild(error) => error.fmt(f),
             Self::Violation(violation) => violation.fmt(f),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::WriteTimeout(limit) => write!(f, "the peer took no bytes for {limit:?}"),
             Self::Send(error) => error.fmt(f),
+            Self::MessageUnfinished => f.write_str("an earlier message was not finished"),
+            Self::NotUtf8(error) => write!(f, "the text to send: {error}"),
         }
     }
 }
@@ -102,13 +150,21 @@ impl std::error::Error for Error {
             Self::Response(error) => Some(error),
             Self::Uri(error) => Some(error),
             Self::RequestBuild(error) => Some(error),
+            #[cfg(feature = "rustls")]
+            Self::Tls(error) => Some(error),
+            Self::ProxyResponse(error) => Some(error),
+            Self::ProxyUri(error) => Some(error),
+            Self::Redirect(error) => Some(error),
             Self::Violation(violation) => Some(violation),
             Self::Timeout(timeout) => Some(timeout),
             Self::Send(error) => Some(error),
+            Self::NotUtf8(error) => Some(error),
             Self::Refused { .. }
             | Self::Declined(_)
             | Self::HandshakeTimeout(_)
+            | Self::MessageUnfinished
             | Self::TlsUnsupported
+            | Self::Proxy { .. }
             | Self::WriteTimeout(_) => None,
         }
     }

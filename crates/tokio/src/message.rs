@@ -1,25 +1,38 @@
-//! Whole messages with payloads that are cheap to clone.
+//! Messages: owned and cheap to clone, lent, and whatever can be sent.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use tidings_websocket::frame::{CloseFrame, ControlPayload};
 
-/// A whole message.
+/// A message, or a control frame.
+///
+/// `recv` yields texts and binaries; the others too if
+/// [`Config::deliver_control_frames`](crate::Config::deliver_control_frames) is set. All can be
+/// sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
-    /// Text, valid UTF-8.
-    Text(Utf8Bytes),
-    /// Bytes.
+    /// A text message.
+    Text(SharedStr),
+    /// A binary message.
     Binary(Bytes),
+    /// A Ping. One that is received was answered already.
+    Ping(ControlPayload),
+    /// A Pong.
+    Pong(ControlPayload),
+    /// A Close frame. To send it is to start the closing handshake; one that is received was
+    /// answered already.
+    Close(Option<CloseFrame>),
 }
 
 impl Message {
     /// A text message.
     #[must_use]
-    pub fn text(text: impl Into<Utf8Bytes>) -> Self {
+    pub fn text(text: impl Into<SharedStr>) -> Self {
         Self::Text(text.into())
     }
 
@@ -29,37 +42,35 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
-    /// The payload's bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(bytes) => bytes,
-        }
-    }
-
     /// The text, if it is a text message.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Binary(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The bytes, if it is a binary message.
+    #[must_use]
+    pub fn as_binary(&self) -> Option<&[u8]> {
+        match self {
+            Self::Binary(bytes) => Some(bytes),
+            _ => None,
         }
     }
 }
 
 /// A lent message is copied into memory of its own size: it never holds on to a read buffer.
-impl From<tidings_websocket::Message<'_>> for Message {
-    fn from(message: tidings_websocket::Message<'_>) -> Self {
+impl From<LentMessage<'_>> for Message {
+    fn from(message: LentMessage<'_>) -> Self {
         match message {
-            tidings_websocket::Message::Text(Cow::Borrowed(text)) => {
-                Self::Text(Utf8Bytes(Bytes::copy_from_slice(text.as_bytes())))
-            }
-            tidings_websocket::Message::Text(Cow::Owned(text)) => Self::text(text),
-            tidings_websocket::Message::Binary(Cow::Borrowed(bytes)) => {
+            LentMessage::Text(Cow::Borrowed(text)) => Self::text(text),
+            LentMessage::Text(Cow::Owned(text)) => Self::text(text),
+            LentMessage::Binary(Cow::Borrowed(bytes)) => {
                 Self::Binary(Bytes::copy_from_slice(bytes))
             }
-            tidings_websocket::Message::Binary(Cow::Owned(bytes)) => Self::binary(bytes),
+            LentMessage::Binary(Cow::Owned(bytes)) => Self::binary(bytes),
         }
     }
 }
@@ -76,44 +87,164 @@ impl From<String> for Message {
     }
 }
 
+impl From<SharedStr> for Message {
+    fn from(text: SharedStr) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl From<Bytes> for Message {
     fn from(bytes: Bytes) -> Self {
         Self::Binary(bytes)
     }
 }
 
-/// Shared text: [`Bytes`] that are UTF-8.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Utf8Bytes(Bytes);
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::binary(bytes)
+    }
+}
 
-impl Utf8Bytes {
+/// A message that lives in the read buffer if it came in one piece. Owning it is a conversion:
+/// `Message::from(lent)`.
+pub type LentMessage<'a> = tidings_websocket::Message<'a>;
+
+/// What can be sent: a [`Message`], owned or borrowed, a [`LentMessage`], or the text or bytes of
+/// one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Outgoing<'p> {
+    /// Text that is copied, or written from where it is.
+    Text(&'p str),
+    /// Bytes that are copied, or written from where they are.
+    Binary(&'p [u8]),
+    /// A message that may be queued by reference.
+    Message(Message),
+}
+
+impl<'p> From<&'p str> for Outgoing<'p> {
+    fn from(text: &'p str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'p> From<&'p String> for Outgoing<'p> {
+    fn from(text: &'p String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'p> From<&'p [u8]> for Outgoing<'p> {
+    fn from(bytes: &'p [u8]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'p> From<&'p LentMessage<'_>> for Outgoing<'p> {
+    fn from(message: &'p LentMessage<'_>) -> Self {
+        match message {
+            LentMessage::Text(text) => Self::Text(text),
+            LentMessage::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
+}
+
+impl<'p> From<LentMessage<'p>> for Outgoing<'p> {
+    fn from(message: LentMessage<'p>) -> Self {
+        match message {
+            LentMessage::Text(Cow::Borrowed(text)) => Self::Text(text),
+            LentMessage::Binary(Cow::Borrowed(bytes)) => Self::Binary(bytes),
+            owned => Self::Message(owned.into()),
+        }
+    }
+}
+
+impl From<Message> for Outgoing<'_> {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<&Message> for Outgoing<'_> {
+    fn from(message: &Message) -> Self {
+        Self::Message(message.clone())
+    }
+}
+
+impl From<String> for Outgoing<'_> {
+    fn from(text: String) -> Self {
+        Self::Message(text.into())
+    }
+}
+
+impl From<SharedStr> for Outgoing<'_> {
+    fn from(text: SharedStr) -> Self {
+        Self::Message(text.into())
+    }
+}
+
+impl From<Bytes> for Outgoing<'_> {
+    fn from(bytes: Bytes) -> Self {
+        Self::Message(bytes.into())
+    }
+}
+
+impl From<Vec<u8>> for Outgoing<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Message(bytes.into())
+    }
+}
+
+/// Shared text, cheap to clone.
+#[derive(Clone)]
+pub struct SharedStr(Shared);
+
+#[derive(Clone)]
+enum Shared {
+    Static(&'static str),
+    /// Text in memory of its own size.
+    Short(Arc<str>),
+    /// Text that was a `String`: its memory is kept, not copied.
+    Long(Arc<String>),
+}
+
+/// From this length on, the second indirection costs less than the copy.
+const LONG_FROM: usize = 1024;
+
+impl SharedStr {
     /// Text without an allocation.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
+        Self(Shared::Static(text))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Valid since it was built; checked again because this crate has no unsafe code.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        match &self.0 {
+            Shared::Static(text) => text,
+            Shared::Short(text) => text,
+            Shared::Long(text) => text,
+        }
     }
 
     /// The same memory as bytes.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.0
-    }
-
-    /// The text's bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match self.0 {
+            Shared::Static(text) => Bytes::from_static(text.as_bytes()),
+            _ => Bytes::from_owner(self),
+        }
     }
 }
 
-impl Deref for Utf8Bytes {
+impl Default for SharedStr {
+    fn default() -> Self {
+        Self::from_static("")
+    }
+}
+
+impl Deref for SharedStr {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -121,34 +252,57 @@ impl Deref for Utf8Bytes {
     }
 }
 
-impl From<&str> for Utf8Bytes {
+impl AsRef<[u8]> for SharedStr {
+    fn as_ref(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+}
+
+impl From<&str> for SharedStr {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(Shared::Short(text.into()))
     }
 }
 
-impl From<String> for Utf8Bytes {
+impl From<String> for SharedStr {
     fn from(text: String) -> Self {
-        Self(text.into())
+        match text.len() {
+            ..LONG_FROM => Self(Shared::Short(text.into())),
+            _ => Self(Shared::Long(Arc::new(text))),
+        }
     }
 }
 
-impl TryFrom<Bytes> for Utf8Bytes {
-    type Error = std::str::Utf8Error;
+impl TryFrom<Bytes> for SharedStr {
+    type Error = std::string::FromUtf8Error;
 
+    /// Takes the memory over if nobody else holds it, else copies.
     fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
-        std::str::from_utf8(&bytes)?;
-        Ok(Self(bytes))
+        String::from_utf8(bytes.into()).map(Self::from)
     }
 }
 
-impl fmt::Debug for Utf8Bytes {
+impl PartialEq for SharedStr {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for SharedStr {}
+
+impl PartialEq<str> for SharedStr {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl fmt::Debug for SharedStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
-impl fmt::Display for Utf8Bytes {
+impl fmt::Display for SharedStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -160,20 +314,30 @@ mod tests {
 
     #[test]
     fn text_is_shared_not_copied() {
-        let text = Utf8Bytes::from("grün");
-        let clone = text.clone().into_bytes();
-        assert_eq!(clone.as_ptr(), text.as_bytes().as_ptr());
-        assert_eq!(Utf8Bytes::try_from(clone).unwrap(), text);
-        assert!(Utf8Bytes::try_from(Bytes::from_static(b"\xFF")).is_err());
+        for text in ["grün".to_owned(), "x".repeat(LONG_FROM)] {
+            let text = SharedStr::from(text);
+            let clone = text.clone().into_bytes();
+            assert_eq!(clone.as_ptr(), text.as_ptr());
+            assert_eq!(clone, text.as_bytes());
+            assert_eq!(SharedStr::try_from(clone).unwrap(), text);
+        }
+        assert!(SharedStr::try_from(Bytes::from_static(b"\xFF")).is_err());
+        assert_eq!(SharedStr::default().into_bytes().len(), 0);
+    }
+
+    #[test]
+    fn a_long_string_keeps_its_memory() {
+        let text = "x".repeat(LONG_FROM);
+        let memory = text.as_ptr();
+        assert_eq!(SharedStr::from(text).as_ptr(), memory);
     }
 
     #[test]
     fn a_lent_message_is_copied_to_its_own_size() {
         let buffer = vec![b'x'; 64 * 1024];
-        let lent = tidings_websocket::Message::Binary(Cow::Borrowed(&buffer[..5]));
-        let message = Message::from(lent);
-        assert_eq!(message.as_bytes(), b"xxxxx");
-        assert_ne!(message.as_bytes().as_ptr(), buffer.as_ptr());
+        let message = Message::from(LentMessage::Binary(Cow::Borrowed(&buffer[..5])));
+        assert_eq!(message.as_binary(), Some(&b"xxxxx"[..]));
+        assert_ne!(message.as_binary().unwrap().as_ptr(), buffer.as_ptr());
         assert_eq!(message.as_text(), None);
     }
 }

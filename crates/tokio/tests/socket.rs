@@ -1,6 +1,13 @@
 //! The adapter over an in-memory transport, under a paused clock: order of bytes, batching,
 //! deadlines, ends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on has failed"
+)]
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,8 +17,7 @@ use std::time::Duration;
 
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
 use tidings_tokio::{
-    ClientRole, CloseCode, Config, ConnectOptions, Error, Message, WebSocket, accept, accept_with,
-    handshake_with,
+    ClientRole, CloseCode, Config, Connector, Error, Message, WebSocket, accept, accept_with,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, timeout};
@@ -71,9 +77,10 @@ impl AsyncWrite for Counted {
 /// A connected pair of ours, with room for `len` bytes in flight.
 async fn pair_with_room(len: usize) -> (Server, Client) {
     let (near, far) = tokio::io::duplex(len);
+    let connector = Connector::new();
     let (server, client) = tokio::join!(
         accept(Counted::new(near), Config::server()),
-        handshake_with(far, "ws://example.com/chat", ConnectOptions::default()),
+        connector.handshake(far, "ws://example.com/chat"),
     );
     (server.unwrap(), client.unwrap())
 }
@@ -152,14 +159,30 @@ async fn a_message_sent_while_nothing_is_buffered_is_written_before_send_returns
     assert_eq!(client.recv().await.unwrap(), Some("first".into()));
 }
 
+/// A flush, or a send that flushes, in the middle of received messages loses none of them.
+#[tokio::test(start_paused = true)]
+async fn flushing_between_buffered_messages_loses_none() {
+    let (mut server, mut client) = pair().await;
+    for number in 0..10 {
+        client.feed(format!("{number}")).unwrap();
+    }
+    client.flush().await.unwrap();
+    for number in 0..10 {
+        assert_eq!(server.recv().await.unwrap(), Some(format!("{number}").into()));
+        server.feed("answer").unwrap();
+        server.flush().await.unwrap();
+    }
+}
+
 /// F-01, V-40: one byte a read, in the handshake too.
 #[tokio::test(start_paused = true)]
 async fn one_byte_a_read_changes_nothing() {
     let (near, far) = tokio::io::duplex(1 << 16);
     let near = Counted { read_len_max: 1, ..Counted::new(near) };
+    let connector = Connector::new();
     let (server, client) = tokio::join!(
         accept(near, Config::server()),
-        handshake_with(far, "ws://example.com/", ConnectOptions::default()),
+        connector.handshake(far, "ws://example.com/"),
     );
     let (mut server, mut client) = (server.unwrap(), client.unwrap());
     client.send("κόσμε").await.unwrap();
@@ -185,7 +208,7 @@ async fn frames_behind_the_handshake_are_received() {
 
     let (near, far) = tokio::io::duplex(1 << 16);
     let answering = tokio::spawn(answer_handshake(near, b"\x81\x05early"));
-    let mut client = handshake_with(far, "ws://a/", ConnectOptions::default()).await.unwrap();
+    let mut client = Connector::new().handshake(far, "ws://a/").await.unwrap();
     assert_eq!(client.recv().await.unwrap(), Some("early".into()));
     drop(answering);
 }
@@ -345,13 +368,12 @@ async fn the_hook_accepts_or_rejects() {
             _ => Err(Rejection::not_found("no WebSocket here\n")),
         }
     }
-    let mut options = ConnectOptions::default();
-    options.subprotocols = vec!["other".into(), "chat.v1".into(), "chat.v2".into()];
+    let connector = Connector::new().subprotocols(["other", "chat.v1", "chat.v2"]);
 
     let (near, far) = tokio::io::duplex(4096);
     let (server, client) = tokio::join!(
         accept_with(near, Config::server(), decide),
-        handshake_with(far, "ws://a/chat?room=1", options.clone()),
+        connector.handshake(far, "ws://a/chat?room=1"),
     );
     assert_eq!(server.unwrap().subprotocol(), Some("chat.v2"));
     assert_eq!(client.unwrap().subprotocol(), Some("chat.v2"));
@@ -359,7 +381,7 @@ async fn the_hook_accepts_or_rejects() {
     let (near, far) = tokio::io::duplex(4096);
     let (server, client) = tokio::join!(
         accept_with(near, Config::server(), decide),
-        handshake_with(far, "ws://a/elsewhere", options),
+        connector.handshake(far, "ws://a/elsewhere"),
     );
     assert!(matches!(server, Err(Error::Refused { status: 404 })), "{server:?}");
     match client {
@@ -419,8 +441,7 @@ async fn a_slow_handshake_is_given_up_as_a_whole() {
     trickle.abort();
 
     let (_near, far) = tokio::io::duplex(4096);
-    let options = ConnectOptions::default();
-    let error = handshake_with(far, "ws://a/", options).await.unwrap_err();
+    let error = Connector::new().handshake(far, "ws://a/").await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
 }
 
@@ -429,7 +450,7 @@ async fn a_slow_handshake_is_given_up_as_a_whole() {
 async fn a_bad_uri_fails_before_any_byte() {
     for uri in ["http://a/", "ws://", "ws://a/#x", "ws://a b/", "ws://user@a/", "ws://a:99999/"] {
         let (mut near, far) = tokio::io::duplex(4096);
-        let error = handshake_with(far, uri, ConnectOptions::default()).await.unwrap_err();
+        let error = Connector::new().handshake(far, uri).await.unwrap_err();
         assert!(matches!(error, Error::Uri(_)), "{uri}: {error}");
         let mut sent = Vec::new();
         near.read_to_end(&mut sent).await.unwrap();

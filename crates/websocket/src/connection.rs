@@ -168,6 +168,12 @@ impl<R: Role> Connection<R> {
         self.outbound.is_open()
     }
 
+    /// Whether a message of ours was begun with [`Data::more`] and has not ended.
+    #[must_use]
+    pub const fn is_sending_message(&self) -> bool {
+        self.outbound.is_inside_message()
+    }
+
     /// Whether more can be received: no Close frame, no violation, no end came.
     #[must_use]
     pub const fn is_receiving(&self) -> bool {

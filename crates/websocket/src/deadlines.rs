@@ -104,12 +104,20 @@ pub(crate) struct Deadlines {
     timeouts: Timeouts,
     last_heard: Timestamp,
     next_ping: Timestamp,
-    ping_sent: Option<Timestamp>,
+    ping_sent: Option<PingSent>,
     ping_number: u64,
     round_trip_time: Option<Duration>,
     message_begun: Option<Timestamp>,
     last_message: Timestamp,
     closing_begun: Option<Timestamp>,
+}
+
+/// A Ping on its way.
+#[derive(Clone, Copy, Debug)]
+struct PingSent {
+    at: Timestamp,
+    /// It repeats one whose Pong was overdue when the timer came far too late.
+    is_second: bool,
 }
 
 impl Deadlines {
@@ -151,7 +159,7 @@ impl Deadlines {
                 // Only the Ping on its way counts, and only once.
                 if *payload == ping_payload(self.ping_number) {
                     if let Some(sent) = self.ping_sent.take() {
-                        self.round_trip_time = Some(now.since(sent));
+                        self.round_trip_time = Some(now.since(sent.at));
                     }
                 }
             }
@@ -176,7 +184,7 @@ impl Deadlines {
     }
 
     fn pong_due(&self) -> Option<Timestamp> {
-        self.ping_sent.map(|sent| sent.max(self.last_heard).after(self.timeouts.pong))
+        self.ping_sent.map(|sent| sent.at.max(self.last_heard).after(self.timeouts.pong))
     }
 
     /// What is due at `now`. To be called until it returns `None`.
@@ -191,24 +199,26 @@ impl Deadlines {
         if self.last_message.after(self.timeouts.idle) <= now {
             return Some(Due::Late(Timeout::Idle));
         }
-        match self.pong_due() {
-            Some(due) if due <= now => {
+        match (self.ping_sent, self.pong_due()) {
+            (Some(sent), Some(due)) if due <= now => {
                 // Woken far too late, say after a suspend: the answer may be waiting unread. Ask
-                // once more before the verdict.
-                if due.after(self.timeouts.pong) <= now {
-                    return Some(Due::Ping(self.ping(now)));
+                // once more before the verdict; but if nothing came after that, it is due, or a
+                // timer that is always late would never come to one.
+                let is_late = due.after(self.timeouts.pong) <= now;
+                if is_late && (!sent.is_second || self.last_heard > sent.at) {
+                    return Some(Due::Ping(self.ping(now, true)));
                 }
                 Some(Due::Late(Timeout::Pong))
             }
-            Some(_) => None,
-            None if self.next_ping <= now => Some(Due::Ping(self.ping(now))),
-            None => None,
+            (Some(_), _) => None,
+            (None, _) if self.next_ping <= now => Some(Due::Ping(self.ping(now, false))),
+            (None, _) => None,
         }
     }
 
-    fn ping(&mut self, now: Timestamp) -> u64 {
+    fn ping(&mut self, now: Timestamp, is_second: bool) -> u64 {
         self.ping_number = self.ping_number.wrapping_add(1);
-        self.ping_sent = Some(now);
+        self.ping_sent = Some(PingSent { at: now, is_second });
         self.next_ping = now.after(self.timeouts.ping_interval);
         self.ping_number
     }

@@ -36,4 +36,5 @@ pub use violation::Violation;
 pub use tidings_frame as frame;
 
 #[cfg(test)]
+#[cfg(feature = "alloc")]
 mod tests;

@@ -67,15 +67,19 @@ pub(crate) struct Budget {
     limits: Limits,
     message_len: u64,
     fragments: u32,
-    /// Control frames that may still come, in thousandths.
-    control_millis: u64,
+    /// Control frames that may still come, in billionths of a frame: what a rate per second adds
+    /// in a nanosecond, so that no time between two frames is rounded away.
+    control_left: u64,
     control_refilled: Timestamp,
 }
 
+/// One control frame, of at most 2^32: the sum fits.
+const CONTROL_FRAME: u64 = 1_000_000_000;
+
 impl Budget {
     pub(crate) fn new(limits: Limits, now: Timestamp) -> Self {
-        let control_millis = u64::from(limits.control_frames.burst) * 1000;
-        Self { limits, message_len: 0, fragments: 0, control_millis, control_refilled: now }
+        let control_left = u64::from(limits.control_frames.burst) * CONTROL_FRAME;
+        Self { limits, message_len: 0, fragments: 0, control_left, control_refilled: now }
     }
 
     /// A new message begins.
@@ -103,16 +107,14 @@ impl Budget {
     /// A control frame was announced.
     pub(crate) fn spend_control_frame(&mut self, now: Timestamp) -> Result<(), Violation> {
         let rate = self.limits.control_frames;
-        let elapsed_ms = u64::try_from(now.since(self.control_refilled).as_millis());
-        let refill = elapsed_ms.unwrap_or(u64::MAX).saturating_mul(u64::from(rate.per_second));
-        if refill > 0 {
-            let full = u64::from(rate.burst) * 1000;
-            self.control_millis = self.control_millis.saturating_add(refill).min(full);
-            self.control_refilled = now;
-        }
-        match self.control_millis.checked_sub(1000) {
+        let elapsed = u64::try_from(now.since(self.control_refilled).as_nanos());
+        let refill = elapsed.unwrap_or(u64::MAX).saturating_mul(u64::from(rate.per_second));
+        let full = u64::from(rate.burst) * CONTROL_FRAME;
+        self.control_left = self.control_left.saturating_add(refill).min(full);
+        self.control_refilled = self.control_refilled.max(now);
+        match self.control_left.checked_sub(CONTROL_FRAME) {
             Some(left) => {
-                self.control_millis = left;
+                self.control_left = left;
                 Ok(())
             }
             None => Err(Violation::TooManyControlFrames { rate }),

@@ -67,6 +67,12 @@ impl<'p> Data<'p> {
         Self { opcode: DataOpcode::Text, payload: text.as_bytes(), more: false }
     }
 
+    /// Text that is known to be UTF-8, or a piece of one that is cut anywhere. The caller vouches
+    /// for the whole message: a peer fails the connection over one that is not UTF-8.
+    pub const fn utf8(text: &'p [u8]) -> Self {
+        Self { opcode: DataOpcode::Text, payload: text, more: false }
+    }
+
     /// Bytes.
     pub const fn binary(bytes: &'p [u8]) -> Self {
         Self { opcode: DataOpcode::Binary, payload: bytes, more: false }

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tidings_tokio::handshake::{Acceptance, MissingOrigin, OriginPolicy, Rejection, ServerRequest};
-use tidings_tokio::{CloseCode, Config, Error, Message, UpgradedIo, Utf8Bytes, WebSocket};
+use tidings_tokio::{CloseCode, Config, Error, Message, SharedStr, UpgradedIo, WebSocket};
 use tokio::sync::{broadcast, watch};
 
 use super::{Body, Demo};
@@ -19,7 +19,7 @@ const MESSAGE_LEN_MAX: u64 = 16 * 1024;
 
 /// The one room.
 pub(super) struct Chat {
-    messages: broadcast::Sender<Utf8Bytes>,
+    messages: broadcast::Sender<SharedStr>,
     people: AtomicUsize,
     received: AtomicU64,
 }
@@ -45,7 +45,7 @@ impl Chat {
         }
     }
 
-    fn say(&self, text: Utf8Bytes) {
+    fn say(&self, text: SharedStr) {
         self.received.fetch_add(1, Ordering::Relaxed);
         // Fails if nobody listens; the one who speaks does.
         let _ = self.messages.send(text);

@@ -40,6 +40,16 @@ pub enum StatusLine<'a> {
     },
 }
 
+impl<'a> StatusLine<'a> {
+    /// The status code, and the reason phrase, which may be empty.
+    pub(crate) const fn status_and_reason(&self) -> (u16, &'a str) {
+        match *self {
+            Self::Http1 { status, reason, .. } => (status, reason),
+            Self::Http2 { status } => (status, ""),
+        }
+    }
+}
+
 /// The answer that opens the WebSocket, with everything checked.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenedResponse<'a> {
@@ -84,6 +94,10 @@ pub struct InterimResponse {
 }
 
 impl InterimResponse {
+    pub(crate) const fn new(status: u16, head_len: usize) -> Self {
+        Self { status, head_len }
+    }
+
     /// The status code: 100, or 102 to 199.
     #[must_use]
     pub const fn status(&self) -> u16 {
@@ -107,6 +121,15 @@ pub struct DeclinedResponse<'a> {
 }
 
 impl<'a> DeclinedResponse<'a> {
+    pub(crate) const fn new(
+        status: u16,
+        reason: &'a str,
+        headers: Headers<'a>,
+        head_len: usize,
+    ) -> Self {
+        Self { status, reason, headers, head_len }
+    }
+
     /// The status code.
     #[must_use]
     pub const fn status(&self) -> u16 {
@@ -164,6 +187,20 @@ pub(crate) fn parse<'a, 'head: 'a, const N: usize>(
     head: Head<'head>,
     slots: &'a mut HeaderSlots<'head, N>,
 ) -> Result<Answer<'a>, ResponseError> {
+    let head_len = head.len();
+    let (line, headers) = parse_lines(head, slots)?;
+    Ok(match check(offer, line, headers)? {
+        Answer::Opened(opened) => Answer::Opened(OpenedResponse { head_len, ..opened }),
+        Answer::Interim(interim) => Answer::Interim(InterimResponse { head_len, ..interim }),
+        Answer::Declined(declined) => Answer::Declined(DeclinedResponse { head_len, ..declined }),
+    })
+}
+
+/// The status line and the header lines, not yet judged.
+pub(crate) fn parse_lines<'a, 'head: 'a, const N: usize>(
+    head: Head<'head>,
+    slots: &'a mut HeaderSlots<'head, N>,
+) -> Result<(StatusLine<'a>, Headers<'a>), ResponseError> {
     let mut parsed = httparse::Response::new(&mut slots.slots);
     match parsed.parse(head.as_bytes()) {
         Ok(httparse::Status::Complete(_)) => {}
@@ -181,12 +218,7 @@ pub(crate) fn parse<'a, 'head: 'a, const N: usize>(
         status: parsed.code.unwrap_or_default(),
         reason: parsed.reason.unwrap_or_default(),
     };
-    let head_len = head.len();
-    Ok(match check(offer, line, Headers::from_parsed(parsed.headers))? {
-        Answer::Opened(opened) => Answer::Opened(OpenedResponse { head_len, ..opened }),
-        Answer::Interim(interim) => Answer::Interim(InterimResponse { head_len, ..interim }),
-        Answer::Declined(declined) => Answer::Declined(DeclinedResponse { head_len, ..declined }),
-    })
+    Ok((line, Headers::from_parsed(parsed.headers)))
 }
 
 pub(crate) fn check<'a>(
@@ -194,10 +226,7 @@ pub(crate) fn check<'a>(
     line: StatusLine<'a>,
     headers: Headers<'a>,
 ) -> Result<Answer<'a>, ResponseError> {
-    let (status, reason) = match line {
-        StatusLine::Http1 { status, reason, .. } => (status, reason),
-        StatusLine::Http2 { status } => (status, ""),
-    };
+    let (status, reason) = line.status_and_reason();
     let fields = Fields::collect(headers)?;
     match (status, line) {
         // RFC 9113, 8.6: HTTP/2 has no 101.
@@ -208,10 +237,9 @@ pub(crate) fn check<'a>(
         (101, StatusLine::Http1 { .. }) => fields.check_upgrade(offer.key)?,
         // RFC 8441, 5: success is 2xx.
         (200..=299, StatusLine::Http2 { .. }) => fields.check_http2()?,
-        (100..=199, _) => return Ok(Answer::Interim(InterimResponse { status, head_len: 0 })),
+        (100..=199, _) => return Ok(Answer::Interim(InterimResponse::new(status, 0))),
         (200..=599, _) => {
-            let declined = DeclinedResponse { status, reason, headers, head_len: 0 };
-            return Ok(Answer::Declined(declined));
+            return Ok(Answer::Declined(DeclinedResponse::new(status, reason, headers, 0)));
         }
         // RFC 9110, 15
         _ => return Err(ResponseError::Status { status }),

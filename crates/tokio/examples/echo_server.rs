@@ -1,0 +1,34 @@
+//! An echo server: the natural loop, which answers all messages of one read with one write.
+//!
+//! Run it with `cargo run --release -p tidings-tokio --example echo_server -- 127.0.0.1:9001`
+
+#![allow(clippy::print_stdout, reason = "an example shows what happens")]
+
+use tidings_tokio::{Config, Error, accept};
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("echoing at ws://{}/", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        tokio::spawn(async move {
+            if let Err(error) = echo(stream).await {
+                println!("{peer}: {error}");
+            }
+        });
+    }
+}
+
+async fn echo(stream: TcpStream) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    let mut socket = accept(stream, Config::server()).await?;
+    // Messages are lent from the read buffer and copied nowhere but to the write buffer.
+    let (mut receiver, mut sender) = socket.halves();
+    while let Some(message) = receiver.recv(&mut sender).await? {
+        sender.send(message).await?;
+    }
+    Ok(())
+}

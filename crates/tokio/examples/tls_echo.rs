@@ -1,0 +1,77 @@
+//! An echo server and a client over TLS, with a certificate made on the spot.
+//!
+//! ```text
+//! cargo run -p tidings-tokio --example tls_echo --features rustls
+//! ```
+
+use std::error::Error;
+use std::sync::Arc;
+
+use tidings_tokio::rustls::crypto::ring;
+use tidings_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tidings_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tidings_tokio::{CloseCode, Config, Connector, accept};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let certificate = certified.cert.der().clone();
+    let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+
+    // The server: TLS first, and what comes out of it is accepted as any other stream.
+    let acceptor = TlsAcceptor::from(server_config(certificate.clone(), key.into())?);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let uri = format!("wss://localhost:{}/", listener.local_addr()?.port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Err(error) = serve(acceptor, stream).await {
+                    eprintln!("server: {error}");
+                }
+            });
+        }
+    });
+
+    // The client: trusts this certificate. Without `tls_config` it trusts whom the platform trusts.
+    let connector = Connector::new().tls_config(client_config(certificate)?);
+    let mut socket = connector.connect(&uri).await?;
+    socket.send("hello").await?;
+    println!("{:?}", socket.recv().await?);
+    socket.close(CloseCode::NORMAL, "").await?;
+    Ok(())
+}
+
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> Result<(), Box<dyn Error>> {
+    let stream = acceptor.accept(stream).await?;
+    let mut socket = accept(stream, Config::server()).await?;
+    while let Some(message) = socket.recv().await? {
+        socket.send(message).await?;
+    }
+    Ok(())
+}
+
+fn server_config(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)?;
+    Ok(Arc::new(config))
+}
+
+fn client_config(
+    certificate: CertificateDer<'static>,
+) -> Result<Arc<ClientConfig>, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,83 @@
+//! A tunnel through an HTTP proxy (RFC 6455, 4.1 item 3): [`ask`].
+
+use std::io;
+
+use tidings_handshake::{
+    Head, HeadError, HeadScanner, HeaderSlots, Limits, Progress, TunnelAnswer, TunnelRequest,
+};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+
+use crate::connect::opening::{HEADERS_MAX, INTERIM_RESPONSES_MAX};
+use crate::error::Error;
+use crate::handshake_io::write_answer;
+
+/// Asks the proxy at the other end for the tunnel and waits for its answer. Afterwards the stream
+/// leads to the server.
+pub(super) async fn ask(
+    stream: &mut TcpStream,
+    request: &TunnelRequest<'_>,
+    limits: Limits,
+) -> Result<(), Error> {
+    write_answer(stream, &request.to_vec()).await?;
+    for _ in 0..=INTERIM_RESPONSES_MAX {
+        let scanner = HeadScanner::response(limits);
+        match read_head_alone(stream, scanner, |head| judge(head, request)).await?? {
+            Verdict::Open => return Ok(()),
+            Verdict::Interim => {}
+            Verdict::Declined { status } => return Err(Error::Proxy { status }),
+        }
+    }
+    Err(Error::ProxyResponse(HeadError::TooManyHeaders { limit: INTERIM_RESPONSES_MAX }.into()))
+}
+
+/// Reads a head and not one byte more: what is behind it comes from the server, and is for the
+/// next layer to read.
+async fn read_head_alone<T>(
+    stream: &mut TcpStream,
+    mut scanner: HeadScanner,
+    on_head: impl FnOnce(Result<Head<'_>, HeadError>) -> T,
+) -> io::Result<T> {
+    let mut buffer = Vec::new();
+    let mut ahead = vec![0; 1024];
+    loop {
+        // The bytes stay in the kernel until it is known whether they are of the head.
+        let peeked = stream.peek(&mut ahead).await?;
+        let fresh = ahead.get_mut(..peeked).unwrap_or_default();
+        if fresh.is_empty() {
+            let eof = "the proxy ended the connection without an answer";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, eof));
+        }
+        let before = buffer.len();
+        buffer.extend_from_slice(fresh);
+        match scanner.scan(&buffer) {
+            Ok(Progress::Partial) => {
+                stream.read_exact(fresh).await?;
+            }
+            Ok(Progress::Complete(head)) => {
+                let of_head = head.len().saturating_sub(before);
+                let verdict = on_head(Ok(head));
+                stream.read_exact(fresh.get_mut(..of_head).unwrap_or_default()).await?;
+                return Ok(verdict);
+            }
+            Err(error) => return Ok(on_head(Err(error))),
+        }
+    }
+}
+
+enum Verdict {
+    Open,
+    Interim,
+    Declined { status: u16 },
+}
+
+fn judge(head: Result<Head<'_>, HeadError>, request: &TunnelRequest<'_>) -> Result<Verdict, Error> {
+    let head = head.map_err(|error| Error::ProxyResponse(error.into()))?;
+    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
+    let answer = request.parse_response(head, &mut slots).map_err(Error::ProxyResponse)?;
+    Ok(match answer {
+        TunnelAnswer::Open { .. } => Verdict::Open,
+        TunnelAnswer::Interim(_) => Verdict::Interim,
+        TunnelAnswer::Declined(answer) => Verdict::Declined { status: answer.status() },
+    })
+}

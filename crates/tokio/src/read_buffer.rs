@@ -1,0 +1,156 @@
+//! Bytes that were received and not yet taken.
+
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::pool::{self, BUFFER_LEN};
+
+/// Empty, or a pooled buffer with bytes at `start..end`.
+#[derive(Debug, Default)]
+pub(crate) struct ReadBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+/// Some bytes of a buffer, taken or not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+}
+
+impl Place {
+    /// These bytes of `buffer`.
+    pub(crate) fn of(self, buffer: &[u8]) -> &[u8] {
+        buffer.get(self.start..self.start.saturating_add(self.len)).unwrap_or_default()
+    }
+
+    /// Without the first `len` bytes.
+    pub(crate) fn advance(&mut self, len: usize) {
+        let len = len.min(self.len);
+        self.start = self.start.saturating_add(len);
+        self.len -= len; // `len` was made to fit
+    }
+}
+
+impl ReadBuffer {
+    /// A buffer that holds what came behind the opening handshake.
+    pub(crate) fn with(received: &[u8]) -> Self {
+        match received.len() {
+            0 => Self::default(),
+            len => Self { bytes: received.to_vec(), start: 0, end: len },
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The bytes not yet taken.
+    pub(crate) fn filled(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Where the bytes not yet taken begin.
+    pub(crate) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The bytes at a place, as long as nothing was read over them.
+    pub(crate) fn at(&self, place: Place) -> &[u8] {
+        place.of(&self.bytes)
+    }
+
+    /// `len` bytes were taken.
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.start = self.end.min(self.start.saturating_add(len));
+    }
+
+    /// Gives the memory back; what was not taken is gone.
+    pub(crate) fn release(&mut self) {
+        (self.start, self.end) = (0, 0);
+        pool::give_back_from_reading(mem::take(&mut self.bytes));
+    }
+
+    /// Reads into an empty buffer. `Ok(0)` is the end. While nothing comes, no memory is held.
+    pub(crate) fn poll_fill<S: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut S,
+    ) -> Poll<io::Result<usize>> {
+        debug_assert!(self.is_empty());
+        if self.bytes.len() != BUFFER_LEN {
+            self.bytes = pool::take_for_reading();
+        }
+        let mut read = ReadBuf::new(&mut self.bytes);
+        let polled = Pin::new(stream).poll_read(cx, &mut read);
+        let len = read.filled().len();
+        (self.start, self.end) = (0, 0);
+        match polled {
+            Poll::Ready(Ok(())) if len > 0 => {
+                self.end = len;
+                Poll::Ready(Ok(len))
+            }
+            other => {
+                self.release();
+                other.map_ok(|()| 0)
+            }
+        }
+    }
+}
+
+impl Drop for ReadBuffer {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+    use tokio::io::AsyncWriteExt as _;
+
+    #[tokio::test]
+    async fn memory_is_held_only_while_bytes_are_in_it() {
+        let (mut near, mut far) = tokio::io::duplex(100);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buffer = ReadBuffer::default();
+        assert!(buffer.poll_fill(&mut cx, &mut near).is_pending());
+        assert_eq!(buffer.bytes.capacity(), 0, "nothing came");
+
+        far.write_all(b"abc").await.unwrap();
+        assert!(matches!(buffer.poll_fill(&mut cx, &mut near), Poll::Ready(Ok(3))));
+        assert_eq!(buffer.filled(), b"abc");
+        buffer.consume(2);
+        assert_eq!(buffer.filled(), b"c");
+        buffer.consume(9);
+        assert!(buffer.is_empty());
+        assert!(buffer.poll_fill(&mut cx, &mut near).is_pending());
+        assert_eq!(buffer.bytes.capacity(), 0, "all was taken");
+
+        drop(far);
+        assert!(matches!(buffer.poll_fill(&mut cx, &mut near), Poll::Ready(Ok(0))));
+        assert_eq!(buffer.bytes.capacity(), 0, "the end");
+    }
+
+    #[test]
+    fn a_place_is_found_again_or_is_empty() {
+        let mut buffer = ReadBuffer::with(b"abcdef");
+        let place = Place { start: 2, len: 3 };
+        buffer.consume(6);
+        assert_eq!(buffer.at(place), b"cde");
+        assert_eq!(buffer.at(Place { start: 5, len: 2 }), b"");
+        assert_eq!(buffer.at(Place { start: usize::MAX, len: 1 }), b"");
+        let mut place = place;
+        place.advance(1);
+        assert_eq!(buffer.at(place), b"de");
+        place.advance(9);
+        assert_eq!(buffer.at(place), b"");
+    }
+}

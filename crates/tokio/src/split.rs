@@ -1,0 +1,222 @@
+//! The two ends of a WebSocket for two tasks: [`OwnedReceiver`] and [`OwnedSender`].
+//!
+//! Both poll the same connection under a lock that is never held across an await. Each poll hands
+//! the transport a waker that wakes both tasks, because either may be the one to go on: the
+//! receiver writes Pongs, the sender keeps deadlines.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tidings_websocket::frame::CloseCode;
+use tidings_websocket::{Closure, Role, Server};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::Error;
+use crate::message::{Message, Outgoing};
+use crate::socket::WebSocket;
+
+/// The receiving end.
+pub struct OwnedReceiver<S, R = Server>(Arc<Shared<S, R>>);
+
+/// The sending end.
+pub struct OwnedSender<S, R = Server>(Arc<Shared<S, R>>);
+
+struct Shared<S, R> {
+    socket: Mutex<WebSocket<S, R>>,
+    wakers: Arc<Wakers>,
+}
+
+/// The tasks at the two ends.
+#[derive(Default)]
+struct Wakers {
+    receiver: Mutex<Option<Waker>>,
+    sender: Mutex<Option<Waker>>,
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        for end in [&self.receiver, &self.sender] {
+            if let Some(waker) = lock(end).take() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic of the user's own types while the lock was held must not spread.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S, R> WebSocket<S, R> {
+    /// Gives two tasks an end each. The sender writes at once, since it can't know when the
+    /// receiver will be polled; to batch, `feed` and `flush`.
+    ///
+    /// ```
+    /// # async fn serve(socket: tidings_tokio::WebSocket<tokio::net::TcpStream>)
+    /// # -> Result<(), tidings_tokio::Error> {
+    /// let (mut sender, mut receiver) = socket.split();
+    /// tokio::spawn(async move {
+    ///     while let Ok(Some(message)) = receiver.recv().await {
+    ///         println!("{message:?}");
+    ///     }
+    /// });
+    /// sender.send("hello").await?;
+    /// sender.close(tidings_tokio::CloseCode::NORMAL, "that was all").await
+    /// # }
+    /// ```
+    pub fn split(self) -> (OwnedSender<S, R>, OwnedReceiver<S, R>) {
+        let shared = Arc::new(Shared { socket: Mutex::new(self), wakers: Arc::default() });
+        (OwnedSender(Arc::clone(&shared)), OwnedReceiver(shared))
+    }
+}
+
+impl<S, R> Shared<S, R> {
+    /// Polls the connection; whatever it waits for wakes both ends.
+    fn poll<T>(
+        &self,
+        end: &Mutex<Option<Waker>>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut WebSocket<S, R>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        *lock(end) = Some(cx.waker().clone());
+        let both = Waker::from(Arc::clone(&self.wakers));
+        poll(&mut lock(&self.socket), &mut Context::from_waker(&both))
+    }
+}
+
+impl<S, R> OwnedReceiver<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role,
+{
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Errors
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// As [`recv`](Self::recv), for futures written by hand.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.0.poll(&self.0.wakers.receiver, cx, WebSocket::poll_recv)
+    }
+
+    /// As [`WebSocket::closure`].
+    #[must_use]
+    pub fn closure(&self) -> Closure {
+        lock(&self.0.socket).closure()
+    }
+
+    /// Puts the ends together again; gives them back if they are not of one WebSocket.
+    ///
+    /// # Errors
+    /// The two ends.
+    pub fn reunite(
+        self,
+        sender: OwnedSender<S, R>,
+    ) -> Result<WebSocket<S, R>, (Self, OwnedSender<S, R>)> {
+        if !Arc::ptr_eq(&self.0, &sender.0) {
+            return Err((self, sender));
+        }
+        drop(sender);
+        match Arc::try_unwrap(self.0) {
+            Ok(shared) => Ok(shared.socket.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            // Not reached: there are two ends, and one was dropped.
+            Err(shared) => Err((Self(Arc::clone(&shared)), OwnedSender(shared))),
+        }
+    }
+}
+
+impl<S, R> OwnedSender<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role,
+{
+    /// Sends a message at once.
+    ///
+    /// # Errors
+    /// As [`WebSocket::send`].
+    ///
+    /// # Cancel safety
+    /// Safe: the message is queued whole before the first await, and stays queued.
+    pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+        self.feed(message)?;
+        self.flush().await
+    }
+
+    /// As [`WebSocket::feed`].
+    ///
+    /// # Errors
+    /// As [`WebSocket::feed`].
+    pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+        lock(&self.0.socket).feed(message)
+    }
+
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Errors
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// As [`flush`](Self::flush), for futures written by hand.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll(&self.0.wakers.sender, cx, WebSocket::poll_flush)
+    }
+
+    /// Ready once less than 64 KiB are queued.
+    #[cfg(feature = "futures")]
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll(&self.0.wakers.sender, cx, WebSocket::poll_room)
+    }
+
+    /// Starts the closing handshake and writes our Close frame. The receiver sees the end.
+    ///
+    /// # Errors
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.start_close(code, reason);
+        self.flush().await
+    }
+
+    /// As [`WebSocket::start_close`].
+    pub fn start_close(&mut self, code: CloseCode, reason: &str) {
+        lock(&self.0.socket).start_close(code, reason);
+    }
+
+    /// As [`WebSocket::closure`].
+    #[must_use]
+    pub fn closure(&self) -> Closure {
+        lock(&self.0.socket).closure()
+    }
+}
+
+impl<S, R> fmt::Debug for OwnedReceiver<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnedReceiver")
+    }
+}
+
+impl<S, R> fmt::Debug for OwnedSender<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnedSender")
+    }
+}

@@ -1,0 +1,101 @@
+//! `Stream` and `Sink` of the futures crates, for combinators that want them. The inherent methods
+//! need none of this.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+use tidings_websocket::Role;
+use tidings_websocket::frame::CloseCode;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::Error;
+use crate::message::Message;
+use crate::socket::WebSocket;
+use crate::split::{OwnedReceiver, OwnedSender};
+
+impl<S, R> Stream for WebSocket<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role + Unpin,
+{
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl<S, R> FusedStream for WebSocket<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role + Unpin,
+{
+    fn is_terminated(&self) -> bool {
+        self.link.is_ended()
+    }
+}
+
+impl<S, R> Sink<Message> for WebSocket<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role + Unpin,
+{
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_room(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.feed(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        WebSocket::poll_flush(&mut self, cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.start_close(CloseCode::NORMAL, "");
+        self.poll_closed(cx)
+    }
+}
+
+impl<S, R> Stream for OwnedReceiver<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role,
+{
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl<S, R> Sink<Message> for OwnedSender<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role,
+{
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_room(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.feed(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        OwnedSender::poll_flush(&mut self, cx)
+    }
+
+    /// Writes our Close frame; the receiver sees the end.
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.start_close(CloseCode::NORMAL, "");
+        OwnedSender::poll_flush(&mut self, cx)
+    }
+}
