@@ -1,0 +1,141 @@
+//! One client's memory of how its attempts went: [`Reconnect`].
+
+use core::time::Duration;
+
+use crate::policy::{Policy, spread};
+use crate::reason::Reason;
+
+/// Says when to try again.
+///
+/// Tell it what happens to the connection; each [`failed`](Self::failed) says how long to wait
+/// before the next attempt. Every `now` is the time since a moment of your choice, on a monotonic
+/// clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidings_reconnect::{Next, Policy, Reason, Reconnect};
+///
+/// # fn random() -> u64 { 7 }
+/// # fn run(reconnect: &mut Reconnect, now: &mut Duration) -> Reason {
+/// #     reconnect.connected(*now);
+/// #     *now += Duration::from_secs(1);
+/// #     Reason::Closed(1008)
+/// # }
+/// let mut reconnect = Reconnect::new(Policy::websocket());
+/// let mut now = Duration::ZERO;
+/// let why = loop {
+///     // Connects, calls `connected`, and returns when it is over.
+///     let reason = run(&mut reconnect, &mut now);
+///     match reconnect.failed(now, reason, random()) {
+///         Next::Wait(wait) => now += wait, // sleep
+///         Next::GiveUp(why) => break why,
+///     }
+/// };
+/// assert_eq!(why.to_string(), "the server does not want another attempt");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Reconnect {
+    policy: Policy,
+    /// Attempts that failed in a row.
+    failures: u32,
+    connected_since: Option<Duration>,
+}
+
+/// What to do after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// Wait so long, then try again.
+    Wait(Duration),
+    /// Do not try again.
+    GiveUp(GiveUp),
+}
+
+/// Why there is no next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GiveUp {
+    /// The reason [forbids](Reason::forbids_retry) it.
+    Forbidden,
+    /// [`Policy::attempts_max`] attempts have failed in a row.
+    AttemptsExhausted,
+}
+
+impl Reconnect {
+    /// A client that has not failed yet.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Self {
+        Self { policy, failures: 0, connected_since: None }
+    }
+
+    /// A connection is open. Alone this is no success yet: see [`Policy::healthy_after`].
+    pub fn connected(&mut self, now: Duration) {
+        self.connected_since = Some(now);
+    }
+
+    /// The connection was of use: the waits start anew at its end, however short it was.
+    pub fn progressed(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The server has set its reconnection time, the `retry` field of an event stream: every wait
+    /// has at least this, and windows double from it. Clamp it before; it is the server's number.
+    pub fn set_reconnection_time(&mut self, time: Duration) {
+        self.policy.base = time;
+        self.policy.minimum = time;
+    }
+
+    /// The attempt failed, or the connection ended.
+    ///
+    /// `random` is spread evenly over all of `u64`; where that is poor, clients come back
+    /// together. It need not be secret.
+    pub fn failed(&mut self, now: Duration, reason: Reason, random: u64) -> Next {
+        let lived = self.connected_since.take().map(|since| now.saturating_sub(since));
+        if lived.is_some_and(|lived| lived >= self.policy.healthy_after) {
+            self.failures = 0;
+        }
+        if reason.forbids_retry() {
+            return Next::GiveUp(GiveUp::Forbidden);
+        }
+        if self.failures >= self.policy.attempts_max
+            && self.policy.attempts_max != Policy::UNLIMITED
+        {
+            return Next::GiveUp(GiveUp::AttemptsExhausted);
+        }
+        let wait = self.wait(reason, random);
+        self.failures = self.failures.saturating_add(1);
+        Next::Wait(wait)
+    }
+
+    /// How many attempts have failed in a row.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    fn wait(&self, reason: Reason, random: u64) -> Duration {
+        let policy = &self.policy;
+        let mut minimum = policy.minimum.max(reason.retry_after().min(policy.server_wait_max));
+        let mut window = policy.window(self.failures);
+        if reason.is_busy() {
+            minimum = minimum.max(policy.busy_minimum);
+            window = window.max(policy.busy_spread);
+        }
+        // The random part comes on top: those who were told the same time must not come together.
+        minimum.saturating_add(spread(window, random))
+    }
+}
+
+impl core::fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Forbidden => "the server does not want another attempt",
+            Self::AttemptsExhausted => "as many attempts as allowed have failed in a row",
+        })
+    }
+}
+
+impl core::error::Error for GiveUp {}
+
+#[cfg(test)]
+mod tests;
