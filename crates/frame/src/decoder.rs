@@ -93,8 +93,39 @@ impl Decoder {
     /// [`DecodeError`] if the peer broke a rule of the frame's header or exceeded the limit. It is
     /// found before any payload of that frame. All later calls return the same error and take
     /// nothing.
-    #[inline]
+    #[inline(always)] // A part that is returned through memory costs as much as a short frame.
     pub fn decode<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+    ) -> Result<Option<Part<'a>>, DecodeError> {
+        match self.decode_common(input) {
+            Some(part) => Ok(Some(part)),
+            None => self.decode_any(input),
+        }
+    }
+
+    /// The frame that nearly all are: final data, not over 64 KiB, whole in the slice. Whatever
+    /// else is there, or is wrong, is left to [`decode_any`](Self::decode_any).
+    #[inline(always)]
+    fn decode_common<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Part<'a>> {
+        let State::Header { len: 0, .. } = self.state else { return None };
+        let (header, header_len) = Header::parse_common(input)?;
+        self.limit.check(header.payload_len()).ok()?;
+        let frame_len = usize::try_from(header.payload_len()).ok()?.checked_add(header_len)?;
+        if frame_len > input.len() {
+            return None;
+        }
+        let payload = take(input, frame_len).get_mut(header_len..)?;
+        if let Some(key) = header.masking_key() {
+            key.mask_whole(payload);
+        }
+        self.frame_offset = self.frame_offset.saturating_add(frame_len as u64);
+        Some(Part { header, payload, is_first: true, is_last: true })
+    }
+
+    /// Any frame, cut anywhere.
+    #[inline(never)]
+    fn decode_any<'a>(
         &mut self,
         input: &mut &'a mut [u8],
     ) -> Result<Option<Part<'a>>, DecodeError> {

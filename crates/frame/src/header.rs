@@ -201,6 +201,33 @@ impl Header {
         Ok(ParsedHeader::Complete { header, header_len: 2 + length_len + key_len })
     }
 
+    /// The header that nearly all frames have: final text or binary, no reserved bit, a length of 7
+    /// or 16 bits in its shortest form. `None` for any other, for one with a fault, and where fewer
+    /// than 8 bytes are there: then [`parse`](Self::parse) has the verdict.
+    #[inline(always)]
+    pub(crate) fn parse_common(bytes: &[u8]) -> Option<(Self, usize)> {
+        let &[first, second, a, b, c, d, e, f] = bytes.first_chunk()?;
+        let opcode = match first {
+            0x81 => DataOpcode::Text,
+            0x82 => DataOpcode::Binary,
+            _ => return None,
+        };
+        let (payload_len, key, header_len) = match second & LENGTH {
+            LENGTH_16 => match u16::from_be_bytes([a, b]) {
+                ..126 => return None,
+                length => (u64::from(length), [c, d, e, f], 4),
+            },
+            LENGTH_64 => return None,
+            length => (u64::from(length), [a, b, c, d], 2),
+        };
+        let (masking_key, header_len) = match second & MASK {
+            0 => (None, header_len),
+            _ => (Some(MaskingKey::new(key)), header_len + MaskingKey::LEN),
+        };
+        let opcode = Opcode::Data(opcode);
+        Some((Self { opcode, fin: true, rsv: Rsv::NONE, masking_key, payload_len }, header_len))
+    }
+
     /// The header's bytes, its length in the shortest form.
     #[inline]
     #[must_use]

@@ -28,6 +28,26 @@ impl MaskingKey {
     }
 }
 
+impl MaskingKey {
+    /// Masks or unmasks a whole payload in place.
+    #[inline(always)]
+    pub(crate) fn mask_whole(self, payload: &mut [u8]) {
+        let words = words_of(self.0);
+        let mut blocks = payload.chunks_exact_mut(BLOCK);
+        for block in &mut blocks {
+            xor_words(block, words);
+        }
+        let mut tail = blocks.into_remainder().chunks_exact_mut(WORD);
+        for word in &mut tail {
+            xor_words(word, words);
+        }
+        // A word is a multiple of the key's length: the phase moves with the last 0 to 7 bytes.
+        for (byte, key) in tail.into_remainder().iter_mut().zip(words.to_ne_bytes()) {
+            *byte ^= key;
+        }
+    }
+}
+
 /// A key that shows up in a log helps whoever wants to predict the next one.
 impl fmt::Debug for MaskingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,20 +88,7 @@ impl Masker {
     /// Masks or unmasks the next bytes of the payload in place.
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
-        let key = self.key.0;
-        let words = words_of(key);
-        let mut blocks = payload.chunks_exact_mut(BLOCK);
-        for block in &mut blocks {
-            xor_words(block, words);
-        }
-        let mut tail = blocks.into_remainder().chunks_exact_mut(WORD);
-        for word in &mut tail {
-            xor_words(word, words);
-        }
-        // A word is a multiple of the key's length: the phase moves with the last 0 to 7 bytes.
-        for (byte, key) in tail.into_remainder().iter_mut().zip(words.to_ne_bytes()) {
-            *byte ^= key;
-        }
+        self.key.mask_whole(payload);
         self.advance(payload.len());
     }
 

@@ -119,6 +119,9 @@ impl Utf8Validator {
 /// How many bytes at the end of `chunk` are the start of a character that needs more.
 #[inline]
 fn cut_suffix_len(chunk: &[u8]) -> usize {
+    if chunk.last().is_none_or(u8::is_ascii) {
+        return 0;
+    }
     // A cut character shows at most three of its bytes, the first of which is a lead byte.
     for (len, &byte) in (1..=3).zip(chunk.iter().rev()) {
         let character_len = match byte {
@@ -139,15 +142,10 @@ fn from_utf8(bytes: &[u8]) -> Result<&str, ()> {
     str::from_utf8(bytes).map_err(drop)
 }
 
-/// SIMD pays from one vector register of several blocks upwards; below, `core` is as fast.
 #[cfg(feature = "simdutf8")]
 #[inline]
 fn from_utf8(bytes: &[u8]) -> Result<&str, ()> {
-    if bytes.len() < 64 {
-        str::from_utf8(bytes).map_err(drop)
-    } else {
-        simdutf8::basic::from_utf8(bytes).map_err(drop)
-    }
+    simdutf8::basic::from_utf8(bytes).map_err(drop)
 }
 
 /// The text is not UTF-8.

@@ -7,7 +7,7 @@ use tidings_frame::{CloseFrame, ControlPayload, Frame};
 use crate::closure::Closure;
 use crate::deadlines::{Deadlines, Due, Timeout, Timeouts};
 use crate::event::Event;
-use crate::inbound::{Inbound, Received};
+use crate::inbound::{Inbound, Next, Reply};
 use crate::limits::Limits;
 use crate::outbound::{ControlFrame, Data, Outbound, SendError, Transmit};
 use crate::role::Role;
@@ -28,6 +28,7 @@ use crate::timestamp::Timestamp;
 /// 4. **Sleep** until bytes, the deadline of `poll_timeout`, or a command.
 ///
 /// ```
+/// # #[cfg(feature = "alloc")] {
 /// use tidings_websocket::{Connection, Data, Event, Limits, Server, Timeouts, Timestamp, Transmit};
 ///
 /// let now = Timestamp::default();
@@ -51,6 +52,7 @@ use crate::timestamp::Timestamp;
 ///     }
 /// }
 /// assert!(connection.is_finished());
+/// # }
 /// # Ok::<(), tidings_websocket::SendError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -76,18 +78,43 @@ impl<R: Role> Connection<R> {
     ///
     /// Receiving can't fail: what the peer does wrong is an [`Event::Violation`], the last event,
     /// and the answer to it is owed already.
-    #[inline]
+    #[inline(always)] // An event that is returned through memory costs as much as a short message.
     pub fn receive<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         if !input.is_empty() {
             self.deadlines.bytes_received(now);
         }
-        let Received { event, reply } = self.inbound.receive(now, input)?;
-        self.deadlines.event_received(now, &event);
+        match self.inbound.next(now, input) {
+            Some(Next::Data(data)) => {
+                self.deadlines.data_received(now, data.is_last());
+                Some(data.into())
+            }
+            Some(Next::Control(opcode)) => {
+                let event = self.inbound.control_event(opcode);
+                Some(self.answer(now, event))
+            }
+            Some(Next::Violation(violation)) => {
+                let event = self.inbound.fail(violation);
+                Some(self.answer(now, event))
+            }
+            None => {
+                self.deadlines.input_taken(now, self.inbound.is_incomplete());
+                None
+            }
+        }
+    }
+
+    /// What follows from an event that is no data.
+    #[cold]
+    fn answer(&mut self, now: Timestamp, event: Event<'static>) -> Event<'static> {
+        if let Event::Pong(payload) = &event {
+            self.deadlines.pong_received(now, payload);
+        }
+        self.deadlines.input_taken(now, self.inbound.is_incomplete());
         if !self.inbound.is_open() {
             self.deadlines.closing(now);
         }
-        self.outbound.reply(reply);
-        Some(event)
+        self.outbound.reply(Reply::to(&event));
+        event
     }
 
     /// The transport has ended on the peer's side. What is owed may still be written; then

@@ -3,9 +3,8 @@
 
 use core::time::Duration;
 
-use tidings_frame::{CloseCode, CloseFrame};
+use tidings_frame::{CloseCode, CloseFrame, ControlPayload};
 
-use crate::event::Event;
 use crate::outbound::ping_payload;
 use crate::timestamp::Timestamp;
 
@@ -18,9 +17,9 @@ pub struct Timeouts {
     pub ping_interval: Duration,
     /// The time that the peer has to answer a Ping, or to send anything at all.
     pub pong: Duration,
-    /// The time from a message's first frame to its last byte.
+    /// The time from a message's first byte to its last; for a control frame too.
     pub message: Duration,
-    /// The time that may pass without a message. Off by default: silence is normal, the pong
+    /// The time that may pass without a message, counted while none is coming. Off by default: silence is normal, the pong
     /// tells whether the peer lives.
     pub idle: Duration,
     /// The time from our Close, or from the peer's, to the end of the transport.
@@ -107,7 +106,8 @@ pub(crate) struct Deadlines {
     ping_sent: Option<PingSent>,
     ping_number: u64,
     round_trip_time: Option<Duration>,
-    message_begun: Option<Timestamp>,
+    /// Since when a frame or a message has been waiting for its end.
+    incomplete_since: Option<Timestamp>,
     last_message: Timestamp,
     closing_begun: Option<Timestamp>,
 }
@@ -129,7 +129,7 @@ impl Deadlines {
             ping_sent: None,
             ping_number: 0,
             round_trip_time: None,
-            message_begun: None,
+            incomplete_since: None,
             last_message: now,
             closing_begun: None,
         }
@@ -144,26 +144,30 @@ impl Deadlines {
         self.last_heard = now;
     }
 
-    pub(crate) fn event_received(&mut self, now: Timestamp, event: &Event<'_>) {
-        match event {
-            Event::Text { is_first, is_last, .. } | Event::Binary { is_first, is_last, .. } => {
-                if *is_first {
-                    self.message_begun = Some(now);
-                }
-                if *is_last {
-                    self.message_begun = None;
-                    self.last_message = now;
-                }
+    /// A part of a message came, perhaps its last.
+    #[inline]
+    pub(crate) fn data_received(&mut self, now: Timestamp, is_last: bool) {
+        if is_last {
+            self.last_message = now;
+        }
+        self.input_taken(now, !is_last);
+    }
+
+    /// What came was taken, and a frame or message may have been left incomplete.
+    #[inline]
+    pub(crate) fn input_taken(&mut self, now: Timestamp, is_incomplete: bool) {
+        match is_incomplete {
+            true => _ = self.incomplete_since.get_or_insert(now),
+            false => self.incomplete_since = None,
+        }
+    }
+
+    pub(crate) fn pong_received(&mut self, now: Timestamp, payload: &ControlPayload) {
+        // Only the Ping on its way counts, and only once.
+        if *payload == ping_payload(self.ping_number) {
+            if let Some(sent) = self.ping_sent.take() {
+                self.round_trip_time = Some(now.since(sent.at));
             }
-            Event::Pong(payload) => {
-                // Only the Ping on its way counts, and only once.
-                if *payload == ping_payload(self.ping_number) {
-                    if let Some(sent) = self.ping_sent.take() {
-                        self.round_trip_time = Some(now.since(sent.at));
-                    }
-                }
-            }
-            Event::Ping(_) | Event::Close(_) | Event::Violation(_) => {}
         }
     }
 
@@ -178,9 +182,15 @@ impl Deadlines {
             return begun.after(self.timeouts.closing);
         }
         let ping = self.pong_due().unwrap_or(self.next_ping);
-        let message = self.message_begun.map(|begun| begun.after(self.timeouts.message));
-        let idle = self.last_message.after(self.timeouts.idle);
-        ping.min(idle).min(message.unwrap_or(idle))
+        ping.min(self.message_or_idle_due().0)
+    }
+
+    /// A message that is coming must end; without one, the next must come.
+    fn message_or_idle_due(&self) -> (Timestamp, Timeout) {
+        match self.incomplete_since {
+            Some(since) => (since.after(self.timeouts.message), Timeout::Message),
+            None => (self.last_message.after(self.timeouts.idle), Timeout::Idle),
+        }
     }
 
     fn pong_due(&self) -> Option<Timestamp> {
@@ -193,11 +203,9 @@ impl Deadlines {
             return (begun.after(self.timeouts.closing) <= now)
                 .then_some(Due::Late(Timeout::Closing));
         }
-        if self.message_begun.is_some_and(|begun| begun.after(self.timeouts.message) <= now) {
-            return Some(Due::Late(Timeout::Message));
-        }
-        if self.last_message.after(self.timeouts.idle) <= now {
-            return Some(Due::Late(Timeout::Idle));
+        let (due, timeout) = self.message_or_idle_due();
+        if due <= now {
+            return Some(Due::Late(timeout));
         }
         match (self.ping_sent, self.pong_due()) {
             (Some(sent), Some(due)) if due <= now => {

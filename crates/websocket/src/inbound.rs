@@ -2,8 +2,8 @@
 //! (RFC 6455, 5.1, 5.4, 5.5, 8.1).
 
 use tidings_frame::{
-    CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Decoder, Header, Opcode, Part,
-    PayloadLimit, Rsv, Utf8Validator,
+    CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Decoder, Header, InvalidUtf8, Opcode,
+    Part, PayloadLimit, Rsv, Text, Utf8Validator,
 };
 
 use crate::closure::CloseStatus;
@@ -78,22 +78,50 @@ impl Inbound {
     /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.
     ///
     /// After a Close frame or a violation, all input is discarded (RFC 6455, 1.4 and 7.1.7).
-    #[inline]
     pub fn receive<'a>(
         &mut self,
         now: Timestamp,
         input: &mut &'a mut [u8],
     ) -> Option<Received<'a>> {
+        let event = match self.next(now, input)? {
+            Next::Data(event) => event.into(),
+            Next::Control(opcode) => self.control_event(opcode),
+            Next::Violation(violation) => self.fail(violation),
+        };
+        let reply = Reply::to(&event);
+        Some(Received { event, reply })
+    }
+
+    /// As [`receive`](Self::receive), in a form that is cheap to return: a control frame's payload
+    /// stays where it was gathered.
+    #[inline(always)] // A part that is returned through memory costs as much as a short message.
+    pub(crate) fn next<'a>(
+        &mut self,
+        now: Timestamp,
+        input: &mut &'a mut [u8],
+    ) -> Option<Next<'a>> {
         while self.is_open {
-            let received = match self.decoder.decode(input) {
-                Ok(Some(part)) => self.take_part(now, part),
+            let part = match self.decoder.decode(input) {
+                Ok(Some(part)) => part,
                 Ok(None) => return None,
-                Err(error) => Err(Violation::Frame(error)),
+                Err(error) => return Some(Next::Violation(Violation::Frame(error))),
             };
-            match received {
-                Ok(None) => {}
-                Ok(Some(received)) => return Some(received),
-                Err(violation) => return Some(self.fail(violation)),
+            if part.is_first {
+                if let Err(violation) = self.judge(now, &part.header) {
+                    return Some(Next::Violation(violation));
+                }
+            }
+            match part.header.opcode() {
+                Opcode::Data(opcode) => match self.take_data(opcode, part) {
+                    Ok(None) => {}
+                    Ok(Some(data)) => return Some(Next::Data(data)),
+                    Err(error) => return Some(Next::Violation(Violation::InvalidUtf8(error))),
+                },
+                Opcode::Control(opcode) => {
+                    if self.gather_control(&part) {
+                        return Some(Next::Control(opcode));
+                    }
+                }
             }
         }
         *input = &mut [];
@@ -106,10 +134,10 @@ impl Inbound {
         self.is_open
     }
 
-    /// Whether a message has begun and not ended.
+    /// Whether a frame or a message has begun and not ended.
     #[must_use]
-    pub const fn is_inside_message(&self) -> bool {
-        self.message.is_some()
+    pub const fn is_incomplete(&self) -> bool {
+        self.message.is_some() || !self.decoder.is_between_frames()
     }
 
     /// What the peer's Close frame said, if it came.
@@ -127,27 +155,27 @@ impl Inbound {
         self.is_open = false;
     }
 
-    fn fail(&mut self, violation: Violation) -> Received<'static> {
+    /// The event of a violation; nothing is received after it.
+    #[cold]
+    pub(crate) fn fail(&mut self, violation: Violation) -> Event<'static> {
         self.is_open = false;
-        let close = CloseFrame::new(violation.close_code(), violation.close_reason());
-        Received { event: Event::Violation(violation), reply: Reply::Fail(close) }
+        Event::Violation(violation)
     }
 
-    #[inline]
-    fn take_part<'a>(
-        &mut self,
-        now: Timestamp,
-        part: Part<'a>,
-    ) -> Result<Option<Received<'a>>, Violation> {
-        if part.is_first {
-            self.judge(now, &part.header)?;
-        }
-        match part.header.opcode() {
-            Opcode::Data(opcode) => {
-                let event = self.take_data(opcode, part)?;
-                Ok(event.map(|event| Received { event, reply: Reply::Nothing }))
-            }
-            Opcode::Control(opcode) => self.take_control(opcode, &part),
+    /// The event of the control frame that was gathered last.
+    #[cold]
+    pub(crate) fn control_event(&mut self, opcode: ControlOpcode) -> Event<'static> {
+        match opcode {
+            ControlOpcode::Ping => Event::Ping(self.control),
+            ControlOpcode::Pong => Event::Pong(self.control),
+            ControlOpcode::Close => match CloseFrame::parse(&self.control) {
+                Ok(close) => {
+                    self.is_open = false;
+                    self.close_received = true;
+                    Event::Close(close)
+                }
+                Err(error) => self.fail(Violation::CloseFrame(error)),
+            },
         }
     }
 
@@ -180,12 +208,12 @@ impl Inbound {
         self.budget.begin_message();
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_data<'a>(
         &mut self,
         opcode: DataOpcode,
         part: Part<'a>,
-    ) -> Result<Option<Event<'a>>, Violation> {
+    ) -> Result<Option<DataEvent<'a>>, InvalidUtf8> {
         let Part { header, payload, is_first, is_last, .. } = part;
         let is_first = is_first && opcode != DataOpcode::Continuation;
         let is_last = is_last && header.fin();
@@ -193,54 +221,79 @@ impl Inbound {
         if is_last {
             self.message = None;
         }
-        let event = match message {
-            Some(MessageType::Text) => {
-                let text = self.utf8.push(payload).map_err(Violation::InvalidUtf8)?;
-                if is_last {
-                    self.utf8.finish().map_err(Violation::InvalidUtf8)?;
-                }
-                let is_border = is_first || is_last;
-                if !is_border && text.carried.is_none() && text.rest.is_empty() {
-                    return Ok(None); // an empty fragment, or bytes of a character still cut
-                }
-                Event::Text { text, is_first, is_last }
+        if message == Some(MessageType::Text) {
+            let text = self.utf8.push(payload)?;
+            if is_last {
+                self.utf8.finish()?;
             }
-            _ => {
-                if !is_first && !is_last && payload.is_empty() {
-                    return Ok(None); // an empty fragment
-                }
-                Event::Binary { bytes: payload, is_first, is_last }
+            if !is_first && !is_last && text.carried.is_none() && text.rest.is_empty() {
+                return Ok(None); // an empty fragment, or bytes of a character still cut
             }
-        };
-        Ok(Some(event))
+            return Ok(Some(DataEvent::Text { text, is_first, is_last }));
+        }
+        if !is_first && !is_last && payload.is_empty() {
+            return Ok(None); // an empty fragment
+        }
+        Ok(Some(DataEvent::Binary { bytes: payload, is_first, is_last }))
     }
 
-    fn take_control<'a>(
-        &mut self,
-        opcode: ControlOpcode,
-        part: &Part<'a>,
-    ) -> Result<Option<Received<'a>>, Violation> {
+    /// Gathers the payload of a control frame; whether it is complete.
+    fn gather_control(&mut self, part: &Part<'_>) -> bool {
         if part.is_first {
             self.control = ControlPayload::EMPTY;
         }
         self.control.append(part.payload); // fits: the header said at most 125
-        if !part.is_last {
-            return Ok(None);
+        part.is_last
+    }
+}
+
+/// What came next.
+pub(crate) enum Next<'a> {
+    Data(DataEvent<'a>),
+    /// A control frame of this opcode was gathered.
+    Control(ControlOpcode),
+    Violation(Violation),
+}
+
+/// A part of a message.
+pub(crate) enum DataEvent<'a> {
+    Text { text: Text<'a>, is_first: bool, is_last: bool },
+    Binary { bytes: &'a mut [u8], is_first: bool, is_last: bool },
+}
+
+impl DataEvent<'_> {
+    #[inline]
+    pub(crate) fn is_last(&self) -> bool {
+        match self {
+            Self::Text { is_last, .. } | Self::Binary { is_last, .. } => *is_last,
         }
-        let payload = self.control;
-        Ok(Some(match opcode {
+    }
+}
+
+impl<'a> From<DataEvent<'a>> for Event<'a> {
+    #[inline]
+    fn from(data: DataEvent<'a>) -> Self {
+        match data {
+            DataEvent::Text { text, is_first, is_last } => Self::Text { text, is_first, is_last },
+            DataEvent::Binary { bytes, is_first, is_last } => {
+                Self::Binary { bytes, is_first, is_last }
+            }
+        }
+    }
+}
+
+impl Reply {
+    /// What an event calls for.
+    pub(crate) fn to(event: &Event<'_>) -> Self {
+        match event {
             // 5.5.2: "an endpoint MUST send a Pong frame in response".
-            ControlOpcode::Ping => {
-                Received { event: Event::Ping(payload), reply: Reply::Pong(payload) }
+            Event::Ping(payload) => Self::Pong(*payload),
+            Event::Close(close) => Self::Close(*close),
+            Event::Violation(violation) => {
+                Self::Fail(CloseFrame::new(violation.close_code(), violation.close_reason()))
             }
             // 5.5.3: "A response to an unsolicited Pong frame is not expected."
-            ControlOpcode::Pong => Received { event: Event::Pong(payload), reply: Reply::Nothing },
-            ControlOpcode::Close => {
-                let close = CloseFrame::parse(&payload).map_err(Violation::CloseFrame)?;
-                self.is_open = false;
-                self.close_received = true;
-                Received { event: Event::Close(close), reply: Reply::Close(close) }
-            }
-        }))
+            Event::Pong(_) | Event::Text { .. } | Event::Binary { .. } => Self::Nothing,
+        }
     }
 }

@@ -222,7 +222,8 @@ impl<R: Role> Outbound<R> {
     /// What the protocol owes now; call until it returns `None`, and write each in turn. A control
     /// frame may go between two fragments, never inside a frame.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        // 5.5.2: no Pong after our Close; a half-closed peer still gets its answer.
+        // 1.4: what follows our Close is discarded by the peer, a Pong too. A half-closed peer still
+        // gets its answer.
         if !matches!(self.close, CloseState::Sent(_)) {
             if let Some(payload) = self.pong_owed.take() {
                 return Some(Transmit::Frame(self.control(ControlOpcode::Pong, &payload)));
