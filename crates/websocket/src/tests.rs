@@ -531,6 +531,44 @@ fn an_idle_limit_counts_messages_not_pongs() {
     assert_eq!(connection.handle_timeout(at(16)), Some(Timeout::Idle));
 }
 
+/// The halves go apart; what one owes is brought to the other as a value.
+#[test]
+fn split_halves_answer_by_replies() {
+    let (mut inbound, mut outbound) = server().split();
+    let mut stream = [
+        bytes_of(Frame::data(DataOpcode::Text, b"hi"), true),
+        control(ControlOpcode::Ping, b"?", true),
+        control(ControlOpcode::Close, b"\x03\xE8", true),
+    ]
+    .concat();
+    let mut input = &mut stream[..];
+    let mut events = 0;
+    while let Some(Received { event, reply }) = inbound.receive(at(0), &mut input) {
+        match event {
+            Event::Text { text, .. } => {
+                assert_eq!(reply, Reply::Nothing);
+                let echo = outbound.send(Data::text(text.rest)).unwrap();
+                assert_eq!(bytes_of(echo, false), b"\x81\x02hi");
+            }
+            Event::Ping(payload) => assert_eq!(reply, Reply::Pong(payload)),
+            Event::Close(close) => assert_eq!(reply, Reply::Close(close)),
+            other => panic!("{other:?}"),
+        }
+        outbound.reply(reply);
+        events += 1;
+    }
+    assert_eq!(events, 3);
+    assert!(!inbound.is_open() && !outbound.is_open());
+    let mut transmitted = Vec::new();
+    while let Some(transmit) = outbound.poll_transmit() {
+        transmitted.push(match transmit {
+            Transmit::Frame(frame) => frame.as_bytes().to_vec(),
+            Transmit::Shutdown => Vec::new(),
+        });
+    }
+    assert_eq!(transmitted, [&b"\x8A\x01?"[..], b"\x88\x02\x03\xE8", b""]);
+}
+
 /// A firmware holds one of these in static memory.
 #[test]
 fn a_connection_stays_small() {
