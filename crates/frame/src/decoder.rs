@@ -280,7 +280,7 @@ impl DecodeError {
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self.kind {
-            DecodeErrorKind::Header(_) => CloseCode::PROTOCOL_ERROR,
+            DecodeErrorKind::Header(error) => error.close_code(),
             DecodeErrorKind::PayloadTooLong(_) => CloseCode::MESSAGE_TOO_BIG,
         }
     }

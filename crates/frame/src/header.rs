@@ -8,6 +8,7 @@
 use core::fmt;
 use core::ops::{BitOr, Deref};
 
+use crate::close::CloseCode;
 use crate::control::ControlPayload;
 use crate::mask::MaskingKey;
 use crate::opcode::{ControlOpcode, DataOpcode, Opcode};
@@ -422,6 +423,14 @@ pub enum HeaderError {
     },
     /// The top bit of the 64-bit length is set.
     LengthTopBit,
+}
+
+impl HeaderError {
+    /// The code to fail the connection with: 1002, whatever the rule.
+    #[must_use]
+    pub const fn close_code(&self) -> CloseCode {
+        CloseCode::PROTOCOL_ERROR
+    }
 }
 
 impl fmt::Display for HeaderError {

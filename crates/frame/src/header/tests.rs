@@ -136,6 +136,7 @@ fn an_illegal_header_is_refused_at_the_byte_that_breaks_the_rule() {
             let earlier = Header::parse(&bytes[..cut], Rsv::NONE);
             assert!(matches!(earlier, Ok(ParsedHeader::Partial { .. })), "{bytes:x?} at {cut}");
         }
+        assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
         let message = error.to_string();
         assert!(message.contains("RFC 6455"), "{message}");
     }
