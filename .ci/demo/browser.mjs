@@ -3,33 +3,19 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import net from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { check, finish, setSubject, startDemo, until } from './checks.mjs';
+import { launchChromium } from './chromium.mjs';
 
-const { chromium } = createRequire(import.meta.url)('playwright-core');
 const [binary, screenshot] = process.argv.slice(2);
 setSubject('browser');
 
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'tidings-chromium-'));
 let demo = await startDemo(binary);
 const address = `http://127.0.0.1:${demo.port}/`;
 const cutter = await startCutter(demo.port);
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: '/usr/bin/chromium',
-  headless: true,
-  viewport: { width: 1100, height: 640 },
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
-// A browser that hangs fails the check, not the script.
-browser.setDefaultTimeout(10_000);
+const browser = await launchChromium();
 
 const complaints = [];
 // While the server is down or a stream is cut, the browser itself logs failed connections.
@@ -160,7 +146,6 @@ await check('the tabs talk again', async () => {
 await check('only failed connections are logged', async () => assert.deepEqual(complaints, []));
 
 await browser.close();
-fs.rmSync(profile, { recursive: true, force: true });
 await demo.kill();
 finish();
 

@@ -101,10 +101,16 @@ export class Program {
   }
 }
 
-/** Starts `tidings demo` and waits until it listens. Port 0 is a free one. */
+/** Starts a program and waits until it tells where it listens: `PROTOCOL//HOST:PORT/`. */
+export async function startServer(binary, ...args) {
+  const server = new Program(binary, ...args);
+  const address = /\b(?:http|ws)s?:\/\/[^:/]+:(\d+)\//;
+  await until(`${binary} listens`, () => address.test(server.stdout));
+  [server.url, server.port] = address.exec(server.stdout);
+  return server;
+}
+
+/** Starts `tidings demo`. Port 0 is a free one. */
 export async function startDemo(binary, port = 0) {
-  const demo = new Program(binary, 'demo', '--listen', `127.0.0.1:${port}`);
-  await until(`${binary} demo listens`, () => demo.stdout.includes('open http://'));
-  demo.port = Number(/open http:\/\/127\.0\.0\.1:(\d+)\//.exec(demo.stdout)[1]);
-  return demo;
+  return startServer(binary, 'demo', '--listen', `127.0.0.1:${port}`);
 }

@@ -95,9 +95,16 @@ class Program:
         self.process.wait()
 
 
+def start_server(binary, *arguments):
+    """Starts a program and waits until it tells where it listens: `PROTOCOL//HOST:PORT/`."""
+    server = Program(binary, *arguments)
+    address = re.compile(r"\b(?:http|ws)s?://[^:/]+:(\d+)/")
+    until(f"{binary} listens", lambda: address.search(server.stdout))
+    told = address.search(server.stdout)
+    server.url, server.port = told.group(), int(told.group(1))
+    return server
+
+
 def start_demo(binary):
-    """Starts `tidings demo` on a free port and waits until it listens."""
-    demo = Program(binary, "demo", "--listen", "127.0.0.1:0")
-    until(f"{binary} demo listens", lambda: "open http://" in demo.stdout)
-    demo.port = int(re.search(r"open http://127\.0\.0\.1:(\d+)/", demo.stdout).group(1))
-    return demo
+    """Starts `tidings demo` on a free port."""
+    return start_server(binary, "demo", "--listen", "127.0.0.1:0")

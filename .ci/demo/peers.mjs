@@ -4,17 +4,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Program, check, finish, setSubject, startDemo, until, within } from './checks.mjs';
+import { connect, withServer } from './ws.mjs';
 
-const { WebSocket, WebSocketServer } = createRequire(import.meta.url)('ws');
 const [binary] = process.argv.slice(2);
 
 const CJK = '電書は便り';
 
 const demo = await startDemo(binary);
+const chat = `ws://127.0.0.1:${demo.port}/chat`;
 setSubject('ws client, tidings server');
 await clientChecks();
 setSubject('tidings client, ws server');
@@ -28,7 +28,7 @@ finish();
 
 async function clientChecks() {
   await check('text comes back, and reaches a second client', async () => {
-    const [one, two] = [await connect(), await connect()];
+    const [one, two] = [await connect(chat), await connect(chat)];
     one.send('hello');
     one.send(CJK);
     for (const client of [one, two]) {
@@ -38,13 +38,13 @@ async function clientChecks() {
     await Promise.all([one.end(), two.end()]);
   });
   await check('no subprotocol and no extension is agreed on', async () => {
-    const client = await connect();
+    const client = await connect(chat);
     assert.equal(client.protocol, '');
     assert.equal(client.extensions, '');
     await client.end();
   });
   await check('fragments become one message, also cut inside a character', async () => {
-    const client = await connect();
+    const client = await connect(chat);
     client.send('frag', { fin: false });
     client.send('', { fin: false });
     client.send('ment', { fin: true });
@@ -57,7 +57,7 @@ async function clientChecks() {
     await client.end();
   });
   await check('an empty message is a message', async () => {
-    const client = await connect();
+    const client = await connect(chat);
     client.send('');
     client.send('after');
     assert.equal(await client.next(), '');
@@ -65,19 +65,19 @@ async function clientChecks() {
     await client.end();
   });
   await check('a message of 16 KiB passes', async () => {
-    const client = await connect();
+    const client = await connect(chat);
     const long = 'x'.repeat(16 * 1024);
     client.send(long);
     assert.equal(await client.next(), long);
     await client.end();
   });
   await check('a message of 16 KiB and a byte is answered with 1009', async () => {
-    const client = await connect();
+    const client = await connect(chat);
     client.send('x'.repeat(16 * 1024 + 1));
     assert.equal((await client.closing).code, 1009);
   });
   await check('a ping is answered with its payload, also inside a message', async () => {
-    const client = await connect();
+    const client = await connect(chat);
     for (const payload of ['', 'ping', 'p'.repeat(125)]) {
       client.send('be', { fin: false });
       client.ping(payload);
@@ -90,39 +90,20 @@ async function clientChecks() {
   });
   await check('a close is answered with the same code', async () => {
     for (const code of [1000, 1001, 3000, 4321, 4999]) {
-      const client = await connect();
+      const client = await connect(chat);
       client.close(code, 'bye');
       assert.equal((await client.closing).code, code);
     }
-    const client = await connect();
+    const client = await connect(chat);
     client.close();
     assert.equal((await client.closing).code, 1005, 'a close without a code');
   });
   await check('a binary message is answered with 1003', async () => {
-    const client = await connect();
+    const client = await connect(chat);
     client.send(Buffer.of(1, 2, 3));
     const { code, reason } = await client.closing;
     assert.deepEqual([code, reason], [1003, 'text only']);
   });
-}
-
-/** A client that keeps what it receives until it is asked for. */
-async function connect() {
-  const client = new WebSocket(`ws://127.0.0.1:${demo.port}/chat`);
-  const received = [];
-  client.on('message', (data, isBinary) => received.push(isBinary ? data : data.toString()));
-  client.next = async () => {
-    await until('the client receives a message', () => received.length > 0);
-    return received.shift();
-  };
-  client.closing = once(client, 'close').then(([code, reason]) => ({ code, reason: reason.toString() }));
-  client.end = async () => {
-    client.close(1000);
-    assert.equal((await client.closing).code, 1000);
-    assert.deepEqual(received, [], 'messages that nobody sent');
-  };
-  await once(client, 'open');
-  return client;
 }
 
 // ---- `tidings ws`, seen by a `ws` server ----
@@ -240,17 +221,6 @@ async function serverChecks() {
 
 function talk(url, ...options) {
   return new Program(binary, 'ws', url, '--linger', '0.3', ...options);
-}
-
-async function withServer(options, body) {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options });
-  await once(server, 'listening');
-  try {
-    return await body(`ws://127.0.0.1:${server.address().port}/`, server);
-  } finally {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
-  }
 }
 
 // ---- `tidings sse` ----

@@ -1,23 +1,56 @@
-//! Sends a few messages to an echo server and shows what comes back.
+//! Sends a ping and a few messages to an echo server, shows what comes back, and closes.
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example echo_client -- ws://127.0.0.1:9001/`
-//! beside the example `echo_server`.
+//! beside the example `echo_server`. The code and the reason to close with may follow, for example
+//! `4000 "until tomorrow"`. If `echo` follows instead, it is the client that echoes.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
-use tidings_tokio::{CloseCode, Error, connect};
+use std::error::Error;
+
+use tidings_tokio::websocket::frame::ControlPayload;
+use tidings_tokio::{ClientRole, ClientStream, CloseCode, Config, Connector, Message, WebSocket};
+
+type Socket = WebSocket<ClientStream, ClientRole>;
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
-    let uri = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/".to_owned());
-    let mut socket = connect(&uri).await?;
-    for text in ["hello", "grüß dich", "你好"] {
-        socket.send(text).await?;
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let uri = arguments.next().unwrap_or_else(|| "ws://127.0.0.1:9001/".to_owned());
+    let code = arguments.next();
+    let reason = arguments.next().unwrap_or_default();
+
+    let echoes = code.as_deref() == Some("echo");
+    let mut config = Config::client();
+    // Pongs are shown, but must not be echoed.
+    config.deliver_control_frames = !echoes;
+    let mut socket = Connector::new().config(config).connect(&uri).await?;
+    if echoes {
+        echo(&mut socket).await?;
+    } else {
+        greet(&mut socket).await?;
+        let code = code.and_then(|code| CloseCode::new(code.parse().ok()?));
+        socket.close(code.unwrap_or(CloseCode::NORMAL), &reason).await?;
+    }
+    println!("closed: {}", socket.closure().received);
+    Ok(())
+}
+
+async fn greet(socket: &mut Socket) -> Result<(), Box<dyn Error>> {
+    let ping = Message::Ping(ControlPayload::new(b"are you there?")?);
+    let greetings = ["hello", "grüß dich", "你好"].map(Message::from);
+    for message in [ping].into_iter().chain(greetings) {
+        socket.send(message).await?;
         if let Some(message) = socket.recv().await? {
             println!("{message:?}");
         }
     }
-    socket.close(CloseCode::NORMAL, "done").await?;
-    println!("closed: {}", socket.closure().received);
+    Ok(())
+}
+
+async fn echo(socket: &mut Socket) -> Result<(), Box<dyn Error>> {
+    while let Some(message) = socket.recv().await? {
+        socket.send(message).await?;
+    }
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! An echo server: the natural loop, which answers all messages of one read with one write.
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example echo_server -- 127.0.0.1:9001`
+//!
+//! Two texts are orders, to see what a client does: `/ping PAYLOAD` and `/close CODE REASON`.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
-use tidings_tokio::{Config, Error, accept};
+use tidings_tokio::handshake::{MissingOrigin, OriginPolicy, Rejection};
+use tidings_tokio::websocket::frame::ControlPayload;
+use tidings_tokio::{CloseCode, CloseFrame, Config, Error, LentMessage, Message, accept_with};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
@@ -24,11 +28,37 @@ async fn main() -> Result<(), Error> {
 
 async fn echo(stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
-    let mut socket = accept(stream, Config::server()).await?;
+    let mut socket = accept_with(stream, Config::server(), |request| {
+        // Pages of other hosts are refused, programs that are no browser are not.
+        request.check_origin(&OriginPolicy::same_origin(MissingOrigin::Accept), false)?;
+        let subprotocol = request.choose_subprotocol(&["echo.v2", "echo.v1"]);
+        request.accept().subprotocol(subprotocol).map_err(|_| Rejection::forbidden("subprotocol"))
+    })
+    .await?;
     // Messages are lent from the read buffer and copied nowhere but to the write buffer.
     let (mut receiver, mut sender) = socket.halves();
     while let Some(message) = receiver.recv(&mut sender).await? {
-        sender.send(message).await?;
+        match order(&message) {
+            Some(ordered) => sender.send(ordered).await?,
+            None => sender.send(message).await?,
+        }
     }
     Ok(())
+}
+
+/// The control frame that a text asks for.
+fn order(message: &LentMessage<'_>) -> Option<Message> {
+    let LentMessage::Text(text) = message else { return None };
+    let order = text.strip_prefix('/')?;
+    let (name, rest) = order.split_once(' ').unwrap_or((order, ""));
+    match name {
+        "ping" => ControlPayload::new(rest.as_bytes()).ok().map(Message::Ping),
+        "close" if rest.is_empty() => Some(Message::Close(None)),
+        "close" => {
+            let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+            let code = CloseCode::new(code.parse().ok()?)?;
+            Some(Message::Close(Some(CloseFrame::new(code, reason))))
+        }
+        _ => None,
+    }
 }

@@ -3,6 +3,10 @@
 //! ```text
 //! cargo run -p tidings-tokio --example tls_echo --features rustls
 //! ```
+//!
+//! With an address and a file, the server stays for other clients, and the file has its
+//! certificate: `... -- 127.0.0.1:9003 /tmp/echo.pem`, then
+//! `cargo run --release -- ws wss://localhost:9003/ --ca /tmp/echo.pem`
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,9 +26,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The server: TLS first, and what comes out of it is accepted as any other stream.
     let acceptor = TlsAcceptor::from(server_config(certificate.clone(), key.into())?);
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
+    let listener = TcpListener::bind(&address).await?;
     let uri = format!("wss://localhost:{}/", listener.local_addr()?.port());
-    tokio::spawn(async move {
+    let serving = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
@@ -34,6 +40,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             });
         }
     });
+    if let Some(file) = arguments.next() {
+        std::fs::write(file, certified.cert.pem())?;
+        println!("echoing at {uri}");
+        return Ok(serving.await?);
+    }
 
     // The client: trusts this certificate. Without `tls_config` it trusts whom the platform trusts.
     let connector = Connector::new().tls_config(client_config(certificate)?);

@@ -4,14 +4,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use tidings_endpoint::{Error, Outgoing, Pieces};
 use tidings_websocket::frame::CloseCode;
 use tidings_websocket::{Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::error::Error;
-use crate::message::Outgoing;
-use crate::pieces::Pieces;
-use crate::socket::{MessageKind, WebSocket};
+use crate::socket::WebSocket;
 
 /// The longest message that one write becomes.
 const WRITE_LEN_MAX: usize = 64 * 1024;
@@ -56,18 +54,10 @@ where
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let Self { socket, pieces } = self.get_mut();
-        while pieces.front(&socket.inbox).is_empty() {
-            let next = pieces.poll_next(cx, &mut socket.inbox, &mut socket.link);
-            match ready!(next).map_err(Error::into_io)? {
-                Some(MessageKind::Binary) => {}
-                Some(MessageKind::Text) => {
-                    let text = "a text message came where bytes were expected";
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
-                }
-                None => return Poll::Ready(Ok(())),
-            }
+        let (session, mut polled) = socket.link.poll(cx);
+        if ready!(pieces.poll_binary(&mut socket.inbox, session, &mut polled))? {
+            pieces.read_into(&socket.inbox, buf.remaining(), |bytes| buf.put_slice(bytes));
         }
-        pieces.read_into(&socket.inbox, buf);
         Poll::Ready(Ok(()))
     }
 }
@@ -85,7 +75,8 @@ where
         let socket = &mut self.get_mut().socket;
         ready!(socket.poll_room(cx)).map_err(Error::into_io)?;
         let piece = bytes.get(..WRITE_LEN_MAX).unwrap_or(bytes);
-        let sent = socket.link.feed_and_try_write(cx, Outgoing::Binary(piece));
+        let (session, mut polled) = socket.link.poll(cx);
+        let sent = session.send(&mut polled, Outgoing::Binary(piece), false);
         sent.map_err(Error::into_io)?;
         // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
         if let Poll::Ready(Err(error)) = socket.poll_flush(cx) {

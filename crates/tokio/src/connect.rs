@@ -1,40 +1,33 @@
 //! The client: from a URI to an open WebSocket. [`Connector`], and [`connect`] for the short way.
 //!
 //! The steps are files of their own, in their order: `dial` (DNS and TCP), `tunnel` (a proxy),
-//! `tls`, `opening` (the handshake of RFC 6455, section 4). This one puts them in a row, once for
+//! TLS, `opening` (the handshake of RFC 6455, section 4). This one puts them in a row, once for
 //! each redirect, under one deadline.
 
 mod deadline;
 mod dial;
 mod opening;
 mod stream;
-#[cfg(feature = "rustls")]
-mod tls;
 mod tunnel;
 
-use std::fmt;
 use std::net::IpAddr;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 
-use tidings_handshake::{
-    ClientRequest, Proxy, ProxyRules, Redirect, Redirects, RequestBuildError, WebSocketUri,
-};
+use tidings_endpoint::{ClientRole, Config, ConnectOptions, Error, Offer};
+#[cfg(feature = "rustls")]
+use tidings_endpoint::{TlsTarget, rustls::ClientConfig};
+use tidings_handshake::{Proxy, Redirects, WebSocketUri};
 use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(feature = "rustls")]
-use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::TlsConnector;
 
-use crate::config::Config;
 use crate::connect::deadline::Deadline;
 use crate::connect::dial::Dialer;
 use crate::connect::opening::Outcome;
-use crate::error::Error;
-use crate::random::{self, ClientRole};
 use crate::socket::WebSocket;
 
 pub use crate::connect::stream::ClientStream;
-#[cfg(feature = "rustls")]
-pub use crate::connect::tls::TlsError;
 
 /// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
 /// certificate that the platform trusts. For anything else see [`Connector`].
@@ -85,18 +78,11 @@ pub async fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, E
 /// through a proxy or not, bounds them with a semaphore.
 ///
 /// Its `Debug` shows the names of headers and not their values.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use = "a connector does nothing until `connect`"]
 pub struct Connector {
-    config: Config,
-    subprotocols: Vec<String>,
-    origin: Option<String>,
-    headers: Vec<(String, String)>,
-    redirects_max: u32,
-    proxies: ProxyRules,
+    options: ConnectOptions,
     dialer: Dialer,
-    #[cfg(feature = "rustls")]
-    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Default for Connector {
@@ -108,65 +94,61 @@ impl Default for Connector {
 impl Connector {
     /// No subprotocol, no header of its own, no redirects, no proxy, [`Config::client`].
     pub fn new() -> Self {
-        Self {
-            config: Config::client(),
-            subprotocols: Vec::new(),
-            origin: None,
-            headers: Vec::new(),
-            redirects_max: 0,
-            proxies: ProxyRules::direct(),
-            dialer: Dialer { nodelay: true, local_address: None },
-            #[cfg(feature = "rustls")]
-            tls: None,
-        }
+        let dialer = Dialer { nodelay: true, local_address: None };
+        Self { options: ConnectOptions::default(), dialer }
     }
 
     /// Limits and times.
-    pub fn config(self, config: Config) -> Self {
-        Self { config, ..self }
+    pub fn config(mut self, config: Config) -> Self {
+        self.options.set_config(config);
+        self
     }
 
     /// The subprotocols to offer, best first, in place of those given before.
-    pub fn subprotocols<I>(self, subprotocols: I) -> Self
+    pub fn subprotocols<I>(mut self, subprotocols: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
     {
-        Self { subprotocols: subprotocols.into_iter().map(Into::into).collect(), ..self }
+        self.options.set_subprotocols(subprotocols);
+        self
     }
 
     /// One more header, such as `Authorization`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.options.add_header(name, value);
         self
     }
 
     /// The `Origin` to send; only browsers have to.
-    pub fn origin(self, origin: impl Into<String>) -> Self {
-        Self { origin: Some(origin.into()), ..self }
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.options.set_origin(origin);
+        self
     }
 
     /// Follows at most so many redirects; the default is 0, five are plenty.
     ///
     /// Headers go along while scheme, host and port stay the same; to any other origin only
-    /// harmless ones go ([`Redirect::keeps_header`]), and `Origin` becomes `null`. Subprotocols
+    /// harmless ones go ([`Redirect::keeps_header`](tidings_handshake::Redirect::keeps_header)), and `Origin` becomes `null`. Subprotocols
     /// always go along, so put no secret into them. From `wss` to `ws` no redirect is followed.
-    pub fn redirects_max(self, redirects_max: u32) -> Self {
-        Self { redirects_max, ..self }
+    pub fn redirects_max(mut self, redirects_max: u32) -> Self {
+        self.options.set_redirects_max(redirects_max);
+        self
     }
 
     /// Goes through this proxy, whatever the host.
-    pub fn proxy(self, proxy: Proxy) -> Self {
-        Self { proxies: ProxyRules::always(proxy), ..self }
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.options.set_proxy(proxy);
+        self
     }
 
     /// Goes through the proxy that the environment variables `https_proxy`, `http_proxy`,
-    /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`] tells their rules.
+    /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`](tidings_handshake::ProxyRules::from_variables) tells their rules.
     ///
     /// This is not the default: where a program's connections go should be seen in its code. Right
     /// for what is run by hand, as curl is.
-    pub fn proxy_from_environment(self) -> Self {
-        let proxies = ProxyRules::from_variables(|name| std::env::var(name).ok());
-        Self { proxies, ..self }
+    pub fn proxy_from_environment(mut self) -> Self {
+        self.options.set_proxy_from_environment();
+        self
     }
 
     /// Trusts and shows the certificates of this configuration, in place of trusting those that
@@ -176,8 +158,9 @@ impl Connector {
     /// item 5), and `h2` and `h3` are taken out of the ALPN protocols, since the handshake is one
     /// of HTTP/1.1. A client certificate is shown to a server that a redirect leads to as well.
     #[cfg(feature = "rustls")]
-    pub fn tls_config(self, config: impl Into<Arc<ClientConfig>>) -> Self {
-        Self { tls: Some(tls::put_right(config.into())), ..self }
+    pub fn tls_config(mut self, config: impl Into<Arc<ClientConfig>>) -> Self {
+        self.options.set_tls_config(config);
+        self
     }
 
     /// Whether TCP sends at once what was written (`TCP_NODELAY`). The default is to: frames are
@@ -203,9 +186,9 @@ impl Connector {
     /// # Cancel safety
     /// Not safe: a dropped future drops the connection that it was making. Nothing else is lost.
     pub async fn connect(&self, uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
-        let deadline = Deadline::after(self.config.handshake_timeout);
+        let deadline = Deadline::after(self.options.config().handshake_timeout);
         let outcome = deadline.bound(self.follow(uri)).await?;
-        outcome.socket(self.config, deadline).await
+        outcome.socket(*self.options.config(), deadline).await
     }
 
     /// Does the opening handshake on a stream of yours, for example one with a TLS of your own:
@@ -225,31 +208,31 @@ impl Connector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let deadline = Deadline::after(self.config.handshake_timeout);
+        let deadline = Deadline::after(self.options.config().handshake_timeout);
         let uri = WebSocketUri::parse(uri)?;
-        let offer = Offer::of(self);
+        let offer = Offer::of(&self.options);
         let lines = offer.lines();
         let request = lines.request(uri)?;
         let mut redirects = Redirects::new(0);
-        let opening = opening::perform(stream, &request, self.config.head_limits, &mut redirects);
-        deadline.bound(opening).await?.socket(self.config, deadline).await
+        let config = *self.options.config();
+        let opening = opening::perform(stream, &request, config.head_limits, &mut redirects);
+        deadline.bound(opening).await?.socket(config, deadline).await
     }
 
     /// One attempt for each redirect.
     async fn follow(&self, uri: &str) -> Result<Outcome<ClientStream>, Error> {
         // RFC 6455, 4.1 item 1: an invalid URI fails before anything is sent.
         let mut uri = WebSocketUri::parse(uri)?.to_string();
-        let mut offer = Offer::of(self);
-        let mut redirects = Redirects::new(self.redirects_max);
+        let mut offer = Offer::of(&self.options);
+        let head_limits = self.options.config().head_limits;
+        let mut redirects = Redirects::new(self.options.redirects_max());
         loop {
             let target = WebSocketUri::parse(&uri)?;
             let redirect = {
                 let lines = offer.lines();
                 let request = lines.request(target)?;
                 let stream = self.open(target).await?;
-                match opening::perform(stream, &request, self.config.head_limits, &mut redirects)
-                    .await?
-                {
+                match opening::perform(stream, &request, head_limits, &mut redirects).await? {
                     Outcome::Declined { redirect: Some(redirect), .. } => redirect,
                     outcome => return Ok(outcome),
                 }
@@ -263,98 +246,27 @@ impl Connector {
     async fn open(&self, uri: WebSocketUri<'_>) -> Result<ClientStream, Error> {
         // Before any connection is made: nothing can be wrong with TLS later but the server.
         #[cfg(feature = "rustls")]
-        let tls = uri
-            .is_secure()
-            .then(|| tls::Handshake::new(self.tls.as_ref(), uri.host()))
-            .transpose()?;
+        let tls = self.options.tls_for(&uri)?;
         #[cfg(not(feature = "rustls"))]
         if uri.is_secure() {
             return Err(Error::TlsUnsupported);
         }
-        let stream = match self.proxies.proxy_for(&uri).map_err(Error::ProxyUri)? {
+        let stream = match self.options.proxy_for(&uri)? {
             None => self.dialer.dial(uri.host(), uri.port()).await?,
             Some(proxy) => {
                 let mut stream = self.dialer.dial(proxy.host(), proxy.port()).await?;
-                tunnel::ask(&mut stream, &proxy.tunnel_to(uri), self.config.head_limits).await?;
+                let head_limits = self.options.config().head_limits;
+                tunnel::ask(&mut stream, &proxy.tunnel_to(uri), head_limits).await?;
                 stream
             }
         };
         // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
         #[cfg(feature = "rustls")]
-        if let Some(tls) = tls {
-            return Ok(ClientStream::Tls(Box::new(tls.connect(stream).await?)));
+        if let Some(TlsTarget { config, server_name }) = tls {
+            let connecting = TlsConnector::from(config).connect(server_name, stream);
+            let stream = connecting.await.map_err(TlsTarget::handshake_error)?;
+            return Ok(ClientStream::Tls(Box::new(stream)));
         }
         Ok(ClientStream::Plain(stream))
-    }
-}
-
-impl fmt::Debug for Connector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Connector")
-            .field("config", &self.config)
-            .field("subprotocols", &self.subprotocols)
-            .field("origin", &self.origin)
-            .field("headers", &headers)
-            .field("redirects_max", &self.redirects_max)
-            .field("proxies", &self.proxies)
-            .field("dialer", &self.dialer)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the request says beside the URI; a redirect may take some of it away.
-struct Offer<'a> {
-    subprotocols: &'a [String],
-    origin: Option<&'a str>,
-    headers: Vec<(&'a str, &'a str)>,
-}
-
-/// An [`Offer`] as `ClientRequest` wants it.
-struct OfferLines<'a> {
-    subprotocols: Vec<&'a str>,
-    origin: Option<&'a str>,
-    headers: &'a [(&'a str, &'a str)],
-}
-
-impl<'a> Offer<'a> {
-    fn of(connector: &'a Connector) -> Self {
-        let headers = connector.headers.iter();
-        Self {
-            subprotocols: &connector.subprotocols,
-            origin: connector.origin.as_deref(),
-            headers: headers.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        }
-    }
-
-    fn lines(&self) -> OfferLines<'_> {
-        OfferLines {
-            subprotocols: self.subprotocols.iter().map(String::as_str).collect(),
-            origin: self.origin,
-            headers: &self.headers,
-        }
-    }
-
-    /// Leaves behind what must not go along.
-    fn redirect(&mut self, redirect: &Redirect) {
-        self.headers.retain(|(name, _)| redirect.keeps_header(name));
-        if !redirect.is_same_origin() {
-            self.origin = self.origin.map(|_| "null");
-        }
-    }
-}
-
-impl OfferLines<'_> {
-    fn request<'a>(
-        &'a self,
-        uri: WebSocketUri<'a>,
-    ) -> Result<ClientRequest<'a>, RequestBuildError> {
-        let request = ClientRequest::new(uri, random::handshake_key())
-            .subprotocols(&self.subprotocols)?
-            .headers(self.headers)?;
-        match self.origin {
-            Some(origin) => request.origin(origin),
-            None => Ok(request),
-        }
     }
 }

@@ -1,15 +1,10 @@
 //! Reading a head and writing an answer, on either side of the opening handshake.
 
 use std::io;
-use std::time::Duration;
 
+use tidings_endpoint::{REFUSED_DRAIN_LEN_MAX, REFUSED_DRAIN_TIME};
 use tidings_handshake::{Head, HeadError, HeadScanner, Progress};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-
-/// How much is read and dropped behind a refusal, and for how long. A socket that is closed with
-/// unread bytes resets the connection, and the client may lose the answer.
-const DRAIN_LEN_MAX: usize = 256 * 1024;
-const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Reads until `buffer` holds a whole head, or what can be none, and hands it to `on_head`.
 ///
@@ -58,7 +53,7 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
     let drain = async {
         let mut sink = vec![0; 4096];
         let mut drained = 0;
-        while drained < DRAIN_LEN_MAX {
+        while drained < REFUSED_DRAIN_LEN_MAX {
             match stream.read(&mut sink).await {
                 Ok(0) | Err(_) => break,
                 Ok(len) => drained = len.saturating_add(drained),
@@ -66,6 +61,6 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     // Running out of time or bytes is as good an end as any.
-    let _ = tokio::time::timeout(DRAIN_TIME, drain).await;
+    let _ = tokio::time::timeout(REFUSED_DRAIN_TIME, drain).await;
     Ok(())
 }

@@ -1,25 +1,16 @@
 //! Messages of any length, received and sent in pieces: constant memory both ways.
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
-use tidings_websocket::frame::Utf8Validator;
-use tidings_websocket::{Data, Role};
+use tidings_endpoint::{Error, MessageKind, OutgoingPieces, Pieces};
+use tidings_websocket::Role;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::error::Error;
-use crate::inbox::{Inbox, Incoming, Origin};
-use crate::link::{HIGH_WATER, Link};
-use crate::message::LentMessage;
-use crate::read_buffer::Place;
-use crate::socket::{MessageKind, WebSocket};
-
-/// The longest piece that is framed at once.
-const PIECE_LEN_MAX: usize = 64 * 1024;
+use crate::link::Link;
+use crate::socket::WebSocket;
 
 /// One message, received in pieces. It is also an [`AsyncRead`].
 ///
@@ -44,7 +35,11 @@ where
         let mut pieces = Pieces::default();
         // A message whose reader was dropped is passed over first.
         socket.inbox.skip_rest();
-        let kind = poll_fn(|cx| pieces.poll_next(cx, &mut socket.inbox, &mut socket.link)).await?;
+        let kind = poll_fn(|cx| {
+            let (session, mut polled) = socket.link.poll(cx);
+            pieces.poll_next(&mut socket.inbox, session, &mut polled)
+        })
+        .await?;
         Ok(kind.map(|kind| Self { socket, kind, pieces }))
     }
 
@@ -63,9 +58,13 @@ where
     /// # Cancel safety
     /// Safe.
     pub async fn piece(&mut self) -> Result<Option<&[u8]>, Error> {
-        let Self { socket, pieces, .. } = self;
-        poll_fn(|cx| pieces.poll_available(cx, &mut socket.inbox, &mut socket.link)).await?;
-        Ok(pieces.lend(&socket.inbox))
+        poll_fn(|cx| self.poll_available(cx)).await?;
+        Ok(self.pieces.lend(&self.socket.inbox))
+    }
+
+    fn poll_available(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let (session, mut polled) = self.socket.link.poll(cx);
+        self.pieces.poll_available(&mut self.socket.inbox, session, &mut polled)
     }
 }
 
@@ -79,10 +78,10 @@ where
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { socket, pieces, .. } = self.get_mut();
-        ready!(pieces.poll_available(cx, &mut socket.inbox, &mut socket.link))
-            .map_err(Error::into_io)?;
-        pieces.read_into(&socket.inbox, buf);
+        let this = self.get_mut();
+        ready!(this.poll_available(cx)).map_err(Error::into_io)?;
+        let inbox = &this.socket.inbox;
+        this.pieces.read_into(inbox, buf.remaining(), |bytes| buf.put_slice(bytes));
         Poll::Ready(Ok(()))
     }
 }
@@ -97,135 +96,6 @@ where
     }
 }
 
-/// The unread part of a message that comes in parts.
-#[derive(Debug, Default)]
-pub(crate) struct Pieces {
-    /// A character that a read had cut; it comes first.
-    carried: [u8; 4],
-    carried_at: Place,
-    /// In the read buffer.
-    in_buffer: Place,
-    /// A message that was put together before pieces were asked for.
-    owned: Bytes,
-    /// How much of the front was lent and is to be dropped with the next call.
-    lent_len: usize,
-    /// The part at hand is the message's last.
-    is_last: bool,
-}
-
-impl Pieces {
-    /// Waits for the next part; `None` at the end of the connection.
-    pub(crate) fn poll_next<S, R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        inbox: &mut Inbox,
-        link: &mut Link<S, R>,
-    ) -> Poll<Result<Option<MessageKind>, Error>>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        R: Role,
-    {
-        let found = ready!(inbox.poll_recv(cx, link, true, Self::of))?;
-        Poll::Ready(Ok(found.map(|(kind, found)| {
-            *self = found;
-            kind
-        })))
-    }
-
-    fn of(incoming: Incoming<'_>, origin: Origin) -> Option<(MessageKind, Self)> {
-        let mut pieces = Self { is_last: true, ..Self::default() };
-        let kind = match incoming {
-            Incoming::Part(part) => {
-                if let Some(character) = part.carried {
-                    let len = character.encode_utf8(&mut pieces.carried).len();
-                    pieces.carried_at = Place { start: 0, len };
-                }
-                pieces.in_buffer = origin.place_of(part.bytes);
-                pieces.is_last = part.is_last;
-                if part.is_text { MessageKind::Text } else { MessageKind::Binary }
-            }
-            Incoming::Message(LentMessage::Text(text)) => {
-                match text {
-                    Cow::Borrowed(text) => pieces.in_buffer = origin.place_of(text.as_bytes()),
-                    Cow::Owned(text) => pieces.owned = text.into(),
-                }
-                MessageKind::Text
-            }
-            Incoming::Message(LentMessage::Binary(bytes)) => {
-                match bytes {
-                    Cow::Borrowed(bytes) => pieces.in_buffer = origin.place_of(bytes),
-                    Cow::Owned(bytes) => pieces.owned = bytes.into(),
-                }
-                MessageKind::Binary
-            }
-            Incoming::Ping(_) | Incoming::Pong(_) | Incoming::Close(_) => return None,
-        };
-        Some((kind, pieces))
-    }
-
-    /// Waits until something is unread or the message has ended.
-    pub(crate) fn poll_available<S, R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        inbox: &mut Inbox,
-        link: &mut Link<S, R>,
-    ) -> Poll<Result<(), Error>>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        R: Role,
-    {
-        self.consume(self.lent_len);
-        while self.front(inbox).is_empty() && !self.is_last {
-            if ready!(self.poll_next(cx, inbox, link))?.is_none() {
-                let eof = "the peer closed inside a message";
-                let error = io::Error::new(io::ErrorKind::UnexpectedEof, eof);
-                return Poll::Ready(Err(error.into()));
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// All that can be lent at once; it is dropped with the next call.
-    fn lend<'a>(&'a mut self, inbox: &'a Inbox) -> Option<&'a [u8]> {
-        self.lent_len = self.front(inbox).len();
-        Some(self.front(inbox)).filter(|front| !front.is_empty())
-    }
-
-    /// Moves what is unread to `buf`, as much as fits.
-    pub(crate) fn read_into(&mut self, inbox: &Inbox, buf: &mut ReadBuf<'_>) {
-        loop {
-            let front = self.front(inbox);
-            let len = front.len().min(buf.remaining());
-            if len == 0 {
-                return;
-            }
-            buf.put_slice(front.get(..len).unwrap_or_default());
-            self.consume(len);
-        }
-    }
-
-    pub(crate) fn front<'a>(&'a self, inbox: &'a Inbox) -> &'a [u8] {
-        if self.carried_at.len > 0 {
-            self.carried_at.of(&self.carried)
-        } else if self.owned.is_empty() {
-            inbox.lent(self.in_buffer)
-        } else {
-            &self.owned
-        }
-    }
-
-    fn consume(&mut self, len: usize) {
-        self.lent_len = 0;
-        if self.carried_at.len > 0 {
-            self.carried_at.advance(len);
-        } else if self.owned.is_empty() {
-            self.in_buffer.advance(len);
-        } else {
-            self.owned.advance(len.min(self.owned.len()));
-        }
-    }
-}
-
 /// A message that is sent in pieces. Binary ones are also written as an [`AsyncWrite`], whose
 /// `poll_shutdown` is [`finish`](Self::finish).
 ///
@@ -234,9 +104,7 @@ impl Pieces {
 #[derive(Debug)]
 pub struct MessageWriter<'a, S, R> {
     link: &'a mut Link<S, R>,
-    kind: MessageKind,
-    utf8: Utf8Validator,
-    is_finished: bool,
+    pieces: OutgoingPieces,
 }
 
 impl<'a, S, R> MessageWriter<'a, S, R>
@@ -245,10 +113,8 @@ where
     R: Role,
 {
     pub(crate) fn begin(link: &'a mut Link<S, R>, kind: MessageKind) -> Result<Self, Error> {
-        if link.connection.is_sending_message() {
-            return Err(Error::MessageUnfinished);
-        }
-        Ok(Self { link, kind, utf8: Utf8Validator::new(), is_finished: false })
+        let pieces = OutgoingPieces::begin(&link.session, kind)?;
+        Ok(Self { link, pieces })
     }
 
     /// Sends more of the message, in frames of at most 64 KiB. Waits while the peer does not take
@@ -276,36 +142,18 @@ where
     /// # Cancel safety
     /// Safe: the end is queued before the first await, and stays queued.
     pub async fn finish(mut self) -> Result<(), Error> {
-        self.queue_end()?;
-        poll_fn(|cx| self.link.poll_flush(cx)).await
+        self.pieces.queue_end(&mut self.link.session)?;
+        poll_fn(|cx| self.poll_queue(cx)).await
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Error>> {
-        if self.link.queue.len() >= HIGH_WATER {
-            ready!(self.link.poll_flush(cx))?;
-        }
-        let piece = bytes.get(..PIECE_LEN_MAX).unwrap_or(bytes);
-        if self.kind == MessageKind::Text {
-            self.utf8.push(piece).map_err(Error::NotUtf8)?;
-        }
-        self.link.feed_piece(self.data(piece).more())?;
-        Poll::Ready(Ok(piece.len()))
+        let (session, mut polled) = self.link.poll(cx);
+        self.pieces.poll_piece(session, &mut polled, bytes)
     }
 
-    fn queue_end(&mut self) -> Result<(), Error> {
-        if !self.is_finished {
-            self.utf8.finish().map_err(Error::NotUtf8)?;
-            self.link.feed_piece(self.data(&[]))?;
-            self.is_finished = true;
-        }
-        Ok(())
-    }
-
-    fn data<'p>(&self, piece: &'p [u8]) -> Data<'p> {
-        match self.kind {
-            MessageKind::Text => Data::utf8(piece),
-            MessageKind::Binary => Data::binary(piece),
-        }
+    fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let (session, mut polled) = self.link.poll(cx);
+        session.poll_flush(&mut polled)
     }
 }
 
@@ -323,12 +171,12 @@ where
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().link.poll_flush(cx).map_err(Error::into_io)
+        self.get_mut().poll_queue(cx).map_err(Error::into_io)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.queue_end().map_err(Error::into_io)?;
-        this.link.poll_flush(cx).map_err(Error::into_io)
+        this.pieces.queue_end(&mut this.link.session).map_err(Error::into_io)?;
+        this.poll_queue(cx).map_err(Error::into_io)
     }
 }

@@ -1,23 +1,20 @@
 //! An open WebSocket over any tokio stream: [`WebSocket`].
 //!
-//! All protocol state lives in the machine of `tidings-websocket`. What sends is in `link`, what
-//! receives in `inbox`; here they meet the user.
+//! All protocol state lives in the machine of `tidings-websocket`, order and batching in
+//! `tidings-endpoint`; here they meet tokio and the user.
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tidings_endpoint::{Config, Error, Inbox, Message, MessageKind, Outgoing};
 use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{Closure, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::config::Config;
-use crate::error::Error;
 use crate::halves::{Receiver, Sender};
-use crate::inbox::{Inbox, Incoming};
-use crate::link::{HIGH_WATER, Link};
-use crate::message::{Message, Outgoing};
+use crate::link::Link;
 use crate::pieces::{MessageReader, MessageWriter};
 
 /// A WebSocket whose opening handshake is done.
@@ -85,14 +82,8 @@ where
 
     /// As [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        let control = self.deliver_control_frames;
-        self.inbox.poll_recv(cx, &mut self.link, false, |incoming, _| match incoming {
-            Incoming::Message(message) => Some(message.into()),
-            Incoming::Ping(payload) => control.then_some(Message::Ping(payload)),
-            Incoming::Pong(payload) => control.then_some(Message::Pong(payload)),
-            Incoming::Close(close) => control.then_some(Message::Close(close)),
-            Incoming::Part(_) => None,
-        })
+        let (session, mut polled) = self.link.poll(cx);
+        self.inbox.poll_owned(session, &mut polled, self.deliver_control_frames)
     }
 
     /// Sends a message: queues it, and writes unless more received bytes are buffered (see
@@ -106,9 +97,7 @@ where
     /// # Cancel safety
     /// Safe: the message is queued whole before the first await, and stays queued.
     pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        let (receiver, mut sender) = self.halves();
-        let more_received = receiver.has_more();
-        sender.send_behind(message.into(), more_received).await
+        self.halves().1.send(message).await
     }
 
     /// Queues a message without writing it.
@@ -116,7 +105,8 @@ where
     /// # Errors
     /// As [`send`](Self::send), without those of the transport.
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.link.feed(message.into())
+        let clock = &self.link.clock;
+        self.link.session.feed(message.into(), || clock.now())
     }
 
     /// Writes all that is queued.
@@ -132,15 +122,14 @@ where
 
     /// As [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.link.poll_flush(cx)
+        let (session, mut polled) = self.link.poll(cx);
+        session.poll_flush(&mut polled)
     }
 
     /// Ready once less than 64 KiB are queued.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.link.queue.len() < HIGH_WATER {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_flush(cx)
+        let (session, mut polled) = self.link.poll(cx);
+        session.poll_room(&mut polled)
     }
 
     /// Closes with this code and reason, and waits for the peer to do the same. Messages that
@@ -159,13 +148,14 @@ where
     /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
     /// what the peer still has to say, then `None`. Has no effect once closing has begun.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
-        self.link.start_close(Some(CloseFrame::new(code, reason)));
+        let now = self.link.clock.now();
+        self.link.session.start_close(now, Some(CloseFrame::new(code, reason)));
     }
 
     /// Drops what still comes until the end.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while ready!(self.poll_recv(cx))?.is_some() {}
-        Poll::Ready(Ok(()))
+        let (session, mut polled) = self.link.poll(cx);
+        self.inbox.poll_closed(session, &mut polled)
     }
 
     /// The receiver and the sender as two borrowed halves. The receiver lends each message from
@@ -212,13 +202,13 @@ where
     /// The Close frames of both sides, as far as they came and went.
     #[must_use]
     pub fn closure(&self) -> Closure {
-        self.link.connection.closure()
+        self.link.session.closure()
     }
 
     /// How long the last answered Ping of the connection's own took.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.link.connection.round_trip_time()
+        self.link.session.round_trip_time()
     }
 
     /// The subprotocol that both sides agreed on.
@@ -234,19 +224,10 @@ where
     }
 }
 
-/// Text or binary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageKind {
-    /// UTF-8.
-    Text,
-    /// Any bytes.
-    Binary,
-}
-
 impl<S, R: fmt::Debug> fmt::Debug for WebSocket<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("connection", &self.link.connection)
+            .field("connection", self.link.session.connection())
             .field("subprotocol", &self.subprotocol)
             .finish_non_exhaustive()
     }

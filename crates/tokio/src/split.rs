@@ -9,12 +9,11 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use tidings_endpoint::{Error, Message, Outgoing};
 use tidings_websocket::frame::CloseCode;
 use tidings_websocket::{Closure, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::Error;
-use crate::message::{Message, Outgoing};
 use crate::socket::WebSocket;
 
 /// The receiving end.

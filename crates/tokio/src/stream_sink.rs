@@ -10,10 +10,9 @@ use tidings_websocket::Role;
 use tidings_websocket::frame::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::Error;
-use crate::message::Message;
 use crate::socket::WebSocket;
 use crate::split::{OwnedReceiver, OwnedSender};
+use tidings_endpoint::{Error, Message};
 
 impl<S, R> Stream for WebSocket<S, R>
 where
@@ -33,7 +32,7 @@ where
     R: Role + Unpin,
 {
     fn is_terminated(&self) -> bool {
-        self.link.is_ended()
+        self.link.session.is_ended()
     }
 }
 

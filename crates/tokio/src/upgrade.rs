@@ -3,10 +3,10 @@
 use http::{Request, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tidings_endpoint::Config;
 use tidings_handshake::{Acceptance, Rejection, ServerRequest};
 use tidings_websocket::Server;
 
-use crate::config::Config;
 use crate::socket::WebSocket;
 
 /// The stream below a WebSocket that came out of hyper.

@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, watch};
 use super::{Body, Demo};
 
 /// Messages that a slow reader may be behind; after that it loses the oldest.
-const BACKLOG_LEN: usize = 256;
+const BACKLOG_LEN: usize = 1024;
 /// The longest chat message, in bytes.
 const MESSAGE_LEN_MAX: u64 = 16 * 1024;
 

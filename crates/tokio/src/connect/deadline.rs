@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use tidings_endpoint::Error;
 use tokio::time::{Instant, timeout_at};
-
-use crate::error::Error;
 
 /// When there must be a WebSocket.
 #[derive(Clone, Copy, Debug)]

@@ -5,13 +5,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
 
+use tidings_endpoint::{ATTEMPT_DELAY, interleave};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::sleep;
-
-/// RFC 8305, 5: how long one address is waited for before the next is tried beside it.
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// How to make TCP connections.
 #[derive(Clone, Copy, Debug)]
@@ -41,22 +38,6 @@ impl Dialer {
         socket.set_nodelay(self.nodelay)?;
         socket.connect(address).await
     }
-}
-
-/// RFC 8305, 4: the families take turns, beginning with that of the first; within a family the
-/// order of the system (RFC 6724) stays.
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let len = addresses.len();
-    let first_is_ipv4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
-    let (first, second): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| address.is_ipv4() == first_is_ipv4);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut interleaved = Vec::with_capacity(len);
-    while interleaved.len() < len {
-        interleaved.extend(first.next());
-        interleaved.extend(second.next());
-    }
-    interleaved
 }
 
 /// RFC 8305, 5: the first success counts. The next attempt begins when the one before has failed,
@@ -113,24 +94,14 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::time::Instant;
 
     use super::*;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 80)).collect()
-    }
-
-    #[test]
-    fn the_families_take_turns() {
-        for (given, expected) in [
-            (&["::1", "::2", "1.1.1.1", "::3"][..], &["::1", "1.1.1.1", "::2", "::3"][..]),
-            (&["1.1.1.1", "2.2.2.2", "::1"], &["1.1.1.1", "::1", "2.2.2.2"]),
-            (&["1.1.1.1"], &["1.1.1.1"]),
-            (&[], &[]),
-        ] {
-            assert_eq!(interleave(addresses(given)), addresses(expected));
-        }
     }
 
     /// Attempts that end after so many milliseconds, well or not, by the last octet.

@@ -1,25 +1,18 @@
 //! The client's side of the opening handshake (RFC 6455, 4.1), on any stream: [`perform`].
 
+use tidings_endpoint::{
+    ClientRole, Config, Declined, Error, INTERIM_RESPONSES_MAX, RandomMasks, ResponseVerdict,
+    judge_response, too_many_interim,
+};
 use tidings_handshake::{
-    Answer, ClientRequest, DeclinedBody, Head, HeadError, HeadScanner, HeaderSlots, Limits,
-    Redirect, Redirects,
+    ClientRequest, DeclinedBody, Head, HeadError, HeadScanner, Limits, Redirect, Redirects,
 };
 use tidings_websocket::Client;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
-use crate::config::Config;
 use crate::connect::deadline::Deadline;
-use crate::error::{Declined, Error};
 use crate::handshake_io::{read_head, write_answer};
-use crate::random::{ClientRole, RandomMasks};
 use crate::socket::WebSocket;
-
-/// Headers of one response; more fail the handshake.
-pub(super) const HEADERS_MAX: usize = 100;
-/// Responses such as 103 that may come before the answer.
-pub(super) const INTERIM_RESPONSES_MAX: usize = 8;
-/// What is read of the body behind a declined handshake.
-const BODY_LEN_MAX: usize = 64 * 1024;
 
 /// What came of the handshake.
 pub(super) enum Outcome<S> {
@@ -53,22 +46,22 @@ where
     let mut received = Vec::new();
     for _ in 0..=INTERIM_RESPONSES_MAX {
         let scanner = HeadScanner::response(head_limits);
-        let on_head = |head: Result<Head<'_>, HeadError>| judge(head, request, redirects);
+        let on_head = |head: Result<Head<'_>, HeadError>| judge_response(head, request, redirects);
         match read_head(&mut stream, &mut received, scanner, on_head).await?? {
-            Verdict::Interim { head_len } => {
+            ResponseVerdict::Interim { head_len } => {
                 received.drain(..head_len);
             }
-            Verdict::Open { subprotocol, head_len } => {
+            ResponseVerdict::Open { subprotocol, head_len } => {
                 received.drain(..head_len);
                 return Ok(Outcome::Open { stream, subprotocol, received });
             }
-            Verdict::Declined { declined, mut body, redirect, head_len } => {
+            ResponseVerdict::Declined { declined, mut body, redirect, head_len } => {
                 body.receive(received.get(head_len..).unwrap_or_default());
                 return Ok(Outcome::Declined { stream, declined, body, redirect });
             }
         }
     }
-    Err(Error::Response(HeadError::TooManyHeaders { limit: INTERIM_RESPONSES_MAX }.into()))
+    Err(too_many_interim())
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Outcome<S> {
@@ -93,54 +86,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outcome<S> {
             }
         }
     }
-}
-
-enum Verdict {
-    Open {
-        subprotocol: Option<Box<str>>,
-        head_len: usize,
-    },
-    Interim {
-        head_len: usize,
-    },
-    Declined {
-        declined: Box<Declined>,
-        body: DeclinedBody,
-        redirect: Option<Redirect>,
-        head_len: usize,
-    },
-}
-
-/// What the server's answer means.
-fn judge(
-    head: Result<Head<'_>, HeadError>,
-    request: &ClientRequest<'_>,
-    redirects: &mut Redirects,
-) -> Result<Verdict, Error> {
-    let head = head.map_err(|error| Error::Response(error.into()))?;
-    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
-    Ok(match request.parse_response(head, &mut slots).map_err(Error::Response)? {
-        Answer::Opened(opened) => Verdict::Open {
-            subprotocol: opened.subprotocol().map(Box::from),
-            head_len: opened.head_len(),
-        },
-        Answer::Interim(interim) => Verdict::Interim { head_len: interim.head_len() },
-        Answer::Declined(answer) => {
-            let owned = |(name, value): (&str, &[u8])| (name.to_owned(), value.to_vec());
-            let declined = Declined {
-                status: answer.status(),
-                reason: answer.reason().to_owned(),
-                headers: answer.headers().iter().map(owned).collect(),
-                body_start: Vec::new(),
-            };
-            Verdict::Declined {
-                declined: Box::new(declined),
-                body: DeclinedBody::new(&answer, BODY_LEN_MAX),
-                redirect: redirects.follow(&request.uri(), &answer).map_err(Error::Redirect)?,
-                head_len: answer.head_len(),
-            }
-        }
-    })
 }
 
 /// Reads on until the body ends or there is enough of it.

@@ -2,14 +2,13 @@
 
 use std::io;
 
-use tidings_handshake::{
-    Head, HeadError, HeadScanner, HeaderSlots, Limits, Progress, TunnelAnswer, TunnelRequest,
+use tidings_endpoint::{
+    Error, INTERIM_RESPONSES_MAX, TunnelVerdict, judge_tunnel, too_many_interim_of_proxy,
 };
+use tidings_handshake::{Head, HeadError, HeadScanner, Limits, Progress, TunnelRequest};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::connect::opening::{HEADERS_MAX, INTERIM_RESPONSES_MAX};
-use crate::error::Error;
 use crate::handshake_io::write_answer;
 
 /// Asks the proxy at the other end for the tunnel and waits for its answer. Afterwards the stream
@@ -22,13 +21,12 @@ pub(super) async fn ask(
     write_answer(stream, &request.to_vec()).await?;
     for _ in 0..=INTERIM_RESPONSES_MAX {
         let scanner = HeadScanner::response(limits);
-        match read_head_alone(stream, scanner, |head| judge(head, request)).await?? {
-            Verdict::Open => return Ok(()),
-            Verdict::Interim => {}
-            Verdict::Declined { status } => return Err(Error::Proxy { status }),
+        match read_head_alone(stream, scanner, |head| judge_tunnel(head, request)).await?? {
+            TunnelVerdict::Open => return Ok(()),
+            TunnelVerdict::Interim => {}
         }
     }
-    Err(Error::ProxyResponse(HeadError::TooManyHeaders { limit: INTERIM_RESPONSES_MAX }.into()))
+    Err(too_many_interim_of_proxy())
 }
 
 /// Reads a head and not one byte more: what is behind it comes from the server, and is for the
@@ -63,21 +61,4 @@ async fn read_head_alone<T>(
             Err(error) => return Ok(on_head(Err(error))),
         }
     }
-}
-
-enum Verdict {
-    Open,
-    Interim,
-    Declined { status: u16 },
-}
-
-fn judge(head: Result<Head<'_>, HeadError>, request: &TunnelRequest<'_>) -> Result<Verdict, Error> {
-    let head = head.map_err(|error| Error::ProxyResponse(error.into()))?;
-    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
-    let answer = request.parse_response(head, &mut slots).map_err(Error::ProxyResponse)?;
-    Ok(match answer {
-        TunnelAnswer::Open { .. } => Verdict::Open,
-        TunnelAnswer::Interim(_) => Verdict::Interim,
-        TunnelAnswer::Declined(answer) => Verdict::Declined { status: answer.status() },
-    })
 }

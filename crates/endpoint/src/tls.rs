@@ -1,4 +1,5 @@
-//! TLS by rustls (RFC 6455, 4.1 item 5 and 10.6): [`Handshake`].
+//! Whom a TLS client trusts, and how it fails: [`TlsTarget`], [`TlsError`] (RFC 6455, 4.1 item 5
+//! and 10.6).
 //!
 //! The server's name is always checked, and there is no switch against it.
 
@@ -6,24 +7,25 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::Error;
 
-/// Ready for the TLS handshake with one server.
-pub(super) struct Handshake {
-    config: Arc<ClientConfig>,
-    server_name: ServerName<'static>,
+/// What the TLS handshake with one server needs. RFC 6455, 4.1 item 5: the name is sent (SNI), and
+/// whatever is wrong fails the connection.
+#[derive(Clone, Debug)]
+pub struct TlsTarget {
+    /// Whom to trust, and more.
+    pub config: Arc<ClientConfig>,
+    /// The server's name or address.
+    pub server_name: ServerName<'static>,
 }
 
-impl Handshake {
-    /// For a server of this name or address.
-    pub(super) fn new(config: Option<&Arc<ClientConfig>>, host: &str) -> Result<Self, Error> {
+impl TlsTarget {
+    /// For a server of this name or address; without a configuration, that of the platform.
+    pub(crate) fn new(config: Option<&Arc<ClientConfig>>, host: &str) -> Result<Self, Error> {
         let server_name =
             ServerName::try_from(host.to_owned()).map_err(|_| Error::Tls(TlsError::ServerName))?;
         let config = match config {
@@ -33,19 +35,18 @@ impl Handshake {
         Ok(Self { config, server_name })
     }
 
-    /// The TLS handshake. RFC 6455, 4.1 item 5: the name is sent (SNI), and whatever is wrong
-    /// fails the connection.
-    pub(super) async fn connect(self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
-        let connecting = TlsConnector::from(self.config).connect(self.server_name, stream);
-        connecting.await.map_err(|error| match error.downcast::<rustls::Error>() {
+    /// What an error of a TLS stream means in the TLS handshake.
+    #[must_use]
+    pub fn handshake_error(error: io::Error) -> Error {
+        match error.downcast::<rustls::Error>() {
             Ok(error) => Error::Tls(TlsError::Handshake(error)),
             Err(error) => Error::Io(error),
-        })
+        }
     }
 }
 
 /// The configuration of a caller, fit for the opening handshake.
-pub(super) fn put_right(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+pub(crate) fn put_right(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
     let multiplexed = |protocol: &Vec<u8>| protocol == b"h2" || protocol == b"h3";
     if !config.enable_sni || config.alpn_protocols.iter().any(multiplexed) {
         let config = Arc::make_mut(&mut config);

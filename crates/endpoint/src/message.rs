@@ -195,6 +195,15 @@ impl From<Vec<u8>> for Outgoing<'_> {
     }
 }
 
+/// Text or binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
 /// Shared text, cheap to clone.
 #[derive(Clone)]
 pub struct SharedStr(Shared);

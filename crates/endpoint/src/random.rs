@@ -1,4 +1,4 @@
-//! The adapter's only source of randomness: the thread's cryptographic generator.
+//! The adapters' only source of randomness: the thread's cryptographic generator.
 
 use std::time::Duration;
 

@@ -1,17 +1,20 @@
 //! The receiving side of a WebSocket: bytes that came, and the message they are put together to.
 
-use std::task::{Context, Poll, ready};
+use std::borrow::Cow;
+use std::task::{Poll, ready};
 
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
 use tidings_websocket::{Assembled, Assembler, Event, Message as Whole, Role, Timestamp};
-use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::driver::Driver;
 use crate::error::Error;
-use crate::link::Link;
+use crate::message::{LentMessage, Message};
 use crate::read_buffer::{Place, ReadBuffer};
+use crate::session::Session;
 
+/// The receiving side of a WebSocket.
 #[derive(Debug)]
-pub(crate) struct Inbox {
+pub struct Inbox {
     read: ReadBuffer,
     /// When the bytes in `read` came.
     received_at: Timestamp,
@@ -71,7 +74,9 @@ impl Origin {
 }
 
 impl Inbox {
-    pub(crate) fn new(received: &[u8]) -> Self {
+    /// `received` is what came behind the opening handshake: the first frames.
+    #[must_use]
+    pub fn new(received: &[u8]) -> Self {
         Self {
             read: ReadBuffer::with(received),
             received_at: Timestamp::default(),
@@ -80,13 +85,59 @@ impl Inbox {
         }
     }
 
+    /// Receives the next message, to be owned; `None` after the closing handshake. Also control
+    /// frames if `control_frames`.
+    ///
+    /// # Errors
+    /// What ended the connection otherwise, once.
+    pub fn poll_owned<R: Role>(
+        &mut self,
+        session: &mut Session<R>,
+        driver: &mut impl Driver,
+        control_frames: bool,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        self.poll_recv(session, driver, false, |incoming, _| match incoming {
+            Incoming::Message(message) => Some(message.into()),
+            Incoming::Ping(payload) => control_frames.then_some(Message::Ping(payload)),
+            Incoming::Pong(payload) => control_frames.then_some(Message::Pong(payload)),
+            Incoming::Close(close) => control_frames.then_some(Message::Close(close)),
+            Incoming::Part(_) => None,
+        })
+    }
+
+    /// Receives the next message, to be lent; `None` after the closing handshake.
+    ///
+    /// # Errors
+    /// As [`poll_owned`](Self::poll_owned).
+    pub fn poll_found<R: Role>(
+        &mut self,
+        session: &mut Session<R>,
+        driver: &mut impl Driver,
+    ) -> Poll<Result<Option<Found>, Error>> {
+        self.poll_recv(session, driver, false, Found::of)
+    }
+
+    /// Drops what still comes until the end.
+    ///
+    /// # Errors
+    /// As [`poll_owned`](Self::poll_owned).
+    pub fn poll_closed<R: Role>(
+        &mut self,
+        session: &mut Session<R>,
+        driver: &mut impl Driver,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_recv(session, driver, false, |_, _| None::<()>))?;
+        Poll::Ready(Ok(()))
+    }
+
     /// Whether received bytes wait to be taken.
-    pub(crate) fn has_more(&self) -> bool {
+    #[must_use]
+    pub fn has_more(&self) -> bool {
         !self.read.is_empty()
     }
 
     /// The rest of a message that was begun in parts is not wanted.
-    pub(crate) fn skip_rest(&mut self) {
+    pub fn skip_rest(&mut self) {
         if self.parts == Parts::Inside {
             self.parts = Parts::Skip;
         }
@@ -95,49 +146,46 @@ impl Inbox {
     /// Steps 1 to 4 of the loop of [`Connection`](tidings_websocket::Connection), until `take`
     /// yields something for what was received, or the end. Messages come part by part if
     /// `in_parts`.
-    pub(crate) fn poll_recv<S, R, T>(
+    pub(crate) fn poll_recv<R: Role, T>(
         &mut self,
-        cx: &mut Context<'_>,
-        link: &mut Link<S, R>,
+        session: &mut Session<R>,
+        driver: &mut impl Driver,
         in_parts: bool,
         mut take: impl FnMut(Incoming<'_>, Origin) -> Option<T>,
-    ) -> Poll<Result<Option<T>, Error>>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        R: Role,
-    {
+    ) -> Poll<Result<Option<T>, Error>> {
         if !in_parts {
             self.skip_rest();
         }
         loop {
             // 2. Events out.
-            if let Some(taken) = self.next(link, in_parts, &mut take) {
+            if let Some(taken) = self.next(session, in_parts, &mut take) {
                 return Poll::Ready(Ok(Some(taken)));
             }
             // 3. What the protocol owes out, behind what was queued before.
-            link.transmit();
-            if link.is_ending() {
-                return link.poll_end(cx, &mut self.read).map_ok(|()| None);
+            session.transmit();
+            if session.is_ending() {
+                return session.poll_end(driver, &mut self.read).map_ok(|()| None);
             }
             // Not waiting for the peer to take it: it may itself wait for us to read.
-            if let Poll::Ready(Err(error)) = link.poll_write(cx) {
-                return Poll::Ready(Err(link.abort(error.into())));
+            if let Poll::Ready(Err(error)) = session.poll_write(driver) {
+                return Poll::Ready(Err(session.abort(error.into())));
             }
             // 1. Bytes in.
-            match self.read.poll_fill(cx, &mut link.stream) {
-                Poll::Ready(Ok(0)) => link.receive_eof(),
-                Poll::Ready(Ok(_)) => self.received_at = link.now(),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(link.abort(error.into()))),
+            let until = session.deadline();
+            match self.read.fill(|bytes| driver.read(bytes, until)) {
+                Poll::Ready(Ok(0)) => session.receive_eof(),
+                Poll::Ready(Ok(_)) => self.received_at = driver.now(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(session.abort(error.into()))),
                 // 4. Sleep until bytes or the deadline.
-                Poll::Pending => ready!(link.poll_deadline(cx))?,
+                Poll::Pending => ready!(session.poll_deadline(driver))?,
             }
         }
     }
 
     /// What `take` makes of the events among the bytes that were received.
-    fn next<S, R: Role, T>(
+    fn next<R: Role, T>(
         &mut self,
-        link: &mut Link<S, R>,
+        session: &mut Session<R>,
         in_parts: bool,
         take: &mut impl FnMut(Incoming<'_>, Origin) -> Option<T>,
     ) -> Option<T> {
@@ -146,7 +194,7 @@ impl Inbox {
             let mut input = self.read.filled();
             let origin = Origin { addr: input.as_ptr().addr(), start };
             let before = input.len();
-            let Some(event) = link.connection.receive(self.received_at, &mut input) else {
+            let Some(event) = session.connection.receive(self.received_at, &mut input) else {
                 // All of it was taken.
                 self.read.consume(usize::MAX);
                 return None;
@@ -154,7 +202,7 @@ impl Inbox {
             let taken_len = before.saturating_sub(input.len());
             let taken = match event {
                 Event::Violation(violation) => {
-                    link.fail(Error::Violation(violation));
+                    session.fail(Error::Violation(violation));
                     None
                 }
                 Event::Ping(payload) => take(Incoming::Ping(payload), origin),
@@ -179,6 +227,43 @@ impl Inbox {
     /// What was borrowed from the read buffer; it stays there until the next `poll_recv`.
     pub(crate) fn lent(&self, place: Place) -> &[u8] {
         self.read.at(place)
+    }
+}
+
+/// A message that was found, without borrowing what it was found in.
+#[derive(Debug)]
+pub struct Found(At);
+
+#[derive(Debug)]
+enum At {
+    Text(Place),
+    Binary(Place),
+    Owned(LentMessage<'static>),
+}
+
+impl Found {
+    fn of(incoming: Incoming<'_>, origin: Origin) -> Option<Self> {
+        let Incoming::Message(message) = incoming else { return None };
+        Some(Self(match message {
+            LentMessage::Text(Cow::Borrowed(text)) => At::Text(origin.place_of(text.as_bytes())),
+            LentMessage::Binary(Cow::Borrowed(bytes)) => At::Binary(origin.place_of(bytes)),
+            LentMessage::Text(Cow::Owned(text)) => At::Owned(LentMessage::Text(text.into())),
+            LentMessage::Binary(Cow::Owned(bytes)) => At::Owned(LentMessage::Binary(bytes.into())),
+        }))
+    }
+
+    /// The message, lent from the inbox that found it last.
+    #[must_use]
+    pub fn lend(self, inbox: &Inbox) -> LentMessage<'_> {
+        match self.0 {
+            At::Owned(message) => message,
+            At::Binary(place) => LentMessage::Binary(Cow::Borrowed(inbox.lent(place))),
+            At::Text(place) => {
+                // Valid when it was found; this crate has no unsafe code to say so.
+                let text = std::str::from_utf8(inbox.lent(place)).unwrap_or_default();
+                LentMessage::Text(Cow::Borrowed(text))
+            }
+        }
     }
 }
 

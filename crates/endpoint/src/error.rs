@@ -11,7 +11,7 @@ use tidings_websocket::frame::InvalidUtf8;
 use tidings_websocket::{SendError, Timeout, Violation};
 
 #[cfg(feature = "rustls")]
-use crate::connect::TlsError;
+use crate::tls::TlsError;
 
 /// Why a connection could not be opened, or did not end well. A normal closure is not an error.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub enum Error {
     HandshakeTimeout(Duration),
     /// The URI is not one of a WebSocket.
     Uri(UriError),
-    /// The scheme is `wss`, and the crate was built without the feature `rustls`.
+    /// The scheme is `wss`, and this was built without the feature `rustls`.
     TlsUnsupported,
     /// There is no TLS with this server, or none that can be trusted. Not one byte of the
     /// handshake was sent.
@@ -61,8 +61,8 @@ pub enum Error {
     WriteTimeout(Duration),
     /// The caller sent what can't be sent now.
     Send(SendError),
-    /// The caller sent a message inside one that a [`MessageWriter`](crate::MessageWriter) has
-    /// begun and not finished.
+    /// The caller sent a message inside one that a `MessageWriter` has begun and not
+    /// finished.
     MessageUnfinished,
     /// The caller wrote a text message that is not UTF-8.
     NotUtf8(InvalidUtf8),
@@ -97,7 +97,8 @@ impl Error {
 
 impl Error {
     /// As an error of I/O, for the traits that know no other.
-    pub(crate) fn into_io(self) -> io::Error {
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
         match self {
             Self::Io(error) => error,
             other => io::Error::other(other),

@@ -4,13 +4,12 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use tidings_websocket::frame::Frame;
-use tokio::io::AsyncWrite;
 
+use crate::driver::Driver;
 use crate::pool::{self, BUFFER_LEN};
 
 /// From this many bytes on, a payload is cheaper to write from where it is than to copy.
@@ -102,14 +101,13 @@ impl WriteQueue {
     }
 
     /// Writes all of it; `progress` is told of each write. The memory goes back as it empties.
-    pub(crate) fn poll_write_all<S: AsyncWrite + Unpin>(
+    pub(crate) fn write_all(
         &mut self,
-        cx: &mut Context<'_>,
-        stream: &mut S,
+        driver: &mut impl Driver,
         mut progress: impl FnMut(),
     ) -> Poll<io::Result<()>> {
         while !self.is_empty() {
-            ready!(self.poll_write_once(cx, stream, &[], &[]))?;
+            ready!(self.write_once(driver, &[], &[]))?;
             progress();
         }
         self.clear();
@@ -118,10 +116,9 @@ impl WriteQueue {
 
     /// Writes what is queued and then `header` and `payload`, in one write. Returns how many bytes
     /// of header and payload were written.
-    pub(crate) fn poll_write_once<S: AsyncWrite + Unpin>(
+    pub(crate) fn write_once(
         &mut self,
-        cx: &mut Context<'_>,
-        stream: &mut S,
+        driver: &mut impl Driver,
         header: &[u8],
         payload: &[u8],
     ) -> Poll<io::Result<usize>> {
@@ -142,12 +139,10 @@ impl WriteQueue {
             count += 1; // SLICES_MAX at most
         }
         let slices = slices.get(..count).unwrap_or_default();
-        let stream = Pin::new(stream);
-        let written = match slices {
-            [] => return Poll::Ready(Ok(0)),
-            [only] => ready!(stream.poll_write(cx, only))?,
-            _ => ready!(stream.poll_write_vectored(cx, slices))?,
-        };
+        if slices.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let written = ready!(driver.write(slices))?;
         // A transport that takes nothing, or more than it was given, can't be trusted.
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -210,7 +205,7 @@ impl Drop for WriteQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::Waker;
+    use tidings_websocket::Timestamp;
     use tidings_websocket::frame::DataOpcode;
 
     /// A transport that takes `step` bytes, then blocks once, and so on.
@@ -221,38 +216,37 @@ mod tests {
         vectored: bool,
     }
 
-    impl AsyncWrite for Stingy {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
+    impl Driver for Stingy {
+        fn read(&mut self, _: &mut [u8], _: Option<Timestamp>) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn write(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
             self.blocks = !self.blocks;
             if self.blocks {
                 return Poll::Pending;
             }
-            let len = self.step.min(bytes.len());
-            self.taken.extend_from_slice(&bytes[..len]);
-            Poll::Ready(Ok(len))
-        }
-
-        fn poll_write_vectored(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            slices: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
             let taken = if self.vectored { slices } else { &slices[..1] };
+            let before = self.taken.len();
             let bytes = taken.iter().flat_map(|slice| slice.iter().copied());
-            let all: Vec<u8> = bytes.take(self.step).collect();
-            self.as_mut().poll_write(cx, &all)
+            self.taken.extend(bytes.take(self.step));
+            Poll::Ready(Ok(self.taken.len() - before))
         }
 
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        fn flush(&mut self) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
 
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        fn shut_down(&mut self) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
+        }
+
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+
+        fn wait(&mut self, _: Option<Timestamp>) -> Poll<()> {
+            Poll::Pending
         }
     }
 
@@ -260,7 +254,6 @@ mod tests {
     /// transport takes, and no memory is left.
     #[test]
     fn bytes_leave_in_the_order_of_framing() {
-        let mut cx = Context::from_waker(Waker::noop());
         let large = vec![b'L'; 20_000];
         let huge = vec![b'H'; BUFFER_LEN + 10];
         for step in [1, 2, 7, 1000, 19_999, 65_536, usize::MAX] {
@@ -284,16 +277,15 @@ mod tests {
                 let mut stream = Stingy { taken, step, blocks: false, vectored };
                 // One direct write in the middle, with a payload that is not queued.
                 let direct = loop {
-                    if let Poll::Ready(direct) =
-                        queue.poll_write_once(&mut cx, &mut stream, b"head", b"payload")
-                    {
+                    let direct = queue.write_once(&mut stream, b"head", b"payload");
+                    if let Poll::Ready(direct) = direct {
                         break direct.unwrap();
                     }
                 };
                 let behind = b"headpayload";
                 queue.push_bytes(&behind[direct..]);
                 expected.extend(behind);
-                while queue.poll_write_all(&mut cx, &mut stream, || {}).is_pending() {}
+                while queue.write_all(&mut stream, || {}).is_pending() {}
                 assert!(stream.taken == expected, "step {step}, vectored {vectored}");
                 assert!(queue.is_empty());
                 assert_eq!(queue.first.capacity() + queue.rest.capacity(), 0);
@@ -303,16 +295,15 @@ mod tests {
 
     #[test]
     fn a_cleared_queue_starts_anew() {
-        let mut cx = Context::from_waker(Waker::noop());
         let mut queue = WriteQueue::default();
         queue.push_bytes(b"lost");
         queue.push_shared(Bytes::from_static(b"lost too"));
         let mut stream = Stingy { taken: Vec::new(), step: 2, blocks: true, vectored: true };
-        assert!(queue.poll_write_once(&mut cx, &mut stream, &[], &[]).is_ready());
+        assert!(queue.write_once(&mut stream, &[], &[]).is_ready());
         queue.clear();
         assert!(queue.is_empty());
         queue.push_bytes(b"kept");
-        while queue.poll_write_all(&mut cx, &mut stream, || {}).is_pending() {}
+        while queue.write_all(&mut stream, || {}).is_pending() {}
         assert_eq!(stream.taken, b"lokept");
     }
 }

@@ -2,10 +2,7 @@
 
 use std::io;
 use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use tokio::io::{AsyncRead, ReadBuf};
+use std::task::Poll;
 
 use crate::pool::{self, BUFFER_LEN};
 
@@ -78,27 +75,28 @@ impl ReadBuffer {
     }
 
     /// Reads into an empty buffer. `Ok(0)` is the end. While nothing comes, no memory is held.
-    pub(crate) fn poll_fill<S: AsyncRead + Unpin>(
+    pub(crate) fn fill(
         &mut self,
-        cx: &mut Context<'_>,
-        stream: &mut S,
+        read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         debug_assert!(self.is_empty());
         if self.bytes.len() != BUFFER_LEN {
             self.bytes = pool::take_for_reading();
         }
-        let mut read = ReadBuf::new(&mut self.bytes);
-        let polled = Pin::new(stream).poll_read(cx, &mut read);
-        let len = read.filled().len();
         (self.start, self.end) = (0, 0);
-        match polled {
-            Poll::Ready(Ok(())) if len > 0 => {
+        match read(&mut self.bytes) {
+            Poll::Ready(Ok(len)) if len > BUFFER_LEN => {
+                self.release();
+                let lie = "the transport claims to have read more than there was room for";
+                Poll::Ready(Err(io::Error::other(lie)))
+            }
+            Poll::Ready(Ok(len)) if len > 0 => {
                 self.end = len;
                 Poll::Ready(Ok(len))
             }
             other => {
                 self.release();
-                other.map_ok(|()| 0)
+                other
             }
         }
     }
@@ -113,30 +111,35 @@ impl Drop for ReadBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::Waker;
-    use tokio::io::AsyncWriteExt as _;
 
-    #[tokio::test]
-    async fn memory_is_held_only_while_bytes_are_in_it() {
-        let (mut near, mut far) = tokio::io::duplex(100);
-        let mut cx = Context::from_waker(Waker::noop());
+    fn fill(buffer: &mut ReadBuffer, came: &[u8]) -> Poll<io::Result<usize>> {
+        buffer.fill(|bytes| {
+            bytes[..came.len()].copy_from_slice(came);
+            Poll::Ready(Ok(came.len()))
+        })
+    }
+
+    #[test]
+    fn memory_is_held_only_while_bytes_are_in_it() {
         let mut buffer = ReadBuffer::default();
-        assert!(buffer.poll_fill(&mut cx, &mut near).is_pending());
+        assert!(buffer.fill(|_| Poll::Pending).is_pending());
         assert_eq!(buffer.bytes.capacity(), 0, "nothing came");
 
-        far.write_all(b"abc").await.unwrap();
-        assert!(matches!(buffer.poll_fill(&mut cx, &mut near), Poll::Ready(Ok(3))));
+        assert!(matches!(fill(&mut buffer, b"abc"), Poll::Ready(Ok(3))));
         assert_eq!(buffer.filled(), b"abc");
         buffer.consume(2);
         assert_eq!(buffer.filled(), b"c");
         buffer.consume(9);
         assert!(buffer.is_empty());
-        assert!(buffer.poll_fill(&mut cx, &mut near).is_pending());
+        assert!(buffer.fill(|_| Poll::Pending).is_pending());
         assert_eq!(buffer.bytes.capacity(), 0, "all was taken");
 
-        drop(far);
-        assert!(matches!(buffer.poll_fill(&mut cx, &mut near), Poll::Ready(Ok(0))));
+        assert!(matches!(fill(&mut buffer, b""), Poll::Ready(Ok(0))));
         assert_eq!(buffer.bytes.capacity(), 0, "the end");
+
+        let lied = buffer.fill(|bytes| Poll::Ready(Ok(bytes.len() + 1)));
+        assert!(matches!(lied, Poll::Ready(Err(_))));
+        assert!(buffer.is_empty());
     }
 
     #[test]

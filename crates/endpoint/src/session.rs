@@ -1,0 +1,422 @@
+//! A connection and what it has to write: [`Session`], all of a WebSocket but the bytes that were
+//! received. What sends needs this and nothing else, so a received payload can be lent while it is
+//! sent on.
+
+use std::io;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidings_websocket::frame::{CloseFrame, Frame};
+use tidings_websocket::{Closure, Connection, Data, Role, Timestamp, Transmit};
+
+use crate::config::Config;
+use crate::driver::Driver;
+use crate::error::Error;
+use crate::message::{Message, Outgoing};
+use crate::random;
+use crate::read_buffer::ReadBuffer;
+use crate::write_queue::{BY_REFERENCE_FROM, WriteQueue};
+
+/// Above this many queued bytes a `send` writes before it returns.
+const HIGH_WATER: usize = 64 * 1024;
+/// How much is read, and for how long, between our last byte and the end of the transport. A
+/// socket that is closed with unread bytes resets the connection, and the peer may lose our Close.
+const DRAIN_LEN_MAX: usize = 64 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// The sending side of a WebSocket, its deadlines and its end.
+#[derive(Debug)]
+pub struct Session<R> {
+    pub(crate) connection: Connection<R>,
+    queue: WriteQueue,
+    write_timeout: Duration,
+    /// Since when the transport takes nothing.
+    write_stalled: Option<Timestamp>,
+    /// Written, but perhaps held back by the transport (TLS does).
+    needs_flush: bool,
+    phase: Phase,
+    /// What `recv` will report once the end is reached.
+    failure: Option<Error>,
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not begun.
+    Running,
+    /// Our last bytes are on their way; then the sending side is shut down.
+    Finishing,
+    /// Reading what the peer still sends, at most so many bytes.
+    Draining { left: usize, until: Timestamp },
+    /// Nothing more happens.
+    Ended,
+}
+
+impl<R: Role> Session<R> {
+    /// The session of a WebSocket whose opening handshake has just been done. The driver's time
+    /// begins now.
+    pub fn new(role: R, config: &Config) -> Self {
+        let mut timeouts = config.timeouts;
+        timeouts.ping_interval = random::spread(timeouts.ping_interval);
+        Self {
+            connection: Connection::new(role, config.limits, timeouts, Timestamp::default()),
+            queue: WriteQueue::default(),
+            write_timeout: config.write_timeout,
+            write_stalled: None,
+            needs_flush: false,
+            phase: Phase::Running,
+            failure: None,
+        }
+    }
+
+    /// Queues a message and, unless more received bytes wait, writes what the transport takes at
+    /// once. Whether [`poll_flush`](Self::poll_flush) is to follow.
+    ///
+    /// A large borrowed payload goes to the transport from where it is; only what is not taken
+    /// then is copied.
+    ///
+    /// # Errors
+    /// The message can't be sent and nothing was queued, or the transport has failed.
+    pub fn send(
+        &mut self,
+        driver: &mut impl Driver,
+        outgoing: Outgoing<'_>,
+        more_received: bool,
+    ) -> Result<bool, Error> {
+        if more_received {
+            self.feed(outgoing, || driver.now())?;
+            return Ok(!self.has_room());
+        }
+        self.feed_and_try_write(driver, outgoing)?;
+        Ok(true)
+    }
+
+    /// Queues a message. Large payloads that are shared are queued by reference, unless they have
+    /// to be masked. The time is asked for only if the message is a Close.
+    ///
+    /// # Errors
+    /// The message can't be sent; nothing was queued.
+    pub fn feed(
+        &mut self,
+        outgoing: Outgoing<'_>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<(), Error> {
+        match outgoing {
+            Outgoing::Text(text) => self.feed_copy(Data::text(text)),
+            Outgoing::Binary(bytes) => self.feed_copy(Data::binary(bytes)),
+            Outgoing::Message(Message::Text(text)) => match text.len() {
+                ..BY_REFERENCE_FROM => self.feed_copy(Data::text(&text)),
+                _ => self.feed_shared(text.into_bytes(), |text| Data::utf8(text)),
+            },
+            Outgoing::Message(Message::Binary(bytes)) => match bytes.len() {
+                ..BY_REFERENCE_FROM => self.feed_copy(Data::binary(&bytes)),
+                _ => self.feed_shared(bytes, |bytes| Data::binary(bytes)),
+            },
+            Outgoing::Message(Message::Ping(payload)) => {
+                let frame = self.connection.ping(payload)?;
+                self.queue.push_bytes(frame.as_bytes());
+                Ok(())
+            }
+            Outgoing::Message(Message::Pong(payload)) => {
+                let frame = self.connection.pong(payload)?;
+                self.queue.push_bytes(frame.as_bytes());
+                Ok(())
+            }
+            Outgoing::Message(Message::Close(close)) => {
+                self.start_close(now(), close);
+                Ok(())
+            }
+        }
+    }
+
+    fn feed_copy(&mut self, data: Data<'_>) -> Result<(), Error> {
+        let frame = self.frame_whole(data)?;
+        self.queue.push_frame(&frame);
+        Ok(())
+    }
+
+    fn feed_shared(
+        &mut self,
+        payload: Bytes,
+        data: impl for<'p> FnOnce(&'p [u8]) -> Data<'p>,
+    ) -> Result<(), Error> {
+        let frame = self.frame_whole(data(&payload))?;
+        if is_plain(&frame) {
+            let header = frame.header_bytes();
+            self.queue.push_bytes(&header);
+            self.queue.push_shared(payload);
+        } else {
+            self.queue.push_frame(&frame);
+        }
+        Ok(())
+    }
+
+    fn feed_and_try_write(
+        &mut self,
+        driver: &mut impl Driver,
+        outgoing: Outgoing<'_>,
+    ) -> Result<(), Error> {
+        let data = match outgoing {
+            Outgoing::Text(text) if text.len() >= BY_REFERENCE_FROM => Data::text(text),
+            Outgoing::Binary(bytes) if bytes.len() >= BY_REFERENCE_FROM => Data::binary(bytes),
+            other => return self.feed(other, || driver.now()),
+        };
+        let frame = self.frame_whole(data)?;
+        if !is_plain(&frame) {
+            self.queue.push_frame(&frame);
+            return Ok(());
+        }
+        let header = frame.header_bytes();
+        let written = match self.queue.write_once(driver, &header, frame.payload()) {
+            Poll::Ready(Ok(written)) => {
+                self.needs_flush = true;
+                written
+            }
+            Poll::Ready(Err(error)) => return Err(self.abort(error.into())),
+            Poll::Pending => 0,
+        };
+        let payload_written = written.saturating_sub(header.len());
+        self.queue.push_bytes(header.get(written..).unwrap_or_default());
+        self.queue.push_bytes(frame.payload().get(payload_written..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Frames a whole message; not inside one that is sent in pieces.
+    fn frame_whole<'p>(&mut self, data: Data<'p>) -> Result<Frame<'p>, Error> {
+        if self.connection.is_sending_message() {
+            return Err(Error::MessageUnfinished);
+        }
+        Ok(self.connection.send(data)?)
+    }
+
+    /// Queues a piece of a message.
+    pub(crate) fn feed_piece(&mut self, data: Data<'_>) -> Result<(), Error> {
+        let frame = self.connection.send(data)?;
+        self.queue.push_frame(&frame);
+        Ok(())
+    }
+
+    /// Starts the closing handshake; has no effect once it has begun.
+    pub fn start_close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
+        self.connection.close(now, close);
+    }
+
+    /// Queues what the protocol owes; not while the peer takes nothing, so that answers to a
+    /// flood of Pings do not pile up (of several, the last is answered).
+    pub(crate) fn transmit(&mut self) {
+        // After the end of the transport nothing is owed to it, not even its shutdown.
+        while self.has_room() && self.phase != Phase::Ended {
+            match self.connection.poll_transmit() {
+                Some(Transmit::Frame(frame)) => self.queue.push_bytes(frame.as_bytes()),
+                Some(Transmit::Shutdown) => self.phase = Phase::Finishing,
+                None => return,
+            }
+        }
+    }
+
+    /// Writes what is queued and flushes the transport.
+    pub(crate) fn poll_write(&mut self, driver: &mut impl Driver) -> Poll<io::Result<()>> {
+        if !self.queue.is_empty() {
+            let stalled = &mut self.write_stalled;
+            let written = self.queue.write_all(driver, || *stalled = None);
+            self.needs_flush = true;
+            if written.is_pending() {
+                self.write_stalled.get_or_insert(driver.now());
+            }
+            ready!(written)?;
+        }
+        if self.needs_flush {
+            ready!(driver.flush())?;
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes all that is queued and owed; keeps the deadlines while it waits.
+    ///
+    /// # Errors
+    /// What the transport said, or that the peer takes nothing.
+    pub fn poll_flush(&mut self, driver: &mut impl Driver) -> Poll<Result<(), Error>> {
+        loop {
+            self.transmit();
+            match self.poll_write(driver) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.abort(error.into()))),
+                Poll::Pending => {
+                    if self.is_ending() {
+                        // The machine has no deadlines any more.
+                        self.write_stalled.get_or_insert(driver.now());
+                    }
+                    ready!(self.poll_deadline(driver))?;
+                }
+            }
+        }
+    }
+
+    /// Ready once less than 64 KiB are queued.
+    ///
+    /// # Errors
+    /// As [`poll_flush`](Self::poll_flush).
+    pub fn poll_room(&mut self, driver: &mut impl Driver) -> Poll<Result<(), Error>> {
+        if self.has_room() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_flush(driver)
+    }
+
+    /// When something is due: of the machine, of a write, or of the end.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let write = self.write_stalled.map(|since| since.after(self.write_timeout));
+        let end = match self.phase {
+            Phase::Draining { until, .. } => Some(until),
+            _ => None,
+        };
+        [self.connection.poll_timeout(), write, end].into_iter().flatten().min()
+    }
+
+    /// Waits for the next deadline and does what it asks for.
+    pub(crate) fn poll_deadline(&mut self, driver: &mut impl Driver) -> Poll<Result<(), Error>> {
+        ready!(driver.wait(self.deadline()));
+        let now = driver.now();
+        if self.write_stalled.is_some_and(|since| since.after(self.write_timeout) <= now) {
+            let error = Error::WriteTimeout(self.write_timeout);
+            return Poll::Ready(Err(self.abort(error)));
+        }
+        if let Some(timeout) = self.connection.handle_timeout(now) {
+            // A peer that said Close and is only slow to hang up has done its part.
+            if !self.connection.closure().is_clean() {
+                self.fail(Error::Timeout(timeout));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// After the machine's last word: writes what is left, shuts down, drains into `read`. Then
+    /// tells, once, what ended the connection if it was no closing handshake.
+    pub(crate) fn poll_end(
+        &mut self,
+        driver: &mut impl Driver,
+        read: &mut ReadBuffer,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            match self.phase {
+                Phase::Running => return Poll::Ready(Ok(())),
+                Phase::Ended => return Poll::Ready(self.failure.take().map_or(Ok(()), Err)),
+                Phase::Finishing => {
+                    let shut_down = match self.poll_write(driver) {
+                        Poll::Ready(Ok(())) => driver.shut_down(),
+                        other => other,
+                    };
+                    match shut_down {
+                        Poll::Ready(Ok(())) => {
+                            self.write_stalled = None;
+                            let until = driver.now().after(DRAIN_TIME);
+                            self.phase = Phase::Draining { left: DRAIN_LEN_MAX, until };
+                        }
+                        // The peer is gone; how the connection ended is known already.
+                        Poll::Ready(Err(_)) => self.phase = Phase::Ended,
+                        Poll::Pending => {
+                            self.write_stalled.get_or_insert(driver.now());
+                            if let Err(error) = ready!(self.poll_deadline(driver)) {
+                                self.fail(error);
+                            }
+                        }
+                    }
+                }
+                Phase::Draining { left, until } => {
+                    let drained = read.fill(|bytes| driver.read(bytes, Some(until)));
+                    read.release();
+                    match drained {
+                        Poll::Ready(Ok(0) | Err(_)) => self.phase = Phase::Ended,
+                        Poll::Ready(Ok(len)) => {
+                            self.phase = match left.checked_sub(len) {
+                                Some(left) => Phase::Draining { left, until },
+                                None => Phase::Ended,
+                            };
+                        }
+                        Poll::Pending => {
+                            ready!(driver.wait(Some(until)));
+                            if until <= driver.now() {
+                                self.phase = Phase::Ended;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The transport has ended on the peer's side.
+    pub(crate) fn receive_eof(&mut self) {
+        if self.connection.is_receiving() {
+            let eof = "the transport ended without a Close frame";
+            self.fail(io::Error::new(io::ErrorKind::UnexpectedEof, eof).into());
+        }
+        self.connection.receive_eof();
+    }
+
+    /// The transport is of no more use. Returns what to report: the first reason.
+    pub(crate) fn abort(&mut self, error: Error) -> Error {
+        self.phase = Phase::Ended;
+        self.connection.receive_eof();
+        self.queue.clear();
+        self.needs_flush = false;
+        self.write_stalled = None;
+        self.failure.take().unwrap_or(error)
+    }
+
+    /// The Close frames of both sides, as far as they came and went.
+    #[must_use]
+    pub fn closure(&self) -> Closure {
+        self.connection.closure()
+    }
+
+    /// How long the last answered Ping of the connection's own took.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.connection.round_trip_time()
+    }
+}
+
+impl<R> Session<R> {
+    /// Whether less than 64 KiB are queued.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.queue.len() < HIGH_WATER
+    }
+
+    /// Whether there is something to write or to flush.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.queue.is_empty() || self.needs_flush
+    }
+
+    /// Whether the machine has said its last word and only the transport is left to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.phase != Phase::Running
+    }
+
+    /// Whether nothing more happens, and nothing is left to report.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.phase == Phase::Ended && self.failure.is_none()
+    }
+
+    /// Remembers why the connection ends; the first reason counts.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// The machine, to be shown.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection<R> {
+        &self.connection
+    }
+}
+
+/// Whether a frame's payload goes to the wire as it is.
+fn is_plain(frame: &Frame<'_>) -> bool {
+    frame.header().masking_key().is_none()
+}

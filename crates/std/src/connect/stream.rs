@@ -1,0 +1,86 @@
+//! What a connection of ours runs over: [`ClientStream`].
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+#[cfg(feature = "rustls")]
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::transport::Transport;
+
+/// The transport below a WebSocket that [`connect`](crate::connect) made: TCP, with TLS or
+/// without.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientStream {
+    /// `ws`
+    Plain(TcpStream),
+    /// `wss`
+    #[cfg(feature = "rustls")]
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl ClientStream {
+    /// The TCP connection, to the proxy if there is one.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
+
+    /// What TLS knows, such as the server's certificates; `None` for `ws`.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<&ClientConnection> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(&stream.conn),
+        }
+    }
+
+    fn transport(&mut self) -> &mut dyn Transport {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => &mut **stream,
+        }
+    }
+}
+
+impl Read for ClientStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.transport().read(buffer)
+    }
+}
+
+impl Write for ClientStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.transport().write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.transport().write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.transport().flush()
+    }
+}
+
+impl Transport for ClientStream {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.transport().set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.transport().set_write_timeout(timeout)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.transport().shutdown_write()
+    }
+}

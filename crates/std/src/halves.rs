@@ -1,0 +1,56 @@
+//! The receiver and the sender as two borrowed halves, so that a lent payload can be sent.
+
+use tidings_endpoint::{Error, Inbox, LentMessage, Outgoing};
+use tidings_websocket::Role;
+
+use crate::link::Link;
+use crate::transport::Transport;
+
+/// The receiving half of a borrowed [`WebSocket`](crate::WebSocket).
+#[derive(Debug)]
+pub struct Receiver<'a> {
+    inbox: &'a mut Inbox,
+}
+
+/// The sending half of a borrowed [`WebSocket`](crate::WebSocket).
+#[derive(Debug)]
+pub struct Sender<'a, S, R> {
+    link: &'a mut Link<S, R>,
+    /// Whether received bytes wait: then replies do too.
+    more_received: bool,
+}
+
+impl<'a> Receiver<'a> {
+    pub(crate) fn new(inbox: &'a mut Inbox) -> Self {
+        Self { inbox }
+    }
+
+    /// Receives the next message, lent until the next call; `None` after the closing handshake.
+    /// The sender is needed for what the protocol owes in between.
+    ///
+    /// # Errors
+    /// As [`WebSocket::recv`](crate::WebSocket::recv).
+    pub fn recv<S: Transport, R: Role>(
+        &mut self,
+        sender: &mut Sender<'_, S, R>,
+    ) -> Result<Option<LentMessage<'_>>, Error> {
+        let found = sender.link.receive(|session, line| self.inbox.poll_found(session, line))?;
+        sender.more_received = self.inbox.has_more();
+        Ok(found.map(|found| found.lend(self.inbox)))
+    }
+}
+
+impl<'a, S: Transport, R: Role> Sender<'a, S, R> {
+    pub(crate) fn new(link: &'a mut Link<S, R>, more_received: bool) -> Self {
+        Self { link, more_received }
+    }
+
+    /// Sends a message, by the same rule as [`WebSocket::send`](crate::WebSocket::send). A large
+    /// payload is written from where it is, as far as the transport takes it at once.
+    ///
+    /// # Errors
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+        self.link.send(message.into(), self.more_received)
+    }
+}

@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod accept;
+mod byte_stream;
+mod connect;
+mod deadline;
+mod halves;
+mod handshake_io;
+mod line;
+mod link;
+mod pieces;
+mod socket;
+mod transport;
+
+pub use accept::{accept, accept_with};
+pub use byte_stream::ByteStream;
+pub use connect::{ClientStream, Connector, connect};
+pub use halves::{Receiver, Sender};
+pub use pieces::{MessageReader, MessageWriter};
+pub use socket::WebSocket;
+pub use transport::{Transport, Untimed};
+
+#[cfg(feature = "rustls")]
+pub use rustls;
+#[cfg(feature = "rustls")]
+pub use tidings_endpoint::TlsError;
+pub use tidings_endpoint::{
+    ClientRole, Config, Declined, Error, LentMessage, Message, MessageKind, Outgoing, RandomMasks,
+    SharedStr,
+};
+pub use tidings_handshake as handshake;
+pub use tidings_handshake::Proxy;
+pub use tidings_websocket as websocket;
+pub use tidings_websocket::Server as ServerRole;
+pub use tidings_websocket::frame::{CloseCode, CloseFrame};

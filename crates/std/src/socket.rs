@@ -1,0 +1,230 @@
+//! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`].
+//!
+//! All protocol state lives in the machine of `tidings-websocket`, order and batching in
+//! `tidings-endpoint`, waiting in `line`; here they meet the user.
+
+use std::fmt;
+use std::time::Duration;
+
+use tidings_endpoint::{Config, Driver as _, Error, Inbox, Message, MessageKind, Outgoing};
+use tidings_websocket::frame::{CloseCode, CloseFrame};
+use tidings_websocket::{Closure, Role, Server};
+
+use crate::halves::{Receiver, Sender};
+use crate::link::Link;
+use crate::pieces::{MessageReader, MessageWriter};
+use crate::transport::Transport;
+
+/// A WebSocket whose opening handshake is done.
+///
+/// ```
+/// # fn serve(mut socket: tidings_std::WebSocket<std::net::TcpStream>)
+/// # -> Result<(), tidings_std::Error> {
+/// while let Some(message) = socket.recv()? {
+///     socket.send(message)?; // echo
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A message is written at once, unless more received bytes are buffered: then it waits, at most
+/// until the next `recv` that finds no message, 64 KiB of queued bytes, `flush`, or `close`. So
+/// the loop above answers sixteen messages that came in one read with one write.
+///
+/// Pings are answered, the peer is asked whether it lives, and deadlines are kept, inside `recv`,
+/// `send`, `flush` and `close`: a connection that should stay open needs a thread in `recv`, or
+/// calls of it in time.
+///
+/// # Nonblocking
+/// Make the stream nonblocking after the opening handshake. Where one of the methods would have to
+/// wait, it fails with [`Error::Io`] of kind `WouldBlock`. Nothing is lost then: call it again when
+/// the stream is readable, or writable if [`wants_write`](Self::wants_write), or when
+/// [`time_left`](Self::time_left) is over.
+///
+/// There is more than one way to hold it: [`halves`](Self::halves) lends messages instead of
+/// copying them, [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
+/// [`recv_reader`](Self::recv_reader) and [`writer`](Self::writer) take messages of any length in
+/// pieces.
+pub struct WebSocket<S, R = Server> {
+    pub(crate) inbox: Inbox,
+    pub(crate) link: Link<S, R>,
+    deliver_control_frames: bool,
+    subprotocol: Option<Box<str>>,
+}
+
+impl<S: Transport, R: Role> WebSocket<S, R> {
+    /// Takes over a stream whose opening handshake was done elsewhere. `received` is what came
+    /// behind the handshake: the first frames.
+    pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
+        Self {
+            inbox: Inbox::new(received),
+            link: Link::new(stream, role, &config),
+            deliver_control_frames: config.deliver_control_frames,
+            subprotocol: None,
+        }
+    }
+
+    pub(crate) fn with_subprotocol(self, subprotocol: Option<Box<str>>) -> Self {
+        Self { subprotocol, ..self }
+    }
+
+    /// Receives the next message; `None` after the closing handshake.
+    ///
+    /// # Errors
+    /// What ended the connection otherwise: the peer's violation, a timeout, the transport. It is
+    /// reported once; after it comes `None`. Two errors end nothing: [`Error::Io`] of kind
+    /// `TimedOut`, if nothing came within the [`recv_timeout`](Self::set_recv_timeout), and of
+    /// kind `WouldBlock`, if the stream is nonblocking.
+    pub fn recv(&mut self) -> Result<Option<Message>, Error> {
+        let Self { inbox, link, deliver_control_frames, .. } = self;
+        link.receive(|session, line| inbox.poll_owned(session, line, *deliver_control_frames))
+    }
+
+    /// As [`recv`](Self::recv), but waits for so long at most.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Message>, Error> {
+        let usual = self.link.recv_timeout.replace(timeout);
+        let received = self.recv();
+        self.link.recv_timeout = usual;
+        received
+    }
+
+    /// How long everything that receives waits at most: `recv`, the halves, a reader, a stream of
+    /// bytes. The default is `None`: until the deadlines of [`Config`] find the peer dead.
+    pub fn set_recv_timeout(&mut self, timeout: Option<Duration>) {
+        self.link.recv_timeout = timeout;
+    }
+
+    /// Sends a message: queues it, and writes unless more received bytes are buffered (see
+    /// [`WebSocket`]). Over a nonblocking stream `Ok` says that it is queued; [`flush`](Self::flush)
+    /// tells whether all was written.
+    ///
+    /// # Errors
+    /// [`Error::Send`] if the connection is closing, [`Error::MessageUnfinished`] inside a
+    /// [`writer`](Self::writer)'s message, [`Error::Io`] of kind `WouldBlock` if 64 KiB wait to be
+    /// written to a nonblocking stream: nothing was queued. Otherwise what the transport said; the
+    /// message may or may not arrive.
+    pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+        self.link.send(message.into(), self.inbox.has_more())
+    }
+
+    /// Queues a message without writing it.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), without those of the transport.
+    pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+        self.link.feed(message.into())
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    /// What the transport said, or [`Error::WriteTimeout`]. `WouldBlock` ends nothing.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.link.flush()
+    }
+
+    /// Closes with this code and reason, and waits for the peer to do the same, for as long as
+    /// [`Timeouts::closing`](tidings_websocket::Timeouts). Messages that still come are dropped.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv). After `WouldBlock` call it again.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.start_close(code, reason);
+        let Self { inbox, link, .. } = self;
+        link.line.within(None, |line| inbox.poll_closed(&mut link.session, line))
+    }
+
+    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
+    /// what the peer still has to say, then `None`. Has no effect once closing has begun.
+    pub fn start_close(&mut self, code: CloseCode, reason: &str) {
+        self.link.start_close(Some(CloseFrame::new(code, reason)));
+    }
+
+    /// The receiver and the sender as two borrowed halves. The receiver lends each message from
+    /// the read buffer, and the sender can send it on without a copy.
+    ///
+    /// ```
+    /// # fn serve(mut socket: tidings_std::WebSocket<std::net::TcpStream>)
+    /// # -> Result<(), tidings_std::Error> {
+    /// let (mut receiver, mut sender) = socket.halves();
+    /// while let Some(message) = receiver.recv(&mut sender)? {
+    ///     sender.send(message)?; // echo
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn halves(&mut self) -> (Receiver<'_>, Sender<'_, S, R>) {
+        let more_received = self.inbox.has_more();
+        (Receiver::new(&mut self.inbox), Sender::new(&mut self.link, more_received))
+    }
+
+    /// Receives the next message in pieces, so that one of any length passes in constant memory.
+    /// `None` after the closing handshake. Raise
+    /// [`Limits::message_len_max`](tidings_websocket::Limits) and `frame_len_max` for messages
+    /// longer than the defaults.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_reader(&mut self) -> Result<Option<MessageReader<'_, S, R>>, Error> {
+        MessageReader::begin(self)
+    }
+
+    /// Begins a message that is sent in pieces, of any length. It must be finished before the next
+    /// one is sent.
+    ///
+    /// # Errors
+    /// [`Error::MessageUnfinished`] if an earlier one was not.
+    pub fn writer(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S, R>, Error> {
+        MessageWriter::begin(&mut self.link, kind)
+    }
+
+    /// Whether there is something to write: over a nonblocking stream `flush` or `recv` is to be
+    /// called when it is writable.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.link.session.wants_write()
+    }
+
+    /// When `recv` is to be called again even if nothing comes, to keep the deadlines of a
+    /// nonblocking stream; `None` if there are none.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        Some(self.link.session.deadline()?.since(self.link.line.now()))
+    }
+
+    /// The Close frames of both sides, as far as they came and went.
+    #[must_use]
+    pub fn closure(&self) -> Closure {
+        self.link.session.closure()
+    }
+
+    /// How long the last answered Ping of the connection's own took.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.link.session.round_trip_time()
+    }
+
+    /// The subprotocol that both sides agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// The transport.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.link.line.stream
+    }
+}
+
+impl<S, R: fmt::Debug> fmt::Debug for WebSocket<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("connection", self.link.session.connection())
+            .field("subprotocol", &self.subprotocol)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,154 @@
+//! Both ends over TLS, with a certificate authority made for the test.
+#![cfg(feature = "rustls")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tidings_std::rustls::crypto::ring;
+use tidings_std::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tidings_std::rustls::{
+    self, ClientConfig, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+};
+use tidings_std::websocket::Timeout;
+use tidings_std::{CloseCode, Config, Connector, Error, Message, TlsError, accept};
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A server whose certificate, for this name, the authority has signed.
+fn signed(authority: &Authority, name: &str) -> ServerConfig {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new([name.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap().der().clone();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap()
+}
+
+fn trusting(authority: &Authority) -> Connector {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Connector::new().tls_config(config)
+}
+
+type Tls = StreamOwned<ServerConnection, TcpStream>;
+
+/// Accepts one TLS connection and hands it to `serve`.
+fn serve<T: Send + 'static>(
+    config: ServerConfig,
+    serve: impl FnOnce(Tls) -> T + Send + 'static,
+) -> (u16, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let connection = ServerConnection::new(Arc::new(config)).unwrap();
+        serve(StreamOwned::new(connection, stream))
+    });
+    (port, serving)
+}
+
+fn echo(stream: Tls) -> Result<usize, Error> {
+    let mut socket = accept(stream, Config::server())?;
+    let mut messages = 0;
+    while let Some(message) = socket.recv()? {
+        messages += 1;
+        socket.send(message)?;
+    }
+    Ok(messages)
+}
+
+/// W-009, W-011, W-126
+#[test]
+fn messages_go_through_tls() {
+    let authority = authority();
+    let (port, serving) = serve(signed(&authority, "localhost"), echo);
+    let mut socket = trusting(&authority).connect(&format!("wss://localhost:{port}/")).unwrap();
+    assert!(socket.get_ref().tls().unwrap().peer_certificates().is_some());
+    // Both whole and in many TLS records.
+    for message in [Message::text("grün"), Message::binary(vec![7; 300_000])] {
+        socket.send(message.clone()).unwrap();
+        assert_eq!(socket.recv().unwrap(), Some(message));
+    }
+    socket.close(CloseCode::NORMAL, "").unwrap();
+    assert!(socket.closure().is_clean());
+    assert_eq!(serving.join().unwrap().unwrap(), 2);
+}
+
+/// Deadlines and timeouts hold under TLS as well: nothing waits for ever, nothing is lost.
+#[test]
+fn deadlines_are_kept_under_tls() {
+    let authority = authority();
+    let (port, serving) = serve(signed(&authority, "localhost"), |stream| {
+        let mut config = Config::server();
+        config.timeouts.ping_interval = Duration::from_millis(100);
+        config.timeouts.pong = Duration::from_millis(100);
+        let mut socket = accept(stream, config).unwrap();
+        assert_eq!(socket.recv().unwrap(), Some("hello".into()));
+        socket.send("answer").unwrap();
+        (Instant::now(), socket.recv())
+    });
+    let mut socket = trusting(&authority).connect(&format!("wss://localhost:{port}/")).unwrap();
+    let error = socket.recv_timeout(Duration::from_millis(40)).unwrap_err();
+    assert!(matches!(&error, Error::Io(io) if io.kind() == io::ErrorKind::TimedOut), "{error}");
+    socket.send("hello").unwrap();
+    assert_eq!(socket.recv().unwrap(), Some("answer".into()));
+    // And now it does not answer any more.
+    let (begun, received) = serving.join().unwrap();
+    assert!(matches!(received, Err(Error::Timeout(Timeout::Pong))), "{received:?}");
+    assert!(begun.elapsed() < Duration::from_millis(1800));
+}
+
+/// V-46, W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
+#[test]
+fn a_server_that_can_not_be_trusted_sees_no_request() {
+    let trusted = authority();
+    for config in [signed(&trusted, "example.com"), signed(&authority(), "localhost")] {
+        let (port, serving) = serve(config, echo);
+        let error = trusting(&trusted).connect(&format!("wss://localhost:{port}/")).unwrap_err();
+        let refused =
+            matches!(error, Error::Tls(TlsError::Handshake(rustls::Error::InvalidCertificate(_))));
+        assert!(refused, "{error:?}");
+        assert!(serving.join().unwrap().is_err());
+    }
+}
+
+#[test]
+fn a_server_without_tls_fails_the_handshake_and_one_that_is_silent_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let (silent, _) = listener.accept().unwrap();
+        (stream, silent, listener)
+    });
+    let mut config = Config::client();
+    config.handshake_timeout = Duration::from_millis(300);
+    let connector = trusting(&authority()).config(config);
+    let error = connector.connect(&uri).unwrap_err();
+    assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
+    let error = connector.connect(&uri).unwrap_err();
+    assert!(matches!(error, Error::HandshakeTimeout(_)), "{error:?}");
+    drop(serving.join().unwrap());
+}
