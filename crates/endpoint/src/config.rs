@@ -19,6 +19,8 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// The time that a write may go without any progress before the peer is given up.
     pub write_timeout: Duration,
+    /// How many bytes may be queued before `feed` refuses more. `send` waits at 64 KiB.
+    pub write_queue_len_max: usize,
     /// Whether `recv` also yields Ping, Pong and Close, which are dealt with in any case.
     pub deliver_control_frames: bool,
 }
@@ -33,6 +35,7 @@ impl Config {
             head_limits: tidings_handshake::Limits::server(),
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            write_queue_len_max: 1024 * 1024,
             deliver_control_frames: false,
         }
     }

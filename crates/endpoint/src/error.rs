@@ -64,6 +64,13 @@ pub enum Error {
     /// The caller sent a message inside one that a `MessageWriter` has begun and not
     /// finished.
     MessageUnfinished,
+    /// The caller feeds faster than the peer takes; nothing was queued. Flush first.
+    QueueFull {
+        /// What is queued, in bytes.
+        len: usize,
+        /// [`Config::write_queue_len_max`](crate::Config).
+        len_max: usize,
+    },
     /// The caller wrote a text message that is not UTF-8.
     NotUtf8(InvalidUtf8),
 }
@@ -137,6 +144,9 @@ impl fmt::Display for Error {
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::WriteTimeout(limit) => write!(f, "the peer took no bytes for {limit:?}"),
             Self::Send(error) => error.fmt(f),
+            Self::QueueFull { len, len_max } => {
+                write!(f, "{len} bytes are queued already, the limit is {len_max}")
+            }
             Self::MessageUnfinished => f.write_str("an earlier message was not finished"),
             Self::NotUtf8(error) => write!(f, "the text to send: {error}"),
         }
@@ -164,6 +174,7 @@ impl std::error::Error for Error {
             | Self::Declined(_)
             | Self::HandshakeTimeout(_)
             | Self::MessageUnfinished
+            | Self::QueueFull { .. }
             | Self::TlsUnsupported
             | Self::Proxy { .. }
             | Self::WriteTimeout(_) => None,

@@ -175,6 +175,8 @@ impl Inbox {
             match self.read.fill(|bytes| driver.read(bytes, until)) {
                 Poll::Ready(Ok(0)) => session.receive_eof(),
                 Poll::Ready(Ok(_)) => self.received_at = driver.now(),
+                // Both sides have said what they had to: how the transport ends is its own affair.
+                Poll::Ready(Err(_)) if !session.connection.is_receiving() => session.receive_eof(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(session.abort(error.into()))),
                 // 4. Sleep until bytes or the deadline.
                 Poll::Pending => ready!(session.poll_deadline(driver))?,

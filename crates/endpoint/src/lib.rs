@@ -28,7 +28,7 @@ pub use error::{Declined, Error};
 pub use inbox::{Found, Inbox};
 pub use message::{LentMessage, Message, MessageKind, Outgoing, SharedStr};
 pub use pieces::{OutgoingPieces, Pieces};
-pub use random::{ClientRole, RandomMasks};
+pub use random::{ClientRole, RandomMasks, random_u64};
 pub use request::{RequestVerdict, accept_same_origin, judge_request};
 pub use response::{INTERIM_RESPONSES_MAX, ResponseVerdict, judge_response, too_many_interim};
 pub use session::Session;

@@ -26,6 +26,12 @@ pub(crate) fn handshake_key() -> Key {
     Key::from_nonce(rand::rng().random())
 }
 
+/// Any number, for a back-off.
+#[must_use]
+pub fn random_u64() -> u64 {
+    rand::rng().random()
+}
+
 /// Somewhere from nine to eleven tenths of `interval`; "never" stays never.
 pub(crate) fn spread(interval: Duration) -> Duration {
     let factor = rand::rng().random_range(0.9..1.1);

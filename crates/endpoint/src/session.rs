@@ -21,8 +21,10 @@ use crate::write_queue::{BY_REFERENCE_FROM, WriteQueue};
 /// Above this many queued bytes a `send` writes before it returns.
 const HIGH_WATER: usize = 64 * 1024;
 /// How much is read, and for how long, between our last byte and the end of the transport. A
-/// socket that is closed with unread bytes resets the connection, and the peer may lose our Close.
-const DRAIN_LEN_MAX: usize = 64 * 1024;
+/// socket that is closed with unread bytes resets the connection, and the peer may lose our Close:
+/// one that is still sending the message that was too long, most of all. The time is the bound that
+/// counts; the bytes cost nothing but that.
+const DRAIN_LEN_MAX: usize = 32 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The sending side of a WebSocket, its deadlines and its end.
@@ -30,12 +32,15 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 pub struct Session<R> {
     pub(crate) connection: Connection<R>,
     queue: WriteQueue,
+    queue_len_max: usize,
     write_timeout: Duration,
     /// Since when the transport takes nothing.
     write_stalled: Option<Timestamp>,
     /// Written, but perhaps held back by the transport (TLS does).
     needs_flush: bool,
     phase: Phase,
+    /// What was queued when the transport failed never left.
+    has_lost: bool,
     /// What `recv` will report once the end is reached.
     failure: Option<Error>,
 }
@@ -62,10 +67,12 @@ impl<R: Role> Session<R> {
         Self {
             connection: Connection::new(role, config.limits, timeouts, Timestamp::default()),
             queue: WriteQueue::default(),
+            queue_len_max: config.write_queue_len_max,
             write_timeout: config.write_timeout,
             write_stalled: None,
             needs_flush: false,
             phase: Phase::Running,
+            has_lost: false,
             failure: None,
         }
     }
@@ -102,6 +109,10 @@ impl<R: Role> Session<R> {
         outgoing: Outgoing<'_>,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(), Error> {
+        let (len, len_max) = (self.queue.len(), self.queue_len_max);
+        if len >= len_max && !matches!(outgoing, Outgoing::Message(Message::Close(_))) {
+            return Err(Error::QueueFull { len, len_max });
+        }
         match outgoing {
             Outgoing::Text(text) => self.feed_copy(Data::text(text)),
             Outgoing::Binary(bytes) => self.feed_copy(Data::binary(bytes)),
@@ -238,6 +249,10 @@ impl<R: Role> Session<R> {
     /// # Errors
     /// What the transport said, or that the peer takes nothing.
     pub fn poll_flush(&mut self, driver: &mut impl Driver) -> Poll<Result<(), Error>> {
+        if self.has_lost {
+            let lost = "the connection has ended, and what was queued is lost";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, lost).into()));
+        }
         loop {
             self.transmit();
             match self.poll_write(driver) {
@@ -361,6 +376,7 @@ impl<R: Role> Session<R> {
     pub(crate) fn abort(&mut self, error: Error) -> Error {
         self.phase = Phase::Ended;
         self.connection.receive_eof();
+        self.has_lost |= !self.queue.is_empty();
         self.queue.clear();
         self.needs_flush = false;
         self.write_stalled = None;
@@ -396,6 +412,12 @@ impl<R> Session<R> {
     /// Whether the machine has said its last word and only the transport is left to end.
     pub(crate) fn is_ending(&self) -> bool {
         self.phase != Phase::Running
+    }
+
+    /// Whether nothing more happens.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Ended
     }
 
     /// Whether nothing more happens, and nothing is left to report.

@@ -314,11 +314,32 @@ fn a_peer_that_reads_nothing_is_given_up() {
     assert!(matches!(error, Error::WriteTimeout(_)), "{error}");
 }
 
+/// V-09, P-07: what may be queued is bounded, exactly.
+#[test]
+fn feeding_is_refused_when_the_queue_is_full() {
+    let mut config = Config::server();
+    config.write_queue_len_max = 1000;
+    let (mut server, mut client) = pair_with(config);
+    server.feed(&[7; 996][..]).unwrap(); // 1000 with its header
+    let refused = server.feed("one more");
+    assert!(matches!(refused, Err(Error::QueueFull { len: 1000, len_max: 1000 })), "{refused:?}");
+    server.flush().unwrap();
+    server.feed("now").unwrap();
+    server.flush().unwrap();
+    assert_eq!(client.recv().unwrap().unwrap().as_binary(), Some(&[7; 996][..]));
+    assert_eq!(client.recv().unwrap(), Some("now".into()));
+}
+
 /// Both ends have more to write than the sockets hold: each `recv` writes while it reads.
 #[test]
 fn two_ends_that_both_have_much_to_say_do_not_wait_for_each_other() {
     const COUNT: usize = 300;
-    let (mut server, mut client) = pair();
+    let mut config = Config::server();
+    config.write_queue_len_max = usize::MAX;
+    let (near, far) = streams();
+    let mut server = server_on(near, config);
+    let role = ClientOf::new(RandomMasks);
+    let mut client = WebSocket::from_handshaken(far, role, config, &[]);
     let payload = vec![7; 100_000];
     for _ in 0..COUNT {
         server.feed(payload.as_slice()).unwrap();

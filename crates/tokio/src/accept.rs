@@ -74,8 +74,9 @@ where
             }
         }
     };
-    let (received, subprotocol) = tokio::time::timeout(config.handshake_timeout, handshake)
-        .await
-        .map_err(|_| Error::HandshakeTimeout(config.handshake_timeout))??;
+    // On the heap while it lasts: in the caller's future its room would stay for good.
+    let handshake = Box::pin(tokio::time::timeout(config.handshake_timeout, handshake));
+    let (received, subprotocol) =
+        handshake.await.map_err(|_| Error::HandshakeTimeout(config.handshake_timeout))??;
     Ok(WebSocket::from_handshaken(stream, Server, config, &received).with_subprotocol(subprotocol))
 }

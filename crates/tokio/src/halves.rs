@@ -1,7 +1,6 @@
 //! The receiver and the sender as two borrowed halves, so that a lent payload can be sent.
 
 use std::future::poll_fn;
-use std::task::Poll;
 
 use tidings_endpoint::{Error, Inbox, LentMessage, Outgoing};
 use tidings_websocket::Role;
@@ -70,19 +69,10 @@ where
     /// As [`WebSocket::send`](crate::WebSocket::send).
     ///
     /// # Cancel safety
-    /// Safe: the message is queued whole before the first await, and stays queued.
+    /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
+    /// then it stays queued.
     pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         let mut message = Some(message.into());
-        poll_fn(|cx| {
-            let (session, mut polled) = self.link.poll(cx);
-            if let Some(message) = message.take() {
-                match session.send(&mut polled, message, self.more_received) {
-                    Ok(true) => {}
-                    settled => return Poll::Ready(settled.map(|_| ())),
-                }
-            }
-            session.poll_flush(&mut polled)
-        })
-        .await
+        poll_fn(|cx| self.link.poll_send(cx, &mut message, self.more_received)).await
     }
 }

@@ -8,6 +8,7 @@ mod halves;
 mod handshake_io;
 mod link;
 mod pieces;
+pub mod reconnect;
 mod socket;
 mod split;
 #[cfg(feature = "futures")]

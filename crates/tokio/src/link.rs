@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tidings_endpoint::{Driver, Session};
+use tidings_endpoint::{Driver, Error, Outgoing, Session};
 use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -40,6 +40,25 @@ where
     pub(crate) fn new(stream: S, role: R, config: &Config) -> Self {
         let clock = Clock { epoch: Instant::now(), timer: None };
         Self { stream, clock, session: Session::new(role, config) }
+    }
+
+    /// Waits for room, queues the message once, and writes unless more received bytes wait.
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Outgoing<'_>>,
+        more_received: bool,
+    ) -> Poll<Result<(), Error>> {
+        let (session, mut polled) = self.poll(cx);
+        if message.is_some() {
+            ready!(session.poll_room(&mut polled))?;
+        }
+        if let Some(message) = message.take() {
+            if !session.send(&mut polled, message, more_received)? {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        session.poll_flush(&mut polled)
     }
 }
 

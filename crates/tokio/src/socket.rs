@@ -95,7 +95,8 @@ where
     /// the message may or may not arrive.
     ///
     /// # Cancel safety
-    /// Safe: the message is queued whole before the first await, and stays queued.
+    /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
+    /// then it stays queued.
     pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.halves().1.send(message).await
     }
@@ -103,7 +104,8 @@ where
     /// Queues a message without writing it.
     ///
     /// # Errors
-    /// As [`send`](Self::send), without those of the transport.
+    /// As [`send`](Self::send), without those of the transport; [`Error::QueueFull`] above
+    /// [`Config::write_queue_len_max`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         let clock = &self.link.clock;
         self.link.session.feed(message.into(), || clock.now())
@@ -221,6 +223,13 @@ where
     #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.link.stream
+    }
+}
+
+impl<S, R> WebSocket<S, R> {
+    /// Whether nothing more happens.
+    pub(crate) fn is_over(&self) -> bool {
+        self.link.session.is_over()
     }
 }
 

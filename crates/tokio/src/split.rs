@@ -40,10 +40,10 @@ impl Wake for Wakers {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        for end in [&self.receiver, &self.sender] {
-            if let Some(waker) = lock(end).take() {
-                waker.wake();
-            }
+        // Taken first: who is woken may come back at once.
+        let wakers = [&self.receiver, &self.sender].map(|end| lock(end).take());
+        for waker in wakers.into_iter().flatten() {
+            waker.wake();
         }
     }
 }
@@ -86,7 +86,26 @@ impl<S, R> Shared<S, R> {
     ) -> Poll<T> {
         *lock(end) = Some(cx.waker().clone());
         let both = Waker::from(Arc::clone(&self.wakers));
-        poll(&mut lock(&self.socket), &mut Context::from_waker(&both))
+        let mut socket = lock(&self.socket);
+        let was_over = socket.is_over();
+        let polled = poll(&mut socket, &mut Context::from_waker(&both));
+        let is_over = socket.is_over();
+        drop(socket);
+        if is_over && !was_over {
+            // The transport wakes nobody any more; the other end has to hear of it.
+            both.wake();
+        }
+        polled
+    }
+
+    /// Starts the closing handshake, from when on other deadlines count.
+    fn start_close(&self, code: CloseCode, reason: &str)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        R: Role,
+    {
+        lock(&self.socket).start_close(code, reason);
+        self.wakers.wake_by_ref();
     }
 }
 
@@ -148,10 +167,21 @@ where
     /// As [`WebSocket::send`].
     ///
     /// # Cancel safety
-    /// Safe: the message is queued whole before the first await, and stays queued.
+    /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
+    /// then it stays queued.
     pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.feed(message)?;
-        self.flush().await
+        let mut message = Some(message.into());
+        let mut closes = matches!(message, Some(Outgoing::Message(Message::Close(_))));
+        poll_fn(|cx| {
+            let polled = self.0.poll(&self.0.wakers.sender, cx, |socket, cx| {
+                socket.link.poll_send(cx, &mut message, false)
+            });
+            if message.is_none() && std::mem::take(&mut closes) {
+                self.0.wakers.wake_by_ref(); // other deadlines count from now on
+            }
+            polled
+        })
+        .await
     }
 
     /// As [`WebSocket::feed`].
@@ -198,7 +228,7 @@ where
 
     /// As [`WebSocket::start_close`].
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
-        lock(&self.0.socket).start_close(code, reason);
+        self.0.start_close(code, reason);
     }
 
     /// As [`WebSocket::closure`].

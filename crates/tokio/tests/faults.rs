@@ -288,7 +288,6 @@ fn an_interrupted_call_is_an_error_that_ends_the_connection() {
 }
 
 #[test]
-#[ignore = "bug: a half that fails does not wake the other"]
 fn an_interrupted_call_ends_both_owned_halves() {
     check_interrupted(&[Style::Split]);
 }
@@ -312,13 +311,11 @@ fn a_transport_that_moves_nothing_is_given_up() {
 }
 
 #[test]
-#[ignore = "bug: feed_and_try_write does not give the connection up"]
 fn a_transport_that_moves_nothing_is_given_up_by_borrowed_halves() {
     check_nothing(&[Style::Halves], 2);
 }
 
 #[test]
-#[ignore = "bug: a half that fails does not wake the other"]
 fn a_transport_that_moves_nothing_ends_both_owned_halves() {
     check_nothing(&[Style::Split], 29);
 }
@@ -552,7 +549,6 @@ fn a_stream_of_bytes_that_is_cut_is_an_error() {
 /// What is dropped was not sent: of the two halves one has the error of the transport, and the
 /// other is told too.
 #[tokio::test(start_paused = true)]
-#[ignore = "bug: flush is Ok after the queue was cleared by the other half"]
 async fn a_send_whose_bytes_are_dropped_is_not_reported_as_done() {
     let (near, _far) = FaultTransport::pair(10);
     // The 10 bytes that fit are written first; the read that follows is reset.
@@ -569,7 +565,6 @@ async fn a_send_whose_bytes_are_dropped_is_not_reported_as_done() {
 
 /// V-70: a sender that finds the transport dead tells the receiver, which would wait for ever.
 #[tokio::test(start_paused = true)]
-#[ignore = "bug: a half that fails does not wake the other"]
 async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
     let (near, _far) = FaultTransport::pair(100);
     let near = near.with(Faults::none().at(1, Fault::Lie(Lie::Nothing)));
@@ -586,7 +581,6 @@ async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
 /// F-07: a peer that does not answer our Close is given up after the closing time, in two tasks
 /// too.
 #[tokio::test(start_paused = true)]
-#[ignore = "bug: start_close does not wake the half that keeps the deadlines"]
 async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
     let (near, _far) = FaultTransport::pair(100);
     let config = Config::server();
@@ -625,7 +619,6 @@ async fn nothing_is_written_behind_a_frame_that_was_given_up() {
 
 /// A write that fails is reported once, from wherever it was written.
 #[tokio::test(start_paused = true)]
-#[ignore = "bug: feed_and_try_write does not give the connection up"]
 async fn a_lent_payload_that_can_not_be_written_ends_the_connection() {
     let (near, _far) = FaultTransport::pair(100_000);
     let near = near.with(Faults::none().at(0, Fault::Interrupt));

@@ -1,7 +1,7 @@
 //! Sends a few messages to an echo server and shows what comes back.
 //!
-//! Run it with `cargo run --release -p tidings-std --example echo_client -- ws://127.0.0.1:9001/`
-//! beside the example `echo_server`.
+//! Run it with `cargo run --release -p tidings-std --example blocking_echo_client -- ws://127.0.0.1:9001/`
+//! beside the example `blocking_echo_server`.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

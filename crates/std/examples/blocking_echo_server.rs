@@ -1,7 +1,7 @@
 //! An echo server with a thread for each connection: the natural loop, which answers all messages
 //! of one read with one write.
 //!
-//! Run it with `cargo run --release -p tidings-std --example echo_server -- 127.0.0.1:9001`
+//! Run it with `cargo run --release -p tidings-std --example blocking_echo_server -- 127.0.0.1:9001`
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
