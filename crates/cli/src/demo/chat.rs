@@ -14,6 +14,8 @@ use super::{Body, Demo};
 
 /// Messages that a slow reader may be behind; after that it loses the oldest.
 const BACKLOG_LEN: usize = 1024;
+/// Messages that go out in one write; the longest of them fit into the socket's queue.
+const BATCH_LEN_MAX: usize = 32;
 /// The longest chat message, in bytes.
 const MESSAGE_LEN_MAX: u64 = 16 * 1024;
 
@@ -106,7 +108,8 @@ async fn attend(
                 Ok(text) => {
                     socket.feed(Message::Text(text))?;
                     // What is there already goes out in the same write.
-                    while let Ok(text) = messages.try_recv() {
+                    for _ in 0..BATCH_LEN_MAX {
+                        let Ok(text) = messages.try_recv() else { break };
                         socket.feed(Message::Text(text))?;
                     }
                     socket.flush().await?;
