@@ -423,7 +423,7 @@ impl<R> Session<R> {
     /// Whether nothing more happens, and nothing is left to report.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.phase == Phase::Ended && self.failure.is_none()
+        self.is_over() && self.failure.is_none()
     }
 
     /// Remembers why the connection ends; the first reason counts.

@@ -30,7 +30,7 @@ pub use upgrade::{Upgrade, UpgradedIo, upgrade};
 pub use tidings_endpoint::TlsError;
 pub use tidings_endpoint::{
     ClientRole, Config, Declined, Error, LentMessage, Message, MessageKind, Outgoing, RandomMasks,
-    SharedStr,
+    SharedStr, accept_same_origin,
 };
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;

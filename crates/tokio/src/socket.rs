@@ -226,10 +226,11 @@ where
     }
 }
 
-impl<S, R> WebSocket<S, R> {
-    /// Whether nothing more happens.
-    pub(crate) fn is_over(&self) -> bool {
-        self.link.session.is_over()
+impl<S, R: Role> WebSocket<S, R> {
+    /// Whether closing has not begun, and whether nothing more happens.
+    pub(crate) fn stage(&self) -> (bool, bool) {
+        let session = &self.link.session;
+        (session.connection().is_open(), session.is_over())
     }
 }
 

@@ -76,7 +76,11 @@ impl<S, R> WebSocket<S, R> {
     }
 }
 
-impl<S, R> Shared<S, R> {
+impl<S, R> Shared<S, R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Role,
+{
     /// Polls the connection; whatever it waits for wakes both ends.
     fn poll<T>(
         &self,
@@ -86,26 +90,21 @@ impl<S, R> Shared<S, R> {
     ) -> Poll<T> {
         *lock(end) = Some(cx.waker().clone());
         let both = Waker::from(Arc::clone(&self.wakers));
-        let mut socket = lock(&self.socket);
-        let was_over = socket.is_over();
-        let polled = poll(&mut socket, &mut Context::from_waker(&both));
-        let is_over = socket.is_over();
-        drop(socket);
-        if is_over && !was_over {
-            // The transport wakes nobody any more; the other end has to hear of it.
-            both.wake();
-        }
-        polled
+        self.with(|socket| poll(socket, &mut Context::from_waker(&both)))
     }
 
-    /// Starts the closing handshake, from when on other deadlines count.
-    fn start_close(&self, code: CloseCode, reason: &str)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        R: Role,
-    {
-        lock(&self.socket).start_close(code, reason);
-        self.wakers.wake_by_ref();
+    /// Does something with the connection. If closing begins in it, other deadlines count from now
+    /// on; if it ends in it, the transport wakes nobody any more. Both ends have to hear of that.
+    fn with<T>(&self, work: impl FnOnce(&mut WebSocket<S, R>) -> T) -> T {
+        let mut socket = lock(&self.socket);
+        let before = socket.stage();
+        let done = work(&mut socket);
+        let after = socket.stage();
+        drop(socket);
+        if before != after {
+            self.wakers.wake_by_ref();
+        }
+        done
     }
 }
 
@@ -171,15 +170,10 @@ where
     /// then it stays queued.
     pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         let mut message = Some(message.into());
-        let mut closes = matches!(message, Some(Outgoing::Message(Message::Close(_))));
         poll_fn(|cx| {
-            let polled = self.0.poll(&self.0.wakers.sender, cx, |socket, cx| {
+            self.0.poll(&self.0.wakers.sender, cx, |socket, cx| {
                 socket.link.poll_send(cx, &mut message, false)
-            });
-            if message.is_none() && std::mem::take(&mut closes) {
-                self.0.wakers.wake_by_ref(); // other deadlines count from now on
-            }
-            polled
+            })
         })
         .await
     }
@@ -189,7 +183,7 @@ where
     /// # Errors
     /// As [`WebSocket::feed`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        lock(&self.0.socket).feed(message)
+        self.0.with(|socket| socket.feed(message))
     }
 
     /// As [`WebSocket::flush`].
@@ -228,7 +222,7 @@ where
 
     /// As [`WebSocket::start_close`].
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
-        self.0.start_close(code, reason);
+        self.0.with(|socket| socket.start_close(code, reason));
     }
 
     /// As [`WebSocket::closure`].

@@ -582,18 +582,24 @@ async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
 /// too.
 #[tokio::test(start_paused = true)]
 async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
-    let (near, _far) = FaultTransport::pair(100);
-    let config = Config::server();
-    let socket = WebSocket::from_handshaken(near, ServerRole, config, &[]);
-    let (mut sender, mut receiver) = socket.split();
-    let receiving = tokio::spawn(async move { receiver.recv().await });
-    tokio::task::yield_now().await;
-    let start = Instant::now();
-    sender.close(CloseCode::NORMAL, "").await.unwrap();
-    let received = receiving.await.unwrap();
-    assert!(matches!(received, Err(Error::Timeout(_))), "{received:?}");
-    let latest = config.timeouts.closing + Duration::from_secs(2);
-    assert!(start.elapsed() <= latest, "it took {:?}", start.elapsed());
+    for way in ["close", "send", "feed"] {
+        let (near, _far) = FaultTransport::pair(100);
+        let config = Config::server();
+        let socket = WebSocket::from_handshaken(near, ServerRole, config, &[]);
+        let (mut sender, mut receiver) = socket.split();
+        let receiving = tokio::spawn(async move { receiver.recv().await });
+        tokio::task::yield_now().await;
+        let start = Instant::now();
+        match way {
+            "close" => sender.close(CloseCode::NORMAL, "").await.unwrap(),
+            "send" => sender.send(Message::Close(None)).await.unwrap(),
+            _ => sender.feed(Message::Close(None)).unwrap(),
+        }
+        let received = receiving.await.unwrap();
+        assert!(matches!(received, Err(Error::Timeout(_))), "{way}: {received:?}");
+        let latest = config.timeouts.closing + Duration::from_secs(2);
+        assert!(start.elapsed() <= latest, "{way} took {:?}", start.elapsed());
+    }
 }
 
 /// V-66: after a write that failed inside a frame nothing more is written: not even a Pong.

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use tidings_tokio::handshake::{Acceptance, MissingOrigin, OriginPolicy, Rejection, ServerRequest};
-use tidings_tokio::{CloseCode, Config, Error, Message, SharedStr, UpgradedIo, WebSocket};
+use tidings_tokio::{
+    CloseCode, Config, Error, Message, SharedStr, UpgradedIo, WebSocket, accept_same_origin,
+};
 use tokio::sync::{broadcast, watch};
 
 use super::{Body, Demo};
@@ -63,7 +64,8 @@ pub(super) fn upgrade(
     let mut config = Config::server();
     config.limits.message_len_max = MESSAGE_LEN_MAX;
     config.limits.frame_len_max = MESSAGE_LEN_MAX;
-    match tidings_tokio::upgrade(&mut request, config, only_same_origin) {
+    // RFC 6455, 10.2: no page of another site may speak in its visitor's name.
+    match tidings_tokio::upgrade(&mut request, config, accept_same_origin) {
         Ok((response, upgrade)) => {
             tokio::spawn(async move {
                 let Ok(mut socket) = upgrade.socket().await else { return };
@@ -75,17 +77,6 @@ pub(super) fn upgrade(
             response.map(|()| Full::default().boxed())
         }
         Err(rejection) => rejection.map(|body| Full::from(body).boxed()),
-    }
-}
-
-/// RFC 6455, 10.2: no page of another site may speak in its visitor's name. Programs, which send
-/// no Origin, may.
-fn only_same_origin<'r>(request: &ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>> {
-    let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
-    // A proxy may have ended TLS in front of us.
-    match request.check_origin(&policy, false).or(request.check_origin(&policy, true)) {
-        Ok(()) => Ok(request.accept()),
-        Err(error) => Err(error.into()),
     }
 }
 
