@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod request;
 mod sse;
 mod terminal;
 mod ws;
@@ -25,7 +26,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Talk to a WebSocket: lines from stdin out, messages to stdout.
     Ws(ws::Arguments),
-    /// Watch an event stream: each event as it comes.
+    /// Watch an event stream: each event as it comes, through reconnections.
     Sse(sse::Arguments),
 }
 

@@ -1,108 +1,181 @@
-//! `tidings sse URL`: shows the events of an event stream as they come.
+//! `tidings sse URL`: shows the events of an event stream as they come, and comes back when the
+//! stream is lost.
 //!
-//! Exit codes: 0 when the stream ended between two events, 1 for anything else (clap uses 2 for
-//! wrong arguments).
+//! | exit code | |
+//! | --- | --- |
+//! | 0 | the stream ended between two events and is not asked for again, or the server said by 204 that there is no more |
+//! | 1 | there is no stream: the server is not there, or answered something else, or too many attempts failed |
+//! | 2 | the arguments are wrong |
+//! | 3 | the stream broke, or ended inside an event, and is not asked for again |
 
-use std::io;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Uri, header};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use tidings_sse::{Decoder, EndOfStream, Item, MessageEvent};
-use tokio::net::TcpStream;
+use tidings_tokio::Connector;
+use tidings_tokio::sse::{
+    Answer, Config, EventSource, EventSourceRequest, GiveUp, Lost, LostReason, OwnedMessageEvent,
+    Update,
+};
 
 use crate::Error;
-use crate::terminal::{escape_controls, print_line};
-
-const MEDIA_TYPE: &str = "text/event-stream";
+use crate::request::{parse_header, trust_only};
+use crate::terminal::{escape_controls, print_json, print_line};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to watch, for example `http://127.0.0.1:8080/events`
-    url: Uri,
+    /// What to watch, for example `https://example.com/events`. The variables `https_proxy`,
+    /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
+    url: String,
+    /// Go on behind this event.
+    #[arg(long, value_name = "ID", default_value = "")]
+    last_event_id: String,
+    /// Send another header; may be given several times.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    header: Vec<(String, String)>,
+    /// POST this, once: `@FILE` sends a file, `@-` stdin. It is JSON unless a header says else.
+    #[arg(long)]
+    data: Option<String>,
+    /// End with the stream: do not connect again.
+    #[arg(long)]
+    once: bool,
+    /// Print each event as an object of JSON on a line of its own: `event`, `data`, `id`, and
+    /// `retry` in the first event after it has changed.
+    #[arg(long)]
+    json: bool,
+    /// Take the connection for lost after so many seconds without a byte, not even a comment.
+    #[arg(long, value_name = "SECONDS")]
+    idle_timeout: Option<f64>,
+    /// Give up after so many failed attempts in a row.
+    #[arg(long, value_name = "COUNT")]
+    attempts: Option<u32>,
+    /// Trust the certificates of this file (PEM) and no others.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
+
+/// The stream was there, and broke.
+const BROKEN: u8 = 3;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
-    let mut body = open(&arguments.url).await?;
-    eprintln!("connected");
-    let mut decoder = Decoder::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            print_items(&mut decoder, &data)?;
-        }
+    let mut connector = Connector::new().proxy_from_environment();
+    if let Some(file) = &arguments.ca {
+        connector = connector.tls_config(trust_only(file)?);
     }
-    match decoder.finish() {
-        EndOfStream::BetweenEvents => {
-            eprintln!("the stream ended");
-            Ok(ExitCode::SUCCESS)
-        }
-        end => Err(format!("the stream ended inside an event: {end:?}").into()),
+    let source = EventSource::open(request(&arguments)?)?.with_connector(connector);
+    match watch(source, arguments.json).await {
+        // Whoever reads our output has enough of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        watched => Ok(watched?),
     }
 }
 
-/// Requests the stream (WHATWG HTML, 9.2.2): only 200 with the right media type is one.
-async fn open(url: &Uri) -> Result<Incoming, Error> {
-    match url.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err("https is not supported yet".into()),
-        _ => return Err("the URL must begin with http://".into()),
+fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
+    let mut config = Config::client();
+    config.idle_timeout = match arguments.idle_timeout {
+        Some(seconds) => Duration::try_from_secs_f64(seconds)?,
+        None => Config::NEVER,
+    };
+    config.reconnect = !arguments.once;
+    if let Some(attempts) = arguments.attempts {
+        config.policy.attempts_max = attempts;
     }
-    let authority = url.authority().ok_or("the URL has no host")?;
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-
-    let target = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let request = Request::get(target)
-        .header(header::HOST, authority.as_str())
-        .header(header::ACCEPT, MEDIA_TYPE)
-        .header(header::CACHE_CONTROL, "no-cache")
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-
-    if response.status() != http::StatusCode::OK {
-        return Err(format!("the server answered {}", response.status()).into());
+    let mut request = match &arguments.data {
+        None => EventSourceRequest::get(&arguments.url),
+        Some(data) => EventSourceRequest::post(&arguments.url, read_data(data)?),
+    };
+    let is_content_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+    if arguments.data.is_some() && !arguments.header.iter().any(is_content_type) {
+        request = request.header("content-type", "application/json");
     }
-    let media_type = response.headers().get(header::CONTENT_TYPE);
-    let media_type = media_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let essence = media_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default();
-    if !essence.trim().eq_ignore_ascii_case(MEDIA_TYPE) {
-        return Err(format!(
-            "the server answered with the media type {:?}, not {MEDIA_TYPE}",
-            essence.trim()
-        )
-        .into());
+    for (name, value) in &arguments.header {
+        request = request.header(name, value);
     }
-    Ok(response.into_body())
+    Ok(request.last_event_id(&*arguments.last_event_id).config(config))
 }
 
-fn print_items(decoder: &mut Decoder<tidings_sse::GrowableStorage>, data: &[u8]) -> io::Result<()> {
-    let mut input = data;
-    while let Some(item) = decoder.decode(&mut input) {
-        match item {
-            Item::Event(event) => print_event(&event)?,
-            Item::Overflow(limit) => eprintln!("an event was dropped: {limit}"),
+/// As curl reads it.
+fn read_data(data: &str) -> Result<Vec<u8>, Error> {
+    match data.strip_prefix('@') {
+        None => Ok(data.as_bytes().to_vec()),
+        Some("-") => {
+            let mut all = Vec::new();
+            io::stdin().lock().read_to_end(&mut all)?;
+            Ok(all)
+        }
+        Some(file) => fs::read(file).map_err(|error| format!("{file}: {error}").into()),
+    }
+}
+
+/// Events to stdout, all else to stderr.
+async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
+    let mut retry_ms = None;
+    while let Some(update) = source.next().await {
+        match update {
+            Update::Open(_) => eprintln!("connected"),
+            Update::Event(event) if json => print_json_event(&event, retry_ms.take())?,
+            Update::Event(event) => print_event(&event)?,
+            Update::Retry(time) => retry_ms = Some(time.as_ms()),
+            Update::Overflow(exceeded) => eprintln!("an event was skipped: {exceeded}"),
+            Update::Lost { why, wait } => {
+                tell(&why, &format!("; trying again in {:.1} s", wait.as_secs_f64()));
+            }
+            Update::Closed { why, reason } => {
+                let reason = match reason {
+                    GiveUp::AttemptsExhausted => format!("; {reason}"),
+                    _ => String::new(),
+                };
+                tell(&why, &reason);
+                return Ok(exit_code(&why));
+            }
             _ => {}
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn exit_code(why: &Lost) -> ExitCode {
+    match why.reason {
+        _ if why.is_clean_end() => ExitCode::SUCCESS,
+        LostReason::Ended(_) | LostReason::Broken(_) | LostReason::Idle(_) => BROKEN.into(),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn tell(why: &Lost, next: &str) {
+    eprintln!("{}{next}", escape_controls(&why.to_string()));
+    let body = why.answer.as_deref().map(|Answer { body_start, .. }| body_start.trim_ascii());
+    if let Some(body @ [_, ..]) = body {
+        eprintln!("{}", escape_controls(&String::from_utf8_lossy(body)));
+    }
 }
 
 /// An event as the lines of an event stream, so that the output can be read by the same rules.
-fn print_event(event: &MessageEvent<'_>) -> io::Result<()> {
+fn print_event(event: &OwnedMessageEvent) -> io::Result<()> {
     if event.event_type != "message" {
         print_line(&format!("event: {}", event.event_type))?;
     }
     if !event.last_event_id.is_empty() {
         print_line(&format!("id: {}", event.last_event_id))?;
     }
-    for line in escape_controls(event.data).split('\n') {
+    for line in event.data.split('\n') {
         print_line(&format!("data: {line}"))?;
     }
     print_line("")
+}
+
+#[derive(serde::Serialize)]
+struct JsonEvent<'a> {
+    event: &'a str,
+    data: &'a str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<u64>,
+}
+
+fn print_json_event(event: &OwnedMessageEvent, retry: Option<u64>) -> io::Result<()> {
+    let OwnedMessageEvent { event_type, data, last_event_id } = event;
+    print_json(&JsonEvent { event: event_type, data, id: last_event_id, retry })
 }

@@ -17,25 +17,48 @@ pub(crate) fn print_line(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Prints a value as one line of JSON. On a terminal characters that could harm it are escaped, by
+/// the rules of JSON, which by itself does so for a part of them only.
+///
+/// # Errors
+/// Stdout is closed.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_string(value)?;
+    if io::stdout().is_terminal() {
+        // They stand inside strings, where else nothing but ASCII is.
+        line = escape(&line, |c| format!("\\u{:04x}", u32::from(c))).into_owned();
+    }
+    let mut stdout = io::stdout().lock();
+    line.push('\n');
+    stdout.write_all(line.as_bytes())?;
+    stdout.flush()
+}
+
 /// Escapes control characters other than tab and line feed, and those that change the direction
 /// of text.
 pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        (c.is_control() && c != '\t' && c != '\n')
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(harmful) {
+    escape(text, |c| c.escape_unicode().to_string())
+}
+
+fn escape(text: &str, escaped: impl Fn(char) -> String) -> Cow<'_, str> {
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
-    let mut escaped = String::with_capacity(text.len());
+    let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if harmful(c) {
-            escaped.extend(c.escape_unicode());
+        if is_harmful(c) {
+            safe.push_str(&escaped(c));
         } else {
-            escaped.push(c);
+            safe.push(c);
         }
     }
-    Cow::Owned(escaped)
+    Cow::Owned(safe)
+}
+
+/// All of these are in the Basic Multilingual Plane.
+fn is_harmful(c: char) -> bool {
+    (c.is_control() && c != '\t' && c != '\n')
+        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -4,21 +4,17 @@
 //! arguments).
 
 use std::io::{self, BufRead as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_tokio::rustls::crypto::ring;
-use tidings_tokio::rustls::pki_types::CertificateDer;
-use tidings_tokio::rustls::pki_types::pem::PemObject as _;
-use tidings_tokio::rustls::{ClientConfig, RootCertStore};
 use tidings_tokio::websocket::CloseStatus;
 use tidings_tokio::{ClientRole, ClientStream, CloseCode, Connector, Message, WebSocket};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Error;
+use crate::request::{parse_header, trust_only};
 use crate::terminal::{escape_controls, print_line};
 
 /// Lines that may wait for a slow server before stdin is no longer read.
@@ -46,11 +42,6 @@ pub(crate) struct Arguments {
     linger: f64,
 }
 
-fn parse_header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is written NAME: VALUE")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let linger = Duration::try_from_secs_f64(arguments.linger)?;
     let mut connector =
@@ -62,8 +53,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         connector = connector.header(name, value);
     }
     if let Some(file) = arguments.ca {
-        let config = trust_only(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        connector = connector.tls_config(config);
+        connector = connector.tls_config(trust_only(&file)?);
     }
     let mut socket = match connector.connect(&arguments.url).await {
         Ok(socket) => socket,
@@ -89,22 +79,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     eprintln!("closed: {}", closed(&closure.received));
     ended?;
     Ok(if closure.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The certificates of a PEM file as the only roots.
-fn trust_only(file: &Path) -> Result<Arc<ClientConfig>, Error> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file)? {
-        roots.add(certificate?)?;
-    }
-    if roots.is_empty() {
-        return Err("there is no certificate in it".into());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 /// Lines out, messages in, until the end of both.

@@ -103,6 +103,19 @@ impl Error {
 }
 
 impl Error {
+    /// Whether the fault is in what the caller asked for: another attempt would ask the same.
+    #[must_use]
+    pub const fn is_callers(&self) -> bool {
+        matches!(
+            self,
+            Self::Uri(_)
+                | Self::RequestBuild(_)
+                | Self::TlsUnsupported
+                | Self::ProxyUri(_)
+                | Self::Redirect(_)
+        )
+    }
+
     /// As an error of I/O, for the traits that know no other.
     #[must_use]
     pub fn into_io(self) -> io::Error {

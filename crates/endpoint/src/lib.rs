@@ -6,6 +6,8 @@ mod config;
 mod connect;
 mod driver;
 mod error;
+#[cfg(feature = "event-source")]
+pub mod event_source;
 mod inbox;
 mod message;
 mod pieces;

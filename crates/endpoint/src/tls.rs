@@ -35,6 +35,18 @@ impl TlsTarget {
         Ok(Self { config, server_name })
     }
 
+    /// Offers these protocols (RFC 7301) in place of those of the configuration; none are not
+    /// offered.
+    #[must_use]
+    pub fn offering(mut self, protocols: &[&[u8]]) -> Self {
+        if !protocols.is_empty() {
+            // A copy of it shares the store of sessions.
+            Arc::make_mut(&mut self.config).alpn_protocols =
+                protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        }
+        self
+    }
+
     /// What an error of a TLS stream means in the TLS handshake.
     #[must_use]
     pub fn handshake_error(error: io::Error) -> Error {

@@ -8,25 +8,31 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod borders;
 mod decoder;
 mod encoder;
+pub mod event_source;
 mod field;
 mod item;
 mod limits;
 mod reconnection_time;
+mod response;
 mod storage;
 mod utf8;
 #[cfg(test)]
 mod work;
 
+pub use borders::Borders;
 pub use decoder::{Decoder, EndOfStream};
 pub use encoder::{BufferTooShort, Event};
+pub use event_source::EventSource;
 pub use field::{Comment, EventId, EventType, InvalidField};
 #[cfg(feature = "alloc")]
 pub use item::OwnedMessageEvent;
 pub use item::{EventEnd, Item, MessageEvent};
 pub use limits::{Limit, LimitExceeded, Limits};
 pub use reconnection_time::{ReconnectionTime, RetryClamp};
+pub use response::{MEDIA_TYPE, RESPONSE_HEADERS, is_event_stream};
 #[cfg(feature = "alloc")]
 pub use storage::GrowableStorage;
 pub use storage::{FixedStorage, Storage};

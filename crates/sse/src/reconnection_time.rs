@@ -35,33 +35,38 @@ impl ReconnectionTime {
 /// ```
 /// use tidings_sse::{ReconnectionTime, RetryClamp};
 ///
-/// let clamp = RetryClamp::DEFAULT;
-/// assert_eq!(clamp.apply(ReconnectionTime::from_ms(0)).as_ms(), 100);
-/// assert_eq!(clamp.apply(ReconnectionTime::from_ms(2_500)).as_ms(), 2_500);
-/// assert_eq!(clamp.apply(ReconnectionTime::from_ms(u64::MAX)).as_ms(), 3_600_000);
+/// let clamped = |ms| RetryClamp::DEFAULT.apply(ReconnectionTime::from_ms(ms)).unwrap().as_ms();
+/// assert_eq!(clamped(0), 100);
+/// assert_eq!(clamped(2_500), 2_500);
+/// assert_eq!(clamped(u64::MAX), 3_600_000);
+/// assert_eq!(RetryClamp::IGNORE.apply(ReconnectionTime::from_ms(2_500)), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryClamp {
-    min: ReconnectionTime,
-    max: ReconnectionTime,
+    /// The least and the most; without them, the server has no say.
+    bounds: Option<(ReconnectionTime, ReconnectionTime)>,
 }
 
 impl RetryClamp {
     /// 100 milliseconds to one hour.
     pub const DEFAULT: Self =
-        Self { min: ReconnectionTime::from_ms(100), max: ReconnectionTime::from_ms(3_600_000) };
+        Self::new(ReconnectionTime::from_ms(100), ReconnectionTime::from_ms(3_600_000));
+
+    /// The server has no say: the client keeps to its own reconnection time.
+    pub const IGNORE: Self = Self { bounds: None };
 
     /// A clamp between two times; given in the wrong order, both become the larger one.
     #[must_use]
     pub const fn new(min: ReconnectionTime, max: ReconnectionTime) -> Self {
         let max = if max.ms < min.ms { min } else { max };
-        Self { min, max }
+        Self { bounds: Some((min, max)) }
     }
 
-    /// The nearest time within the clamp.
+    /// The nearest time within the clamp; `None` if the server has no say.
     #[must_use]
-    pub fn apply(self, time: ReconnectionTime) -> ReconnectionTime {
-        time.max(self.min).min(self.max)
+    pub fn apply(self, time: ReconnectionTime) -> Option<ReconnectionTime> {
+        let (min, max) = self.bounds?;
+        Some(time.clamp(min, max)) // `new` has put them in order
     }
 }
 
@@ -79,8 +84,8 @@ mod tests {
     fn a_clamp_is_never_upside_down() {
         let [one, nine] = [1, 9].map(ReconnectionTime::from_ms);
         assert_eq!(RetryClamp::new(nine, one), RetryClamp::new(nine, nine));
-        assert_eq!(RetryClamp::new(nine, one).apply(one), nine);
-        assert_eq!(RetryClamp::new(one, nine).apply(ReconnectionTime::from_ms(10)), nine);
+        assert_eq!(RetryClamp::new(nine, one).apply(one), Some(nine));
+        assert_eq!(RetryClamp::new(one, nine).apply(ReconnectionTime::from_ms(10)), Some(nine));
     }
 
     #[test]

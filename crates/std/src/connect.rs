@@ -221,8 +221,18 @@ impl Connector {
         }
     }
 
-    /// Everything below the opening handshake.
-    fn open(&self, uri: WebSocketUri<'_>, deadline: Deadline) -> Result<ClientStream, Error> {
+    /// How long the head of a response may be.
+    #[cfg(feature = "event-source")]
+    pub(crate) const fn head_limits(&self) -> tidings_handshake::Limits {
+        self.options.config().head_limits
+    }
+
+    /// Everything below HTTP, which is the same for an HTTP server as for a WebSocket of it.
+    pub(crate) fn open(
+        &self,
+        uri: WebSocketUri<'_>,
+        deadline: Deadline,
+    ) -> Result<ClientStream, Error> {
         // Before any connection is made: nothing can be wrong with TLS later but the server.
         #[cfg(feature = "rustls")]
         let tls = self.options.tls_for(&uri)?;

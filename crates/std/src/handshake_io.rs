@@ -15,10 +15,28 @@ const READ_LEN: usize = 4096;
 pub(crate) fn read_head<S, T, F>(
     stream: &mut S,
     buffer: &mut Vec<u8>,
-    mut scanner: HeadScanner,
+    scanner: HeadScanner,
     deadline: Deadline,
     on_head: F,
 ) -> Result<T, Error>
+where
+    S: Transport,
+    F: FnOnce(Result<Head<'_>, HeadError>) -> T,
+{
+    let eof = "the transport ended in the opening handshake";
+    let mut stream = Bounded { stream, deadline };
+    let result = scan_head(&mut stream, buffer, scanner, eof, on_head);
+    result.map_err(|error| deadline.judge(error))
+}
+
+/// The same for any head; `eof` says what it means if there is none.
+pub(crate) fn scan_head<S, T, F>(
+    stream: &mut Bounded<'_, S>,
+    buffer: &mut Vec<u8>,
+    mut scanner: HeadScanner,
+    eof: &'static str,
+    on_head: F,
+) -> io::Result<T>
 where
     S: Transport,
     F: FnOnce(Result<Head<'_>, HeadError>) -> T,
@@ -31,11 +49,9 @@ where
             Ok(Progress::Partial) => {}
             Err(error) => return Ok(on_head(Err(error))),
         }
-        let read = Bounded { stream, deadline }.read(&mut fresh);
-        let len = read.map_err(|error| deadline.judge(error))?;
+        let len = stream.read(&mut fresh)?;
         if len == 0 {
-            let eof = "the transport ended in the opening handshake";
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, eof).into());
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, eof));
         }
         buffer.extend_from_slice(fresh.get(..len).unwrap_or_default());
     }

@@ -11,6 +11,8 @@ mod line;
 mod link;
 mod pieces;
 mod socket;
+#[cfg(feature = "sse")]
+pub mod sse;
 mod transport;
 
 pub use accept::{accept, accept_with};

@@ -231,7 +231,7 @@ impl Connector {
             let redirect = {
                 let lines = offer.lines();
                 let request = lines.request(target)?;
-                let stream = self.open(target).await?;
+                let stream = self.open(target, &[]).await?;
                 match opening::perform(stream, &request, head_limits, &mut redirects).await? {
                     Outcome::Declined { redirect: Some(redirect), .. } => redirect,
                     outcome => return Ok(outcome),
@@ -242,13 +242,30 @@ impl Connector {
         }
     }
 
-    /// Everything below the opening handshake.
-    async fn open(&self, uri: WebSocketUri<'_>) -> Result<ClientStream, Error> {
+    /// The way to an HTTP server, of either version, which is that of a WebSocket to it.
+    #[cfg(feature = "event-source")]
+    pub(crate) async fn open_http(&self, route: &str) -> Result<ClientStream, Error> {
+        self.open(WebSocketUri::parse(route)?, &[b"h2", b"http/1.1"]).await
+    }
+
+    /// How long the head of a response may be.
+    #[cfg(feature = "event-source")]
+    pub(crate) const fn head_len_max(&self) -> usize {
+        self.options.config().head_limits.head_len_max
+    }
+
+    /// Everything below HTTP. `protocols` are offered by TLS (RFC 7301), if there are any.
+    async fn open(
+        &self,
+        uri: WebSocketUri<'_>,
+        protocols: &[&[u8]],
+    ) -> Result<ClientStream, Error> {
         // Before any connection is made: nothing can be wrong with TLS later but the server.
         #[cfg(feature = "rustls")]
-        let tls = self.options.tls_for(&uri)?;
+        let tls = self.options.tls_for(&uri)?.map(|tls| tls.offering(protocols));
         #[cfg(not(feature = "rustls"))]
         if uri.is_secure() {
+            let _ = protocols;
             return Err(Error::TlsUnsupported);
         }
         let stream = match self.options.proxy_for(&uri)? {

@@ -11,6 +11,8 @@ mod pieces;
 pub mod reconnect;
 mod socket;
 mod split;
+#[cfg(feature = "sse")]
+pub mod sse;
 #[cfg(feature = "futures")]
 mod stream_sink;
 #[cfg(feature = "hyper")]

@@ -211,16 +211,7 @@ impl Lost {
 
     /// Whether the fault is in what the caller asked for: another attempt would ask the same.
     const fn is_callers(&self) -> bool {
-        matches!(
-            self,
-            Self::Error(
-                Error::Uri(_)
-                    | Error::RequestBuild(_)
-                    | Error::TlsUnsupported
-                    | Error::ProxyUri(_)
-                    | Error::Redirect(_)
-            )
-        )
+        matches!(self, Self::Error(error) if error.is_callers())
     }
 }
 

@@ -17,6 +17,7 @@ mod http_response;
 
 pub mod close_payload;
 pub mod connection;
+pub mod event_source;
 pub mod extension_header;
 pub mod frame_header;
 pub mod frame_stream;
@@ -36,9 +37,10 @@ pub struct Target {
 }
 
 /// Every target there is.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "close_payload", run: close_payload::run },
     Target { name: "connection", run: connection::run },
+    Target { name: "event_source", run: event_source::run },
     Target { name: "extension_header", run: extension_header::run },
     Target { name: "frame_header", run: frame_header::run },
     Target { name: "frame_stream", run: frame_stream::run },

@@ -41,6 +41,22 @@ impl ClientStream {
             Self::Tls(stream) => Some(stream.get_ref().1),
         }
     }
+
+    /// Whether TLS has settled on HTTP/2 (RFC 9113, 3.2).
+    #[cfg(feature = "event-source")]
+    pub(crate) fn speaks_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
+    /// Whether there is no TLS.
+    #[cfg(feature = "event-source")]
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
 }
 
 impl AsyncRead for ClientStream {

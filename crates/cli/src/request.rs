@@ -1,0 +1,36 @@
+//! What `ws` and `sse` take alike: headers, and whom to trust.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tidings_tokio::rustls::crypto::ring;
+use tidings_tokio::rustls::pki_types::CertificateDer;
+use tidings_tokio::rustls::pki_types::pem::PemObject as _;
+use tidings_tokio::rustls::{ClientConfig, RootCertStore};
+
+use crate::Error;
+
+/// Reads `NAME: VALUE`.
+pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is written NAME: VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// The certificates of a PEM file as the only roots.
+pub(crate) fn trust_only(file: &Path) -> Result<Arc<ClientConfig>, Error> {
+    let trusted = || {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(file)? {
+            roots.add(certificate?)?;
+        }
+        if roots.is_empty() {
+            return Err("there is no certificate in it".into());
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Arc::new(config))
+    };
+    trusted().map_err(|error: Error| format!("{}: {error}", file.display()).into())
+}

@@ -1,0 +1,328 @@
+//! The content coding of a response (RFC 9110, 8.4): [`ContentDecoder`].
+
+
+use bytes::{Buf as _, Bytes};
+use http::{HeaderMap, header};
+
+use super::fault::CodingError;
+
+/// Takes the chunks of a body and gives the bytes of the event stream, in pieces.
+///
+/// Memory is constant whatever the data unfolds to: 16 KiB beside the decompressor's window, and no
+/// more is decompressed than is asked for.
+#[derive(Debug)]
+pub struct ContentDecoder(Coding);
+
+#[derive(Debug)]
+enum Coding {
+    Identity(Bytes),
+    #[cfg(feature = "gzip")]
+    Gzip(Box<gzip::Gzip>),
+}
+
+impl ContentDecoder {
+    /// For a response with these headers.
+    ///
+    /// # Errors
+    /// A coding that is not known here.
+    pub fn of(headers: &HeaderMap) -> Result<Self, CodingError> {
+        let mut coding = Coding::Identity(Bytes::new());
+        for value in headers.get_all(header::CONTENT_ENCODING) {
+            for name in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+                coding = match coding {
+                    coding if name.is_empty() || is("identity") => coding,
+                    // RFC 9110, 8.4.1.3: `x-gzip` is the same.
+                    #[cfg(feature = "gzip")]
+                    Coding::Identity(_) if is("gzip") || is("x-gzip") => {
+                        Coding::Gzip(Box::default())
+                    }
+                    _ => return Err(CodingError::Unknown(name.escape_ascii().to_string())),
+                };
+            }
+        }
+        Ok(Self(coding))
+    }
+
+    /// Takes the next chunk. The one before must be used up: [`available`](Self::available) is
+    /// empty.
+    pub fn feed(&mut self, chunk: Bytes) {
+        match &mut self.0 {
+            Coding::Identity(bytes) => *bytes = chunk,
+            #[cfg(feature = "gzip")]
+            Coding::Gzip(gzip) => gzip.feed(chunk),
+        }
+    }
+
+    /// The bytes at hand; none: feed more. Those that were used are to be
+    /// [consumed](Self::consume).
+    ///
+    /// # Errors
+    /// The data is corrupt.
+    pub fn available(&mut self) -> Result<&[u8], CodingError> {
+        match &mut self.0 {
+            Coding::Identity(bytes) => Ok(bytes),
+            #[cfg(feature = "gzip")]
+            Coding::Gzip(gzip) => gzip.available(),
+        }
+    }
+
+    /// So many of the available bytes are used up.
+    pub fn consume(&mut self, len: usize) {
+        match &mut self.0 {
+            Coding::Identity(bytes) => bytes.advance(len.min(bytes.len())),
+            #[cfg(feature = "gzip")]
+            Coding::Gzip(gzip) => gzip.consume(len),
+        }
+    }
+
+    /// The body is over. All that was available must be used up before.
+    ///
+    /// # Errors
+    /// The data is cut.
+    pub fn finish(&mut self) -> Result<(), CodingError> {
+        match &mut self.0 {
+            Coding::Identity(_) => Ok(()),
+            #[cfg(feature = "gzip")]
+            Coding::Gzip(gzip) => gzip.finish(),
+        }
+    }
+}
+
+#[cfg(feature = "gzip")]
+mod gzip {
+    //! gzip (RFC 1952), which may have several members.
+
+    use std::io::{self, BufRead, Read};
+
+    use bytes::Buf as _;
+    use flate2::bufread::MultiGzDecoder;
+
+    use super::{Bytes, CodingError};
+
+    /// How much is decompressed at a time.
+    const PIECE_LEN: usize = 16 * 1024;
+
+    #[derive(Debug)]
+    pub(super) struct Gzip {
+        decoder: MultiGzDecoder<Chunk>,
+        /// Of it `piece[used..filled]` is at hand.
+        piece: Box<[u8; PIECE_LEN]>,
+        used: usize,
+        filled: usize,
+        begun: bool,
+    }
+
+    impl Default for Gzip {
+        fn default() -> Self {
+            let chunk = Chunk { bytes: Bytes::new(), is_last: false };
+            Self {
+                decoder: MultiGzDecoder::new(chunk),
+                piece: Box::new([0; PIECE_LEN]),
+                used: 0,
+                filled: 0,
+                begun: false,
+            }
+        }
+    }
+
+    impl Gzip {
+        pub(super) fn feed(&mut self, chunk: Bytes) {
+            self.begun |= !chunk.is_empty();
+            self.decoder.get_mut().bytes = chunk;
+        }
+
+        pub(super) fn available(&mut self) -> Result<&[u8], CodingError> {
+            if self.used >= self.filled {
+                (self.used, self.filled) = (0, 0);
+                self.filled = loop {
+                    match self.decoder.read(&mut self.piece[..]) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => break 0,
+                        Err(error) => return Err(CodingError::Corrupt(error)),
+                        Ok(read) => break read,
+                    }
+                };
+            }
+            Ok(self.piece.get(self.used..self.filled).unwrap_or_default())
+        }
+
+        pub(super) fn consume(&mut self, len: usize) {
+            self.used = self.used.saturating_add(len).min(self.filled);
+        }
+
+        pub(super) fn finish(&mut self) -> Result<(), CodingError> {
+            if !self.begun {
+                return Ok(()); // Nothing at all is no cut member.
+            }
+            self.decoder.get_mut().is_last = true;
+            match self.available()? {
+                [] => Ok(()),
+                _ => Err(CodingError::Corrupt(io::Error::other("there is data behind the end"))),
+            }
+        }
+    }
+
+    /// What has come of the body: "not now" at its end, unless it is the last.
+    #[derive(Debug)]
+    struct Chunk {
+        bytes: Bytes,
+        is_last: bool,
+    }
+
+    impl Read for Chunk {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let len = self.fill_buf()?.read(buffer)?;
+            self.consume(len);
+            Ok(len)
+        }
+    }
+
+    impl BufRead for Chunk {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            if self.bytes.is_empty() && !self.is_last {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(&self.bytes)
+        }
+
+        fn consume(&mut self, len: usize) {
+            self.bytes.advance(len.min(self.bytes.len()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn decoder(codings: &[&'static str]) -> Result<ContentDecoder, CodingError> {
+        let headers = codings
+            .iter()
+            .map(|coding| (header::CONTENT_ENCODING, HeaderValue::from_static(coding)));
+        ContentDecoder::of(&headers.collect())
+    }
+
+    fn decode(
+        mut decoder: ContentDecoder,
+        chunks: &[&[u8]],
+        take: usize,
+    ) -> Result<Vec<u8>, CodingError> {
+        let mut all = Vec::new();
+        for chunk in chunks {
+            decoder.feed(Bytes::copy_from_slice(chunk));
+            loop {
+                let piece = decoder.available()?;
+                if piece.is_empty() {
+                    break;
+                }
+                let taken = piece.len().min(take);
+                all.extend_from_slice(&piece[..taken]);
+                decoder.consume(taken);
+            }
+        }
+        decoder.finish().map(|()| all)
+    }
+
+    #[test]
+    fn what_was_not_asked_for_and_is_not_known_is_refused() {
+        assert!(decoder(&[]).is_ok());
+        assert!(decoder(&["identity", "IDENTITY, ,identity"]).is_ok());
+        for codings in
+            [&["br"][..], &["deflate"], &["gzip, br"], &["gzip", "gzip"], &["gz\u{7f}ip"]]
+        {
+            if HeaderValue::from_str(codings[0]).is_ok() {
+                assert!(matches!(decoder(codings), Err(CodingError::Unknown(_))), "{codings:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_coding_the_bytes_are_those_of_the_body() {
+        for take in [1, 3, 100] {
+            let decoded = decode(decoder(&[]).unwrap(), &[b"one ", b"", b"two"], take).unwrap();
+            assert_eq!(decoded, b"one two");
+        }
+    }
+
+    #[cfg(feature = "gzip")]
+    mod gzip {
+        use std::io::Write as _;
+
+        use flate2::write::GzEncoder;
+
+        use super::*;
+
+        fn gzip(data: &[u8]) -> Vec<u8> {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(data).unwrap();
+            encoder.finish().unwrap()
+        }
+
+        #[test]
+        fn a_coded_stream_is_read_at_every_cut() {
+            let data: Vec<u8> = (0..40_000u32).flat_map(u32::to_le_bytes).collect();
+            let mut coded = gzip(&data);
+            coded.extend(gzip(b"a second member"));
+            let expected = [&data[..], b"a second member"].concat();
+            for size in [1, 7, 1400, coded.len()] {
+                let chunks: Vec<&[u8]> = coded.chunks(size).collect();
+                let decoded = decode(decoder(&["X-GZip"]).unwrap(), &chunks, 5000).unwrap();
+                assert!(decoded == expected, "{size}");
+            }
+        }
+
+        /// What a server flushes is there at once, not with the next event.
+        #[test]
+        fn a_flushed_event_is_not_held_back() {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            let mut decoder = decoder(&["gzip"]).unwrap();
+            for event in ["data: one\n\n", "data: two\n\n"] {
+                encoder.write_all(event.as_bytes()).unwrap();
+                encoder.flush().unwrap();
+                decoder.feed(std::mem::take(encoder.get_mut()).into());
+                assert_eq!(decoder.available().unwrap(), event.as_bytes());
+                decoder.consume(event.len());
+                assert_eq!(decoder.available().unwrap(), b"");
+            }
+        }
+
+        #[test]
+        fn a_cut_or_changed_stream_is_corrupt() {
+            let coded = gzip(b"data: one\n\n");
+            for len in 1..coded.len() {
+                let cut = decode(decoder(&["gzip"]).unwrap(), &[&coded[..len]], 100);
+                assert!(matches!(cut, Err(CodingError::Corrupt(_))), "{len}");
+            }
+            for garbage in [&b"data: one\n\n"[..], &[&coded[..], b"x"].concat()] {
+                let read = decode(decoder(&["gzip"]).unwrap(), &[garbage], 100);
+                assert!(matches!(read, Err(CodingError::Corrupt(_))));
+            }
+            assert_eq!(decode(decoder(&["gzip"]).unwrap(), &[], 100).unwrap(), b"");
+        }
+
+        /// A bomb unfolds piece by piece, only as far as it is read.
+        #[test]
+        fn a_bomb_takes_no_memory() {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::best());
+            for _ in 0..64 {
+                encoder.write_all(&vec![0; 1 << 20]).unwrap();
+            }
+            let mut decoder = decoder(&["gzip"]).unwrap();
+            decoder.feed(encoder.finish().unwrap().into());
+            let mut unfolded = 0u64;
+            loop {
+                let piece = decoder.available().unwrap().len();
+                assert!(piece <= 16 * 1024);
+                if piece == 0 {
+                    break;
+                }
+                decoder.consume(piece);
+                unfolded += piece as u64;
+            }
+            assert_eq!(unfolded, 64 << 20);
+        }
+    }
+}

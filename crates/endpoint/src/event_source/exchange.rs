@@ -1,0 +1,213 @@
+//! One attempt's request, wherever redirects take it: [`Exchange`].
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use tidings_reconnect::RetryAfter;
+use tidings_sse::event_source::Response;
+use url::{Position, Url};
+
+use super::fault::{RedirectFault, RequestFault};
+use super::request::{EventSourceRequest, LAST_EVENT_ID};
+
+/// Headers that go to another origin too. Any other may be a credential under a name of its own,
+/// such as `X-Api-Key`. Where to go on is a promise of the stream, not of one server: as in a
+/// browser, `Last-Event-ID` goes along.
+const HEADERS_FOR_ALL: [HeaderName; 7] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::CACHE_CONTROL,
+    header::CONTENT_TYPE,
+    header::USER_AGENT,
+    LAST_EVENT_ID,
+];
+
+/// The request of one attempt. Each attempt begins with a new one: WHATWG HTML, 9.2.3, has a client
+/// fetch the *original* request again.
+#[derive(Clone)]
+pub struct Exchange {
+    url: Url,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Exchange {
+    /// The request as it was asked for. `last_event_id` is what
+    /// [`Attempt`](tidings_sse::event_source::Attempt) says.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn new(
+        request: &EventSourceRequest,
+        last_event_id: Option<&[u8]>,
+    ) -> Result<Self, RequestFault> {
+        let url = request.url()?;
+        let (method, callers, body) = request.parts();
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            // WHATWG HTML, 9.2.2: "Accept" and the cache mode "no-store", which is this header.
+            (header::ACCEPT, "text/event-stream"),
+            (header::CACHE_CONTROL, "no-cache"),
+            // A coding holds events back in its window.
+            (header::ACCEPT_ENCODING, "identity"),
+        ] {
+            if !callers.contains_key(&name) {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
+        headers.extend(callers.clone());
+        // WHATWG HTML, 9.2.3: the UTF-8 bytes, and never an empty header.
+        if let Some(id) = last_event_id {
+            let value = HeaderValue::from_bytes(id);
+            headers.insert(
+                LAST_EVENT_ID,
+                value.map_err(|_| RequestFault::HeaderValue(LAST_EVENT_ID))?,
+            );
+        }
+        Ok(Self { url, method: method.clone(), headers, body: body.clone() })
+    }
+
+    /// Where the request goes now.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The way to the server, which is that of a WebSocket to the same host and port: the same
+    /// name, proxy and TLS. A URI for [`WebSocketUri`](tidings_handshake::WebSocketUri).
+    #[must_use]
+    pub fn route(&self) -> String {
+        let scheme = if self.url.scheme() == "https" { "wss" } else { "ws" };
+        format!("{scheme}://{}/", self.authority())
+    }
+
+    /// The request in the form of HTTP/1.1 (RFC 9112, 3.2.1), with `Host`.
+    #[must_use]
+    pub fn http1(&self) -> Request<Bytes> {
+        let mut request = self.request(self.target());
+        // What a URL has as its host is a value of this header.
+        if let Ok(host) = HeaderValue::from_str(&self.authority()) {
+            request.headers_mut().insert(header::HOST, host);
+        }
+        request
+    }
+
+    /// The request in the form of HTTP/2 (RFC 9113, 8.3.1), whose URI says all.
+    #[must_use]
+    pub fn http2(&self) -> Request<Bytes> {
+        self.request(self.url.as_str())
+    }
+
+    /// Goes where an answer of status 301, 302, 303, 307 or 308 sends it, by the rules of fetch.
+    ///
+    /// # Errors
+    /// It leads nowhere, or to where this client does not go.
+    pub fn follow(&mut self, status: u16, answer: &HeaderMap) -> Result<(), RedirectFault> {
+        let mut locations = answer.get_all(header::LOCATION).iter();
+        let (Some(location), None) = (locations.next(), locations.next()) else {
+            return Err(RedirectFault::Location);
+        };
+        let location = std::str::from_utf8(location.as_bytes())
+            .map_err(|_| RedirectFault::Url("it is not UTF-8".to_owned()))?;
+        let mut target =
+            self.url.join(location).map_err(|error| RedirectFault::Url(error.to_string()))?;
+        target.set_fragment(None);
+        fits_request(&target).map_err(RedirectFault::Url)?;
+        match (self.url.scheme(), target.scheme()) {
+            ("https", "http") => return Err(RedirectFault::Downgrade),
+            (_, "http" | "https") => {}
+            (_, other) => return Err(RedirectFault::Scheme(other.to_owned())),
+        }
+        if !target.username().is_empty() || target.password().is_some() {
+            return Err(RedirectFault::Credentials);
+        }
+        // Fetch, 4.4 "HTTP-redirect fetch", item 12.
+        let becomes_get = match status {
+            301 | 302 => self.method == Method::POST,
+            303 => self.method != Method::GET && self.method != Method::HEAD,
+            _ => false,
+        };
+        if becomes_get {
+            self.method = Method::GET;
+            self.body = Bytes::new();
+            for name in [
+                header::CONTENT_ENCODING,
+                header::CONTENT_LANGUAGE,
+                header::CONTENT_LOCATION,
+                header::CONTENT_TYPE,
+            ] {
+                self.headers.remove(name);
+            }
+        }
+        // E-022: credentials are not for another origin. What was dropped once stays dropped.
+        if target.origin() != self.url.origin() {
+            let kept = |name: HeaderName| self.headers.remove(&name).map(|value| (name, value));
+            self.headers = HEADERS_FOR_ALL.into_iter().filter_map(kept).collect();
+        }
+        self.url = target;
+        Ok(())
+    }
+
+    /// Path and query; a URL of `http` has at least a slash.
+    fn target(&self) -> &str {
+        &self.url[Position::BeforePath..Position::AfterQuery]
+    }
+
+    /// Host, and port unless it is the scheme's.
+    fn authority(&self) -> String {
+        self.url[Position::BeforeHost..Position::AfterPort].to_owned()
+    }
+
+    fn request(&self, uri: &str) -> Request<Bytes> {
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        // It was parsed before, see `fits_request`.
+        *request.uri_mut() = uri.parse().unwrap_or_default();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
+        f.debug_struct("Exchange")
+            .field("url", &self.url())
+            .field("method", &self.method)
+            .field("headers", &headers)
+            .field("body_len", &self.body.len())
+            .finish()
+    }
+}
+
+/// Whether a request can be written with this URL: some are too long.
+pub(super) fn fits_request(url: &Url) -> Result<(), String> {
+    url.as_str().parse::<Uri>().map(drop).map_err(|error| error.to_string())
+}
+
+/// What of the server's answer matters to the machine.
+#[must_use]
+pub fn response_of(status: StatusCode, headers: &HeaderMap) -> Response<'_> {
+    let retry_after = headers.get(header::RETRY_AFTER);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Response {
+        status: status.as_u16(),
+        // Fetch, "extract a MIME type": of several the last counts.
+        content_type: headers
+            .get_all(header::CONTENT_TYPE)
+            .iter()
+            .next_back()
+            .map(HeaderValue::as_bytes),
+        retry_after: retry_after
+            .and_then(|value| RetryAfter::parse(value.as_bytes()))
+            .map(|retry_after| retry_after.wait(now)),
+        has_location: headers.contains_key(header::LOCATION),
+    }
+}
+
+#[cfg(test)]
+mod tests;

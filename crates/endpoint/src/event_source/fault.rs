@@ -1,0 +1,172 @@
+//! What goes wrong on the way to a stream or in it, told apart by whose fault it is.
+
+use std::fmt;
+use std::io;
+
+use http::HeaderName;
+use tidings_sse::{InvalidField, LimitExceeded};
+
+use crate::error::Error;
+
+/// What broke, where the [reason](crate::event_source::Lost::reason) alone does not say it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The caller's request can't be made.
+    Request(RequestFault),
+    /// There is no way to the server: DNS, TCP, the proxy, TLS.
+    Connect(Error),
+    /// What the server sent breaks the rules of HTTP, or the transport broke.
+    Http(Box<dyn std::error::Error + Send + Sync>),
+    /// The server redirects to where this client does not go.
+    Redirect(RedirectFault),
+    /// The content coding is unknown, or its data is corrupt.
+    Coding(CodingError),
+}
+
+/// What is wrong with the caller's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestFault {
+    /// It is no URL.
+    Url(String),
+    /// The URL is not of `http` or `https`.
+    Scheme(String),
+    /// There are user and password in the URL, where they end up in logs.
+    CredentialsInUrl,
+    /// It is no name of a header; shown escaped.
+    HeaderName(String),
+    /// The value of this header can't be sent.
+    HeaderValue(HeaderName),
+    /// This header is made by the client itself.
+    OwnHeader(HeaderName),
+    /// It is no event ID.
+    LastEventId(InvalidField),
+    /// The event ID is over its limit.
+    LastEventIdTooLong(LimitExceeded),
+}
+
+/// Why a redirect is not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RedirectFault {
+    /// There is not one `Location` header.
+    Location,
+    /// `Location` is no URL; what is wrong with it.
+    Url(String),
+    /// It leads to another scheme than `http` or `https`.
+    Scheme(String),
+    /// It leads from `https` to `http`.
+    Downgrade,
+    /// It brings a user or password of its own.
+    Credentials,
+}
+
+/// What is wrong with the content coding.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CodingError {
+    /// A coding that was not asked for and is not known here; its name, escaped.
+    Unknown(String),
+    /// The data is not what the coding has it be, or is cut.
+    Corrupt(io::Error),
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(fault) => fault.fmt(f),
+            Self::Connect(error) => error.fmt(f),
+            Self::Http(error) => {
+                // Those who wrap errors tell little in the first of them.
+                error.fmt(f)?;
+                let mut source = error.source();
+                while let Some(error) = source {
+                    write!(f, ": {error}")?;
+                    source = error.source();
+                }
+                Ok(())
+            }
+            Self::Redirect(fault) => fault.fmt(f),
+            Self::Coding(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StreamError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Request(fault) => Some(fault),
+            Self::Connect(error) => Some(error),
+            Self::Http(error) => Some(&**error),
+            Self::Redirect(fault) => Some(fault),
+            Self::Coding(error) => Some(error),
+        }
+    }
+}
+
+impl fmt::Display for RequestFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(error) => write!(f, "the URL: {error}"),
+            Self::Scheme(scheme) => write!(f, "the URL's scheme is {scheme}, not http or https"),
+            Self::CredentialsInUrl => f.write_str("put the credentials of the URL into a header"),
+            Self::HeaderName(name) => {
+                write!(f, "the header name \"{name}\" has a character that none can have")
+            }
+            Self::HeaderValue(name) => {
+                write!(f, "the value of the header {name} has a character that none can have")
+            }
+            Self::OwnHeader(name) => {
+                write!(f, "the header {name} is made by the client, and can't be set")
+            }
+            Self::LastEventId(error) => write!(f, "the last event ID: {error}"),
+            Self::LastEventIdTooLong(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RequestFault {}
+
+impl fmt::Display for RedirectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Location => f.write_str("the redirect has not exactly one Location"),
+            Self::Url(error) => write!(f, "the redirect leads to what is no URL: {error}"),
+            Self::Scheme(scheme) => {
+                write!(f, "the redirect leads to the scheme {}", scheme.escape_default())
+            }
+            Self::Downgrade => f.write_str("the redirect leads from https to http, without TLS"),
+            Self::Credentials => f.write_str("the redirect brings credentials of its own"),
+        }
+    }
+}
+
+impl std::error::Error for RedirectFault {}
+
+impl fmt::Display for CodingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(coding) => {
+                write!(
+                    f,
+                    "the server chose the content coding \"{coding}\", which was not asked for"
+                )?;
+                if cfg!(not(feature = "gzip")) {
+                    f.write_str(" (gzip needs the feature `gzip`)")?;
+                }
+                Ok(())
+            }
+            Self::Corrupt(error) => write!(f, "the compressed stream is corrupt: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CodingError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unknown(_) => None,
+            Self::Corrupt(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a client asks for: [`EventSourceRequest`].
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use tidings_sse::event_source::Config;
+use tidings_sse::{Decoder, EventId, GrowableStorage, Limits};
+use url::Url;
+
+use super::exchange::fits_request;
+use super::fault::RequestFault;
+
+/// A request for an event stream, and how to deal with what comes of it.
+///
+/// Without more it is what a browser's `EventSource` does: GET, come back whenever the stream ends,
+/// fail for good on any answer but a stream. All else has to be asked for.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidings_endpoint::event_source::EventSourceRequest;
+/// use tidings_endpoint::event_source::sse::event_source::Config;
+///
+/// // A client of a chat model: one request, one stream.
+/// let request = EventSourceRequest::post("http://127.0.0.1:9/v1/messages", r#"{"stream":true}"#)
+///     .header("content-type", "application/json")
+///     .header("authorization", "Bearer 12345");
+///
+/// // A watcher that stays for ever, through restarts of the server.
+/// let mut config = Config::client();
+/// config.idle_timeout = Duration::from_secs(60);
+/// let request = EventSourceRequest::get("http://127.0.0.1:9/events").config(config);
+/// ```
+///
+/// What is wrong with it is told when it is used, before anything is sent. Its `Debug` shows no
+/// value of a header and nothing of the body.
+#[derive(Clone)]
+#[must_use = "a request does nothing by itself"]
+pub struct EventSourceRequest {
+    url: Result<Url, RequestFault>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+    last_event_id: String,
+    repeats: Option<bool>,
+    config: Config,
+    limits: Limits,
+    report_comments: bool,
+    fault: Option<RequestFault>,
+}
+
+/// Headers that say how the message is framed or where the stream goes on: they are made here.
+const OWN_HEADERS: [HeaderName; 8] = [
+    header::HOST,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    LAST_EVENT_ID,
+];
+
+/// WHATWG HTML, 9.2.4.
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+impl EventSourceRequest {
+    /// `GET` this `http` or `https` URL.
+    pub fn get(url: impl AsRef<str>) -> Self {
+        Self {
+            url: parse(url.as_ref()),
+            method: Method::GET,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            last_event_id: String::new(),
+            repeats: None,
+            config: Config::event_source(),
+            limits: Limits::DEFAULT,
+            report_comments: false,
+            fault: None,
+        }
+    }
+
+    /// `POST` this body. It is sent once: see [`repeats`](Self::repeats).
+    pub fn post(url: impl AsRef<str>, body: impl Into<Bytes>) -> Self {
+        Self { method: Method::POST, body: body.into(), ..Self::get(url) }
+    }
+
+    /// Another method, such as `PUT`.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// A body; the method stays.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// One more header. Those of our own (`Accept`, `Cache-Control`, `Accept-Encoding`) are replaced
+    /// by it.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        let name = name.as_ref();
+        let parsed = match HeaderName::from_bytes(name.as_bytes()) {
+            Ok(name) if OWN_HEADERS.contains(&name) => Err(RequestFault::OwnHeader(name)),
+            Ok(name) => match HeaderValue::from_bytes(value.as_ref()) {
+                Ok(value) => Ok((name, value)),
+                Err(_) => Err(RequestFault::HeaderValue(name)),
+            },
+            Err(_) => Err(RequestFault::HeaderName(name.escape_default().to_string())),
+        };
+        match parsed {
+            Ok((name, value)) => drop(self.headers.append(name, value)),
+            Err(fault) => drop(self.fault.get_or_insert(fault)),
+        }
+        self
+    }
+
+    /// Goes on behind this event: the first request already has `Last-Event-ID`.
+    pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
+        self.last_event_id = id.into();
+        self
+    }
+
+    /// Whether the request may be made a second time. Without this, a `GET` may, and any other
+    /// method may not: the server could do twice what was asked for once.
+    pub fn repeats(mut self, repeats: bool) -> Self {
+        self.repeats = Some(repeats);
+        self
+    }
+
+    /// Times, back-off, what to try again. [`Config::repeat_request`] is not taken from it, see
+    /// [`repeats`](Self::repeats).
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The most that the stream may bring at once.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Yields comments too.
+    pub fn report_comments(mut self) -> Self {
+        self.report_comments = true;
+        self
+    }
+
+    /// The machine that decides what to do: WHATWG HTML, 9.2.
+    ///
+    /// # Errors
+    /// The [last event ID](Self::last_event_id) is none, or is longer than its limit.
+    pub fn machine(&self) -> Result<tidings_sse::EventSource<GrowableStorage>, RequestFault> {
+        let mut decoder = Decoder::with_limits(self.limits);
+        if self.report_comments {
+            decoder = decoder.report_comments();
+        }
+        let mut config = self.config;
+        config.repeat_request = self.repeats.unwrap_or(self.method == Method::GET);
+        let mut machine = tidings_sse::EventSource::new(decoder, config);
+        let id = EventId::new(&self.last_event_id).map_err(RequestFault::LastEventId)?;
+        machine.set_last_event_id(id).map_err(RequestFault::LastEventIdTooLong)?;
+        Ok(machine)
+    }
+
+    /// Where to begin.
+    pub(super) fn url(&self) -> Result<Url, RequestFault> {
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => self.url.clone(),
+        }
+    }
+
+    pub(super) const fn parts(&self) -> (&Method, &HeaderMap, &Bytes) {
+        (&self.method, &self.headers, &self.body)
+    }
+}
+
+fn parse(text: &str) -> Result<Url, RequestFault> {
+    let mut url = Url::parse(text).map_err(|error| RequestFault::Url(error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(RequestFault::Scheme(url.scheme().to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(RequestFault::CredentialsInUrl);
+    }
+    // RFC 9110, 7.1: it is no part of a request.
+    url.set_fragment(None);
+    fits_request(&url).map_err(RequestFault::Url)?;
+    Ok(url)
+}
+
+impl fmt::Debug for EventSourceRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
+        f.debug_struct("EventSourceRequest")
+            .field("url", &self.url.as_ref().map(Url::as_str))
+            .field("method", &self.method)
+            .field("headers", &headers)
+            .field("body_len", &self.body.len())
+            .field("last_event_id", &self.last_event_id)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_source::Exchange;
+
+    fn fault(request: &EventSourceRequest) -> String {
+        Exchange::new(request, None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_told_before_anything_is_sent() {
+        let get = || EventSourceRequest::get("http://127.0.0.1/");
+        for (request, expected) in [
+            (EventSourceRequest::get("x"), "the URL: relative URL without a base"),
+            (EventSourceRequest::get("ftp://x/"), "the URL's scheme is ftp, not http or https"),
+            (
+                EventSourceRequest::get("http://u:p@x/"),
+                "put the credentials of the URL into a header",
+            ),
+            (get().header("a b", ""), "the header name \"a b\" has a character that none can have"),
+            (
+                get().header("a", "b\nc"),
+                "the value of the header a has a character that none can have",
+            ),
+            (get().header("Host", "x"), "the header host is made by the client, and can't be set"),
+            (
+                get().header("last-event-id", "x"),
+                "the header last-event-id is made by the client, and can't be set",
+            ),
+        ] {
+            assert_eq!(fault(&request), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_fault_is_the_one_that_is_told() {
+        let request = EventSourceRequest::get("http://x/").header("Host", "").header("a b", "");
+        assert!(fault(&request).contains("host"));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let request = EventSourceRequest::post("http://x/", "the body").header("x-key", "hush");
+        let shown = format!("{request:?}");
+        assert!(shown.contains("x-key"), "{shown}");
+        assert!(!shown.contains("hush") && !shown.contains("the body"), "{shown}");
+    }
+}

@@ -1,0 +1,241 @@
+//! Where one event ends and the next begins, for those who pass an event stream on unread:
+//! [`Borders`].
+
+use memchr::memrchr2;
+
+/// Follows a stream that is forwarded as it comes, and knows its borders: the places behind a blank
+/// line.
+///
+/// At a border, and nowhere else, a gateway can put in lines of its own such as a keep-alive
+/// comment, end the stream without cutting an event, or go on with another stream.
+///
+/// Memory is constant. From a chunk no more is read than what is behind its last border.
+///
+/// ```
+/// use tidings_sse::Borders;
+///
+/// let mut borders = Borders::new();
+/// assert_eq!(borders.feed(b"data: one\n\ndata: t"), Some(11));
+/// assert!(!borders.at_border()); // a comment here would become data
+/// assert_eq!(borders.feed(b"wo\n"), None);
+/// assert_eq!(borders.feed(b"\n"), Some(1));
+/// assert!(borders.at_border()); // a comment here changes nothing
+/// ```
+///
+/// - CR, LF and CRLF end a line, at any cut. Behind the CR of a blank line there is a border at once:
+///   the LF that may follow is read as one more blank line, if something is put in before it.
+/// - Before the first byte there is no border: a byte order mark may follow, which counts only at the
+///   very start. Whoever has lines of their own to send first takes it off the stream.
+/// - An event that a decoder skips, as it is over a limit, ends at a border like any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Borders {
+    place: Place,
+}
+
+/// Where in a line the stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At the start of the stream, behind this many bytes of a byte order mark.
+    StreamStart { matched: u8 },
+    /// Within a line.
+    Line,
+    /// At the start of a line: behind the byte order mark, or behind a line end.
+    LineStart {
+        /// The last byte is a CR: an LF that follows belongs to it.
+        after_cr: bool,
+        /// The line that has ended was blank.
+        after_blank: bool,
+    },
+}
+
+impl Borders {
+    /// At the start of a stream.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { place: Place::StreamStart { matched: 0 } }
+    }
+
+    /// Follows the stream through its next chunk. Returns where in the chunk its last border is, if
+    /// there is one: `chunk[..border]` ends behind a blank line.
+    pub fn feed(&mut self, chunk: &[u8]) -> Option<usize> {
+        let rest = self.skip_byte_order_mark(chunk);
+        let (&last, _) = rest.split_last()?;
+        let before = self.place;
+        self.place = match last {
+            b'\n' | b'\r' => Place::LineStart {
+                after_cr: last == b'\r',
+                after_blank: ends_blank_line(rest, rest.len() - 1, before), // `rest` is not empty
+            },
+            _ => Place::Line,
+        };
+        let mut unread = rest;
+        while let Some(at) = memrchr2(b'\n', b'\r', unread) {
+            #[cfg(test)]
+            crate::work::count(unread.len() - at);
+            if ends_blank_line(rest, at, before) {
+                let mark_len = chunk.len() - rest.len(); // `rest` is a tail of `chunk`
+                return Some(mark_len + at + 1); // `at` is in `chunk`
+            }
+            unread = unread.get(..at).unwrap_or_default();
+        }
+        #[cfg(test)]
+        crate::work::count(unread.len());
+        None
+    }
+
+    /// Whether the bytes so far end behind a blank line: whole lines can be put in here.
+    #[must_use]
+    pub const fn at_border(&self) -> bool {
+        matches!(self.place, Place::LineStart { after_blank: true, .. })
+    }
+
+    /// WHATWG HTML 9.2.6: the stream is decoded by "UTF-8 decode", which drops one byte order mark
+    /// at the very start. A part of one is the start of a line.
+    fn skip_byte_order_mark<'c>(&mut self, chunk: &'c [u8]) -> &'c [u8] {
+        let mut rest = chunk;
+        while let (Place::StreamStart { matched }, Some((&byte, behind))) =
+            (self.place, rest.split_first())
+        {
+            self.place = match (matched, byte) {
+                (0, 0xEF) => Place::StreamStart { matched: 1 },
+                (1, 0xBB) => Place::StreamStart { matched: 2 },
+                (2, 0xBF) => Place::LineStart { after_cr: false, after_blank: false },
+                (0, _) => {
+                    self.place = Place::LineStart { after_cr: false, after_blank: false };
+                    return rest;
+                }
+                _ => {
+                    self.place = Place::Line;
+                    return rest;
+                }
+            };
+            rest = behind;
+        }
+        rest
+    }
+}
+
+impl Default for Borders {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether the CR or LF at `at` ends a blank line, or is the LF of a CRLF that does. `before` is
+/// where the stream stood before these bytes.
+fn ends_blank_line(bytes: &[u8], at: usize, before: Place) -> bool {
+    let byte_before = at.checked_sub(1).and_then(|at| bytes.get(at));
+    match (bytes.get(at), byte_before) {
+        // One line end of two bytes: it ends what its CR ends.
+        (Some(b'\n'), Some(b'\r')) => ends_blank_line(bytes, at - 1, before), // there is a byte before
+        (_, Some(byte)) => matches!(byte, b'\n' | b'\r'),
+        (Some(b'\n'), None) => {
+            matches!(
+                before,
+                Place::LineStart { after_cr: false, .. }
+                    | Place::LineStart { after_blank: true, .. }
+            )
+        }
+        (_, None) => matches!(before, Place::LineStart { .. }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::work;
+
+    /// The lengths of what has come at each border, found byte by byte.
+    fn borders(stream: &[u8]) -> Vec<usize> {
+        let mut borders = Borders::new();
+        let mut found = Vec::new();
+        for (at, byte) in stream.chunks(1).enumerate() {
+            let border = borders.feed(byte);
+            assert_eq!(border, borders.at_border().then_some(1));
+            found.extend(border.map(|len| at + len));
+        }
+        found
+    }
+
+    /// E-002, E-003, E-005
+    #[test]
+    fn a_border_is_behind_each_blank_line() {
+        let cases: [(&[u8], &[usize]); 18] = [
+            (b"", &[]),
+            (b"\n", &[1]),
+            (b"\r\n", &[1, 2]),
+            (b"\n\n", &[1, 2]),
+            (b"a\n", &[]),
+            (b"a\n\nb", &[3]),
+            (b"a\r\rb", &[3]),
+            (b"a\r\nb\r\n", &[]),
+            (b"a\r\n\r\nb", &[4, 5]),
+            (b"a\n\rb", &[3]),
+            (b"a\n\r\nb", &[3, 4]),
+            (b"a\r\n\nb", &[4]),
+            (b"a\n\n\n", &[3, 4]),
+            (b"\xEF\xBB\xBF\n", &[4]),
+            (b"\xEF\xBB\xBF\r\n", &[4, 5]),
+            (b"\xEF\xBB\n\n", &[4]),
+            (b"\xEF\n\xEF\xBB\xBF\n\n", &[7]),
+            (b"\xEF\xBB\xBF\xEF\xBB\xBF\n", &[]),
+        ];
+        for (stream, expected) in cases {
+            assert_eq!(borders(stream), expected, "{:?}", stream.escape_ascii());
+        }
+    }
+
+    /// P-02: every stream of these bytes, in every three chunks, as byte by byte.
+    fn at_any_cut(len_max: u32) {
+        const ALPHABET: [u8; 6] = [b'\r', b'\n', b'x', 0xEF, 0xBB, 0xBF];
+        for len in 0..=len_max {
+            for number in 0..6usize.pow(len) {
+                let stream: Vec<u8> =
+                    (0..len).map(|place| ALPHABET[number / 6usize.pow(place) % 6]).collect();
+                let expected = borders(&stream);
+                for first in 0..=stream.len() {
+                    for second in first..=stream.len() {
+                        let mut borders = Borders::new();
+                        for (from, to) in [(0, first), (first, second), (second, stream.len())] {
+                            let last = expected.iter().rfind(|at| (from + 1..=to).contains(*at));
+                            let border = borders.feed(&stream[from..to]);
+                            assert_eq!(border.map(|at| from + at), last.copied(), "{stream:?}");
+                            assert_eq!(borders.at_border(), expected.contains(&to), "{stream:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn borders_are_the_same_at_any_cut() {
+        at_any_cut(4);
+    }
+
+    #[test]
+    #[ignore = "exhaustive: run in release by CI"]
+    fn exhaustive_borders_are_the_same_at_any_cut() {
+        at_any_cut(8);
+    }
+
+    /// P-04: a chunk is read from behind, up to its last border, and never twice.
+    #[test]
+    fn no_more_is_read_than_what_is_behind_the_last_border() {
+        let work = |stream: &[u8]| {
+            work::measure(|| {
+                let mut borders = Borders::new();
+                borders.feed(b"\n");
+                borders.feed(stream);
+            })
+        };
+        let events = b"data: 1\n\n".repeat(1000);
+        assert_eq!(work(&events), 2);
+        let one_event = b"data: 1\r\n".repeat(1000);
+        assert_eq!(work(&one_event), one_event.len() + 1);
+        let one_line = [b'x'; 1000];
+        assert_eq!(work(&one_line), one_line.len() + 1);
+    }
+}

@@ -1,0 +1,376 @@
+//! The client's side of a connection, over all its attempts: [`EventSource`].
+//!
+//! It says when a request is due, judges the response, decodes the stream, and knows what to do when
+//! there is no stream any more. It has no socket, no clock and no random source; whoever drives it
+//! has. Every `now` is the time since a moment of the caller's choice, on a monotonic clock; every
+//! `random` is spread evenly over all of `u64`.
+
+mod config;
+mod lost;
+mod state;
+
+use core::fmt;
+use core::time::Duration;
+
+use tidings_reconnect::{Next as ReconnectNext, Reason, Reconnect};
+
+use crate::{
+    Decoder, EndOfStream, EventId, Item, LimitExceeded, ReconnectionTime, Storage, is_event_stream,
+};
+pub use config::Config;
+pub use lost::{End, GiveUp, Lost, LostReason, Next, Verdict};
+pub use state::ReadyState;
+use state::State;
+
+/// An EventSource, after WHATWG HTML 9.2.2 and 9.2.3, for whoever does the I/O.
+///
+/// # How to drive it
+///
+/// 1. When [`poll_attempt`](Self::poll_attempt) yields an [`Attempt`], make the request, with
+///    `Accept: text/event-stream`, `Cache-Control: no-store` and the attempt's `Last-Event-ID`.
+/// 2. Hand the head of the response to [`handle_response`](Self::handle_response). On
+///    [`Verdict::Redirect`] follow `Location` and do this again.
+/// 3. On [`Verdict::Open`] hand all that comes to [`receive`](Self::receive), until it yields `None`.
+/// 4. Tell [`handle_end`](Self::handle_end) when the body or the connection ends, at any point.
+/// 5. When the time of [`poll_timeout`](Self::poll_timeout) has come, call
+///    [`handle_timeout`](Self::handle_timeout), and go on at 1.
+///
+/// [`Lost`] tells of each end, and what is next. Whenever it comes, from 2, 4 or 5, drop that
+/// connection.
+///
+/// ```
+/// # #[cfg(feature = "alloc")] {
+/// use core::time::Duration;
+/// use tidings_sse::event_source::{Config, End, EventSource, Next, Response, Verdict};
+/// use tidings_sse::{Decoder, Item};
+///
+/// let mut source = EventSource::new(Decoder::new(), Config::event_source());
+/// let random = 0; // your generator
+/// let mut now = Duration::ZERO; // your clock
+/// let mut bodies = [&b"retry: 500\nid: 7\ndata: one\n\n"[..], b"data: two\n\ndata: cut"].into_iter();
+/// let mut received = Vec::new();
+///
+/// // 1. A request is due.
+/// while let Some(attempt) = source.poll_attempt(now) {
+///     let known = (!received.is_empty()).then_some(&b"7"[..]);
+///     assert_eq!(attempt.last_event_id(), known);
+///     let Some(body) = bodies.next() else { break };
+///     // 2. Its response.
+///     let response = Response {
+///         status: 200,
+///         content_type: Some(b"text/event-stream"),
+///         retry_after: None,
+///         has_location: false,
+///     };
+///     assert_eq!(source.handle_response(now, &response, random), Verdict::Open);
+///     // 3. Its body.
+///     let mut input = body;
+///     while let Some(item) = source.receive(now, &mut input) {
+///         if let Item::Event(event) = item {
+///             received.push(event.data.to_owned());
+///         }
+///     }
+///     // 4. Its end.
+///     let lost = source.handle_end(now, End::EndOfBody, random);
+///     assert_eq!(lost.next, Next::Wait(Duration::from_millis(500)));
+///     // 5. Sleep.
+///     now = source.poll_timeout().unwrap();
+/// }
+/// source.close();
+/// assert_eq!(received, ["one", "two"]);
+/// # }
+/// ```
+pub struct EventSource<S: Storage> {
+    decoder: Decoder<S>,
+    config: Config,
+    reconnect: Reconnect,
+    /// Attempts begun since the last success.
+    attempts: u32,
+    state: State,
+}
+
+/// A request to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    last_event_id: Option<&'a [u8]>,
+    number: u32,
+}
+
+impl<'a> Attempt<'a> {
+    /// The value of the `Last-Event-ID` header; `None`: leave the header out. It is UTF-8, so not
+    /// always ASCII, and holds no controls but tabs.
+    ///
+    /// An ID that a header cannot carry is left out as well: see [`EventId::fits_header`].
+    #[must_use]
+    pub const fn last_event_id(&self) -> Option<&'a [u8]> {
+        self.last_event_id
+    }
+
+    /// Which attempt it is since the last success, or since the beginning; 0 is the first.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+/// What matters of the head of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response<'a> {
+    /// The status. Interim responses (1xx) are skipped before.
+    pub status: u16,
+    /// The value of `Content-Type`; `None` if there is none, or more than one.
+    pub content_type: Option<&'a [u8]>,
+    /// How long `Retry-After` asks to wait.
+    pub retry_after: Option<Duration>,
+    /// Whether there is a `Location`.
+    pub has_location: bool,
+}
+
+impl<S: Storage> EventSource<S> {
+    /// An event source whose first attempt is due at once.
+    ///
+    /// The decoder brings its limits, what it reports, and the last event ID and reconnection time
+    /// that it has.
+    #[must_use]
+    pub fn new(mut decoder: Decoder<S>, config: Config) -> Self {
+        let _ = decoder.finish(); // what it may have begun belongs to no stream of this source
+        let mut reconnect = Reconnect::new(config.policy);
+        if let Some(time) = decoder.reconnection_time() {
+            set_reconnection_time(&mut reconnect, &config, time);
+        }
+        Self {
+            decoder,
+            config,
+            reconnect,
+            attempts: 0,
+            state: State::Waiting { until: Duration::ZERO },
+        }
+    }
+
+    /// Sets the last event ID string, to go on where an earlier program stopped.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`] if the ID is over the decoder's limit. The old one stays.
+    pub fn set_last_event_id(&mut self, id: EventId<'_>) -> Result<(), LimitExceeded> {
+        self.decoder.set_last_event_id(id)
+    }
+
+    /// The last event ID string. It outlives every connection, and [`close`](Self::close).
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        self.decoder.last_event_id()
+    }
+
+    /// The state, in the standard's words.
+    #[must_use]
+    pub const fn ready_state(&self) -> ReadyState {
+        self.state.ready_state()
+    }
+
+    /// How many attempts have failed in a row: what the next wait grows with. An event sets it to 0.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.reconnect.failures()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) and then
+    /// [`poll_attempt`](Self::poll_attempt). `None`: not because of time. [`Config::NEVER`] is no
+    /// time.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.state.deadline(&self.config).filter(|deadline| *deadline < Config::NEVER)
+    }
+
+    /// A request to make now. It comes once for each attempt, when its wait is over.
+    pub fn poll_attempt(&mut self, now: Duration) -> Option<Attempt<'_>> {
+        match self.state {
+            State::Waiting { until } if until <= now => {}
+            _ => return None,
+        }
+        self.state = State::Requesting { since: now, redirects: 0 };
+        let number = self.attempts;
+        self.attempts = number.saturating_add(1);
+        // WHATWG HTML 9.2.3: "If the EventSource object's last event ID string is not the empty
+        // string", it goes into the header, "encoded as UTF-8".
+        let id = EventId::new(self.decoder.last_event_id()).ok();
+        Some(Attempt { last_event_id: id.and_then(EventId::header_value), number })
+    }
+
+    /// The head of the response has come.
+    ///
+    /// Where no response is awaited nothing changes, and the verdict says how things stand:
+    /// [`Verdict::Open`] if the stream is open, else [`LostReason::NoAttempt`].
+    pub fn handle_response(
+        &mut self,
+        now: Duration,
+        response: &Response<'_>,
+        random: u64,
+    ) -> Verdict {
+        let redirects = match self.state {
+            State::Requesting { redirects, .. } => redirects,
+            State::Open { .. } => return Verdict::Open,
+            State::Waiting { .. } | State::Closed(_) => {
+                return Verdict::Lost(self.nothing_lost(now));
+            }
+        };
+        let status = LostReason::Status(response.status);
+        let (reason, again) = match response.status {
+            // WHATWG HTML 9.2.3: "if res's status is not 200, or if res's `Content-Type` is not
+            // `text/event-stream`, then fail the connection."
+            200 if response.content_type.is_some_and(is_event_stream) => {
+                self.state = State::Open { since: now, heard: now };
+                return Verdict::Open;
+            }
+            200 => (LostReason::ContentType, None),
+            // Fetch, "HTTP-redirect fetch".
+            301 | 302 | 303 | 307 | 308 if response.has_location => {
+                if redirects < self.config.redirects_max {
+                    self.state = State::Requesting { since: now, redirects: redirects + 1 };
+                    return Verdict::Redirect;
+                }
+                (LostReason::TooManyRedirects, None)
+            }
+            408 | 425 | 429 | 500..=599 if self.config.retry_statuses => {
+                let retry_after = response.retry_after;
+                (status, Some(Reason::Refused { status: response.status, retry_after }))
+            }
+            _ => (status, None),
+        };
+        Verdict::Lost(self.lose(now, reason, again, random))
+    }
+
+    /// Decodes the body, content coding removed, up to the next item. As with
+    /// [`Decoder::decode`], `None` means that `input` is consumed to its end; call again with the
+    /// same `input` until then.
+    ///
+    /// While no stream is open, all input is consumed and nothing comes of it. So after
+    /// [`close`](Self::close), within the events of one read too, nothing ever comes.
+    #[inline]
+    pub fn receive<'d, 'i: 'd>(
+        &'d mut self,
+        now: Duration,
+        input: &mut &'i [u8],
+    ) -> Option<Item<'d>> {
+        // WHATWG HTML 9.2.6: an event is dispatched "if the readyState attribute is set to a value
+        // other than CLOSED".
+        let State::Open { heard, .. } = &mut self.state else {
+            *input = &[];
+            return None;
+        };
+        if !input.is_empty() {
+            *heard = now;
+        }
+        let item = self.decoder.decode(input)?;
+        match item {
+            // A server that answers 200 and hangs up is no success: an event is.
+            Item::Event(_) | Item::EventEnd(_) => {
+                self.reconnect.progressed();
+                self.attempts = 0;
+            }
+            Item::Retry(time) => set_reconnection_time(&mut self.reconnect, &self.config, time),
+            Item::DataPart(_) | Item::Comment(_) | Item::Overflow(_) => {}
+        }
+        Some(item)
+    }
+
+    /// The attempt or the stream is over.
+    ///
+    /// Where there is neither nothing changes, and the reason is [`LostReason::NoAttempt`].
+    pub fn handle_end(&mut self, now: Duration, end: End, random: u64) -> Lost {
+        let again = (end != End::Unusable).then_some(Reason::Lost);
+        let reason = match (self.state, end) {
+            (State::Waiting { .. } | State::Closed(_), _) => return self.nothing_lost(now),
+            (State::Requesting { .. }, End::Unusable) => LostReason::Unusable,
+            // A body that ends before its head is a connection that broke.
+            (State::Requesting { .. }, _) => LostReason::Unreachable,
+            (State::Open { .. }, End::EndOfBody) => LostReason::Ended(self.decoder.finish()),
+            (State::Open { .. }, _) => LostReason::Broken(self.decoder.finish()),
+        };
+        self.lose(now, reason, again, random)
+    }
+
+    /// The time of [`poll_timeout`](Self::poll_timeout) has come: ends the attempt or the stream if
+    /// the server was silent for too long.
+    pub fn handle_timeout(&mut self, now: Duration, random: u64) -> Option<Lost> {
+        if self.poll_timeout()? > now {
+            return None;
+        }
+        let reason = match self.state {
+            State::Waiting { .. } | State::Closed(_) => return None,
+            State::Requesting { .. } => LostReason::ResponseTimeout,
+            State::Open { .. } => LostReason::Idle(self.decoder.finish()),
+        };
+        Some(self.lose(now, reason, Some(Reason::Lost), random))
+    }
+
+    /// Closes the source, for good. Abort the request or drop the connection, if there is one.
+    /// Returns how the stream stood; where none was open, that is between events.
+    pub fn close(&mut self) -> EndOfStream {
+        if self.ready_state() != ReadyState::Closed {
+            self.state = State::Closed(GiveUp::Closed);
+        }
+        self.decoder.finish()
+    }
+
+    /// The attempt or the stream is over for this reason. `again` is what the reason means for
+    /// another attempt; `None`: there is none.
+    fn lose(
+        &mut self,
+        now: Duration,
+        reason: LostReason,
+        again: Option<Reason>,
+        random: u64,
+    ) -> Lost {
+        if let State::Open { since, .. } = self.state {
+            if now.saturating_sub(since) >= self.config.policy.healthy_after {
+                self.reconnect.progressed();
+                self.attempts = 0;
+            }
+        }
+        let next = match again {
+            None => Next::GiveUp(GiveUp::Failed),
+            Some(_) if !self.config.reconnect => Next::GiveUp(GiveUp::Once),
+            Some(_) if !self.config.repeat_request => Next::GiveUp(GiveUp::NotRepeatable),
+            Some(why) => match self.reconnect.failed(now, why, random) {
+                ReconnectNext::Wait(wait) => Next::Wait(wait),
+                ReconnectNext::GiveUp(tidings_reconnect::GiveUp::AttemptsExhausted) => {
+                    Next::GiveUp(GiveUp::AttemptsExhausted)
+                }
+                ReconnectNext::GiveUp(_) => Next::GiveUp(GiveUp::Failed),
+            },
+        };
+        self.state = match next {
+            Next::Wait(wait) => State::Waiting { until: now.saturating_add(wait) },
+            Next::GiveUp(why) => State::Closed(why),
+        };
+        Lost { reason, next }
+    }
+
+    /// The answer to an end where there is nothing to end.
+    fn nothing_lost(&self, now: Duration) -> Lost {
+        let next = match self.state {
+            State::Closed(why) => Next::GiveUp(why),
+            State::Waiting { until } => Next::Wait(until.saturating_sub(now)),
+            State::Requesting { .. } | State::Open { .. } => Next::Wait(Duration::ZERO),
+        };
+        Lost { reason: LostReason::NoAttempt, next }
+    }
+}
+
+/// WHATWG HTML 9.2.6: "set the event stream's reconnection time to that integer", as far as the
+/// client lets it.
+fn set_reconnection_time(reconnect: &mut Reconnect, config: &Config, time: ReconnectionTime) {
+    if let Some(time) = config.retry_clamp.apply(time) {
+        reconnect.set_reconnection_time(time.as_duration());
+    }
+}
+
+impl<S: Storage> fmt::Debug for EventSource<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSource")
+            .field("state", &self.state)
+            .field("failures", &self.failures())
+            .field("decoder", &self.decoder)
+            .finish_non_exhaustive()
+    }
+}

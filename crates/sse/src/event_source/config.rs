@@ -1,0 +1,86 @@
+//! What a client may choose: [`Config`].
+
+use core::time::Duration;
+
+use tidings_reconnect::Policy;
+
+use crate::RetryClamp;
+
+/// How an [`EventSource`](super::EventSource) behaves. Start from [`Config::event_source`] or
+/// [`Config::client`] and change what you want.
+///
+/// ```
+/// use core::time::Duration;
+/// use tidings_sse::event_source::Config;
+///
+/// let mut config = Config::client();
+/// config.policy.attempts_max = 10;
+/// config.idle_timeout = Duration::from_secs(90);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The waits between attempts, and how many may fail. Its `base` and `minimum` are the
+    /// reconnection time until the server sets another one.
+    pub policy: Policy,
+    /// How far the server may choose the reconnection time, by `retry`.
+    /// [`RetryClamp::IGNORE`]: not at all.
+    pub retry_clamp: RetryClamp,
+    /// How long the head of the response may take, from the attempt or from the last redirect.
+    pub response_timeout: Duration,
+    /// How long an open stream may be silent. Any byte is a sign of life, a comment too.
+    pub idle_timeout: Duration,
+    /// How many redirects one attempt may follow.
+    pub redirects_max: u32,
+    /// Whether status 408, 425, 429 and 5xx are tried again, as they say "not now".
+    pub retry_statuses: bool,
+    /// Whether there is another attempt after a failure or an end. `false`: the first end is the
+    /// end.
+    pub reconnect: bool,
+    /// Whether the request may be made again: a GET may, a POST may not unless you know better.
+    /// `false`: after the first attempt there is no other, however it failed or ended.
+    pub repeat_request: bool,
+}
+
+impl Config {
+    /// For [`response_timeout`](Self::response_timeout) and [`idle_timeout`](Self::idle_timeout): no
+    /// limit.
+    pub const NEVER: Duration = Duration::MAX;
+
+    /// What the standard says, and where it leaves a choice, what browsers do: 3 s of reconnection
+    /// time, 20 redirects (Fetch), no idle timeout, and any status but 200 is the end. The response
+    /// has 30 s to come.
+    #[must_use]
+    pub const fn event_source() -> Self {
+        Self {
+            policy: Policy::event_source(),
+            retry_clamp: RetryClamp::DEFAULT,
+            response_timeout: Duration::from_secs(30),
+            idle_timeout: Self::NEVER,
+            redirects_max: 20,
+            retry_statuses: false,
+            reconnect: true,
+            repeat_request: true,
+        }
+    }
+
+    /// For a program that nobody watches and that shall stay connected.
+    ///
+    /// It differs from [`event_source`](Self::event_source) in two points:
+    /// - [`retry_statuses`](Self::retry_statuses) is on. A server that restarts behind a proxy
+    ///   answers 502 or 503 for a moment; a browser has a user who reloads the page.
+    /// - [`idle_timeout`](Self::idle_timeout) is 45 s. A connection that is dead without a word is
+    ///   found out. Servers send a comment "every 15 seconds or so" (WHATWG HTML 9.2.7): this is
+    ///   three of them. For a server that is silent for longer, raise it.
+    #[must_use]
+    pub const fn client() -> Self {
+        Self { retry_statuses: true, idle_timeout: Duration::from_secs(45), ..Self::event_source() }
+    }
+}
+
+/// [`Config::event_source`].
+impl Default for Config {
+    fn default() -> Self {
+        Self::event_source()
+    }
+}

@@ -1,0 +1,165 @@
+//! How attempts and streams end: what the driver reports as [`End`], and what the source makes of it
+//! as [`Lost`].
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::{EndOfStream, MEDIA_TYPE};
+
+/// What to do with a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The stream is open: hand its bytes to [`receive`](super::EventSource::receive).
+    Open,
+    /// Follow `Location` within the same attempt, as Fetch does, and hand over the next response.
+    /// Its time starts anew.
+    Redirect,
+    /// There is no stream. Drop the response.
+    Lost(Lost),
+}
+
+/// How an attempt or a stream came to its end, as the driver saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// There was no response: DNS, TCP, TLS or HTTP failed before the end of its head.
+    Unreachable,
+    /// The body ended as HTTP says that it ends.
+    EndOfBody,
+    /// The transport broke within the body: a reset, a cut chunk, TLS without its end, a corrupt
+    /// content coding.
+    Broken,
+    /// It makes no sense to ask again: the request cannot be made, or a redirect leads nowhere.
+    Unusable,
+}
+
+/// There is no stream, or none any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Lost {
+    /// Why.
+    pub reason: LostReason,
+    /// What is next.
+    pub next: Next,
+}
+
+/// What follows after a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// Wait so long; then [`poll_attempt`](super::EventSource::poll_attempt) yields the next one.
+    Wait(Duration),
+    /// Nothing: the source is closed.
+    GiveUp(GiveUp),
+}
+
+/// Why there is no stream, or none any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LostReason {
+    /// There was no response.
+    Unreachable,
+    /// The response did not come in time.
+    ResponseTimeout,
+    /// The response has this status, not 200. A redirect without `Location` is among them.
+    Status(u16),
+    /// The response is not of the one media type `text/event-stream`.
+    ContentType,
+    /// There was one more redirect than the attempt may follow.
+    TooManyRedirects,
+    /// The driver found that it makes no sense to ask again, before there was a stream.
+    Unusable,
+    /// The body ended in good order.
+    Ended(EndOfStream),
+    /// The transport broke within the body.
+    Broken(EndOfStream),
+    /// The stream was silent for too long.
+    Idle(EndOfStream),
+    /// Nothing was lost: no attempt was under way. The driver reported a response or an end out of
+    /// turn, which changes nothing.
+    NoAttempt,
+}
+
+/// Why there is no next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GiveUp {
+    /// The standard fails the connection here, or the driver said that it makes no sense to ask
+    /// again.
+    Failed,
+    /// As many attempts as the policy allows have failed in a row.
+    AttemptsExhausted,
+    /// The request must not be repeated: [`Config::repeat_request`](super::Config::repeat_request).
+    NotRepeatable,
+    /// No other attempt was wanted: [`Config::reconnect`](super::Config::reconnect).
+    Once,
+    /// [`close`](super::EventSource::close) was called.
+    Closed,
+}
+
+impl LostReason {
+    /// How the stream stood, if there was one.
+    #[must_use]
+    pub const fn end_of_stream(&self) -> Option<EndOfStream> {
+        match self {
+            Self::Ended(end) | Self::Broken(end) | Self::Idle(end) => Some(*end),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.next {
+            Next::Wait(wait) => write!(f, "{}; trying again in {wait:.1?}", self.reason),
+            Next::GiveUp(why) => write!(f, "{}; giving up: {why}", self.reason),
+        }
+    }
+}
+
+impl fmt::Display for LostReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, end) = match self {
+            Self::Unreachable => ("there was no response", None),
+            Self::ResponseTimeout => ("the response did not come in time", None),
+            Self::Status(status) => {
+                return write!(
+                    f,
+                    "the response has status {status}, where an event stream has 200"
+                );
+            }
+            Self::ContentType => {
+                return write!(f, "the response is not of the one media type {MEDIA_TYPE}");
+            }
+            Self::TooManyRedirects => ("there were more redirects than one attempt follows", None),
+            Self::Unusable => ("the request cannot lead to an event stream", None),
+            Self::Ended(end) => ("the event stream ended", Some(end)),
+            Self::Broken(end) => ("the connection broke", Some(end)),
+            Self::Idle(end) => ("the server was silent for too long", Some(end)),
+            Self::NoAttempt => ("no attempt was under way", None),
+        };
+        match end {
+            Some(EndOfStream::InsideEvent { dropped_len }) => {
+                write!(f, "{what}, inside an event of which {dropped_len} bytes had come")
+            }
+            _ => f.write_str(what),
+        }
+    }
+}
+
+impl fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failed => "another attempt would fail as well",
+            Self::AttemptsExhausted => "as many attempts as allowed have failed in a row",
+            Self::NotRepeatable => "the request must not be made twice",
+            Self::Once => "no other attempt was wanted",
+            Self::Closed => "the event source was closed",
+        })
+    }
+}
+
+impl core::error::Error for Lost {}
+impl core::error::Error for LostReason {}
+impl core::error::Error for GiveUp {}

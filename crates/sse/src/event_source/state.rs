@@ -1,0 +1,49 @@
+//! Where an event source stands: [`State`], and the three of the standard that it shows.
+
+use core::time::Duration;
+
+use super::{Config, GiveUp};
+
+/// The state of an [`EventSource`](super::EventSource). The numbers are those of the standard's
+/// `readyState` (WHATWG HTML 9.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReadyState {
+    /// An attempt is under way, or will be.
+    Connecting = 0,
+    /// There is a stream.
+    Open = 1,
+    /// There will be none any more.
+    Closed = 2,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// For the next attempt, which is due at this time.
+    Waiting { until: Duration },
+    /// For the response to a request that was sent, or sent on, at this time.
+    Requesting { since: Duration, redirects: u32 },
+    /// Open since then; the last byte came then.
+    Open { since: Duration, heard: Duration },
+    /// For good.
+    Closed(GiveUp),
+}
+
+impl State {
+    pub(super) const fn ready_state(self) -> ReadyState {
+        match self {
+            Self::Waiting { .. } | Self::Requesting { .. } => ReadyState::Connecting,
+            Self::Open { .. } => ReadyState::Open,
+            Self::Closed(_) => ReadyState::Closed,
+        }
+    }
+
+    /// When it ends by time alone.
+    pub(super) const fn deadline(self, config: &Config) -> Option<Duration> {
+        match self {
+            Self::Waiting { until } => Some(until),
+            Self::Requesting { since, .. } => Some(since.saturating_add(config.response_timeout)),
+            Self::Open { heard, .. } => Some(heard.saturating_add(config.idle_timeout)),
+            Self::Closed(_) => None,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What makes an HTTP response an event stream: the headers that a server sends, and the media type
+//! that a client looks for.
+
+/// The media type of an event stream (WHATWG HTML 9.2.5). It needs no `charset`: the stream is UTF-8,
+/// always.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+
+/// The headers of a response, status 200, that carries an event stream. Names are in lower case, as
+/// HTTP/2 and HTTP/3 want them.
+///
+/// - `content-type`: without it a client fails the connection, for good.
+/// - `cache-control`: `no-cache`, as an answer to this request is none to a later one, which has
+///   another `Last-Event-ID`. `no-transform` (RFC 9111, 5.2.2.6) keeps a proxy from compressing the
+///   body, which would hold events back until the compressor's block is full.
+/// - `x-accel-buffering`: `no` tells nginx, and the proxies that follow it, to pass each event on at
+///   once instead of filling a buffer first. Others ignore it.
+///
+/// ```
+/// let mut head = String::from("HTTP/1.1 200 OK\r\n");
+/// for (name, value) in tidings_sse::RESPONSE_HEADERS {
+///     head += &format!("{name}: {value}\r\n");
+/// }
+/// assert!(head.contains("content-type: text/event-stream\r\n"));
+/// ```
+pub const RESPONSE_HEADERS: [(&str, &str); 3] = [
+    ("content-type", MEDIA_TYPE),
+    ("cache-control", "no-cache, no-transform"),
+    ("x-accel-buffering", "no"),
+];
+
+/// Whether the value of a `Content-Type` header says that the body is an event stream.
+///
+/// WHATWG HTML 9.2.3 looks at the essence alone: type and subtype, in any case. Parameters do not
+/// matter, not even `charset`. A value that holds more than one media type is none.
+///
+/// ```
+/// use tidings_sse::is_event_stream;
+///
+/// assert!(is_event_stream(b"text/event-stream"));
+/// assert!(is_event_stream(b" Text/Event-Stream ; charset=UTF-8"));
+/// assert!(!is_event_stream(b"text/html"));
+/// assert!(!is_event_stream(b"text/event-stream, text/html"));
+/// ```
+#[must_use]
+pub fn is_event_stream(content_type: &[u8]) -> bool {
+    let mut parts = content_type.splitn(2, |byte| *byte == b';');
+    let essence = parts.next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
+        && !parts.next().is_some_and(has_comma_outside_quotes)
+}
+
+/// Whether a list goes on behind these parameters (RFC 9110, 5.6.1 and 5.6.6).
+fn has_comma_outside_quotes(parameters: &[u8]) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in parameters {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b',' if !quoted => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// E-024
+    #[test]
+    fn the_essence_decides_and_nothing_else() {
+        for yes in [
+            "text/event-stream",
+            "TEXT/Event-Stream",
+            "text/event-stream;",
+            "text/event-stream;charset=UTF-8",
+            "text/event-stream;charset=windows-1252",
+            "text/event-stream ;x",
+            "\t text/event-stream \t",
+            "text/event-stream; note=\"a, b\"",
+            "text/event-stream; note=\"a\\\", b\"",
+        ] {
+            assert!(is_event_stream(yes.as_bytes()), "{yes}");
+        }
+        for no in [
+            "",
+            " ",
+            ";",
+            "text",
+            "text/event-strea",
+            "text/event-streams",
+            "text/event-stream x",
+            "x text/event-stream",
+            "text /event-stream",
+            "x bogus",
+            "text/x-bogus",
+            "text/plain; text/event-stream",
+            "text/event-stream, text/event-stream",
+            "text/event-stream;charset=UTF-8, text/html",
+            "text/event-stream; note=\"a\", text/html",
+            "text/event-stream\0",
+        ] {
+            assert!(!is_event_stream(no.as_bytes()), "{no}");
+        }
+        assert!(!is_event_stream(b"\xFF"));
+    }
+
+    /// E-030: the headers are what a client accepts, and are headers.
+    #[test]
+    fn the_headers_open_a_stream() {
+        let [(name, value), ..] = RESPONSE_HEADERS;
+        assert_eq!(name, "content-type");
+        assert!(is_event_stream(value.as_bytes()));
+        for (name, value) in RESPONSE_HEADERS {
+            assert!(name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'-')), "{name}");
+            assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{value}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Server-Sent Events (WHATWG HTML, 9.2) for programs that wait.
+//!
+//! - `EventSource` (feature `event-source`): the client that comes back, over HTTP/1.1.
+//! - [`EventStream`]: events out of anything that can be read.
+
+#[cfg(feature = "event-source")]
+mod event_source;
+mod event_stream;
+#[cfg(feature = "event-source")]
+mod http1;
+
+#[cfg(feature = "event-source")]
+pub use event_source::{Closer, EventSource};
+pub use event_stream::{EventStream, EventStreamError};
+#[cfg(feature = "event-source")]
+pub use tidings_endpoint::event_source::{
+    Answer, CodingError, EventError, EventSourceRequest, Lost, Opened, RedirectFault, RequestFault,
+    StreamError, Update,
+};
+#[cfg(feature = "event-source")]
+pub use tidings_sse::event_source::{Config, GiveUp, LostReason, ReadyState};
+pub use tidings_sse::{
+    Decoder, EndOfStream, Event, EventId, GrowableStorage, InvalidField, Item, LimitExceeded, Limits,
+    OwnedMessageEvent, ReconnectionTime, is_event_stream,
+};

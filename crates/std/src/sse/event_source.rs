@@ -1,0 +1,304 @@
+//! The client: [`EventSource`]. What to do when is decided by the machine of `tidings-sse`; this
+//! moves bytes and time. `connection` makes one request and reads its body, `streaming` decodes that,
+//! `closer` interrupts.
+
+mod closer;
+mod connection;
+mod streaming;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::response::Parts;
+use tidings_endpoint::event_source::{
+    Answer, ContentDecoder, EventError, EventSourceRequest, Exchange, Lost, Opened, RequestFault,
+    StreamError, Update, response_of,
+};
+use tidings_endpoint::random_u64;
+use tidings_sse::event_source::{End, ReadyState, Verdict};
+use tidings_sse::{GrowableStorage, OwnedMessageEvent};
+
+use self::closer::Control;
+use self::connection::Connection;
+use self::streaming::{Incident, Streaming};
+use crate::connect::Connector;
+use crate::deadline::Deadline;
+
+pub use self::closer::Closer;
+
+/// A client of an event stream, which comes back by itself (WHATWG HTML, 9.2).
+///
+/// ```no_run
+/// use tidings_std::sse::EventSource;
+///
+/// # fn watch() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut source = EventSource::get("http://127.0.0.1:8080/events")?;
+/// while let Some(event) = source.event()? {
+///     println!("{}: {}", event.event_type, event.data);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// For another method, a body, headers, an ID to go on behind, limits, or more patience make an
+/// [`EventSourceRequest`] and [`open`](Self::open) it. As an iterator it yields [`Update`]s, which
+/// tell what happens to the connection too; that a stream is lost is told before the wait for the
+/// next attempt.
+///
+/// ```no_run
+/// # use tidings_std::sse::{EventSource, RequestFault, Update};
+/// # fn watch(source: EventSource) {
+/// for update in source {
+///     match update {
+///         Update::Event(event) => println!("{}", event.data),
+///         Update::Lost { why, wait } => eprintln!("{why}; trying again in {wait:?}"),
+///         Update::Closed { why, reason } => eprintln!("{why}; {reason}"),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
+///
+/// It speaks HTTP/1.1. Nothing runs while it is not called: no request is made before the first
+/// call. A drop ends the connection, and a [`Closer`] does so while another thread waits.
+pub struct EventSource {
+    request: EventSourceRequest,
+    connector: Connector,
+    machine: tidings_sse::EventSource<GrowableStorage>,
+    /// The moment that the machine's times count from.
+    epoch: Instant,
+    control: Arc<Control>,
+    /// The open stream.
+    streaming: Option<Box<Streaming>>,
+}
+
+impl EventSource {
+    /// A client of this `http` or, with the feature `rustls`, `https` URL that does what a
+    /// browser's `EventSource` does.
+    ///
+    /// # Errors
+    /// It is no such URL.
+    pub fn get(url: impl AsRef<str>) -> Result<Self, RequestFault> {
+        Self::open(EventSourceRequest::get(url))
+    }
+
+    /// A client that makes this request.
+    ///
+    /// # Errors
+    /// The request can't be made.
+    pub fn open(request: EventSourceRequest) -> Result<Self, RequestFault> {
+        let machine = request.machine()?;
+        Exchange::new(&request, None)?;
+        Ok(Self {
+            request,
+            connector: Connector::new(),
+            machine,
+            epoch: Instant::now(),
+            control: Arc::default(),
+            streaming: None,
+        })
+    }
+
+    /// Goes the way of this connector: its proxies, TLS configuration, limits of a head. Its
+    /// headers, subprotocols, redirects and times are for WebSockets, and not used.
+    #[must_use]
+    pub fn with_connector(mut self, connector: Connector) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    /// Waits for the next event; `None` after [`close`](Self::close), after status 204, and, for a
+    /// request that is not made again, at the end of the stream.
+    ///
+    /// # Errors
+    /// [`EventError::Overflow`] for an event over a limit, which was skipped: call again.
+    /// [`EventError::Closed`] once if the connection failed for good; then `None`.
+    pub fn event(&mut self) -> Result<Option<OwnedMessageEvent>, EventError> {
+        for update in self {
+            if let Some(event) = update.into_event() {
+                return event;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the connection, for good.
+    pub fn close(&mut self) {
+        self.control.close();
+        self.machine.close();
+        self.streaming = None;
+    }
+
+    /// What ends this from another thread.
+    #[must_use]
+    pub fn closer(&self) -> Closer {
+        Closer::new(&self.control)
+    }
+
+    /// Whether there is a stream, or may be one again.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        if self.control.is_closed() { ReadyState::Closed } else { self.machine.ready_state() }
+    }
+
+    /// The last event ID string: what a client that goes on from here has to begin with.
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        self.machine.last_event_id()
+    }
+
+    /// How many attempts have failed in a row.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.machine.failures()
+    }
+
+    /// One attempt, over all its redirects, up to an open stream or none. Nothing if it was closed.
+    fn attempt(&mut self, last_event_id: Option<&[u8]>) -> Option<Update> {
+        let mut exchange = match Exchange::new(&self.request, last_event_id) {
+            Ok(exchange) => exchange,
+            Err(fault) => return Some(self.end(End::Unusable, StreamError::Request(fault))),
+        };
+        loop {
+            let deadline = self.deadline();
+            let fetched = Connection::fetch(&self.control, &self.connector, &exchange, deadline);
+            if self.control.is_closed() {
+                return None;
+            }
+            let (head, connection) = match fetched {
+                Ok(fetched) => fetched,
+                Err(error) => return Some(self.not_fetched(error)),
+            };
+            if let Some(update) = self.judge(&mut exchange, head, connection) {
+                return Some(update);
+            }
+        }
+    }
+
+    /// What the machine has to say of a response; nothing if it is a redirect.
+    fn judge(
+        &mut self,
+        exchange: &mut Exchange,
+        head: Parts,
+        connection: Connection,
+    ) -> Option<Update> {
+        let Parts { status, version, headers, .. } = head;
+        let response = response_of(status, &headers);
+        match self.machine.handle_response(self.now(), &response, random_u64()) {
+            Verdict::Open => match ContentDecoder::of(&headers) {
+                Ok(content) => {
+                    self.streaming = Some(Box::new(Streaming::new(connection, content)));
+                    Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
+                }
+                // Asked again, the server would choose the same coding.
+                Err(error) => Some(self.end(End::Unusable, StreamError::Coding(error))),
+            },
+            Verdict::Redirect => match exchange.follow(status.as_u16(), &headers) {
+                Ok(()) => None,
+                Err(fault) => Some(self.end(End::Unusable, StreamError::Redirect(fault))),
+            },
+            Verdict::Lost(lost) => {
+                let body_start = connection.body_start();
+                let answer = Answer::new(exchange.url(), status.as_u16(), headers, body_start);
+                Some(Update::lost(Lost::new(lost.reason).with_answer(Some(answer)), lost.next))
+            }
+            _ => None,
+        }
+    }
+
+    /// There is no response: it is late, or something went wrong.
+    fn not_fetched(&mut self, error: StreamError) -> Update {
+        self.timeout().unwrap_or_else(|| {
+            let callers = matches!(&error, StreamError::Connect(error) if error.is_callers());
+            self.end(if callers { End::Unusable } else { End::Unreachable }, error)
+        })
+    }
+
+    /// What happened to the open stream; nothing if there is to be waited more.
+    fn told(&mut self, incident: Incident) -> Option<Update> {
+        match incident {
+            Incident::Update(update) => Some(update),
+            Incident::Silence => self.timeout(),
+            Incident::Broken(error) => Some(self.end(End::Broken, error)),
+            Incident::End => {
+                self.streaming = None;
+                let lost = self.machine.handle_end(self.now(), End::EndOfBody, random_u64());
+                Some(Update::lost(Lost::new(lost.reason), lost.next))
+            }
+        }
+    }
+
+    /// The attempt or the stream is over, because something went wrong.
+    fn end(&mut self, end: End, error: StreamError) -> Update {
+        self.streaming = None;
+        let lost = self.machine.handle_end(self.now(), end, random_u64());
+        Update::lost(Lost::new(lost.reason).with_error(Some(error)), lost.next)
+    }
+
+    /// The attempt or the stream is over if its time is.
+    fn timeout(&mut self) -> Option<Update> {
+        let lost = self.machine.handle_timeout(self.now(), random_u64())?;
+        self.streaming = None;
+        Some(Update::lost(Lost::new(lost.reason), lost.next))
+    }
+
+    /// The machine's.
+    fn deadline(&self) -> Deadline {
+        let at = self.machine.poll_timeout();
+        Deadline::after(at.map_or(Duration::MAX, |at| at.saturating_sub(self.now())))
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+}
+
+/// Waits for what happens next; `None` after [`Update::Closed`] or [`close`](EventSource::close).
+impl Iterator for EventSource {
+    type Item = Update;
+
+    fn next(&mut self) -> Option<Update> {
+        loop {
+            // From another thread: then the machine does not know yet.
+            if self.control.is_closed() {
+                self.close();
+                return None;
+            }
+            let (epoch, now) = (self.epoch, self.now());
+            let update = if let Some(streaming) = &mut self.streaming {
+                let incident = streaming.next(&mut self.machine, || epoch.elapsed());
+                self.told(incident)
+            } else if let Some(attempt) = self.machine.poll_attempt(now) {
+                let last_event_id = attempt.last_event_id().map(<[u8]>::to_vec);
+                self.attempt(last_event_id.as_deref())
+            } else if self.ready_state() == ReadyState::Closed {
+                return None;
+            } else {
+                self.control.sleep_until(self.deadline());
+                None
+            };
+            // E-020: nothing comes after it was closed, whoever did.
+            if update.is_some() && !self.control.is_closed() {
+                return update;
+            }
+        }
+    }
+}
+
+impl Drop for EventSource {
+    fn drop(&mut self) {
+        // A closer that outlives it has nothing to hold.
+        self.control.close();
+    }
+}
+
+impl fmt::Debug for EventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSource")
+            .field("request", &self.request)
+            .field("ready_state", &self.ready_state())
+            .field("last_event_id", &self.last_event_id())
+            .finish_non_exhaustive()
+    }
+}

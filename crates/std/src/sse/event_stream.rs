@@ -1,0 +1,246 @@
+//! A decoder over any source of bytes: [`EventStream`].
+
+use std::fmt;
+use std::io::{self, Read};
+
+use tidings_sse::{
+    Decoder, EndOfStream, GrowableStorage, Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime,
+};
+
+use crate::transport::is_not_now;
+
+/// How much is read at once.
+const READ_LEN: usize = 16 * 1024;
+
+/// The events of a source of bytes: the body of an HTTP client of your own, a file, a pipe.
+///
+/// ```
+/// use tidings_std::sse::{EventStream, EventStreamError};
+///
+/// let mut events = EventStream::new(&b"id: 7\ndata: hello\n\ndata: cut o"[..]);
+///
+/// let Some(Ok(event)) = events.next() else { panic!() };
+/// assert_eq!(event.data, "hello");
+/// let Some(Err(EventStreamError::InsideEvent { dropped_len: 11 })) = events.next() else { panic!() };
+/// assert!(events.next().is_none());
+/// assert_eq!(events.last_event_id(), "7");
+/// ```
+///
+/// It neither connects nor comes back; `EventSource` does. Whoever fetched the response has to look
+/// at its status, and at its media type with
+/// [`is_event_stream`](tidings_sse::is_event_stream).
+///
+/// The source needs no buffer of its own. It is read only when all that came before was yielded,
+/// so an event is there as soon as its blank line is. An error does not hide what came before it.
+/// After the end of the source, and after its failure, there is only `None`.
+pub struct EventStream<R> {
+    source: R,
+    decoder: Decoder<GrowableStorage>,
+    /// Allocated by the first read.
+    buffer: Vec<u8>,
+    /// What of the buffer is not decoded yet.
+    unread_start: usize,
+    unread_end: usize,
+    has_ended: bool,
+}
+
+impl<R: Read> EventStream<R> {
+    /// The events of this source, with [`Limits::DEFAULT`](tidings_sse::Limits::DEFAULT).
+    pub fn new(source: R) -> Self {
+        Self::with_decoder(source, Decoder::new())
+    }
+
+    /// The same by a decoder of yours, which has limits, reports comments, gives data in parts, or
+    /// knows the last event ID of an earlier stream. For what is no event see
+    /// [`next_with`](Self::next_with).
+    pub fn with_decoder(source: R, decoder: Decoder<GrowableStorage>) -> Self {
+        let buffer = Vec::new();
+        Self { source, decoder, buffer, unread_start: 0, unread_end: 0, has_ended: false }
+    }
+
+    /// Waits for the next item of any kind and lends it to `take`, whose answer is returned. Nothing
+    /// is copied of an event that one read brought whole. `None` is the end of the source.
+    ///
+    /// ```
+    /// use tidings_std::sse::{Decoder, EventStream, Item, Limits};
+    ///
+    /// let decoder = Decoder::with_limits(Limits::DEFAULT.data_len_max(1024)).report_comments();
+    /// let mut stream = EventStream::with_decoder(&b": still here\n\ndata: 42\n\n"[..], decoder);
+    /// let mut sum = 0;
+    /// while let Some(number) = stream.next_with(|item| match item {
+    ///     Item::Event(event) => event.data.parse().unwrap_or(0),
+    ///     Item::Comment(comment) => comment.len(),
+    ///     _ => 0,
+    /// }) {
+    ///     sum += number?;
+    /// }
+    /// assert_eq!(sum, 10 + 42);
+    /// # Ok::<(), tidings_std::sse::EventStreamError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As the iterator.
+    pub fn next_with<T>(
+        &mut self,
+        take: impl FnOnce(Item<'_>) -> T,
+    ) -> Option<Result<T, EventStreamError>> {
+        loop {
+            let unread = self.buffer.get(self.unread_start..self.unread_end).unwrap_or_default();
+            let mut rest = unread;
+            match self.decoder.decode(&mut rest) {
+                Some(item) => {
+                    self.unread_start = self.unread_end.saturating_sub(rest.len());
+                    return Some(match item {
+                        Item::Overflow(exceeded) => Err(EventStreamError::Overflow(exceeded)),
+                        item => Ok(take(item)),
+                    });
+                }
+                None => self.unread_start = self.unread_end,
+            }
+            if self.has_ended {
+                return None;
+            }
+            match self.fill() {
+                Ok(0) => {
+                    self.has_ended = true;
+                    if let EndOfStream::InsideEvent { dropped_len } = self.decoder.finish() {
+                        return Some(Err(EventStreamError::InsideEvent { dropped_len }));
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if is_not_now(&error) => {
+                    return Some(Err(EventStreamError::NotNow(error)));
+                }
+                Err(error) => {
+                    self.has_ended = true;
+                    let end = self.decoder.finish();
+                    return Some(Err(EventStreamError::Source(error, end)));
+                }
+            }
+        }
+    }
+
+    /// Reads once; all that was read before is decoded.
+    fn fill(&mut self) -> io::Result<usize> {
+        self.buffer.resize(READ_LEN, 0);
+        let read = loop {
+            match self.source.read(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        let len = *read.as_ref().unwrap_or(&0);
+        (self.unread_start, self.unread_end) = (0, len);
+        read
+    }
+}
+
+impl<R> EventStream<R> {
+    /// The last event ID: what a request for the rest of the stream sends as `Last-Event-ID`. See
+    /// [`EventId::header_value`](tidings_sse::EventId::header_value).
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        self.decoder.last_event_id()
+    }
+
+    /// What the last valid `retry` field said.
+    #[must_use]
+    pub fn reconnection_time(&self) -> Option<ReconnectionTime> {
+        self.decoder.reconnection_time()
+    }
+
+    /// The source.
+    #[must_use]
+    pub const fn get_ref(&self) -> &R {
+        &self.source
+    }
+
+    /// The source, for example to set a timeout. Reading from it takes bytes out of the stream.
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
+    /// The source and the decoder, which is ready for the next stream: an unfinished event is
+    /// dropped, the last event ID stays.
+    #[must_use]
+    pub fn into_parts(mut self) -> (R, Decoder<GrowableStorage>) {
+        self.decoder.finish();
+        (self.source, self.decoder)
+    }
+}
+
+/// The events, each with its text. What else the stream says is passed over; see
+/// [`next_with`](EventStream::next_with).
+///
+/// # Errors
+/// [`EventStreamError`]. The stream goes on behind an event that was over a limit, and when a source
+/// that has nothing now is asked again.
+impl<R: Read> Iterator for EventStream<R> {
+    type Item = Result<OwnedMessageEvent, EventStreamError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let event = |item: Item<'_>| match item {
+            Item::Event(event) => Some(event.into_owned()),
+            _ => None,
+        };
+        loop {
+            if let Some(event) = self.next_with(event)?.transpose() {
+                return Some(event);
+            }
+        }
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for EventStream<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream")
+            .field("source", &self.source)
+            .field("last_event_id", &self.last_event_id())
+            .field("has_ended", &self.has_ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is between the events.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EventStreamError {
+    /// The source failed. How the stream stood then tells whether part of an event is missing.
+    Source(io::Error, EndOfStream),
+    /// The source ended inside an event, which is therefore none.
+    InsideEvent {
+        /// Bytes since the last blank line.
+        dropped_len: u64,
+    },
+    /// An event went over a limit and was skipped. The stream goes on.
+    Overflow(LimitExceeded),
+    /// The source is nonblocking, or has a timeout, and has nothing now: the error's kind is
+    /// `WouldBlock` or `TimedOut`. Nothing is lost, a later call goes on.
+    NotNow(io::Error),
+}
+
+impl fmt::Display for EventStreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(error, EndOfStream::BetweenEvents) => error.fmt(f),
+            Self::Source(error, EndOfStream::InsideEvent { dropped_len }) => {
+                write!(f, "{error}, {dropped_len} bytes into an event")
+            }
+            Self::InsideEvent { dropped_len } => {
+                write!(f, "the stream ended {dropped_len} bytes into an event")
+            }
+            Self::Overflow(exceeded) => write!(f, "an event was skipped: {exceeded}"),
+            Self::NotNow(error) => write!(f, "nothing came in time: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for EventStreamError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Source(error, _) | Self::NotNow(error) => Some(error),
+            Self::Overflow(exceeded) => Some(exceeded),
+            Self::InsideEvent { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Server-Sent Events (WHATWG HTML, 9.2), both ends.
+//!
+//! - [`EventSource`] (feature `event-source`): the client that comes back, over HTTP/1.1 and HTTP/2.
+//! - [`EventStream`]: events out of a body or stream of bytes that another client has fetched.
+//! - [`server`]: responses for hyper, axum, and whatever takes an `http::Response`.
+
+#[cfg(feature = "event-source")]
+mod event_source;
+mod event_stream;
+pub mod server;
+
+#[cfg(feature = "event-source")]
+pub use event_source::EventSource;
+pub use event_stream::{BodyChunks, EventStream, EventStreamError};
+#[cfg(feature = "event-source")]
+pub use tidings_endpoint::event_source::{
+    Answer, CodingError, EventError, EventSourceRequest, Lost, Opened, RedirectFault, RequestFault,
+    StreamError, Update,
+};
+#[cfg(feature = "event-source")]
+pub use tidings_sse::event_source::{Config, GiveUp, LostReason, ReadyState};
+pub use tidings_sse::{
+    Comment, EndOfStream, Event, EventId, EventType, InvalidField, Limits, OwnedMessageEvent,
+    ReconnectionTime,
+};

@@ -1,0 +1,82 @@
+//! One request, up to the head of its response: [`fetch`].
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http::response::Parts;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tidings_endpoint::event_source::{Exchange, StreamError};
+
+use crate::connect::Connector;
+
+pub(super) type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, StreamError>> + Send>>;
+
+/// What must be polled for a response to come and its body to move. It ends with the connection.
+pub(super) type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// A response.
+pub(super) struct Fetched {
+    pub(super) head: Parts,
+    pub(super) body: Incoming,
+    /// `None`: it has ended, and the body is whole.
+    pub(super) connection: Option<Connection>,
+}
+
+/// hyper's smallest buffer. Heads up to this or the connector's limit are read.
+const BUFFER_LEN_MIN: usize = 8 * 1024;
+
+/// Makes the request over a connection of its own.
+pub(super) fn fetch(connector: &Connector, exchange: &Exchange, http2_prior_knowledge: bool) -> Fetching {
+    let (connector, exchange) = (connector.clone(), exchange.clone());
+    Box::pin(async move {
+        let stream = connector.open_http(&exchange.route()).await.map_err(StreamError::Connect)?;
+        let http = |error: hyper::Error| StreamError::Http(error.into());
+        if stream.speaks_http2() || (http2_prior_knowledge && stream.is_plain()) {
+            let (mut sender, connection) =
+                http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(http)?;
+            let request = exchange.http2().map(Full::new);
+            drive(Box::pin(connection), async move { sender.send_request(request).await }).await
+        } else {
+            let (mut sender, connection) = http1::Builder::new()
+                .max_buf_size(connector.head_len_max().max(BUFFER_LEN_MIN))
+                .handshake(TokioIo::new(stream))
+                .await
+                .map_err(http)?;
+            let request: Request<Full<Bytes>> = exchange.http1().map(Full::new);
+            drive(Box::pin(connection), async move { sender.send_request(request).await }).await
+        }
+    })
+}
+
+/// Polls a connection until the response is there.
+async fn drive(
+    mut connection: Connection,
+    response: impl Future<Output = hyper::Result<Response<Incoming>>>,
+) -> Result<Fetched, StreamError> {
+    let mut response = pin!(response);
+    let mut ended = None;
+    let response = poll_fn(|cx| {
+        if ended.is_none() {
+            ended = match connection.as_mut().poll(cx) {
+                Poll::Ready(result) => Some(result),
+                Poll::Pending => None,
+            };
+        }
+        response.as_mut().poll(cx)
+    })
+    .await;
+    match (response, ended) {
+        (Ok(response), ended) => {
+            let (head, body) = response.into_parts();
+            Ok(Fetched { head, body, connection: ended.is_none().then_some(connection) })
+        }
+        // Why the connection ended says more than that it did.
+        (Err(_), Some(Err(error))) | (Err(error), _) => Err(StreamError::Http(error.into())),
+    }
+}

@@ -1,0 +1,131 @@
+//! An open stream: [`Streaming`], from the chunks of a body to what they mean.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tidings_endpoint::event_source::{Answer, ContentDecoder, StreamError, Update};
+use tidings_sse::{EventSource, GrowableStorage};
+use tokio::time::timeout;
+
+use super::fetch::Connection;
+
+/// How many pieces of content are decoded before other tasks get a turn, if there is nothing to
+/// tell: a small body may unfold to a large one.
+const PIECES_MAX: usize = 16;
+
+/// How long the body of a refusal is waited for.
+const BODY_START_TIMEOUT: Duration = Duration::from_secs(1);
+
+pub(super) struct Streaming {
+    response: ResponseBody,
+    content: ContentDecoder,
+}
+
+pub(super) enum Incident {
+    Update(Update),
+    /// The body is over as HTTP says that it is.
+    End,
+    Broken(StreamError),
+}
+
+impl Streaming {
+    pub(super) fn new(
+        connection: Option<Connection>,
+        body: Incoming,
+        content: ContentDecoder,
+    ) -> Self {
+        Self { response: ResponseBody { connection, body }, content }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        machine: &mut EventSource<GrowableStorage>,
+        now: impl Fn() -> Duration,
+    ) -> Poll<Incident> {
+        for _ in 0..PIECES_MAX {
+            let available = match self.content.available() {
+                Ok(available) => available,
+                Err(error) => return Poll::Ready(Incident::Broken(StreamError::Coding(error))),
+            };
+            if !available.is_empty() {
+                let mut rest = available;
+                let mut update = None;
+                while let (None, Some(item)) = (&update, machine.receive(now(), &mut rest)) {
+                    update = Update::of(item);
+                }
+                let len = available.len() - rest.len(); // `rest` was moved on
+                self.content.consume(len);
+                match update {
+                    Some(update) => return Poll::Ready(Incident::Update(update)),
+                    None => continue,
+                }
+            }
+            match self.response.poll_data(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(data))) => self.content.feed(data),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Incident::Broken(StreamError::Http(error.into())));
+                }
+                Poll::Ready(None) => {
+                    return Poll::Ready(match self.content.finish() {
+                        Ok(()) => Incident::End,
+                        Err(error) => Incident::Broken(StreamError::Coding(error)),
+                    });
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// How the body of a refusal begins.
+pub(super) async fn read_start(connection: Option<Connection>, body: Incoming) -> Vec<u8> {
+    let mut response = ResponseBody { connection, body };
+    let mut start = Vec::new();
+    let reading = async {
+        while start.len() < Answer::BODY_START_LEN_MAX {
+            match poll_fn(|cx| response.poll_data(cx)).await {
+                Some(Ok(data)) => start.extend_from_slice(&data),
+                Some(Err(_)) | None => break,
+            }
+        }
+    };
+    // What came in time is what there is.
+    let _ = timeout(BODY_START_TIMEOUT, reading).await;
+    start.truncate(Answer::BODY_START_LEN_MAX);
+    start
+}
+
+/// A body, and the connection that must be polled for it to move.
+struct ResponseBody {
+    connection: Option<Connection>,
+    body: Incoming,
+}
+
+impl ResponseBody {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
+        loop {
+            let connection = self.connection.as_mut();
+            if connection.is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {
+                // If it failed, so does the body.
+                self.connection = None;
+            }
+            return match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(None) => Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => Poll::Ready(Some(Ok(data))),
+                    Err(_trailers) => continue,
+                },
+            };
+        }
+    }
+}

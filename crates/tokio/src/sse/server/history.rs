@@ -1,0 +1,267 @@
+//! The last events, in memory: [`History`].
+
+use std::borrow::Borrow;
+use std::collections::{HashMap, VecDeque};
+use std::error::Error;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
+
+/// Keeps the newest events, within bounds, for clients that come back. Put it into an
+/// [`Arc`](std::sync::Arc) to share it.
+///
+/// ```
+/// use tidings_tokio::sse::server::{Capacity, EncodedEvent, History};
+/// use tidings_tokio::sse::{Event, EventId};
+///
+/// let history = History::new(Capacity { events_max: 1_000, bytes_max: 4 * 1024 * 1024 });
+/// history.push(Event::new().id(EventId::new("1")?).data("x").into())?;
+/// assert_eq!(history.len(), 1);
+/// assert!(history.push(EncodedEvent::text("without an ID")).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct History {
+    capacity: Capacity,
+    ring: Mutex<Ring>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    events: VecDeque<EncodedEvent>,
+    bytes_len: usize,
+    /// The number of the first of `events`, counted from the first that was ever pushed.
+    first: u64,
+    /// The number of the newest event with each ID. What a client says is looked up in one step.
+    numbers: HashMap<ById, u64>,
+}
+
+impl History {
+    /// An empty history.
+    #[must_use]
+    pub fn new(capacity: Capacity) -> Self {
+        let capacity = Capacity { events_max: capacity.events_max.max(1), ..capacity };
+        Self { capacity, ring: Mutex::default() }
+    }
+
+    /// Adds the newest event. The oldest go as far as they have to.
+    ///
+    /// # Errors
+    /// The event has no ID, or an empty one, so that no client could ask for what came after it; or
+    /// it is too large to be kept. The history is as before.
+    pub fn push(&self, event: EncodedEvent) -> Result<(), HistoryError> {
+        if event.id().is_none_or(str::is_empty) {
+            return Err(HistoryError::NoId(event));
+        }
+        if event.len() > self.capacity.bytes_max {
+            return Err(HistoryError::TooLarge(event));
+        }
+        let mut ring = self.ring();
+        ring.push(event);
+        while ring.events.len() > self.capacity.events_max
+            || ring.bytes_len > self.capacity.bytes_max
+        {
+            ring.pop();
+        }
+        Ok(())
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ring().events.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What came after the event with this ID: at most the newest `events_max`.
+    pub fn after(&self, last_event_id: &LastEventId, events_max: usize) -> Replayed {
+        let ring = self.ring();
+        let known = ring.numbers.get(last_event_id.as_str());
+        // Numbers count from `first`, so the difference is an index into `events`.
+        let start = known
+            .and_then(|number| usize::try_from(number.saturating_sub(ring.first)).ok())
+            .map(|at| at.saturating_add(1));
+        let missed = ring.events.len().saturating_sub(start.unwrap_or(0));
+        let excess = missed.saturating_sub(events_max);
+        let skipped = start.unwrap_or(0).saturating_add(excess);
+        let events = ring.events.iter().skip(skipped).cloned().collect();
+        match start {
+            None => Replayed::with_gap(None, events),
+            Some(_) if excess > 0 => Replayed::with_gap(u64::try_from(excess).ok(), events),
+            Some(_) => Replayed::complete(events),
+        }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        // Each step leaves the ring whole.
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An ID that is not there, any more or at all, is a gap before all that is there.
+impl Replay for History {
+    async fn after(&self, last_event_id: &LastEventId, events_max: usize) -> Replayed {
+        Self::after(self, last_event_id, events_max)
+    }
+}
+
+impl Ring {
+    fn push(&mut self, event: EncodedEvent) {
+        let number = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
+        let number = self.first.saturating_add(number);
+        self.bytes_len = self.bytes_len.saturating_add(event.len());
+        // A key that is there already stays as it is, and may hold on to an older event.
+        let by_id = ById(event.clone());
+        self.numbers.remove(&by_id);
+        self.numbers.insert(by_id, number);
+        self.events.push_back(event);
+    }
+
+    fn pop(&mut self) {
+        let Some(oldest) = self.events.pop_front() else { return };
+        self.bytes_len = self.bytes_len.saturating_sub(oldest.len());
+        let by_id = ById(oldest);
+        // A newer event may have the same ID.
+        if self.numbers.get(&by_id) == Some(&self.first) {
+            self.numbers.remove(&by_id);
+        }
+        self.first = self.first.saturating_add(1);
+    }
+}
+
+/// An event that stands for its ID.
+#[derive(Debug)]
+struct ById(EncodedEvent);
+
+impl ById {
+    fn id(&self) -> &str {
+        self.0.id().unwrap_or_default()
+    }
+}
+
+impl Borrow<str> for ById {
+    fn borrow(&self) -> &str {
+        self.id()
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for ById {}
+
+/// Why an event can't be kept. It is given back.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// It has no ID, or an empty one.
+    NoId(EncodedEvent),
+    /// Alone it is larger than the history may be.
+    TooLarge(EncodedEvent),
+}
+
+impl fmt::Display for HistoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoId(_) => {
+                f.write_str("the event has no ID, so a client could not say that it was the last")
+            }
+            Self::TooLarge(event) => {
+                write!(f, "the event of {} bytes is larger than the history may be", event.len())
+            }
+        }
+    }
+}
+
+impl Error for HistoryError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_sse::{Event, EventId};
+
+    fn event(id: &str) -> EncodedEvent {
+        Event::new().id(EventId::new(id).unwrap()).data("x").into()
+    }
+
+    fn history(events_max: usize, ids: &[&str]) -> History {
+        let history = History::new(Capacity { events_max, ..Capacity::DEFAULT });
+        for id in ids {
+            history.push(event(id)).unwrap();
+        }
+        history
+    }
+
+    fn after(history: &History, id: &str, events_max: usize) -> (bool, Vec<String>) {
+        let id = LastEventId::new(id.as_bytes(), 99).unwrap();
+        let replayed = history.after(&id, events_max);
+        let ids = replayed.events().iter().map(|event| event.id().unwrap().to_owned());
+        (replayed.is_complete(), ids.collect())
+    }
+
+    fn ids(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_came_after_an_id_is_there_as_long_as_the_id_is() {
+        let history = history(3, &["a", "b", "c", "d"]);
+        assert_eq!(after(&history, "b", 9), (true, ids(&["c", "d"])));
+        assert_eq!(after(&history, "d", 9), (true, ids(&[])));
+        assert_eq!(after(&history, "a", 9), (false, ids(&["b", "c", "d"])), "too old");
+        assert_eq!(after(&history, "e", 9), (false, ids(&["b", "c", "d"])), "made up");
+        assert_eq!(after(&history, "e", 1), (false, ids(&["d"])));
+        assert_eq!(after(&history, "b", 1), (false, ids(&["d"])));
+        assert_eq!(after(&History::new(Capacity::DEFAULT), "a", 9), (false, ids(&[])));
+    }
+
+    #[test]
+    fn an_id_that_comes_again_means_the_newest_event() {
+        let history = history(3, &["a", "b", "a", "c"]);
+        assert_eq!(after(&history, "a", 9), (true, ids(&["c"])));
+        assert_eq!(after(&history, "b", 9), (true, ids(&["a", "c"])));
+        for id in ["d", "e"] {
+            history.push(event(id)).unwrap();
+        }
+        assert_eq!(after(&history, "a", 9).0, false);
+        assert_eq!(history.ring().numbers.len(), 3);
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_what_never_fits_is_given_back() {
+        let len = event("1").len();
+        let history = History::new(Capacity { events_max: 99, bytes_max: 2 * len });
+        for id in ["1", "2", "3"] {
+            history.push(event(id)).unwrap();
+        }
+        assert_eq!((history.len(), history.ring().bytes_len), (2, 2 * len));
+        let id = EventId::new("4").unwrap();
+        let huge = EncodedEvent::from(Event::new().id(id).data(&"x".repeat(2 * len)));
+        assert!(matches!(history.push(huge), Err(HistoryError::TooLarge(e)) if e.id() == Some("4")));
+        assert_eq!(history.len(), 2);
+    }
+
+    #[test]
+    fn an_event_without_an_id_is_given_back() {
+        let without = history(9, &[]).push(EncodedEvent::text("x"));
+        assert!(matches!(without, Err(HistoryError::NoId(_))));
+        let reset = history(9, &[]).push(Event::new().id(EventId::EMPTY).data("x").into());
+        assert!(matches!(reset, Err(HistoryError::NoId(_))));
+    }
+}

@@ -1,0 +1,178 @@
+//! Where a client that comes back wants to go on: [`LastEventId`].
+
+use std::error::Error;
+use std::fmt;
+
+use http::{HeaderMap, Response, StatusCode};
+use tidings_sse::{EventId, InvalidField};
+
+/// What a client says in its `Last-Event-ID` header (WHATWG HTML 9.2.4). It is the client's word,
+/// of a bounded length, and an event ID; whether there ever was such an event is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LastEventId(Box<str>);
+
+impl LastEventId {
+    /// The longest ID that is taken if nothing else is said, in bytes.
+    pub const LEN_MAX: usize = 1024;
+
+    /// Reads the header; `None` without one.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue};
+    /// use tidings_tokio::sse::server::LastEventId;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// assert_eq!(LastEventId::from_headers(&headers), Ok(None));
+    /// headers.insert("last-event-id", HeaderValue::from_bytes("…7".as_bytes()).unwrap());
+    /// let id = LastEventId::from_headers(&headers).unwrap().unwrap();
+    /// assert_eq!(id.as_str(), "…7");
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with it; [`LastEventIdError::response`] is an answer to that.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, LastEventIdError> {
+        Self::from_headers_within(headers, Self::LEN_MAX)
+    }
+
+    /// Reads the header, with a limit to the ID's length in bytes.
+    ///
+    /// # Errors
+    /// As for [`from_headers`](Self::from_headers).
+    pub fn from_headers_within(
+        headers: &HeaderMap,
+        len_max: usize,
+    ) -> Result<Option<Self>, LastEventIdError> {
+        let mut values = headers.get_all("last-event-id").iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(LastEventIdError::Repeated);
+        }
+        Self::new(value.as_bytes(), len_max).map(Some)
+    }
+
+    /// Checks an ID that came by another way, such as a query.
+    ///
+    /// # Errors
+    /// All of [`LastEventIdError`] but `Repeated`.
+    pub fn new(id: &[u8], len_max: usize) -> Result<Self, LastEventIdError> {
+        // WHATWG HTML 9.2.4: a client without an ID sends no header at all.
+        if id.is_empty() {
+            return Err(LastEventIdError::Empty);
+        }
+        if id.len() > len_max {
+            return Err(LastEventIdError::TooLong { len: id.len(), len_max });
+        }
+        // The header's value is the ID in UTF-8, not limited to ASCII.
+        let text = std::str::from_utf8(id)
+            .map_err(|error| LastEventIdError::NotUtf8 { at: error.valid_up_to() })?;
+        let id = EventId::new(text).map_err(LastEventIdError::Illegal)?;
+        Ok(Self(id.as_str().into()))
+    }
+
+    /// The ID as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a `Last-Event-ID` is none. The client is at fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LastEventIdError {
+    /// There is more than one header.
+    Repeated,
+    /// There is nothing in it.
+    Empty,
+    /// It is longer than the limit.
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The limit.
+        len_max: usize,
+    },
+    /// It is not UTF-8.
+    NotUtf8 {
+        /// The place of the first byte that is not.
+        at: usize,
+    },
+    /// No event can have this ID.
+    Illegal(InvalidField),
+}
+
+impl LastEventIdError {
+    /// An answer: 400, with the error as its text. A client then gives up.
+    #[must_use]
+    pub fn response(&self) -> Response<String> {
+        let mut response = Response::new(self.to_string());
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        response
+    }
+}
+
+impl fmt::Display for LastEventIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repeated => f.write_str("the request has more than one Last-Event-ID header"),
+            Self::Empty => {
+                f.write_str("the Last-Event-ID is empty: a client without one sends no header")
+            }
+            Self::TooLong { len, len_max } => write!(
+                f,
+                "the Last-Event-ID is {len} bytes long, which is over the limit of {len_max}"
+            ),
+            Self::NotUtf8 { at } => write!(f, "the Last-Event-ID is not UTF-8 at byte {at}"),
+            Self::Illegal(error) => write!(f, "no event can have this Last-Event-ID: {error}"),
+        }
+    }
+}
+
+impl Error for LastEventIdError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Illegal(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn read(values: &[&[u8]]) -> Result<Option<String>, LastEventIdError> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("Last-Event-ID", HeaderValue::from_bytes(value).unwrap());
+        }
+        LastEventId::from_headers(&headers).map(|id| id.map(|id| id.as_str().to_owned()))
+    }
+
+    #[test]
+    fn an_id_is_utf8_and_not_just_ascii() {
+        for id in ["1", "\u{2026}", "a b, c", "\u{A0}", "🎈", "a\tb"] {
+            assert_eq!(read(&[id.as_bytes()]), Ok(Some(id.to_owned())));
+        }
+        assert_eq!(read(&[]), Ok(None));
+    }
+
+    #[test]
+    fn each_fault_is_told() {
+        use LastEventIdError as E;
+        assert_eq!(read(&[b"1", b"2"]), Err(E::Repeated));
+        assert_eq!(read(&[b""]), Err(E::Empty));
+        assert_eq!(read(&[b"ab\xE2\x80"]), Err(E::NotUtf8 { at: 2 }));
+        assert!(read(&[&[b'x'; 1024]]).is_ok());
+        assert_eq!(read(&[&[b'x'; 1025]]), Err(E::TooLong { len: 1025, len_max: 1024 }));
+        // http lets none of these into a header; another way may.
+        assert_eq!(LastEventId::new(b"a\0", 9), Err(E::Illegal(InvalidField::Nul { at: 1 })));
+        for line_break in [b"a\r", b"a\n"] {
+            let fault = E::Illegal(InvalidField::LineBreak { at: 1 });
+            assert_eq!(LastEventId::new(line_break, 9), Err(fault));
+        }
+        let response = E::NotUtf8 { at: 2 }.response();
+        assert_eq!(response.status(), 400);
+        assert_eq!(response.body(), "the Last-Event-ID is not UTF-8 at byte 2");
+    }
+}

@@ -1,0 +1,283 @@
+//! The events that wait for one client, and what happens when they are too many: [`Queue`].
+
+use std::collections::VecDeque;
+
+use super::EncodedEvent;
+
+/// How much may wait: both bounds hold.
+///
+/// ```
+/// use tidings_tokio::sse::server::{Capacity, Responder};
+///
+/// let responder = Responder::new().queue(Capacity { events_max: 16, ..Capacity::DEFAULT });
+/// # let _ = responder;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// The number of events. Zero counts as one.
+    pub events_max: usize,
+    /// The sum of their encoded lengths.
+    pub bytes_max: usize,
+}
+
+impl Capacity {
+    /// 256 events and 1 MiB.
+    pub const DEFAULT: Self = Self { events_max: 256, bytes_max: 1024 * 1024 };
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// What becomes of an event for which the queue has no room.
+///
+/// Where events are dropped, the client is told: at the place of the loss it gets an event of type
+/// `gap` (see [`Responder::gap_event_type`](super::Responder::gap_event_type)), without an ID, with
+/// data such as `{"dropped":3}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// [`send`](super::EventSender::send) waits until the client has taken enough.
+    #[default]
+    Wait,
+    /// The oldest events are dropped.
+    DropOldest,
+    /// Of each [key](EncodedEvent::with_key) only the latest event is kept, full or not: a new one
+    /// removes the one that still waits, and goes to the end, so that IDs stay in their order. That
+    /// is no loss to be told. If this makes no room, the oldest events are dropped. To find the one
+    /// that waits, the queue is looked through.
+    LatestByKey,
+    /// The stream is ended by an error, so that the client comes back, with its last event ID.
+    Disconnect,
+}
+
+/// What waits for one client.
+#[derive(Debug)]
+pub(super) struct Queue {
+    events: VecDeque<EncodedEvent>,
+    bytes_len: usize,
+    capacity: Capacity,
+    /// How many events were dropped before the first that waits, and the newest of them.
+    dropped: u64,
+    newest_dropped: Option<EncodedEvent>,
+}
+
+/// What comes next for the client.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// So many events are missing here.
+    Gap(u64),
+    Event(EncodedEvent),
+}
+
+impl Queue {
+    pub(super) fn new(capacity: Capacity) -> Self {
+        let capacity = Capacity { events_max: capacity.events_max.max(1), ..capacity };
+        let events = VecDeque::new();
+        Self { events, bytes_len: 0, capacity, dropped: 0, newest_dropped: None }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(super) fn bytes_len(&self) -> usize {
+        self.bytes_len
+    }
+
+    /// Whether the event fits into an empty queue.
+    pub(super) fn could_hold(&self, event: &EncodedEvent) -> bool {
+        event.len() <= self.capacity.bytes_max
+    }
+
+    pub(super) fn has_room(&self, event: &EncodedEvent) -> bool {
+        self.events.len() < self.capacity.events_max
+            && self.bytes_len.saturating_add(event.len()) <= self.capacity.bytes_max
+    }
+
+    /// Appends the event, which must [have room](Self::has_room), or be made room for.
+    pub(super) fn push(&mut self, event: EncodedEvent) {
+        self.bytes_len = self.bytes_len.saturating_add(event.len());
+        self.events.push_back(event);
+    }
+
+    /// Removes the event that waits with the same key.
+    pub(super) fn remove_key_of(&mut self, event: &EncodedEvent) {
+        let Some(key) = event.key() else { return };
+        let same = self.events.iter().position(|waiting| waiting.key() == Some(key));
+        if let Some(old) = same.and_then(|at| self.events.remove(at)) {
+            self.bytes_len = self.bytes_len.saturating_sub(old.len());
+        }
+    }
+
+    /// Drops the oldest events until there is room for this one, or none is left.
+    pub(super) fn make_room_for(&mut self, event: &EncodedEvent) {
+        while !self.has_room(event) {
+            let Some(oldest) = self.pop() else { return };
+            // Comments are not missed by anyone.
+            if oldest.has_data() {
+                self.dropped = self.dropped.saturating_add(1);
+                self.newest_dropped = Some(oldest);
+            }
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Next> {
+        if self.dropped > 0 {
+            self.newest_dropped = None;
+            return Some(Next::Gap(std::mem::take(&mut self.dropped)));
+        }
+        self.pop().map(Next::Event)
+    }
+
+    /// Whether nothing is to come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.dropped == 0 && self.events.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.capacity);
+    }
+
+    /// Discards what `is_known`, and with `through` also each event with an ID that waits before the
+    /// one of this ID.
+    pub(super) fn discard(
+        &mut self,
+        through: Option<&str>,
+        is_known: impl Fn(&EncodedEvent) -> bool,
+    ) {
+        // What was dropped came before what waits. If the newest of it is known, all of it is.
+        if self.newest_dropped.as_ref().is_some_and(&is_known) {
+            self.dropped = 0;
+            self.newest_dropped = None;
+        }
+        let end = through.and_then(|id| self.events.iter().rposition(|e| e.id() == Some(id)));
+        let (mut at, mut bytes_len) = (0, 0_usize);
+        self.events.retain(|event| {
+            let passed = event.id().is_some() && end.is_some_and(|end| at <= end);
+            let keep = !passed && !is_known(event);
+            at += 1; // counts to the queue's length
+            if keep {
+                bytes_len = bytes_len.saturating_add(event.len());
+            }
+            keep
+        });
+        self.bytes_len = bytes_len;
+    }
+
+    fn pop(&mut self) -> Option<EncodedEvent> {
+        let event = self.events.pop_front()?;
+        self.bytes_len = self.bytes_len.saturating_sub(event.len());
+        // A burst should not cost memory for the rest of the stream's life.
+        if self.events.is_empty() && self.events.capacity() > 32 {
+            self.events = VecDeque::new();
+        }
+        Some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_sse::{Comment, Event, EventId};
+
+    fn event(id: &str) -> EncodedEvent {
+        Event::new().id(EventId::new(id).unwrap()).data("x").into()
+    }
+
+    fn queue(events_max: usize, ids: &[&str]) -> Queue {
+        let mut queue = Queue::new(Capacity { events_max, ..Capacity::DEFAULT });
+        for id in ids {
+            let event = event(id);
+            queue.make_room_for(&event);
+            queue.push(event);
+        }
+        queue
+    }
+
+    /// The rest of the queue: IDs, and `gap 3`.
+    fn rest(mut queue: Queue) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Some(next) = queue.next() {
+            all.push(match next {
+                Next::Gap(dropped) => format!("gap {dropped}"),
+                Next::Event(event) => event.id().unwrap_or("-").to_owned(),
+            });
+        }
+        assert_eq!((queue.len(), queue.bytes_len(), queue.is_empty()), (0, 0, true));
+        all
+    }
+
+    #[test]
+    fn a_gap_stands_where_the_loss_is_and_has_its_number() {
+        let mut queue = queue(2, &["1", "2", "3", "4", "5"]);
+        assert!(matches!(queue.next(), Some(Next::Gap(3))));
+        assert!(matches!(queue.next(), Some(Next::Event(_))));
+        for id in ["6", "7"] {
+            queue.make_room_for(&event(id));
+            queue.push(event(id));
+        }
+        assert_eq!(rest(queue), ["gap 1", "6", "7"]);
+    }
+
+    #[test]
+    fn a_dropped_comment_is_no_gap() {
+        let mut queue = queue(1, &[]);
+        queue.push(Event::new().comment(Comment::EMPTY).into());
+        let event = event("1");
+        queue.make_room_for(&event);
+        queue.push(event);
+        assert_eq!(rest(queue), ["1"]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_as_events_are() {
+        let small = event("1");
+        let mut queue = Queue::new(Capacity { events_max: 100, bytes_max: 2 * small.len() + 1 });
+        for id in ["1", "2"] {
+            assert!(queue.has_room(&event(id)));
+            queue.push(event(id));
+        }
+        assert!(!queue.has_room(&event("3")));
+        let huge = EncodedEvent::text(&"x".repeat(100));
+        assert!(!queue.could_hold(&huge));
+        queue.make_room_for(&event("3"));
+        queue.push(event("3"));
+        assert_eq!(queue.bytes_len(), 2 * small.len());
+        assert_eq!(rest(queue), ["gap 1", "2", "3"]);
+    }
+
+    #[test]
+    fn zero_events_count_as_one() {
+        assert!(queue(0, &[]).has_room(&event("1")));
+    }
+
+    #[test]
+    fn known_events_are_discarded_and_their_gap_too() {
+        let known = |ids: &'static [&'static str]| {
+            move |event: &EncodedEvent| event.id().is_some_and(|id| ids.contains(&id))
+        };
+        let mut all_known = queue(3, &["1", "2", "3", "4", "5"]);
+        all_known.discard(None, known(&["1", "2", "3"]));
+        assert_eq!(rest(all_known), ["4", "5"]);
+
+        let mut some_known = queue(3, &["1", "2", "3", "4", "5"]);
+        some_known.discard(None, known(&["1"]));
+        assert_eq!(rest(some_known), ["gap 2", "3", "4", "5"]);
+
+        // Told as a gap already: what waits before the newest replayed event.
+        let mut passed = queue(9, &["1", "2", "3", "4"]);
+        passed.discard(Some("3"), known(&["3"]));
+        assert_eq!(rest(passed), ["4"]);
+    }
+
+    #[test]
+    fn a_burst_leaves_no_memory_behind() {
+        let ids: Vec<String> = (0..200).map(|id: i32| id.to_string()).collect();
+        let mut queue = queue(256, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+        while queue.next().is_some() {}
+        assert_eq!(queue.events.capacity(), 0);
+    }
+}

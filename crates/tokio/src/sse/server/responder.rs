@@ -1,0 +1,187 @@
+//! What opens event streams: [`Responder`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use tidings_sse::{Comment, Event, EventType, RESPONSE_HEADERS, ReconnectionTime};
+
+use super::body::Replay as BodyReplay;
+use super::stream::Stream;
+use super::{Capacity, EncodedEvent, EventBody, EventSender, LastEventId, Replay, WhenFull};
+
+/// Opens event streams, all with the same settings.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidings_tokio::sse::ReconnectionTime;
+/// use tidings_tokio::sse::server::{EncodedEvent, EventBody, Responder, SendError, WhenFull};
+///
+/// # async fn handler() -> Result<http::Response<EventBody>, SendError> {
+/// let responder = Responder::new()
+///     .retry(ReconnectionTime::from_ms(2_000))
+///     .keep_alive(Duration::from_secs(20))
+///     .when_full(WhenFull::DropOldest);
+///
+/// let (sender, response) = responder.open();
+/// tokio::spawn(async move {
+///     sender.send(EncodedEvent::text("hello")).await?;
+///     sender.send(EncodedEvent::text("goodbye")).await
+/// });
+/// Ok(response) // from a handler of hyper or of axum
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Responder {
+    config: Arc<Config>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    /// The first bytes of each stream.
+    opening: Bytes,
+    pub(super) keep_alive: Option<Duration>,
+    pub(super) stall_timeout: Duration,
+    pub(super) queue: Capacity,
+    pub(super) when_full: WhenFull,
+    pub(super) gap_event_type: Box<str>,
+    pub(super) replay_events_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            opening: opening(None),
+            keep_alive: Some(Duration::from_secs(15)),
+            stall_timeout: Duration::from_secs(10),
+            queue: Capacity::DEFAULT,
+            when_full: WhenFull::default(),
+            gap_event_type: "gap".into(),
+            replay_events_max: 1_000,
+        }
+    }
+}
+
+impl Responder {
+    /// The shortest interval and timeout; less is taken for this.
+    const DURATION_MIN: Duration = Duration::from_millis(1);
+
+    /// Opens streams with the defaults, which stand with each setting.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The reconnection time, sent at the start of each stream. By default none is sent.
+    pub fn retry(self, time: ReconnectionTime) -> Self {
+        self.with(|config| config.opening = opening(Some(time)))
+    }
+
+    /// Sends a comment when nothing was sent for so long; by default for 15 seconds. Proxies cut
+    /// connections on which nothing moves.
+    pub fn keep_alive(self, interval: Duration) -> Self {
+        // WHATWG HTML 9.2.7: "every 15 seconds or so".
+        self.with(|config| config.keep_alive = Some(interval.max(Self::DURATION_MIN)))
+    }
+
+    /// Sends no comments of its own but the first.
+    pub fn without_keep_alive(self) -> Self {
+        self.with(|config| config.keep_alive = None)
+    }
+
+    /// How much may wait for a client; by default [`Capacity::DEFAULT`].
+    pub fn queue(self, capacity: Capacity) -> Self {
+        self.with(|config| config.queue = capacity)
+    }
+
+    /// What becomes of an event for which there is no room; by default its sender waits.
+    pub fn when_full(self, when_full: WhenFull) -> Self {
+        self.with(|config| config.when_full = when_full)
+    }
+
+    /// Ends a stream whose connection takes nothing for so long; by default for 10 seconds. The
+    /// queue is freed, and the senders get [`SendError::Stalled`](super::SendError::Stalled).
+    ///
+    /// The body of the stream is cut as well, but a connection that is stuck in a write does not
+    /// ask for it. To end that too, put a [`WriteDeadline`](super::WriteDeadline) below it.
+    pub fn stall_timeout(self, timeout: Duration) -> Self {
+        self.with(|config| config.stall_timeout = timeout.max(Self::DURATION_MIN))
+    }
+
+    /// The type of the events that tell a client that others are missing; by default `gap`.
+    pub fn gap_event_type(self, event_type: EventType<'_>) -> Self {
+        self.with(|config| config.gap_event_type = event_type.as_str().into())
+    }
+
+    /// How many events are replayed at most; by default 1,000. The others count as a gap.
+    pub fn replay_events_max(self, events_max: usize) -> Self {
+        self.with(|config| config.replay_events_max = events_max)
+    }
+
+    /// Opens a stream: what feeds it, and the response, status 200, that carries it. Once the
+    /// response is returned, its head and a first comment go out at once.
+    #[must_use]
+    pub fn open(&self) -> (EventSender, Response<EventBody>) {
+        self.open_behind(None)
+    }
+
+    /// Opens a stream that begins with what the client missed; without an ID just as
+    /// [`open`](Self::open).
+    ///
+    /// The store is asked when the response's body is first read. Until it has answered, what is
+    /// sent waits in the queue; of that, and of what comes in the next 30 seconds, events that were
+    /// replayed are left out, by their IDs. So there is one order that is free of races: open the
+    /// stream, register the sender with whoever publishes, then return the response.
+    ///
+    /// If events are lost, the client gets a `gap` event before what is still there.
+    #[must_use]
+    pub fn replay(
+        &self,
+        store: impl Replay + 'static,
+        last_event_id: Option<LastEventId>,
+    ) -> (EventSender, Response<EventBody>) {
+        let Some(last_event_id) = last_event_id else { return self.open() };
+        let (id, events_max) = (last_event_id.clone(), self.config.replay_events_max);
+        let answer = Box::pin(async move { store.after(&id, events_max).await });
+        self.open_behind(Some(BodyReplay { last_event_id, answer: std::sync::Mutex::new(answer) }))
+    }
+
+    fn open_behind(&self, replay: Option<BodyReplay>) -> (EventSender, Response<EventBody>) {
+        let stream = Arc::new(Stream::new(Arc::clone(&self.config), replay.is_some()));
+        let body = EventBody::new(Arc::clone(&stream), self.config.opening.clone(), replay);
+        let mut response = Response::new(body);
+        // WHATWG HTML 9.2.5, and what keeps proxies from holding events back.
+        for (name, value) in RESPONSE_HEADERS {
+            let name = HeaderName::from_static(name);
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        (EventSender::new(stream), response)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+/// A comment, so that something is sent at once, and the reconnection time.
+fn opening(retry: Option<ReconnectionTime>) -> Bytes {
+    let event = Event::new().comment(Comment::EMPTY);
+    let event = retry.map_or(event, |time| event.retry(time));
+    EncodedEvent::new(&event).as_bytes().clone()
+}
+
+/// The answer that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
+/// come back.
+#[must_use]
+pub fn stop_reconnecting() -> Response<EventBody> {
+    // WHATWG HTML 9.2: "clients can be told to stop reconnecting using the HTTP 204 No Content
+    // response code".
+    let mut response = Response::new(EventBody::ended());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    // RFC 9110, 15.3.5: a 204 can be stored by caches unless it says otherwise.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

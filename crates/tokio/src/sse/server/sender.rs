@@ -1,0 +1,161 @@
+//! What feeds a stream: [`EventSender`].
+
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use tidings_sse::{Comment, Event};
+
+use super::EncodedEvent;
+use super::body::EventBodyError;
+use super::stream::{End, Stream};
+
+/// Sends events to one client. Clones feed the same stream; when the last is dropped, the stream
+/// ends as by [`finish`](Self::finish).
+///
+/// What becomes of events for which there is no room, [`WhenFull`](super::WhenFull) says.
+pub struct EventSender {
+    stream: Arc<Stream>,
+}
+
+impl EventSender {
+    pub(super) fn new(stream: Arc<Stream>) -> Self {
+        stream.add_sender();
+        Self { stream }
+    }
+
+    /// Queues an event. It waits for room only under [`WhenFull::Wait`](super::WhenFull::Wait),
+    /// behind those who wait already.
+    ///
+    /// It can be cancelled: the event is queued when this returns `Ok`, and not at all before.
+    ///
+    /// An event whose ID the client has got from the [replay](super::Replay) is left out, and that
+    /// is `Ok`.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn send(&self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
+        let event = event.into();
+        let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_room };
+        poll_fn(|cx| self.stream.poll_push(cx, &event, &mut place.ticket)).await
+    }
+
+    /// Queues an event without waiting.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn try_send(&self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
+        self.stream.try_push(event.into())
+    }
+
+    /// Queues a comment. It never takes the place of an event: without room there is no comment,
+    /// whatever [`WhenFull`](super::WhenFull) says.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn comment(&self, comment: Comment<'_>) -> Result<(), SendError> {
+        self.stream.try_push_comment(EncodedEvent::new(&Event::new().comment(comment)))
+    }
+
+    /// Waits until the stream has ended: the client is gone, or took nothing for too long, or all
+    /// is sent after [`finish`](Self::finish).
+    pub async fn closed(&self) {
+        let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_end };
+        poll_fn(|cx| self.stream.poll_ended(cx, &mut place.ticket)).await;
+    }
+
+    /// Whether the stream has ended, as in [`closed`](Self::closed).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.stream.is_ended()
+    }
+
+    /// Ends the stream cleanly, behind what is queued. No more can be sent. The client of a stream
+    /// that has ended comes back; see [`stop_reconnecting`](super::stop_reconnecting).
+    pub fn finish(&self) {
+        self.stream.finish();
+    }
+
+    /// Ends the stream at once, by an error: the connection is cut. What is queued is lost.
+    pub fn abort(&self) {
+        self.stream.end(End::Failed(EventBodyError::Aborted));
+    }
+
+    /// How much is queued.
+    #[must_use]
+    pub fn queued(&self) -> Queued {
+        self.stream.queued()
+    }
+}
+
+impl Clone for EventSender {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.stream))
+    }
+}
+
+impl Drop for EventSender {
+    fn drop(&mut self) {
+        self.stream.remove_sender();
+    }
+}
+
+impl fmt::Debug for EventSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSender").field("queued", &self.queued()).finish_non_exhaustive()
+    }
+}
+
+/// A place in a line, given up when the task no longer waits.
+struct InLine<'s> {
+    stream: &'s Stream,
+    ticket: Option<u64>,
+    leave: fn(&Stream, Option<u64>),
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        (self.leave)(self.stream, self.ticket.take());
+    }
+}
+
+/// How much waits for a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queued {
+    /// The number of events.
+    pub events: usize,
+    /// The sum of their encoded lengths.
+    pub bytes: usize,
+}
+
+/// Why an event was not queued.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The stream has ended: the client is gone, or a sender has ended it.
+    Closed,
+    /// There is no room; here is the event. Under
+    /// [`WhenFull::Disconnect`](super::WhenFull::Disconnect) the stream has ended.
+    Full(EncodedEvent),
+    /// The stream has ended, as the client took nothing for longer than the
+    /// [stall timeout](super::Responder::stall_timeout).
+    Stalled,
+    /// Alone the event is larger than the queue may be; here it is.
+    TooLarge(EncodedEvent),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the event stream has ended"),
+            Self::Full(_) => f.write_str("the client's queue has no room for the event"),
+            Self::Stalled => f.write_str("the event stream has ended: the client took nothing"),
+            Self::TooLarge(event) => {
+                write!(f, "the event of {} bytes is larger than the queue may be", event.len())
+            }
+        }
+    }
+}
+
+impl Error for SendError {}
