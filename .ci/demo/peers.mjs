@@ -250,7 +250,7 @@ async function eventStreamChecks() {
       const client = watch(url);
       assert.equal(await client.exitCode(10), 0);
       assert.equal(client.stdout, printed);
-      assert.equal(client.stderr, 'connected\nthe stream ended\n');
+      assert.equal(client.stderr, 'connected\nthe event stream ended\n');
     }));
   }
   await check('an event is shown when it comes, not at the end', () => withEventServer(['data: now\n\n', null], async (url) => {
@@ -258,9 +258,9 @@ async function eventStreamChecks() {
     await until('stdout has the event', () => client.stdout === 'data: now\n\n');
     await client.kill();
   }));
-  await check('a stream that ends inside an event gives exit code 1, and no half event', () => withEventServer(['data: a\n\ndata: b\n'], async (url) => {
+  await check('a stream that ends inside an event gives exit code 3, and no half event', () => withEventServer(['data: a\n\ndata: b\n'], async (url) => {
     const client = watch(url);
-    assert.equal(await client.exitCode(), 1);
+    assert.equal(await client.exitCode(), 3);
     assert.equal(client.stdout, 'data: a\n\n');
   }));
   await check('another media type or status gives exit code 1', async () => {
@@ -285,7 +285,7 @@ async function eventStreamChecks() {
 }
 
 function watch(url) {
-  return new Program(binary, 'sse', url);
+  return new Program(binary, 'sse', '--once', url);
 }
 
 /** The bytes of a text in pieces of this length. */

@@ -23,6 +23,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tidings_tokio::sse::server::EventBodyError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     listen: SocketAddr,
 }
 
-type Body = BoxBody<Bytes, Infallible>;
+type Body = BoxBody<Bytes, EventBodyError>;
 
 /// What all connections share.
 struct Demo {
@@ -192,8 +193,13 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 fn respond(status: StatusCode, media_type: &'static str, body: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::from(body).boxed());
+    let mut response = Response::new(whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
+}
+
+/// A body that is all there.
+fn whole(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into()).map_err(|never| match never {}).boxed()
 }

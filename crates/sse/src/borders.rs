@@ -25,7 +25,8 @@ use memchr::memrchr2;
 /// - CR, LF and CRLF end a line, at any cut. Behind the CR of a blank line there is a border at once:
 ///   the LF that may follow is read as one more blank line, if something is put in before it.
 /// - Before the first byte there is no border: a byte order mark may follow, which counts only at the
-///   very start. Whoever has lines of their own to send first takes it off the stream.
+///   very start. Whoever sends lines of their own first, or puts a stream behind another one, takes it
+///   off.
 /// - An event that a decoder skips, as it is over a limit, ends at a border like any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Borders {

@@ -5,6 +5,7 @@
 //! has. Every `now` is the time since a moment of the caller's choice, on a monotonic clock; every
 //! `random` is spread evenly over all of `u64`.
 
+mod attempt;
 mod config;
 mod lost;
 mod state;
@@ -17,6 +18,7 @@ use tidings_reconnect::{Next as ReconnectNext, Reason, Reconnect};
 use crate::{
     Decoder, EndOfStream, EventId, Item, LimitExceeded, ReconnectionTime, Storage, is_event_stream,
 };
+pub use attempt::{Attempt, Response};
 pub use config::Config;
 pub use lost::{End, GiveUp, Lost, LostReason, Next, Verdict};
 pub use state::ReadyState;
@@ -27,7 +29,7 @@ use state::State;
 /// # How to drive it
 ///
 /// 1. When [`poll_attempt`](Self::poll_attempt) yields an [`Attempt`], make the request, with
-///    `Accept: text/event-stream`, `Cache-Control: no-store` and the attempt's `Last-Event-ID`.
+///    `Accept: text/event-stream`, `Cache-Control: no-cache` and the attempt's `Last-Event-ID`.
 /// 2. Hand the head of the response to [`handle_response`](Self::handle_response). On
 ///    [`Verdict::Redirect`] follow `Location` and do this again.
 /// 3. On [`Verdict::Open`] hand all that comes to [`receive`](Self::receive), until it yields `None`.
@@ -87,43 +89,6 @@ pub struct EventSource<S: Storage> {
     /// Attempts begun since the last success.
     attempts: u32,
     state: State,
-}
-
-/// A request to make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt<'a> {
-    last_event_id: Option<&'a [u8]>,
-    number: u32,
-}
-
-impl<'a> Attempt<'a> {
-    /// The value of the `Last-Event-ID` header; `None`: leave the header out. It is UTF-8, so not
-    /// always ASCII, and holds no controls but tabs.
-    ///
-    /// An ID that a header cannot carry is left out as well: see [`EventId::fits_header`].
-    #[must_use]
-    pub const fn last_event_id(&self) -> Option<&'a [u8]> {
-        self.last_event_id
-    }
-
-    /// Which attempt it is since the last success, or since the beginning; 0 is the first.
-    #[must_use]
-    pub const fn number(&self) -> u32 {
-        self.number
-    }
-}
-
-/// What matters of the head of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Response<'a> {
-    /// The status. Interim responses (1xx) are skipped before.
-    pub status: u16,
-    /// The value of `Content-Type`; `None` if there is none, or more than one.
-    pub content_type: Option<&'a [u8]>,
-    /// How long `Retry-After` asks to wait.
-    pub retry_after: Option<Duration>,
-    /// Whether there is a `Location`.
-    pub has_location: bool,
 }
 
 impl<S: Storage> EventSource<S> {
@@ -273,7 +238,8 @@ impl<S: Storage> EventSource<S> {
         Some(item)
     }
 
-    /// The attempt or the stream is over.
+    /// The attempt or the stream is over. Before there is a stream, each end but [`End::Unusable`]
+    /// is [`LostReason::Unreachable`].
     ///
     /// Where there is neither nothing changes, and the reason is [`LostReason::NoAttempt`].
     pub fn handle_end(&mut self, now: Duration, end: End, random: u64) -> Lost {

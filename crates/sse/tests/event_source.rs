@@ -420,6 +420,26 @@ fn the_last_event_id_outlives_connections() {
     assert_eq!(source.last_event_id(), "start");
 }
 
+/// E-029: what a source does that was not told otherwise, and what a program does better than a
+/// browser.
+#[test]
+fn the_defaults_are_those_of_the_standard() {
+    let standard = Config::event_source();
+    assert_eq!(Config::default(), standard);
+    assert_eq!((standard.policy.base, standard.policy.minimum), (secs(3), secs(3)));
+    assert_eq!(standard.policy.attempts_max, u32::MAX);
+    assert_eq!(standard.retry_clamp, RetryClamp::DEFAULT);
+    assert_eq!(standard.response_timeout, secs(30));
+    assert_eq!(standard.idle_timeout, Config::NEVER);
+    assert_eq!(standard.redirects_max, 20);
+    assert!(!standard.retry_statuses && standard.reconnect && standard.repeat_request);
+
+    let mut client = Config::client();
+    assert_eq!((client.idle_timeout, client.retry_statuses), (secs(45), true));
+    (client.idle_timeout, client.retry_statuses) = (Config::NEVER, false);
+    assert_eq!(client, standard, "there is no other difference");
+}
+
 /// E-028: from every state.
 #[test]
 fn close_is_final() {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tidings_tokio::{
     CloseCode, Config, Error, Message, SharedStr, UpgradedIo, WebSocket, accept_same_origin,
@@ -74,9 +73,9 @@ pub(super) fn upgrade(
                 let _ = attend(&mut socket, &demo.chat, stopping).await;
                 demo.chat.people.fetch_sub(1, Ordering::Relaxed);
             });
-            response.map(|()| Full::default().boxed())
+            response.map(|()| super::whole(""))
         }
-        Err(rejection) => rejection.map(|body| Full::from(body).boxed()),
+        Err(rejection) => rejection.map(super::whole),
     }
 }
 

@@ -44,6 +44,12 @@ impl ContentDecoder {
         Ok(Self(coding))
     }
 
+    /// For a response without a coding.
+    #[must_use]
+    pub const fn identity() -> Self {
+        Self(Coding::Identity(Bytes::new()))
+    }
+
     /// Takes the next chunk. The one before must be used up: [`available`](Self::available) is
     /// empty.
     pub fn feed(&mut self, chunk: Bytes) {

@@ -162,7 +162,8 @@ impl EventSource {
         };
         loop {
             let deadline = self.deadline();
-            let fetched = Connection::fetch(&self.control, &self.connector, &exchange, deadline);
+            let Self { control, connector, epoch, .. } = self;
+            let fetched = Connection::fetch(control, connector, &exchange, deadline, *epoch);
             if self.control.is_closed() {
                 return None;
             }
@@ -265,11 +266,10 @@ impl Iterator for EventSource {
                 self.close();
                 return None;
             }
-            let (epoch, now) = (self.epoch, self.now());
             let update = if let Some(streaming) = &mut self.streaming {
-                let incident = streaming.next(&mut self.machine, || epoch.elapsed());
+                let incident = streaming.next(&mut self.machine);
                 self.told(incident)
-            } else if let Some(attempt) = self.machine.poll_attempt(now) {
+            } else if let Some(attempt) = self.machine.poll_attempt(self.epoch.elapsed()) {
                 let last_event_id = attempt.last_event_id().map(<[u8]>::to_vec);
                 self.attempt(last_event_id.as_deref())
             } else if self.ready_state() == ReadyState::Closed {

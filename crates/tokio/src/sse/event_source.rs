@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
+use http::StatusCode;
 use http::response::Parts;
 use tidings_endpoint::event_source::{
     Answer, ContentDecoder, EventError, EventSourceRequest, Exchange, Lost, Opened, RequestFault,
@@ -255,15 +256,18 @@ impl EventSource {
         let Fetched { head, body, connection } = fetched;
         let Parts { status, version, headers, .. } = head;
         let response = response_of(status, &headers);
+        let content = match ContentDecoder::of(&headers) {
+            Ok(content) => content,
+            // What says why there is no stream can be shown as it is.
+            Err(_) if status != StatusCode::OK => ContentDecoder::identity(),
+            // Asked again, the server would choose the same coding.
+            Err(error) => return Some(self.end(End::Unusable, StreamError::Coding(error))),
+        };
         match self.machine.handle_response(self.now(), &response, random_u64()) {
-            Verdict::Open => match ContentDecoder::of(&headers) {
-                Ok(content) => {
-                    self.link = Link::Open(Box::new(Streaming::new(connection, body, content)));
-                    Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
-                }
-                // Asked again, the server would choose the same coding.
-                Err(error) => Some(self.end(End::Unusable, StreamError::Coding(error))),
-            },
+            Verdict::Open => {
+                self.link = Link::Open(Box::new(Streaming::new(connection, body, content)));
+                Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
+            }
             Verdict::Redirect => match exchange.follow(status.as_u16(), &headers) {
                 Ok(()) => {
                     self.fetch(exchange);

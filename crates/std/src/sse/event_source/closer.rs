@@ -140,11 +140,7 @@ impl Control {
         self.lock().tcp = None;
     }
 
-    fn wait<'s>(
-        &self,
-        state: MutexGuard<'s, State>,
-        deadline: Deadline,
-    ) -> MutexGuard<'s, State> {
+    fn wait<'s>(&self, state: MutexGuard<'s, State>, deadline: Deadline) -> MutexGuard<'s, State> {
         let waited = self.changed.wait_timeout(state, deadline.time_left());
         waited.unwrap_or_else(PoisonError::into_inner).0
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::response::Parts;
@@ -30,7 +30,11 @@ pub(super) struct Connection {
     body: Body,
     /// Body whose framing is still to be taken off.
     received: Bytes,
+    /// When that came.
+    received_at: Duration,
     buffer: BytesMut,
+    /// The moment that times count from.
+    epoch: Instant,
     /// As it is set.
     read_timeout: Option<Duration>,
 }
@@ -46,7 +50,8 @@ pub(super) enum Piece {
 }
 
 impl Connection {
-    /// Makes the request over a new connection, and waits for the head of the response.
+    /// Makes the request over a new connection, and waits for the head of the response. Later times
+    /// count from `epoch`.
     ///
     /// # Errors
     /// There is none in time, or this was closed before.
@@ -55,6 +60,7 @@ impl Connection {
         connector: &Connector,
         exchange: &Exchange,
         deadline: Deadline,
+        epoch: Instant,
     ) -> Result<(Parts, Self), StreamError> {
         let (way, route) = (connector.clone(), exchange.route());
         let open = move || way.open(WebSocketUri::parse(&route)?, deadline);
@@ -66,7 +72,9 @@ impl Connection {
             control: Arc::clone(control),
             body: Body::UntilEnd,
             received: Bytes::new(),
+            received_at: Duration::ZERO,
             buffer: BytesMut::new(),
+            epoch,
             read_timeout: None,
         };
         let head = connection.request(exchange, connector.head_limits(), deadline)?;
@@ -86,6 +94,7 @@ impl Connection {
         // RFC 9112, 9.5: a server may answer and close before it has read a body to its end.
         let head = head::read(&mut stream, &mut received, head_limits);
         self.received = received.into();
+        self.received_at = self.epoch.elapsed();
         match (head, sent) {
             (Ok(head), _) => Ok(head.into_parts().0),
             (Err(_), Err(error)) => Err(http(error)),
@@ -95,10 +104,10 @@ impl Connection {
 
     /// How the body of a refusal begins: what comes in a short time.
     pub(super) fn body_start(mut self) -> Vec<u8> {
-        let deadline = Deadline::after(BODY_START_TIMEOUT);
+        let until = self.epoch.elapsed().saturating_add(BODY_START_TIMEOUT);
         let mut start = Vec::new();
-        while start.len() < Answer::BODY_START_LEN_MAX && !deadline.time_left().is_zero() {
-            match self.piece(deadline.time_left()) {
+        while start.len() < Answer::BODY_START_LEN_MAX && self.epoch.elapsed() < until {
+            match self.piece(until) {
                 Ok(Piece::Data(data)) => start.extend_from_slice(&data),
                 Ok(Piece::Silence) => {}
                 Ok(Piece::End) | Err(_) => break,
@@ -108,12 +117,17 @@ impl Connection {
         start
     }
 
-    /// The next piece of the body. It is waited for no longer than `wait`, or a little longer: at
-    /// most by a sixteenth, which saves a system call for each event. It may be shorter.
+    /// When the last piece came.
+    pub(super) const fn received_at(&self) -> Duration {
+        self.received_at
+    }
+
+    /// The next piece of the body. It is waited for until then, or a little longer: at most by a
+    /// sixteenth, which saves a system call for each event. It may be shorter.
     ///
     /// # Errors
     /// The body is not framed as it must be, or the transport broke.
-    pub(super) fn piece(&mut self, wait: Duration) -> Result<Piece, StreamError> {
+    pub(super) fn piece(&mut self, until: Duration) -> Result<Piece, StreamError> {
         loop {
             let mut rest = &*self.received;
             let before = rest.len();
@@ -127,7 +141,7 @@ impl Connection {
             if self.body.is_over() {
                 return Ok(Piece::End);
             }
-            match self.read(wait) {
+            match self.read(until) {
                 Ok(0) => return self.body.end_of_connection().map(|()| Piece::End).map_err(http),
                 Ok(_) => {}
                 Err(error) if is_not_now(&error) => return Ok(Piece::Silence),
@@ -137,8 +151,8 @@ impl Connection {
     }
 
     /// Reads once; all that was received before is used up.
-    fn read(&mut self, wait: Duration) -> io::Result<usize> {
-        let wait = wait.clamp(SHORTEST, LONGEST);
+    fn read(&mut self, until: Duration) -> io::Result<usize> {
+        let wait = until.saturating_sub(self.epoch.elapsed()).clamp(SHORTEST, LONGEST);
         let late = wait.saturating_add(wait / 16);
         if self.read_timeout.is_none_or(|set| set > late) {
             self.stream.set_read_timeout(Some(wait))?;
@@ -155,6 +169,7 @@ impl Connection {
         };
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         self.received = self.buffer.split().freeze();
+        self.received_at = self.epoch.elapsed();
         if read.is_err() {
             // It may have been set for less than is wanted now.
             self.read_timeout = None;

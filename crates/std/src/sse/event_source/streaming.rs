@@ -29,27 +29,27 @@ impl Streaming {
     }
 
     /// Waits for what the stream says next, until the deadline of the machine.
-    pub(super) fn next(
-        &mut self,
-        machine: &mut EventSource<GrowableStorage>,
-        now: impl Fn() -> Duration,
-    ) -> Incident {
-        self.try_next(machine, now).unwrap_or_else(Incident::Broken)
+    pub(super) fn next(&mut self, machine: &mut EventSource<GrowableStorage>) -> Incident {
+        self.try_next(machine).unwrap_or_else(Incident::Broken)
     }
 
     fn try_next(
         &mut self,
         machine: &mut EventSource<GrowableStorage>,
-        now: impl Fn() -> Duration,
     ) -> Result<Incident, StreamError> {
         loop {
             let available = self.content.available().map_err(StreamError::Coding)?;
             if !available.is_empty() {
                 let mut rest = available;
-                let mut update = None;
-                while let (None, Some(item)) = (&update, machine.receive(now(), &mut rest)) {
-                    update = Update::of(item);
-                }
+                let received_at = self.connection.received_at();
+                // What is of no interest is passed over.
+                let update = loop {
+                    let Some(item) = machine.receive(received_at, &mut rest) else { break None };
+                    let update = Update::of(item);
+                    if update.is_some() {
+                        break update;
+                    }
+                };
                 let len = available.len().saturating_sub(rest.len());
                 self.content.consume(len);
                 match update {
@@ -59,8 +59,7 @@ impl Streaming {
             }
             // Lets go of the piece before, whose memory is read into again.
             self.content.feed(Bytes::new());
-            let deadline = machine.poll_timeout().unwrap_or(Duration::MAX);
-            match self.connection.piece(deadline.saturating_sub(now()))? {
+            match self.connection.piece(machine.poll_timeout().unwrap_or(Duration::MAX))? {
                 Piece::Data(data) => self.content.feed(data),
                 Piece::Silence => return Ok(Incident::Silence),
                 Piece::End => {

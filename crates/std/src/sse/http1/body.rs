@@ -55,10 +55,7 @@ impl Body {
     ///
     /// # Errors
     /// This can't be the body. It is not to be called again.
-    pub(crate) fn next<'i>(
-        &mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<&'i [u8]>, BodyError> {
+    pub(crate) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<&'i [u8]>, BodyError> {
         let content = match self {
             Self::Chunked(chunked) => return chunked.next(input).map_err(BodyError::Chunk),
             Self::UntilEnd => std::mem::take(input),
@@ -106,7 +103,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, BodyError> {
     for element in lines.flat_map(|line| line.split(|byte| *byte == b',')) {
         let digits = element.trim_ascii();
         // `parse` alone would take a sign.
-        let number = match str::from_utf8(digits) {
+        let number = match std::str::from_utf8(digits) {
             Ok(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
             _ => None,
         };

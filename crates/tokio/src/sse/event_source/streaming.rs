@@ -56,7 +56,8 @@ impl Streaming {
             if !available.is_empty() {
                 let mut rest = available;
                 let mut update = None;
-                while let (None, Some(item)) = (&update, machine.receive(now(), &mut rest)) {
+                while update.is_none() {
+                    let Some(item) = machine.receive(now(), &mut rest) else { break };
                     update = Update::of(item);
                 }
                 let len = available.len() - rest.len(); // `rest` was moved on

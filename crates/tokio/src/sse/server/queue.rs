@@ -132,11 +132,6 @@ impl Queue {
         self.pop().map(Next::Event)
     }
 
-    /// Whether nothing is to come.
-    pub(super) fn is_empty(&self) -> bool {
-        self.dropped == 0 && self.events.is_empty()
-    }
-
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.capacity);
     }
@@ -206,7 +201,7 @@ mod tests {
                 Next::Event(event) => event.id().unwrap_or("-").to_owned(),
             });
         }
-        assert_eq!((queue.len(), queue.bytes_len(), queue.is_empty()), (0, 0, true));
+        assert_eq!((queue.len(), queue.bytes_len()), (0, 0));
         all
     }
 

@@ -1,0 +1,40 @@
+//! What goes out and what comes back: [`Attempt`] and [`Response`].
+
+use core::time::Duration;
+
+/// A request to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    pub(super) last_event_id: Option<&'a [u8]>,
+    pub(super) number: u32,
+}
+
+impl<'a> Attempt<'a> {
+    /// The value of the `Last-Event-ID` header; `None`: leave the header out. It is UTF-8, so not
+    /// always ASCII, and holds no controls but tabs.
+    ///
+    /// An ID that a header cannot carry is left out as well: see [`EventId::fits_header`](crate::EventId::fits_header).
+    #[must_use]
+    pub const fn last_event_id(&self) -> Option<&'a [u8]> {
+        self.last_event_id
+    }
+
+    /// Which attempt it is since the last success, or since the beginning; 0 is the first.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+/// What matters of the head of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response<'a> {
+    /// The status. Interim responses (1xx) are skipped before.
+    pub status: u16,
+    /// The value of `Content-Type`; `None` if there is none, or more than one.
+    pub content_type: Option<&'a [u8]>,
+    /// How long `Retry-After` asks to wait.
+    pub retry_after: Option<Duration>,
+    /// Whether there is a `Location`.
+    pub has_location: bool,
+}

@@ -1,0 +1,128 @@
+//! Event streams over TLS.
+#![cfg(all(feature = "event-source", feature = "rustls"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that can't go on has failed"
+)]
+
+mod sse_support;
+mod tls_support;
+
+use std::io::{BufReader, Write as _};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use sse_support::{OPEN, Request, read_head};
+use tidings_std::rustls::ServerConfig;
+use tidings_std::sse::{
+    Config, EndOfStream, EventSource, EventSourceRequest, LostReason, StreamError, Update,
+};
+use tidings_std::{Error, TlsError, Transport as _};
+use tls_support::{Tls, authority, serve, signed, trusting};
+
+fn once() -> Config {
+    let mut config = Config::event_source();
+    config.reconnect = false;
+    config
+}
+
+fn open(port: u16, authority: &tls_support::Authority, config: Config) -> EventSource {
+    let request = EventSourceRequest::get(format!("https://localhost:{port}/x")).config(config);
+    EventSource::open(request).unwrap().with_connector(trusting(authority))
+}
+
+/// Sends this and goes on with the connection as `end` says.
+fn answer(
+    config: ServerConfig,
+    answer: String,
+    end: impl FnOnce(Tls) + Send + 'static,
+) -> (u16, JoinHandle<Request>) {
+    serve(config, move |mut stream| {
+        let (request, _) = read_head(&mut BufReader::new(&mut stream));
+        stream.write_all(answer.as_bytes()).unwrap();
+        end(stream);
+        request
+    })
+}
+
+/// E-025, and RFC 8446, 6.1: an end that TLS does not say could be an attacker's.
+#[test]
+fn a_stream_comes_over_tls_and_its_end_must_be_said() {
+    let authority = authority();
+    let between = EndOfStream::BetweenEvents;
+    for (says_end, reason) in
+        [(true, LostReason::Ended(between)), (false, LostReason::Broken(between))]
+    {
+        let end = move |mut stream: Tls| {
+            if says_end {
+                stream.shutdown_write().unwrap();
+            }
+        };
+        let stream = format!("{OPEN}data: {}\n\n", "x".repeat(100_000));
+        let (port, serving) = answer(signed(&authority, "localhost"), stream, end);
+        let mut source = open(port, &authority, once());
+        assert_eq!(source.event().unwrap().unwrap().data.len(), 100_000);
+        let Some(Update::Closed { why, .. }) = source.next() else { panic!() };
+        assert_eq!(why.reason, reason);
+        assert_eq!(matches!(why.error, Some(StreamError::Http(_))), !says_end, "{why}");
+        let request = serving.join().unwrap();
+        assert_eq!(request.line, "GET /x HTTP/1.1");
+        assert_eq!(request.header("host"), Some(format!("localhost:{port}").as_bytes()));
+    }
+}
+
+/// A body whose length is told needs no end of TLS.
+#[test]
+fn a_counted_body_over_tls_ends_by_its_count() {
+    let authority = authority();
+    let counted = OPEN.replace("\r\n\r\n", "\r\ncontent-length: 9\r\n\r\n");
+    let (port, serving) =
+        answer(signed(&authority, "localhost"), format!("{counted}data: x\n\n"), |_| {});
+    let mut source = open(port, &authority, once());
+    assert_eq!(source.event().unwrap().unwrap().data, "x");
+    assert_eq!(source.event().unwrap(), None);
+    serving.join().unwrap();
+}
+
+#[test]
+fn deadlines_and_closers_work_under_tls() {
+    let authority = authority();
+    let wait = |mut stream: Tls| drop(std::io::copy(&mut stream, &mut std::io::sink()));
+    let stream = || format!("{OPEN}data: x\n\nda");
+    let (port, serving) = answer(signed(&authority, "localhost"), stream(), wait);
+    let mut config = once();
+    config.idle_timeout = Duration::from_millis(50);
+    let mut source = open(port, &authority, config);
+    assert_eq!(source.event().unwrap().unwrap().data, "x");
+    let Some(Update::Closed { why, .. }) = source.next() else { panic!() };
+    assert_eq!(why.reason, LostReason::Idle(EndOfStream::InsideEvent { dropped_len: 2 }));
+    serving.join().unwrap();
+
+    let (port, serving) = answer(signed(&authority, "localhost"), stream(), wait);
+    let mut source = open(port, &authority, Config::event_source());
+    assert_eq!(source.event().unwrap().unwrap().data, "x");
+    let closer = source.closer();
+    let waiting = std::thread::spawn(move || source.next().is_none());
+    std::thread::sleep(Duration::from_millis(30));
+    closer.close();
+    assert!(waiting.join().unwrap());
+    serving.join().unwrap();
+}
+
+/// V-46: the request is for the server that was meant.
+#[test]
+fn a_server_that_can_not_be_trusted_sees_no_request() {
+    let trusted = authority();
+    let (port, serving) =
+        serve(signed(&authority(), "localhost"), |mut stream| stream.write_all(b"x").is_err());
+    let mut source = open(port, &trusted, once());
+    let Some(Update::Closed { why, .. }) = source.next() else { panic!() };
+    assert_eq!(why.reason, LostReason::Unreachable);
+    let tls = matches!(&why.error, Some(StreamError::Connect(Error::Tls(TlsError::Handshake(_)))));
+    assert!(tls, "{why:?}");
+    assert!(serving.join().unwrap());
+}
