@@ -176,10 +176,12 @@ impl EventSource {
                 coop.made_progress();
                 return Poll::Ready(Some(update));
             }
-            if matches!(self.link, Link::None) && self.ready_state() == ReadyState::Closed {
-                return Poll::Ready(None);
+            match self.link {
+                Link::None if self.ready_state() == ReadyState::Closed => return Poll::Ready(None),
+                // It has a time limit of its own; the machine waits for the next attempt already.
+                Link::Refused { .. } => return Poll::Pending,
+                _ => ready!(self.poll_deadline(cx)),
             }
-            ready!(self.poll_deadline(cx));
             if let Some(lost) = self.machine.handle_timeout(self.now(), random_u64()) {
                 self.link = Link::None;
                 coop.made_progress();

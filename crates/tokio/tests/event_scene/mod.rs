@@ -1,5 +1,8 @@
 //! A server that does to an event source what a test tells it to, byte by byte, over loopback TCP.
 
+#[cfg(feature = "rustls")]
+pub(crate) mod tls;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
