@@ -76,24 +76,15 @@ async fn a_line_that_does_not_end_overflows_once_and_the_stream_goes_on() {
     assert_eq!(data(&mut source).await, "0");
     assert_eq!(overflow(&mut source).await, Limit::Line);
     assert_eq!(data(&mut source).await, "1");
-    // A comment is a line as well, if nobody reads it. What it costs is told by the decoder.
-    let mut rest = Vec::new();
-    loop {
-        match source.event().await {
-            Ok(Some(event)) => rest.push(event.data),
-            Ok(None) => break,
-            Err(EventError::Overflow(exceeded)) => assert_eq!(exceeded.limit, Limit::Line),
-            Err(other) => panic!("{other}"),
-        }
-    }
-    assert!(rest == ["2"] || rest.is_empty(), "{rest:?}");
+    // A comment is a line as well; what it stands in is skipped.
+    assert_eq!(overflow(&mut source).await, Limit::Line);
+    assert_eq!(source.event().await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn an_event_that_does_not_end_overflows_once_and_the_stream_goes_on() {
     let endless = b"data: x\n".repeat(20_000);
-    let (_server, mut source) =
-        limited(&[&endless, &endless, b"id: 7\n\ndata: 1\n\n"]).await;
+    let (_server, mut source) = limited(&[&endless, &endless, b"id: 7\n\ndata: 1\n\n"]).await;
     assert_eq!(overflow(&mut source).await, Limit::Data);
     let event = source.event().await.unwrap().unwrap();
     assert_eq!(event.data, "1");
@@ -139,7 +130,10 @@ async fn garbage_ends_and_does_no_harm() {
         for (what, answer) in [
             ("body", Answer::stream(body)),
             ("gzip", coded("gzip").write(chunk(body)).write("0\r\n\r\n")),
-            ("gzip body", coded("gzip").write(chunk(&[b"\x1f\x8b\x08\0\0\0\0\0\0\xff", &body[..]].concat()))),
+            (
+                "gzip body",
+                coded("gzip").write(chunk(&[b"\x1f\x8b\x08\0\0\0\0\0\0\xff", &body[..]].concat())),
+            ),
             ("chunks", Answer::raw(CHUNKED).write(body)),
             ("head", Answer::raw(body)),
             ("fields", Answer::raw("HTTP/1.1 200 OK\r\n").write(body)),
@@ -170,11 +164,9 @@ async fn garbage_ends_and_does_no_harm() {
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
-    for filler in [
-        format!("X: {}\r\n", "y".repeat(1 << 20)),
-        "X: y\r\n".repeat(1 << 16),
-        "y".repeat(1 << 20),
-    ] {
+    for filler in
+        [format!("X: {}\r\n", "y".repeat(1 << 20)), "X: y\r\n".repeat(1 << 16), "y".repeat(1 << 20)]
+    {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{filler}");
         let server = Server::start([Answer::raw(head).then(Step::Hold)]).await;
         let (_, lost) = one_stream(&mut server.client_with(once())).await;
@@ -308,8 +300,8 @@ async fn a_bomb_that_is_one_line_overflows_and_starves_nobody() {
     }
     encoder.write_all(b"\n\ndata: out\n\n").unwrap();
     check_bomb(encoder.finish().unwrap(), async |source| {
-            assert_eq!(overflow(source).await, Limit::Line);
-            assert_eq!(data(source).await, "out");
+        assert_eq!(overflow(source).await, Limit::Line);
+        assert_eq!(data(source).await, "out");
     })
     .await;
 }
@@ -319,9 +311,9 @@ async fn a_bomb_that_is_one_line_overflows_and_starves_nobody() {
 async fn a_bomb_of_tiny_events_is_read_event_by_event_and_starves_nobody() {
     const EVENTS: usize = 200_000;
     check_bomb(gzip(&b"data:\n\n".repeat(EVENTS)), async |source| {
-            for _ in 0..EVENTS {
-                assert_eq!(data(source).await, "");
-            }
+        for _ in 0..EVENTS {
+            assert_eq!(data(source).await, "");
+        }
     })
     .await;
 }

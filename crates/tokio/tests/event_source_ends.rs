@@ -40,7 +40,9 @@ fn chunks(body: &str, then: &str) -> Answer {
 /// E-019, E-025
 #[tokio::test]
 async fn a_body_that_ends_as_http_says_is_a_clean_end() {
-    for (rest, end) in [("", BETWEEN), (":c", inside(2)), ("data: x", inside(7)), ("data: x\n", inside(8))] {
+    for (rest, end) in
+        [("", BETWEEN), (":c", inside(2)), ("data: x", inside(7)), ("data: x\n", inside(8))]
+    {
         let body = format!("{TWO}{rest}");
         for answer in [
             Answer::stream(&body),
@@ -72,7 +74,10 @@ async fn a_body_that_is_cut_is_broken() {
             ("cut behind the last chunk", chunks(&body, "0\r\n")),
             ("no size", chunks(&body, "what\r\n")),
             ("cut inside a chunk", Answer::raw(CHUNKED).write(format!("{:x}\r\n{body}", len + 1))),
-            ("a chunk that is too long", Answer::raw(CHUNKED).write(format!("{len:x}\r\n{body}more"))),
+            (
+                "a chunk that is too long",
+                Answer::raw(CHUNKED).write(format!("{len:x}\r\n{body}more")),
+            ),
             ("short of its length", sized(len + 1, &body)),
         ] {
             let server = Server::start([answer]).await;
@@ -98,7 +103,10 @@ async fn a_reset_is_broken() {
             let server = Server::start([answer]).await;
             let mut source = server.client_with(once());
             // RST may overtake what was sent before it, so it is sent after that.
-            assert_eq!((data(&mut source).await, data(&mut source).await), ("0".into(), "1".into()));
+            assert_eq!(
+                (data(&mut source).await, data(&mut source).await),
+                ("0".into(), "1".into())
+            );
             read.notify_one();
             let (events, lost) = one_stream(&mut source).await;
             assert!(events.is_empty());
@@ -138,10 +146,12 @@ async fn interim_responses_are_skipped() {
 #[tokio::test]
 async fn a_cut_of_tls_is_told_from_its_end() {
     for (rest, end) in [("", BETWEEN), ("data: x", inside(7))] {
-        for (says_goodbye, body) in [(true, OPEN), (false, OPEN), (true, CHUNKED), (false, CHUNKED)] {
+        for (says_goodbye, body) in [(true, OPEN), (false, OPEN), (true, CHUNKED), (false, CHUNKED)]
+        {
             let tls = Tls::new(&[b"http/1.1"]).await;
             let text = format!("{TWO}{rest}");
-            let answer = if body == OPEN { Answer::stream(&text) } else { chunks(&text, "0\r\n\r\n") };
+            let answer =
+                if body == OPEN { Answer::stream(&text) } else { chunks(&text, "0\r\n\r\n") };
             let request = EventSourceRequest::get(tls.url()).config(once());
             let connector = trusting(&tls.authority);
             let mut source = EventSource::open(request).unwrap().with_connector(connector);

@@ -452,6 +452,20 @@ fn a_body_is_small_and_goes_anywhere() {
     assert_eq!(size_of::<EventSender>(), size_of::<usize>());
 }
 
+#[test]
+fn events_are_sent_from_any_thread_also_outside_of_a_runtime() {
+    let (sender, response) = Responder::new().open();
+    std::thread::spawn(move || {
+        sender.try_send(event(1)).unwrap();
+        assert!(!sender.is_closed());
+    })
+    .join()
+    .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let all = runtime.block_on(async { take(&mut response.into_body()) });
+    assert_eq!(seen(&all), ["1"]);
+}
+
 /// What arrives if `data` is sent.
 fn arrives(event: Event<'_>) -> Vec<tidings_sse::OwnedMessageEvent> {
     let (sender, mut body) = opened(&Responder::new(), 1);

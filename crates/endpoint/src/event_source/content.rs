@@ -1,6 +1,5 @@
 //! The content coding of a response (RFC 9110, 8.4): [`ContentDecoder`].
 
-
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, header};
 

@@ -267,7 +267,7 @@ impl EventSource {
         };
         match self.machine.handle_response(self.now(), &response, random_u64()) {
             Verdict::Open => {
-                self.link = Link::Open(Box::new(Streaming::new(connection, body, content)));
+                self.link = Link::Open(Box::new(Streaming::new(version, connection, body, content)));
                 Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
             }
             Verdict::Redirect => match exchange.follow(status.as_u16(), &headers) {

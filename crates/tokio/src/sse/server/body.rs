@@ -122,12 +122,7 @@ impl EventBody {
 }
 
 impl Before {
-    fn poll_next(
-        &mut self,
-        stream: &Stream,
-        cx: &mut Context<'_>,
-        now: Instant,
-    ) -> Option<Bytes> {
+    fn poll_next(&mut self, stream: &Stream, cx: &mut Context<'_>, now: Instant) -> Option<Bytes> {
         // E-034: the first flush is at once.
         if let Some(opening) = self.opening.take() {
             return Some(opening);
