@@ -44,8 +44,8 @@ use crate::connect::Connector;
 /// [`EventSourceRequest`] and [`open`](Self::open) it. [`next`](Self::next) yields what happens to
 /// the connection too.
 ///
-/// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. Nothing runs while it is not
-/// awaited: no request is made before the first call. A drop ends the connection.
+/// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. No request is made before the first call, and nothing is
+/// received while it is not awaited. A drop ends the connection.
 pub struct EventSource {
     request: EventSourceRequest,
     connector: Connector,
