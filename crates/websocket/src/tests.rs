@@ -14,6 +14,8 @@ use tidings_frame::{
 
 use crate::*;
 
+mod compression;
+
 const KEY: [u8; 4] = [0xA1, 0x02, 0xFF, 0x10];
 
 type TestClient = Client<fn() -> [u8; 4]>;
@@ -75,6 +77,21 @@ impl Log {
                     }
                     Assembled::Other(Event::Violation(violation)) => {
                         log.0.push(std::format!("violation {}", violation.close_code().get()));
+                    }
+                    Assembled::Other(Event::Compressed {
+                        message_type,
+                        bytes,
+                        is_first,
+                        is_last,
+                    }) => {
+                        let part = match (is_first, is_last) {
+                            (true, true) => "whole",
+                            (true, false) => "first",
+                            (false, false) => "middle",
+                            (false, true) => "last",
+                        };
+                        let bytes = bytes.escape_ascii();
+                        log.0.push(std::format!("compressed {message_type:?} {part} {bytes}"));
                     }
                     Assembled::Other(other) => panic!("{other:?}"),
                 }
