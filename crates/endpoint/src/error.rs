@@ -34,7 +34,7 @@ pub enum Error {
     HandshakeTimeout(Duration),
     /// The URI is not one of a WebSocket.
     Uri(UriError),
-    /// The scheme is `wss`, and this was built without the feature `rustls`.
+    /// The scheme is `wss` or `https`, and this was built without the feature `rustls`.
     TlsUnsupported,
     /// There is no TLS with this server, or none that can be trusted. Not one byte of the
     /// handshake was sent.
@@ -142,7 +142,7 @@ impl fmt::Display for Error {
             }
             Self::Uri(error) => error.fmt(f),
             Self::TlsUnsupported => f.write_str(
-                "wss needs the feature `rustls`, or a TLS stream that you bring yourself",
+                "TLS needs the feature `rustls`, or a TLS stream that you bring yourself",
             ),
             #[cfg(feature = "rustls")]
             Self::Tls(error) => error.fmt(f),

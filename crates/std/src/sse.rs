@@ -20,6 +20,6 @@ pub use tidings_endpoint::event_source::{
 #[cfg(feature = "event-source")]
 pub use tidings_sse::event_source::{Config, GiveUp, LostReason, ReadyState};
 pub use tidings_sse::{
-    Decoder, EndOfStream, Event, EventId, GrowableStorage, InvalidField, Item, LimitExceeded,
-    Limits, OwnedMessageEvent, ReconnectionTime, is_event_stream,
+    Comment, Decoder, EndOfStream, Event, EventId, EventType, GrowableStorage, InvalidField, Item,
+    LimitExceeded, Limits, OwnedMessageEvent, ReconnectionTime, is_event_stream,
 };

@@ -101,7 +101,9 @@ async fn a_client_that_resumes_says_so_in_its_first_request() {
     assert_eq!(source.event().await.unwrap().unwrap().last_event_id, "\u{fc}7");
     assert_eq!(server.requests()[0].header("last-event-id"), Some("\u{fc}7".as_bytes()));
 
-    for (id, fault) in [("a\nb", "LastEventId("), ("a\0", "LastEventId("), (&*"x".repeat(2000), "TooLong")] {
+    for (id, fault) in
+        [("a\nb", "LastEventId("), ("a\0", "LastEventId("), (&*"x".repeat(2000), "TooLong")]
+    {
         let request = EventSourceRequest::get(server.url()).last_event_id(id);
         let error = format!("{:?}", EventSource::open(request).unwrap_err());
         assert!(error.contains(fault), "{error}");
@@ -148,7 +150,8 @@ async fn status_204_is_the_end_and_no_error() {
 #[tokio::test]
 async fn any_status_but_200_is_the_end_for_a_browser() {
     for status in [201, 202, 205, 206, 300, 304, 400, 401, 403, 404, 408, 410, 429, 500, 502, 503] {
-        let server = Server::start([Answer::status(status, "Retry-After: 0\r\nX: y\r\n", "why\n")]).await;
+        let server =
+            Server::start([Answer::status(status, "Retry-After: 0\r\nX: y\r\n", "why\n")]).await;
         let mut source = server.client();
         match source.event().await {
             Err(EventError::Closed { why, reason: GiveUp::Failed }) => {
@@ -158,7 +161,11 @@ async fn any_status_but_200_is_the_end_for_a_browser() {
                 assert_eq!((answer.status, answer.url), (status, server.url()));
                 assert_eq!(answer.headers["x"], "y");
                 // RFC 9110, 15.3.6 and 15.4.5: these have no content.
-                let body = if [205, 304].contains(&status) && answer.body_start.is_empty() { "" } else { "why\n" };
+                let body = if [205, 304].contains(&status) && answer.body_start.is_empty() {
+                    ""
+                } else {
+                    "why\n"
+                };
                 assert_eq!(answer.body_start, body.as_bytes());
             }
             other => panic!("{status}: {other:?}"),
@@ -227,7 +234,8 @@ async fn redirects_are_followed_within_one_attempt() {
     let there = Server::start([held("id: 1\ndata: x\n\n")]).await;
     for status in [301, 302, 303, 307, 308] {
         let to = format!("http://127.0.0.1:{}/there#fragment", there.port);
-        let here = Server::start([Answer::redirect(status, "/on?c"), Answer::redirect(status, &to)]).await;
+        let here =
+            Server::start([Answer::redirect(status, "/on?c"), Answer::redirect(status, &to)]).await;
         let request = EventSourceRequest::get(here.url())
             .header("authorization", "Bearer secret")
             .header("cookie", "secret=1")
@@ -273,8 +281,11 @@ async fn the_next_attempt_begins_where_the_first_began() {
     let mut source = server.client();
     assert_eq!((data(&mut source).await, data(&mut source).await), ("0".into(), "1".into()));
     let requests = server.requests();
-    let lines: Vec<_> = requests.iter().map(|request| request.first_line()).collect();
-    assert_eq!(lines, ["GET /events?a=b HTTP/1.1", "GET /moved HTTP/1.1", "GET /events?a=b HTTP/1.1"]);
+    let lines: Vec<_> = requests.iter().map(event_scene::Request::first_line).collect();
+    assert_eq!(
+        lines,
+        ["GET /events?a=b HTTP/1.1", "GET /moved HTTP/1.1", "GET /events?a=b HTTP/1.1"]
+    );
 }
 
 /// E-022
@@ -283,7 +294,10 @@ async fn a_redirect_that_leads_nowhere_is_the_end() {
     for (answer, expected) in [
         (Answer::redirect(302, "ftp://127.0.0.1/"), Some(RedirectFault::Scheme("ftp".into()))),
         (Answer::redirect(302, "http://u:p@127.0.0.1/"), Some(RedirectFault::Credentials)),
-        (Answer::status(302, "Location: /a\r\nLocation: /b\r\n", ""), Some(RedirectFault::Location)),
+        (
+            Answer::status(302, "Location: /a\r\nLocation: /b\r\n", ""),
+            Some(RedirectFault::Location),
+        ),
         (Answer::status(302, "", ""), None),
     ] {
         let server = Server::start([answer]).await;
@@ -291,7 +305,9 @@ async fn a_redirect_that_leads_nowhere_is_the_end() {
         match (source.next().await, expected) {
             (Some(Update::Closed { why, reason: GiveUp::Failed }), Some(expected)) => {
                 assert_eq!(why.reason, LostReason::Unusable);
-                assert!(matches!(why.error, Some(StreamError::Redirect(fault)) if fault == expected));
+                assert!(
+                    matches!(why.error, Some(StreamError::Redirect(fault)) if fault == expected)
+                );
             }
             (Some(Update::Closed { why, reason: GiveUp::Failed }), None) => {
                 assert_eq!(why.reason, LostReason::Status(302));
@@ -310,7 +326,12 @@ async fn a_redirect_that_leads_nowhere_is_the_end() {
 /// E-024
 #[tokio::test]
 async fn only_the_media_type_of_event_streams_will_do() {
-    for value in ["text/event-stream", "TEXT/Event-Stream", "text/event-stream;charset=latin1", " text/event-stream ; a=\"b,c\" "] {
+    for value in [
+        "text/event-stream",
+        "TEXT/Event-Stream",
+        "text/event-stream;charset=latin1",
+        " text/event-stream ; a=\"b,c\" ",
+    ] {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type:{value}\r\n\r\ndata: x\n\n");
         let server = Server::start([Answer::raw(head)]).await;
         assert_eq!(data(&mut server.client()).await, "x", "{value}");
@@ -352,7 +373,10 @@ async fn a_post_is_sent_once_and_again_only_if_asked() {
     }
     for request in server.requests() {
         assert_eq!(request.first_line(), "POST /events?a=b HTTP/1.1");
-        assert_eq!((request.header("content-length"), &*request.body), (Some(&b"8"[..]), &b"the body"[..]));
+        assert_eq!(
+            (request.header("content-length"), &*request.body),
+            (Some(&b"8"[..]), &b"the body"[..])
+        );
     }
     assert_eq!(server.requests().len(), 4);
 
@@ -520,13 +544,7 @@ async fn without_a_word_of_the_server_the_wait_is_that_of_browsers() {
 #[tokio::test]
 async fn attempts_that_fail_in_a_row_are_counted_and_events_set_them_back() {
     let empty = || Answer::stream("");
-    let server = Server::start([
-        empty(),
-        empty(),
-        Answer::stream("data: x\n\n"),
-        empty(),
-    ])
-    .await;
+    let server = Server::start([empty(), empty(), Answer::stream("data: x\n\n"), empty()]).await;
     let mut config = quick();
     config.policy.attempts_max = 3;
     let mut source = server.client_with(config);

@@ -30,24 +30,29 @@ fn vectors() -> Vec<Vector> {
     let json = include_str!("../../sse/tests/data/event-stream-vectors.json");
     let json: Value = serde_json::from_str(json).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let vectors: Vec<Vector> = json.as_array().unwrap().iter().map(|vector| {
-        let hex = text(&vector["input_hex"]);
-        let hex = hex.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
-        let stream: Vec<u8> = hex.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-        let event = |event: &Value| OwnedMessageEvent {
-            event_type: text(&event["event"]),
-            data: text(&event["data"]),
-            last_event_id: text(&event["id"]),
-        };
-        Vector {
-            name: text(&vector["name"]),
-            events: vector["expected"].as_array().unwrap().iter().map(event).collect(),
-            retry: vector["retry"].as_u64(),
-            last_event_id: text(&vector["last_event_id"]),
-            end: end(&stream),
-            stream,
-        }
-    }).collect();
+    let vectors: Vec<Vector> = json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|vector| {
+            let hex = text(&vector["input_hex"]);
+            let hex = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+            let stream: Vec<u8> = hex.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+            let event = |event: &Value| OwnedMessageEvent {
+                event_type: text(&event["event"]),
+                data: text(&event["data"]),
+                last_event_id: text(&event["id"]),
+            };
+            Vector {
+                name: text(&vector["name"]),
+                events: vector["expected"].as_array().unwrap().iter().map(event).collect(),
+                retry: vector["retry"].as_u64(),
+                last_event_id: text(&vector["last_event_id"]),
+                end: end(&stream),
+                stream,
+            }
+        })
+        .collect();
     assert_eq!(vectors.len(), 96);
     vectors
 }

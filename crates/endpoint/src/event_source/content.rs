@@ -1,6 +1,5 @@
 //! The content coding of a response (RFC 9110, 8.4): [`ContentDecoder`].
 
-
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, header};
 
@@ -8,8 +7,8 @@ use super::fault::CodingError;
 
 /// Takes the chunks of a body and gives the bytes of the event stream, in pieces.
 ///
-/// Memory is constant whatever the data unfolds to: 16 KiB beside the decompressor's window, and no
-/// more is decompressed than is asked for.
+/// Memory is constant whatever the data unfolds to: at most 128 KiB beside the decompressor's window,
+/// and no more is decompressed than is asked for.
 #[derive(Debug)]
 pub struct ContentDecoder(Coding);
 
@@ -99,101 +98,85 @@ impl ContentDecoder {
 mod gzip {
     //! gzip (RFC 1952), which may have several members.
 
-    use std::io::{self, BufRead, Read};
+    use std::io::{self, Write as _};
 
     use bytes::Buf as _;
-    use flate2::bufread::MultiGzDecoder;
+    use flate2::write::MultiGzDecoder;
 
     use super::{Bytes, CodingError};
 
-    /// How much is decompressed at a time.
-    const PIECE_LEN: usize = 16 * 1024;
-
+    /// The decoder writes, into the piece. One that is read from asks for more of the body while
+    /// it still holds content, and forgets the content in front of a fault.
     #[derive(Debug)]
     pub(super) struct Gzip {
-        decoder: MultiGzDecoder<Chunk>,
-        /// Of it `piece[used..filled]` is at hand.
-        piece: Box<[u8; PIECE_LEN]>,
+        decoder: MultiGzDecoder<Vec<u8>>,
+        chunk: Bytes,
         used: usize,
-        filled: usize,
         begun: bool,
+        /// To be told once the piece before it is used up.
+        fault: Option<io::Error>,
     }
 
     impl Default for Gzip {
         fn default() -> Self {
-            let chunk = Chunk { bytes: Bytes::new(), is_last: false };
-            Self {
-                decoder: MultiGzDecoder::new(chunk),
-                piece: Box::new([0; PIECE_LEN]),
-                used: 0,
-                filled: 0,
-                begun: false,
-            }
+            let decoder = MultiGzDecoder::new(Vec::new());
+            Self { decoder, chunk: Bytes::new(), used: 0, begun: false, fault: None }
         }
     }
 
     impl Gzip {
         pub(super) fn feed(&mut self, chunk: Bytes) {
             self.begun |= !chunk.is_empty();
-            self.decoder.get_mut().bytes = chunk;
+            self.chunk = chunk;
         }
 
         pub(super) fn available(&mut self) -> Result<&[u8], CodingError> {
-            if self.used >= self.filled {
-                (self.used, self.filled) = (0, 0);
-                self.filled = loop {
-                    match self.decoder.read(&mut self.piece[..]) {
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => break 0,
-                        Err(error) => return Err(CodingError::Corrupt(error)),
-                        Ok(read) => break read,
-                    }
-                };
+            if self.used >= self.decoder.get_ref().len() {
+                self.used = 0;
+                self.decoder.get_mut().clear();
+                self.decode_piece().map_err(CodingError::Corrupt)?;
             }
-            Ok(self.piece.get(self.used..self.filled).unwrap_or_default())
+            Ok(self.decoder.get_ref().get(self.used..).unwrap_or_default())
+        }
+
+        /// Decodes until there is something, or nothing to decode.
+        fn decode_piece(&mut self) -> io::Result<()> {
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
+            while self.decoder.get_ref().is_empty() && self.fault.is_none() {
+                if self.chunk.is_empty() {
+                    // The decoder's own buffer and its window.
+                    return self.decoder.flush();
+                }
+                match self.decoder.write(&self.chunk) {
+                    Ok(len) => self.chunk.advance(len.min(self.chunk.len())),
+                    Err(fault) => {
+                        self.fault = Some(fault);
+                        // It fails again, but first it hands over what it has.
+                        let _ = self.decoder.write(&self.chunk);
+                    }
+                }
+            }
+            match self.fault.take_if(|_| self.decoder.get_ref().is_empty()) {
+                Some(fault) => Err(fault),
+                None => Ok(()),
+            }
         }
 
         pub(super) fn consume(&mut self, len: usize) {
-            self.used = self.used.saturating_add(len).min(self.filled);
+            self.used = self.used.saturating_add(len).min(self.decoder.get_ref().len());
         }
 
         pub(super) fn finish(&mut self) -> Result<(), CodingError> {
             if !self.begun {
                 return Ok(()); // Nothing at all is no cut member.
             }
-            self.decoder.get_mut().is_last = true;
-            match self.available()? {
-                [] => Ok(()),
-                _ => Err(CodingError::Corrupt(io::Error::other("there is data behind the end"))),
-            }
-        }
-    }
-
-    /// What has come of the body: "not now" at its end, unless it is the last.
-    #[derive(Debug)]
-    struct Chunk {
-        bytes: Bytes,
-        is_last: bool,
-    }
-
-    impl Read for Chunk {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let len = self.fill_buf()?.read(buffer)?;
-            self.consume(len);
-            Ok(len)
-        }
-    }
-
-    impl BufRead for Chunk {
-        fn fill_buf(&mut self) -> io::Result<&[u8]> {
-            if self.bytes.is_empty() && !self.is_last {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            Ok(&self.bytes)
-        }
-
-        fn consume(&mut self, len: usize) {
-            self.bytes.advance(len.min(self.bytes.len()));
+            // RFC 1952, 2.3.1: the decoder compares CRC32 and ISIZE, if they are there.
+            self.decoder.try_finish().map_err(|error| {
+                let what = "it is cut, or its checksum is wrong";
+                CodingError::Corrupt(io::Error::new(error.kind(), what))
+            })
         }
     }
 }
@@ -309,6 +292,65 @@ mod tests {
             assert_eq!(decode(decoder(&["gzip"]).unwrap(), &[], 100).unwrap(), b"");
         }
 
+        /// Nor is one that unfolds to more than a piece.
+        #[test]
+        fn a_large_flushed_event_is_not_held_back() {
+            for len in [16_384, 20_000, 40_000, 1_000_000] {
+                let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::best());
+                encoder.write_all(&vec![b'x'; len]).unwrap();
+                encoder.flush().unwrap();
+                for size in [1, 100, usize::MAX] {
+                    let mut decoder = decoder(&["gzip"]).unwrap();
+                    let mut unfolded = 0;
+                    for chunk in encoder.get_ref().chunks(size) {
+                        decoder.feed(Bytes::copy_from_slice(chunk));
+                        while let taken @ 1.. = decoder.available().unwrap().len() {
+                            decoder.consume(taken);
+                            unfolded += taken;
+                        }
+                    }
+                    assert_eq!(unfolded, len, "in chunks of {size}");
+                }
+            }
+        }
+
+        /// What is whole in front of a fault is handed over, the fault behind it.
+        #[test]
+        fn a_fault_hides_nothing_that_came_before_it() {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(b"data: one\n\n").unwrap();
+            encoder.flush().unwrap();
+            let flushed = encoder.get_ref().clone();
+            let whole = gzip(b"data: one\n\n");
+            for coded in [
+                [&flushed[..], b"\x07\xff"].concat(), // no type of block
+                [&whole[..], b"more"].concat(),
+                [&whole[..whole.len() - 1], b"x"].concat(), // another length
+            ] {
+                for size in [1, 5, coded.len()] {
+                    let mut decoder = decoder(&["gzip"]).unwrap();
+                    let (mut decoded, mut fault) = (Vec::new(), None);
+                    for chunk in coded.chunks(size) {
+                        decoder.feed(Bytes::copy_from_slice(chunk));
+                        loop {
+                            match decoder.available() {
+                                Ok([]) => break,
+                                Ok(piece) => decoded.extend_from_slice(piece),
+                                Err(error) => break fault = Some(error),
+                            }
+                            decoder.consume(usize::MAX);
+                        }
+                        if fault.is_some() {
+                            break;
+                        }
+                    }
+                    assert_eq!(decoded, b"data: one\n\n");
+                    let fault = fault.or_else(|| decoder.finish().err());
+                    assert!(matches!(fault, Some(CodingError::Corrupt(_))), "{fault:?}");
+                }
+            }
+        }
+
         /// A bomb unfolds piece by piece, only as far as it is read.
         #[test]
         fn a_bomb_takes_no_memory() {
@@ -321,7 +363,7 @@ mod tests {
             let mut unfolded = 0u64;
             loop {
                 let piece = decoder.available().unwrap().len();
-                assert!(piece <= 16 * 1024);
+                assert!(piece <= 128 * 1024, "{piece}");
                 if piece == 0 {
                     break;
                 }

@@ -116,7 +116,12 @@ impl Update {
         match self {
             Self::Event(event) => Some(Ok(Some(event))),
             Self::Overflow(exceeded) => Some(Err(EventError::Overflow(exceeded))),
-            Self::Closed { why, .. } if why.is_clean_end() => Some(Ok(None)),
+            // One end was clean; that there were so many of them was not.
+            Self::Closed { why, reason }
+                if why.is_clean_end() && reason != GiveUp::AttemptsExhausted =>
+            {
+                Some(Ok(None))
+            }
             Self::Closed { why, reason } => Some(Err(EventError::Closed { why, reason })),
             _ => None,
         }

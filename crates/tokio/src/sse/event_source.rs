@@ -176,10 +176,12 @@ impl EventSource {
                 coop.made_progress();
                 return Poll::Ready(Some(update));
             }
-            if matches!(self.link, Link::None) && self.ready_state() == ReadyState::Closed {
-                return Poll::Ready(None);
+            match self.link {
+                Link::None if self.ready_state() == ReadyState::Closed => return Poll::Ready(None),
+                // It has a time limit of its own; the machine waits for the next attempt already.
+                Link::Refused { .. } => return Poll::Pending,
+                _ => ready!(self.poll_deadline(cx)),
             }
-            ready!(self.poll_deadline(cx));
             if let Some(lost) = self.machine.handle_timeout(self.now(), random_u64()) {
                 self.link = Link::None;
                 coop.made_progress();
@@ -265,7 +267,7 @@ impl EventSource {
         };
         match self.machine.handle_response(self.now(), &response, random_u64()) {
             Verdict::Open => {
-                self.link = Link::Open(Box::new(Streaming::new(connection, body, content)));
+                self.link = Link::Open(Box::new(Streaming::new(version, connection, body, content)));
                 Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
             }
             Verdict::Redirect => match exchange.follow(status.as_u16(), &headers) {

@@ -1,5 +1,8 @@
 //! A server that does to an event source what a test tells it to, byte by byte, over loopback TCP.
 
+#[cfg(feature = "rustls")]
+pub(crate) mod tls;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,9 +44,9 @@ impl Answer {
         Self(vec![Step::Write(bytes.as_ref().to_vec())])
     }
 
-    /// A stream that is this, and ends with its connection.
+    /// A stream that is this, and ends with its connection. It comes with its head.
     pub(crate) fn stream(body: impl AsRef<[u8]>) -> Self {
-        Self::raw(OPEN).then(Step::Write(body.as_ref().to_vec()))
+        Self::raw([OPEN.as_bytes(), body.as_ref()].concat())
     }
 
     /// An answer with this status and these lines of headers, each with its CRLF.
@@ -109,7 +112,7 @@ impl Request {
         let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end().to_vec());
         let mut request = Self { lines: lines.collect(), body: Vec::new() };
         let length = request.header("content-length");
-        let length = length.map_or(0, |value| str::from_utf8(value).unwrap().parse().unwrap());
+        let length = length.map_or(0, |value| std::str::from_utf8(value).unwrap().parse().unwrap());
         while body.len() < length {
             assert_ne!(stream.read_buf(&mut body).await.unwrap(), 0);
         }
@@ -118,7 +121,7 @@ impl Request {
     }
 
     pub(crate) fn first_line(&self) -> &str {
-        str::from_utf8(&self.lines[0]).unwrap()
+        std::str::from_utf8(&self.lines[0]).unwrap()
     }
 
     /// The value of the one header of this name, in lower case.

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tidings_endpoint::event_source::{Answer, ContentDecoder, StreamError, Update};
@@ -22,6 +23,7 @@ const PIECES_MAX: usize = 16;
 const BODY_START_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Streaming {
+    version: Version,
     response: ResponseBody,
     content: ContentDecoder,
 }
@@ -35,11 +37,12 @@ pub(super) enum Incident {
 
 impl Streaming {
     pub(super) fn new(
+        version: Version,
         connection: Option<Connection>,
         body: Incoming,
         content: ContentDecoder,
     ) -> Self {
-        Self { response: ResponseBody { connection, body }, content }
+        Self { version, response: ResponseBody { connection, body }, content }
     }
 
     pub(super) fn poll(
@@ -73,6 +76,10 @@ impl Streaming {
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Incident::Broken(StreamError::Http(error.into())));
                 }
+                Poll::Ready(None) if self.is_cut() => {
+                    let error = "the server reset the stream of HTTP/2 before its end";
+                    return Poll::Ready(Incident::Broken(StreamError::Http(error.into())));
+                }
                 Poll::Ready(None) => {
                     return Poll::Ready(match self.content.finish() {
                         Ok(()) => Incident::End,
@@ -83,6 +90,12 @@ impl Streaming {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Whether a body that is over has no end. hyper tells of a stream that is reset with `NO_ERROR`
+    /// or `CANCEL` as of one that has ended; RFC 9113, 8.1, has `END_STREAM` end it.
+    fn is_cut(&self) -> bool {
+        self.version == Version::HTTP_2 && !self.response.body.is_end_stream()
     }
 }
 

@@ -105,7 +105,7 @@ impl EventBody {
         let Some(due) = self.keep_alive_at(stream) else { return };
         // A timer that goes off too early is set again then. To set it now, for each event, would
         // cost more.
-        let is_set = |timer: &Pin<Box<Sleep>>| (now..=due).contains(&timer.deadline());
+        let is_set = |timer: &Pin<Box<Sleep>>| timer.deadline() > now && timer.deadline() <= due;
         if !self.timer.as_ref().is_some_and(is_set) && self.poll_timer(stream, due).is_ready() {
             cx.waker().wake_by_ref();
         }
@@ -122,12 +122,7 @@ impl EventBody {
 }
 
 impl Before {
-    fn poll_next(
-        &mut self,
-        stream: &Stream,
-        cx: &mut Context<'_>,
-        now: Instant,
-    ) -> Option<Bytes> {
+    fn poll_next(&mut self, stream: &Stream, cx: &mut Context<'_>, now: Instant) -> Option<Bytes> {
         // E-034: the first flush is at once.
         if let Some(opening) = self.opening.take() {
             return Some(opening);

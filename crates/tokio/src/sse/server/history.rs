@@ -239,7 +239,7 @@ mod tests {
         for id in ["d", "e"] {
             history.push(event(id)).unwrap();
         }
-        assert_eq!(after(&history, "a", 9).0, false);
+        assert!(!after(&history, "a", 9).0);
         assert_eq!(history.ring().numbers.len(), 3);
     }
 
@@ -253,7 +253,9 @@ mod tests {
         assert_eq!((history.len(), history.ring().bytes_len), (2, 2 * len));
         let id = EventId::new("4").unwrap();
         let huge = EncodedEvent::from(Event::new().id(id).data(&"x".repeat(2 * len)));
-        assert!(matches!(history.push(huge), Err(HistoryError::TooLarge(e)) if e.id() == Some("4")));
+        assert!(
+            matches!(history.push(huge), Err(HistoryError::TooLarge(e)) if e.id() == Some("4"))
+        );
         assert_eq!(history.len(), 2);
     }
 

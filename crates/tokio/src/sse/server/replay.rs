@@ -50,16 +50,6 @@ impl<R: Replay + ?Sized> Replay for Arc<R> {
     }
 }
 
-impl<R: Replay + ?Sized> Replay for &R {
-    fn after(
-        &self,
-        last_event_id: &LastEventId,
-        events_max: usize,
-    ) -> impl Future<Output = Replayed> + Send {
-        R::after(self, last_event_id, events_max)
-    }
-}
-
 /// What a [store](Replay) still has.
 #[derive(Clone, Debug)]
 #[must_use]

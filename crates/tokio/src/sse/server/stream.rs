@@ -476,12 +476,15 @@ impl Wakers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sse::server::EventBody;
 
+    /// A stream that nothing waits for is its shared state, its body and one timer: on a 64-bit
+    /// target 224 + 40 + 112 bytes, in two allocations besides the body. The queue has no memory of
+    /// its own while it is empty, and then takes a pointer for each event.
     #[test]
     fn an_idle_stream_costs_little() {
-        // Besides the body, its timer, and the waker's reference counts. The queue has no memory of
-        // its own while it is empty.
-        assert!(size_of::<Stream>() <= 320, "{}", size_of::<Stream>());
+        let sizes = [size_of::<Stream>(), size_of::<EventBody>(), size_of::<tokio::time::Sleep>()];
+        assert!(sizes.iter().sum::<usize>() <= 448, "{sizes:?}");
         assert_eq!(size_of::<EncodedEvent>(), size_of::<usize>(), "a place in the queue");
     }
 }

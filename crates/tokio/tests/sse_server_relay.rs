@@ -1,0 +1,164 @@
+//! Event streams passed on: unchanged, kept alive between events, and cut where they were cut.
+
+#![cfg(feature = "sse")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on has failed"
+)]
+
+mod sse_server_scene;
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use sse_server_scene::{decode, event};
+use tidings_tokio::sse::server::{EventBodyError, Relay, RelayError, Responder};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+#[derive(Debug, PartialEq)]
+struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("broken")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// What the test sends, as a body.
+struct Upstream(mpsc::UnboundedReceiver<Result<Bytes, Broken>>);
+
+impl Body for Upstream {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.0.poll_recv(cx).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+}
+
+fn relay() -> (mpsc::UnboundedSender<Result<Bytes, Broken>>, Relay<Upstream>) {
+    let (upstream, chunks) = mpsc::unbounded_channel();
+    (upstream, Relay::new(Upstream(chunks)))
+}
+
+async fn next<B: Body<Data = Bytes> + Unpin>(
+    relay: &mut Relay<B>,
+) -> Option<Result<Bytes, RelayError<B::Error>>> {
+    let frame = std::future::poll_fn(|cx| Pin::new(&mut *relay).poll_frame(cx)).await?;
+    Some(frame.map(|frame| frame.into_data().unwrap()))
+}
+
+#[tokio::test]
+async fn bytes_are_passed_on_as_they_come_and_not_copied() {
+    let stream: &[u8] = b"\xEF\xBB\xBF: hi\r\n\rdata: \xF0\x9F\x8E\x88\r\n\r\nid:1\ndata\n\n";
+    for cut in 0..=stream.len() {
+        let (upstream, mut relay) = relay();
+        let chunks = [&stream[..cut], &stream[cut..]].map(Bytes::copy_from_slice);
+        for chunk in &chunks {
+            upstream.send(Ok(chunk.clone())).unwrap();
+        }
+        drop(upstream);
+        for chunk in chunks {
+            let passed = next(&mut relay).await.unwrap().unwrap();
+            assert_eq!(passed, chunk);
+            assert!(chunk.is_empty() || passed.as_ptr() == chunk.as_ptr());
+        }
+        assert!(relay.at_border());
+        assert_eq!(next(&mut relay).await, None);
+        assert!(relay.is_end_stream());
+    }
+}
+
+/// E-033
+#[tokio::test(start_paused = true)]
+async fn comments_come_only_between_events() {
+    let second = Duration::from_secs(1);
+    let (upstream, relay) = relay();
+    let mut relay = relay.keep_alive(5 * second);
+    // Before the first byte, as a byte order mark may come; and inside an event.
+    assert!(timeout(60 * second, next(&mut relay)).await.is_err());
+    upstream.send(Ok("data: a\n".into())).unwrap();
+    assert_eq!(next(&mut relay).await, Some(Ok("data: a\n".into())));
+    assert!(timeout(60 * second, next(&mut relay)).await.is_err());
+    assert_eq!((relay.at_border(), relay.bytes_since_border()), (false, 8));
+    upstream.send(Ok("\n".into())).unwrap();
+    assert_eq!(next(&mut relay).await, Some(Ok("\n".into())));
+    assert_eq!((relay.at_border(), relay.bytes_since_border()), (true, 0));
+
+    let start = Instant::now();
+    for count in 1..=3 {
+        assert_eq!(next(&mut relay).await, Some(Ok(":\n\n".into())));
+        assert!(start.elapsed() >= 5 * second * count);
+        assert!(start.elapsed() < 5 * second * count + second);
+    }
+    // What comes puts the next comment off.
+    sleep(4 * second).await;
+    upstream.send(Ok("data: b\n\nid".into())).unwrap();
+    assert_eq!(next(&mut relay).await, Some(Ok("data: b\n\nid".into())));
+    assert_eq!(relay.bytes_since_border(), 2);
+    upstream.send(Ok(": 1\r\n\r".into())).unwrap();
+    assert_eq!(next(&mut relay).await, Some(Ok(": 1\r\n\r".into())));
+    let start = Instant::now();
+    assert_eq!(next(&mut relay).await, Some(Ok(":\n\n".into())));
+    assert!(start.elapsed() >= 5 * second);
+}
+
+#[tokio::test]
+async fn an_end_inside_an_event_is_an_error() {
+    let (upstream, mut relay) = relay();
+    upstream.send(Ok("data: a\n\ndata: b\n".into())).unwrap();
+    drop(upstream);
+    next(&mut relay).await.unwrap().unwrap();
+    let cut = next(&mut relay).await.unwrap().unwrap_err();
+    assert_eq!(cut, RelayError::CutEvent { len: 8 });
+    assert!(cut.to_string().contains("8 bytes in"), "{cut}");
+    assert_eq!(next(&mut relay).await, None);
+}
+
+#[tokio::test]
+async fn an_upstream_that_breaks_is_an_error_also_between_events() {
+    let (upstream, mut relay) = relay();
+    upstream.send(Ok("data: a\n\n".into())).unwrap();
+    upstream.send(Err(Broken)).unwrap();
+    next(&mut relay).await.unwrap().unwrap();
+    let error = next(&mut relay).await.unwrap().unwrap_err();
+    assert_eq!(error, RelayError::Upstream(Broken));
+    assert!(std::error::Error::source(&error).is_some());
+    assert_eq!(next(&mut relay).await, None);
+}
+
+#[tokio::test]
+async fn an_empty_stream_is_a_clean_one() {
+    let (upstream, mut relay) = relay();
+    drop(upstream);
+    assert_eq!(next(&mut relay).await, None);
+}
+
+#[tokio::test]
+async fn a_stream_of_ours_can_be_relayed() {
+    let (sender, response) = Responder::new().open();
+    let mut relay = Relay::new(response.into_body());
+    for id in 1..=3 {
+        sender.send(event(id)).await.unwrap();
+    }
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.extend(next(&mut relay).await.unwrap().unwrap());
+    }
+    assert_eq!(decode(&all).len(), 3);
+    sender.abort();
+    let aborted = RelayError::Upstream(EventBodyError::Aborted);
+    assert_eq!(next(&mut relay).await, Some(Err(aborted)));
+}
