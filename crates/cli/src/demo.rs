@@ -23,7 +23,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tidings_tokio::sse::server::EventBodyError;
+use tidings_tokio::sse::server::{EventBodyError, WriteDeadline};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -34,6 +34,8 @@ use dashboard::Dashboard;
 /// The time to send a request head, and the longest one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_LEN_MAX: usize = 16 * 1024;
+/// How long a client may take nothing before its connection is cut.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many ports are tried if the first is taken.
 const PORTS_TRIED: u16 = 100;
 /// The time that open connections have to end once the server was asked to.
@@ -139,7 +141,7 @@ async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::R
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_LEN_MAX)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(WriteDeadline::new(stream, WRITE_TIMEOUT)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let mut stopped = stopping.clone();

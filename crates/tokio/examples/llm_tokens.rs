@@ -4,7 +4,7 @@
 //!     ... --example llm_tokens -- URL MODEL "PROMPT"
 //!
 //! Without arguments it talks to a stand-in on this machine, which streams a fixed answer in the
-//! form of OpenAI's chat completions and cuts its writes inside characters. With arguments it asks
+//! form of `chat/completions` that most servers have and cuts its writes inside characters. With arguments it asks
 //! any server of that form; the variable `API_KEY` is sent as a bearer token.
 
 use std::io::Write as _;
@@ -68,8 +68,20 @@ async fn stand_in() -> Result<String, Error> {
 }
 
 const TOKENS: [&str; 14] = [
-    "Tidings", " travel", " in", " bytes", ",", " and", " bytes", " are", " cut", " anywhere", ": 你好",
-    ", naïve", " 👩‍🚀", ".",
+    "Tidings",
+    " travel",
+    " in",
+    " bytes",
+    ",",
+    " and",
+    " bytes",
+    " are",
+    " cut",
+    " anywhere",
+    ": 你好",
+    ", naïve",
+    " 👩‍🚀",
+    ".",
 ];
 
 async fn answer(mut stream: TcpStream) -> Result<(), Error> {
@@ -80,7 +92,8 @@ async fn answer(mut stream: TcpStream) -> Result<(), Error> {
     stream.write_all(head.as_bytes()).await?;
 
     let chunks = TOKENS.iter().map(|token| {
-        serde_json::json!({ "choices": [{ "index": 0, "delta": { "content": token } }] }).to_string()
+        serde_json::json!({ "choices": [{ "index": 0, "delta": { "content": token } }] })
+            .to_string()
     });
     let events: String =
         chunks.chain(["[DONE]".to_owned()]).map(|data| format!("data: {data}\n\n")).collect();

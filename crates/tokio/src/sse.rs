@@ -20,6 +20,6 @@ pub use tidings_endpoint::event_source::{
 #[cfg(feature = "event-source")]
 pub use tidings_sse::event_source::{Config, GiveUp, LostReason, ReadyState};
 pub use tidings_sse::{
-    Comment, EndOfStream, Event, EventId, EventType, InvalidField, Limits, OwnedMessageEvent,
-    ReconnectionTime,
+    Comment, EndOfStream, Event, EventId, EventType, InvalidField, Limit, LimitExceeded, Limits,
+    OwnedMessageEvent, ReconnectionTime, RetryClamp, is_event_stream,
 };

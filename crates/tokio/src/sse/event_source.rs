@@ -44,8 +44,8 @@ use crate::connect::Connector;
 /// [`EventSourceRequest`] and [`open`](Self::open) it. [`next`](Self::next) yields what happens to
 /// the connection too.
 ///
-/// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. Nothing runs while it is not
-/// awaited: no request is made before the first call. A drop ends the connection.
+/// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. No request is made before the first call, and nothing is
+/// received while it is not awaited. A drop ends the connection.
 pub struct EventSource {
     request: EventSourceRequest,
     connector: Connector,
@@ -62,11 +62,17 @@ pub struct EventSource {
 enum Link {
     None,
     /// Waits for the head of a response.
-    Fetching { exchange: Box<Exchange>, fetching: Fetching },
+    Fetching {
+        exchange: Box<Exchange>,
+        fetching: Fetching,
+    },
     /// The stream is open.
     Open(Box<Streaming>),
     /// The response is no stream: reads how it begins, for people.
-    Refused { answer: Pin<Box<dyn Future<Output = Answer> + Send>>, lost: tidings_sse::event_source::Lost },
+    Refused {
+        answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+        lost: tidings_sse::event_source::Lost,
+    },
 }
 
 impl EventSource {
@@ -202,20 +208,24 @@ impl EventSource {
                     match Exchange::new(&self.request, attempt.last_event_id()) {
                         Ok(exchange) => self.fetch(exchange),
                         Err(fault) => {
-                            return Poll::Ready(self.end(End::Unusable, StreamError::Request(fault)));
+                            return Poll::Ready(
+                                self.end(End::Unusable, StreamError::Request(fault)),
+                            );
                         }
                     }
                 }
                 Link::Fetching { fetching, .. } => {
                     let fetched = ready!(fetching.as_mut().poll(cx));
-                    let Link::Fetching { exchange, .. } = std::mem::replace(&mut self.link, Link::None)
+                    let Link::Fetching { exchange, .. } =
+                        std::mem::replace(&mut self.link, Link::None)
                     else {
                         return Poll::Pending; // it was Fetching a moment ago
                     };
                     let update = match fetched {
                         Ok(fetched) => self.judge(*exchange, fetched),
                         Err(error) => {
-                            let callers = matches!(&error, StreamError::Connect(error) if error.is_callers());
+                            let callers =
+                                matches!(&error, StreamError::Connect(error) if error.is_callers());
                             let end = if callers { End::Unusable } else { End::Unreachable };
                             Some(self.end(end, error))
                         }
@@ -233,12 +243,14 @@ impl EventSource {
                 }
                 Link::Open(streaming) => {
                     let epoch = self.epoch;
-                    let incident = ready!(streaming.poll(cx, &mut self.machine, || epoch.elapsed()));
+                    let incident =
+                        ready!(streaming.poll(cx, &mut self.machine, || epoch.elapsed()));
                     return Poll::Ready(match incident {
                         Incident::Update(update) => update,
                         Incident::End => {
                             self.link = Link::None;
-                            let lost = self.machine.handle_end(self.now(), End::EndOfBody, random_u64());
+                            let lost =
+                                self.machine.handle_end(self.now(), End::EndOfBody, random_u64());
                             Update::lost(Lost::new(lost.reason), lost.next)
                         }
                         Incident::Broken(error) => self.end(End::Broken, error),
@@ -267,7 +279,8 @@ impl EventSource {
         };
         match self.machine.handle_response(self.now(), &response, random_u64()) {
             Verdict::Open => {
-                self.link = Link::Open(Box::new(Streaming::new(version, connection, body, content)));
+                self.link =
+                    Link::Open(Box::new(Streaming::new(version, connection, body, content)));
                 Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
             }
             Verdict::Redirect => match exchange.follow(status.as_u16(), &headers) {

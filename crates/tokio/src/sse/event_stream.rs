@@ -9,8 +9,7 @@ use bytes::{Buf as _, Bytes};
 use futures_core::Stream;
 use http_body::Body;
 use tidings_sse::{
-    Decoder, EndOfStream, GrowableStorage, Item, LimitExceeded, OwnedMessageEvent,
-    ReconnectionTime,
+    Decoder, EndOfStream, GrowableStorage, Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime,
 };
 
 /// Decodes an event stream out of any stream of byte chunks ([`new`](Self::new)) or any body

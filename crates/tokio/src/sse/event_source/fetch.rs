@@ -5,8 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{Request, Response};
 use http::response::Parts;
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -32,7 +32,11 @@ pub(super) struct Fetched {
 const BUFFER_LEN_MIN: usize = 8 * 1024;
 
 /// Makes the request over a connection of its own.
-pub(super) fn fetch(connector: &Connector, exchange: &Exchange, http2_prior_knowledge: bool) -> Fetching {
+pub(super) fn fetch(
+    connector: &Connector,
+    exchange: &Exchange,
+    http2_prior_knowledge: bool,
+) -> Fetching {
     let (connector, exchange) = (connector.clone(), exchange.clone());
     Box::pin(async move {
         let stream = connector.open_http(&exchange.route()).await.map_err(StreamError::Connect)?;

@@ -26,6 +26,8 @@ pub(super) struct Streaming {
     version: Version,
     response: ResponseBody,
     content: ContentDecoder,
+    /// When the chunk that `content` has came.
+    received_at: Duration,
 }
 
 pub(super) enum Incident {
@@ -42,7 +44,8 @@ impl Streaming {
         body: Incoming,
         content: ContentDecoder,
     ) -> Self {
-        Self { version, response: ResponseBody { connection, body }, content }
+        let response = ResponseBody { connection, body };
+        Self { version, response, content, received_at: Duration::ZERO }
     }
 
     pub(super) fn poll(
@@ -60,7 +63,7 @@ impl Streaming {
                 let mut rest = available;
                 let mut update = None;
                 while update.is_none() {
-                    let Some(item) = machine.receive(now(), &mut rest) else { break };
+                    let Some(item) = machine.receive(self.received_at, &mut rest) else { break };
                     update = Update::of(item);
                 }
                 let len = available.len() - rest.len(); // `rest` was moved on
@@ -72,7 +75,10 @@ impl Streaming {
             }
             match self.response.poll_data(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(data))) => self.content.feed(data),
+                Poll::Ready(Some(Ok(data))) => {
+                    self.content.feed(data);
+                    self.received_at = now();
+                }
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Incident::Broken(StreamError::Http(error.into())));
                 }
