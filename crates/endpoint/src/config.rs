@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tidings_websocket::{Limits, Timeouts};
 
+use crate::compression::Compression;
+
 /// The numbers of a connection; the defaults are safe for an unattended server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,6 +23,8 @@ pub struct Config {
     pub write_timeout: Duration,
     /// How many bytes may be queued before `feed` refuses more. `send` waits at 64 KiB.
     pub write_queue_len_max: usize,
+    /// How to compress messages with a peer that agrees (RFC 7692); `None`: not at all.
+    pub compression: Option<Compression>,
     /// Whether `recv` also yields Ping, Pong and Close, which are dealt with in any case.
     pub deliver_control_frames: bool,
 }
@@ -36,6 +40,7 @@ impl Config {
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             write_queue_len_max: 1024 * 1024,
+            compression: None,
             deliver_control_frames: false,
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use tidings_deflate::AnswerError;
 use tidings_handshake::{
     ProxyUriError, RedirectError, RequestBuildError, RequestError, ResponseError, UriError,
 };
@@ -28,6 +29,8 @@ pub enum Error {
     },
     /// The server's answer breaks the rules of the handshake.
     Response(ResponseError),
+    /// The server's answer about compression breaks the rules of RFC 7692; it was told, by 1010.
+    Compression(AnswerError),
     /// The server answered in plain HTTP and did not open the WebSocket.
     Declined(Box<Declined>),
     /// The opening handshake did not end in time.
@@ -133,6 +136,7 @@ impl fmt::Display for Error {
             Self::Request(error) => write!(f, "the client's opening handshake: {error}"),
             Self::Refused { status } => write!(f, "the request was refused with status {status}"),
             Self::Response(error) => write!(f, "the server's opening handshake: {error}"),
+            Self::Compression(error) => write!(f, "the server's permessage-deflate: {error}"),
             Self::Declined(declined) => {
                 let Declined { status, reason, .. } = &**declined;
                 write!(f, "the server answered {status} {}", reason.escape_debug())
@@ -172,6 +176,7 @@ impl std::error::Error for Error {
             Self::Io(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Response(error) => Some(error),
+            Self::Compression(error) => Some(error),
             Self::Uri(error) => Some(error),
             Self::RequestBuild(error) => Some(error),
             #[cfg(feature = "rustls")]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tidings_websocket::frame::{CloseFrame, Frame};
 use tidings_websocket::{Closure, Connection, Data, Role, Timestamp, Transmit};
 
+use crate::compression::{Agreed, Deflating};
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -31,6 +32,10 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Session<R> {
     pub(crate) connection: Connection<R>,
+    /// `None`: not agreed on.
+    deflating: Option<Box<Deflating>>,
+    /// Whether to compress what could be.
+    compresses: bool,
     queue: WriteQueue,
     queue_len_max: usize,
     write_timeout: Duration,
@@ -59,13 +64,23 @@ enum Phase {
 }
 
 impl<R: Role> Session<R> {
-    /// The session of a WebSocket whose opening handshake has just been done. The driver's time
-    /// begins now.
-    pub fn new(role: R, config: &Config) -> Self {
+    /// The session of a WebSocket whose opening handshake has just been done, and has agreed on
+    /// this. The driver's time begins now.
+    pub fn new(role: R, config: &Config, agreed: &Agreed) -> Self {
         let mut timeouts = config.timeouts;
         timeouts.ping_interval = random::spread(timeouts.ping_interval);
+        let mut connection = Connection::new(role, config.limits, timeouts, Timestamp::default());
+        let mut deflating = None;
+        if let Some(agreement) = agreed.compression {
+            connection = connection.allow_compression();
+            let ours = if R::IS_SERVER { agreement.server } else { agreement.client };
+            let deflate = config.compression.unwrap_or_default().deflate;
+            deflating = Deflating::new(ours, deflate).map(Box::new);
+        }
         Self {
-            connection: Connection::new(role, config.limits, timeouts, Timestamp::default()),
+            connection,
+            deflating,
+            compresses: true,
             queue: WriteQueue::default(),
             queue_len_max: config.write_queue_len_max,
             write_timeout: config.write_timeout,
@@ -113,7 +128,11 @@ impl<R: Role> Session<R> {
         if len >= len_max && !matches!(outgoing, Outgoing::Message(Message::Close(_))) {
             return Err(Error::QueueFull { len, len_max });
         }
+        if let Some(compressed) = self.compress(&outgoing) {
+            return self.feed_compressed(compressed);
+        }
         match outgoing {
+            Outgoing::Compressed(message) => self.feed(message.message().clone().into(), now),
             Outgoing::Text(text) => self.feed_copy(Data::text(text)),
             Outgoing::Binary(bytes) => self.feed_copy(Data::binary(bytes)),
             Outgoing::Message(Message::Text(text)) => match text.len() {
@@ -138,6 +157,48 @@ impl<R: Role> Session<R> {
                 self.start_close(now(), close);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether messages are compressed from now on, where that was agreed on and gains something.
+    pub fn set_compressing(&mut self, compresses: bool) {
+        self.compresses = compresses;
+    }
+
+    /// Whether the peer has agreed to compressed messages.
+    #[must_use]
+    pub const fn may_compress(&self) -> bool {
+        self.deflating.is_some()
+    }
+
+    /// What a message is when it is compressed; nothing if it is sent as it is.
+    fn compress(&mut self, outgoing: &Outgoing<'_>) -> Option<Compressed> {
+        // What goes into the compressor's context must go to the peer: all that can be refused is
+        // left to be refused.
+        if !self.compresses || !self.connection.is_open() || self.connection.is_sending_message() {
+            return None;
+        }
+        let deflating = self.deflating.as_deref_mut()?;
+        let (is_text, payload) = match outgoing {
+            Outgoing::Text(text) => (true, text.as_bytes()),
+            Outgoing::Binary(bytes) => (false, *bytes),
+            Outgoing::Message(Message::Text(text)) => (true, text.as_bytes()),
+            Outgoing::Message(Message::Binary(bytes)) => (false, &bytes[..]),
+            Outgoing::Message(_) => return None,
+            Outgoing::Compressed(message) => {
+                let is_text = matches!(message.message(), Message::Text(_));
+                let payload = deflating.admit(message.shared()?)?.to_vec();
+                return Some(Compressed { is_text, payload });
+            }
+        };
+        deflating.compress(payload).map(|payload| Compressed { is_text, payload })
+    }
+
+    fn feed_compressed(&mut self, compressed: Compressed) -> Result<(), Error> {
+        let Compressed { is_text, payload } = compressed;
+        match payload.len() {
+            ..BY_REFERENCE_FROM => self.feed_copy(compressed_data(is_text, &payload)),
+            _ => self.feed_shared(payload.into(), |payload| compressed_data(is_text, payload)),
         }
     }
 
@@ -168,6 +229,9 @@ impl<R: Role> Session<R> {
         driver: &mut impl Driver,
         outgoing: Outgoing<'_>,
     ) -> Result<(), Error> {
+        if self.may_compress() {
+            return self.feed(outgoing, || driver.now());
+        }
         let data = match outgoing {
             Outgoing::Text(text) if text.len() >= BY_REFERENCE_FROM => Data::text(text),
             Outgoing::Binary(bytes) if bytes.len() >= BY_REFERENCE_FROM => Data::binary(bytes),
@@ -436,6 +500,17 @@ impl<R> Session<R> {
     pub const fn connection(&self) -> &Connection<R> {
         &self.connection
     }
+}
+
+/// A message that was compressed for this peer.
+struct Compressed {
+    is_text: bool,
+    payload: Vec<u8>,
+}
+
+fn compressed_data(is_text: bool, payload: &[u8]) -> Data<'_> {
+    let data = if is_text { Data::utf8(payload) } else { Data::binary(payload) };
+    data.compressed()
 }
 
 /// Whether a frame's payload goes to the wire as it is.
