@@ -32,10 +32,9 @@ impl Deflating {
             return None;
         }
         if self.deflater.needs_state() {
-            let (window_bits, level) = (self.direction.window_bits(), self.config.level);
-            let fits =
-                |state: &DeflateState| state.window_bits() == window_bits && state.level() == level;
-            if let Some(state) = pool::take_deflate_state(fits) {
+            let (window_bits, config) = (self.direction.window_bits(), self.config);
+            let state = pool::take_deflate_state(|state| fits(state, window_bits, config));
+            if let Some(state) = state {
                 // It fits, so it is taken.
                 let _ = self.deflater.supply(state);
             }
@@ -82,43 +81,23 @@ impl CompressedMessage {
     /// control message stays as it is.
     #[must_use]
     pub fn new(message: Message) -> Self {
+        // The backend can do this window.
         let window_bits = WindowBits::TWELVE.max(WindowBits::DEFLATE_MIN);
-        // This window is one that the backend can do.
-        Self::with(message, window_bits, DeflateConfig::DEFAULT)
-            .unwrap_or_else(|(message, _)| Self(Arc::new(Parts { message, shared: None })))
+        let shared = compress_for_many(&message, window_bits, DeflateConfig::DEFAULT);
+        Self(Arc::new(Parts { message, shared: shared.ok().flatten() }))
     }
 
     /// Compresses a message in this window, for connections that agreed to one as large at least,
     /// unless it is below the threshold.
     ///
     /// # Errors
-    /// The message, if the window is too small to compress in.
+    /// The window is too small to compress in.
     pub fn with(
         message: Message,
         window_bits: WindowBits,
         config: DeflateConfig,
-    ) -> Result<Self, (Message, UnsupportedWindow)> {
-        let payload = match &message {
-            Message::Text(text) => text.as_bytes(),
-            Message::Binary(bytes) => bytes,
-            _ => &[],
-        };
-        if payload.len() < config.threshold {
-            return Ok(Self(Arc::new(Parts { message, shared: None })));
-        }
-        let level = config.level;
-        let fits =
-            |state: &DeflateState| state.window_bits() == window_bits && state.level() == level;
-        let state = match pool::take_deflate_state(fits) {
-            Some(state) => Ok(state),
-            None => DeflateState::new(window_bits, level),
-        };
-        let mut state = match state {
-            Ok(state) => state,
-            Err(error) => return Err((message, error)),
-        };
-        let shared = SharedMessage::compress(&mut state, payload);
-        pool::give_back_deflate_state(state);
+    ) -> Result<Self, UnsupportedWindow> {
+        let shared = compress_for_many(&message, window_bits, config)?;
         Ok(Self(Arc::new(Parts { message, shared })))
     }
 
@@ -137,4 +116,32 @@ impl CompressedMessage {
     pub(crate) fn shared(&self) -> Option<&SharedMessage> {
         self.0.shared.as_ref()
     }
+}
+
+/// `None`: the message is too short, or gains nothing.
+fn compress_for_many(
+    message: &Message,
+    window_bits: WindowBits,
+    config: DeflateConfig,
+) -> Result<Option<SharedMessage>, UnsupportedWindow> {
+    let payload = match message {
+        Message::Text(text) => text.as_bytes(),
+        Message::Binary(bytes) => bytes,
+        _ => &[],
+    };
+    if payload.len() < config.threshold.max(1) {
+        return Ok(None);
+    }
+    let mut state = match pool::take_deflate_state(|state| fits(state, window_bits, config)) {
+        Some(state) => state,
+        None => DeflateState::new(window_bits, config.level)?,
+    };
+    let shared = SharedMessage::compress(&mut state, payload);
+    pool::give_back_deflate_state(state);
+    Ok(shared)
+}
+
+/// Whether a state of the pool is as it would be made.
+fn fits(state: &DeflateState, window_bits: WindowBits, config: DeflateConfig) -> bool {
+    state.window_bits() == window_bits && state.level() == config.level
 }

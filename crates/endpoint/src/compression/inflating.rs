@@ -58,13 +58,13 @@ impl Inflating {
         if let Some(state) = self.inflater.release() {
             pool::give_back_inflate_state(state);
         }
-        let mut message = std::mem::take(&mut self.message);
+        let message = std::mem::take(&mut self.message);
         Ok(Inflated::Message(match message_type {
             MessageType::Binary => Message::Binary(Cow::Owned(message)),
             MessageType::Text => {
                 // RFC 6455, 8.1
                 let mut utf8 = Utf8Validator::new();
-                utf8.push(&mut message).map_err(Violation::InvalidUtf8)?;
+                utf8.push(&message).map_err(Violation::InvalidUtf8)?;
                 utf8.finish().map_err(Violation::InvalidUtf8)?;
                 Message::Text(Cow::Owned(String::from_utf8(message).unwrap_or_default()))
             }
