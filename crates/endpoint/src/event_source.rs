@@ -3,7 +3,7 @@
 //! the application ([`Update`], [`Lost`]).
 //!
 //! The rules of WHATWG HTML, 9.2, are those of
-//! [`tidings_sse::event_source`](tidings_sse::event_source); a transport is the adapter's.
+//! [`tidings_sse::event_source`]; a transport is the adapter's.
 
 mod content;
 mod exchange;
