@@ -217,7 +217,11 @@ impl Inbox {
                     session.fail(Error::Violation(violation));
                     None
                 }
-                Event::Ping(payload) => take(Incoming::Ping(payload), origin),
+                Event::Ping(payload) => {
+                    // Its Pong goes out before what is said to later messages of the same read.
+                    session.transmit();
+                    take(Incoming::Ping(payload), origin)
+                }
                 Event::Pong(payload) => take(Incoming::Pong(payload), origin),
                 Event::Close(close) => take(Incoming::Close(close), origin),
                 Event::Compressed { message_type, bytes, is_last, .. } => {

@@ -32,7 +32,9 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Session<R> {
     pub(crate) connection: Connection<R>,
-    /// `None`: not agreed on.
+    /// Whether the peer has agreed to compressed messages.
+    may_compress: bool,
+    /// `None`: not agreed on, or the window is too small for us to compress in.
     deflating: Option<Box<Deflating>>,
     /// Whether to compress what could be.
     compresses: bool,
@@ -79,6 +81,7 @@ impl<R: Role> Session<R> {
         }
         Self {
             connection,
+            may_compress: agreed.compression.is_some(),
             deflating,
             compresses: true,
             queue: WriteQueue::default(),
@@ -168,7 +171,7 @@ impl<R: Role> Session<R> {
     /// Whether the peer has agreed to compressed messages.
     #[must_use]
     pub const fn may_compress(&self) -> bool {
-        self.deflating.is_some()
+        self.may_compress
     }
 
     /// What a message is when it is compressed; nothing if it is sent as it is.
@@ -229,7 +232,7 @@ impl<R: Role> Session<R> {
         driver: &mut impl Driver,
         outgoing: Outgoing<'_>,
     ) -> Result<(), Error> {
-        if self.may_compress() {
+        if self.deflating.is_some() {
             return self.feed(outgoing, || driver.now());
         }
         let data = match outgoing {

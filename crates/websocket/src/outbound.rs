@@ -207,8 +207,13 @@ impl<R: Role> Outbound<R> {
             Reply::Pong(payload) => self.pong_owed = Some(payload),
             Reply::Close(close) => {
                 // 5.5.1: "typically echos the status code it received". The reason is the peer's
-                // own and tells it nothing.
-                self.close(close.map(|close| CloseFrame::new(close.code, "")));
+                // own and tells it nothing. 7.4.1: 1010 is not a server's to say.
+                self.close(close.map(|close| match close.code {
+                    CloseCode::MANDATORY_EXTENSION if R::IS_SERVER => {
+                        CloseFrame::new(CloseCode::NORMAL, "")
+                    }
+                    code => CloseFrame::new(code, ""),
+                }));
                 // 7.1.1: the server closes the transport first; the client waits for it.
                 if R::IS_SERVER {
                     self.shut_down();

@@ -382,6 +382,13 @@ fn pongs_go_before_the_close_and_never_after() {
     assert_eq!(log.lines(), ["ping a", "close ", "> \\x8a\\x01a", "> \\x88\\x00", "> shutdown"]);
 }
 
+/// W-117: a client may say 1010, and gets no 1010 back.
+#[test]
+fn a_close_with_1010_is_answered_with_1000() {
+    let stream = control(ControlOpcode::Close, b"\x03\xF2", true);
+    at_every_cut(server, &stream, &["close 1010", "> \\x88\\x02\\x03\\xe8", "> shutdown"]);
+}
+
 /// W-117: 1010 is for clients to send.
 #[test]
 fn a_server_never_sends_1010() {
