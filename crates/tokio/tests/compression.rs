@@ -235,7 +235,15 @@ async fn exhaustive_messages_come_through_in_all_windows() {
 /// reads what is compressed.
 #[tokio::test]
 async fn a_window_too_small_to_compress_in_leaves_messages_plain() {
-    let (server, mut client) = pair(compressing(compression((15, true), (8, true)))).await;
+    let config = compressing(compression((15, true), (8, true)));
+    let (mut client, mut peer) = client_and_peer(config).await;
+    client.send(prose(3000, 1)).await.unwrap();
+    assert_eq!(peer.recv().await, (FIN | TEXT, prose(3000, 1).into_bytes()));
+    let compressed = Foreign::new().compress(prose(3000, 2).as_bytes());
+    peer.send(FIN | RSV1 | TEXT, &compressed).await;
+    assert_eq!(client.recv().await.unwrap(), Some(prose(3000, 2).into()));
+
+    let (server, mut client) = pair(config).await;
     assert!(server.may_compress() && client.may_compress());
     let echo = tokio::spawn(echo(server));
     call(&mut client, &samples()).await;
