@@ -4,6 +4,7 @@
 
 mod autobahn;
 mod fuzz;
+mod soak;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -24,12 +25,15 @@ enum Task {
     Autobahn(autobahn::Arguments),
     /// Fuzz every target.
     Fuzz(fuzz::Arguments),
+    /// Let honest clients talk beside attackers.
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Autobahn(arguments) => autobahn::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Soak(arguments) => soak::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
