@@ -115,7 +115,7 @@ fn a_server_takes_the_first_offer_that_it_can_keep() {
     }
 }
 
-/// D-013, D-014, D-015, D-021, D-023, D-024
+/// D-013 to D-015, D-017 to D-019, D-021, D-023, D-024
 #[test]
 fn spoilt_offers_are_declined_with_the_reason() {
     let cases: &[(&str, usize, Option<Parameter>, ParameterErrorKind)] = &[
@@ -171,7 +171,7 @@ fn spoilt_offers_are_declined_with_the_reason() {
     }
 }
 
-/// D-014, D-018, D-023, D-024: of all short values just eight are window bits.
+/// D-014, D-018, D-023, D-024, D-028: of all short values just eight are window bits.
 #[test]
 fn window_bits_are_8_to_15_and_nothing_else() {
     let alphabet = ["", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "+", "-", " "];
@@ -377,8 +377,8 @@ fn config_strategy() -> impl Strategy<Value = ServerConfig> {
 }
 
 proptest! {
-    /// D-003, D-008, D-023, D-025: what our server answers, our client takes, and both mean the same;
-    /// the client may only be stricter with itself.
+    /// D-002, D-003, D-008, D-023, D-025: what our server answers, our client takes, and both mean
+    /// the same; the client may only be stricter with itself.
     #[test]
     fn both_sides_agree(
         offers in prop::collection::vec(offer_strategy(), 1..4),
@@ -404,6 +404,34 @@ proptest! {
                 prop_assert!(server_side.server.window_bits() >= WindowBits::DEFLATE_MIN);
                 let taken = offers.iter().find(|offer| config.answer(offer).is_ok()).unwrap();
                 prop_assert_eq!(config.answer(taken), Ok(answer));
+            }
+        }
+    }
+
+    /// W-121, D-001: whatever is configured, what goes into the header is the registered name with
+    /// parameters that RFC 7692, 7.1, defines.
+    #[test]
+    fn only_defined_parameters_are_written(
+        offer in offer_strategy(),
+        config in config_strategy(),
+    ) {
+        let answer = config.answer(&offer).map(|answer| answer.to_string());
+        for element in [Ok(offer.to_string()), answer].into_iter().flatten() {
+            let list = elements(&element);
+            prop_assert_eq!(list.len(), 1);
+            prop_assert_eq!(&list[0].0, "permessage-deflate");
+            for (name, value) in &list[0].1 {
+                let value = value.as_deref().map(|value| value.parse::<u8>().unwrap());
+                match name.as_str() {
+                    "server_no_context_takeover" | "client_no_context_takeover" => {
+                        prop_assert_eq!(value, None);
+                    }
+                    "server_max_window_bits" => prop_assert!((8..=15).contains(&value.unwrap())),
+                    "client_max_window_bits" => {
+                        prop_assert!(value.is_none_or(|value| (8..=15).contains(&value)));
+                    }
+                    other => prop_assert!(false, "{}", other),
+                }
             }
         }
     }

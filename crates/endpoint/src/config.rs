@@ -19,7 +19,8 @@ pub struct Config {
     pub head_limits: tidings_handshake::Limits,
     /// The time for the whole opening handshake, not for one read of it.
     pub handshake_timeout: Duration,
-    /// The time that a write may go without any progress before the peer is given up.
+    /// The time that a write may go without any progress before the peer is given up. Once the
+    /// connection ends, the time for all that is still to be written.
     pub write_timeout: Duration,
     /// How many bytes may be queued before `feed` refuses more. `send` waits at 64 KiB.
     pub write_queue_len_max: usize,

@@ -60,7 +60,8 @@ pub enum Error {
     Violation(Violation),
     /// The peer did not do its part in time.
     Timeout(Timeout),
-    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::Config).
+    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::Config), or at the
+    /// end not all of them.
     WriteTimeout(Duration),
     /// The caller sent what can't be sent now.
     Send(SendError),
@@ -79,7 +80,10 @@ pub enum Error {
 }
 
 /// An answer other than 101.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` shows the names of headers and not their values, which may be cookies, and nothing
+/// of the body.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Declined {
     /// The status code.
     pub status: u16,
@@ -89,6 +93,18 @@ pub struct Declined {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The beginning of the body: at most 64 KiB, and what came before the handshake timeout.
     pub body_start: Vec<u8>,
+}
+
+impl fmt::Debug for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Declined")
+            .field("status", &self.status)
+            .field("reason", &self.reason)
+            .field("headers", &headers)
+            .field("body_start_len", &self.body_start.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Error {

@@ -57,8 +57,9 @@ pub struct Session<R> {
 enum Phase {
     /// Not begun.
     Running,
-    /// Our last bytes are on their way; then the sending side is shut down.
-    Finishing,
+    /// Our last bytes are on their way; then the sending side is shut down. Counted from the first
+    /// look at it, it has until then.
+    Finishing { until: Option<Timestamp> },
     /// Reading what the peer still sends, at most so many bytes.
     Draining { left: usize, until: Timestamp },
     /// Nothing more happens.
@@ -283,11 +284,12 @@ impl<R: Role> Session<R> {
     /// Queues what the protocol owes; not while the peer takes nothing, so that answers to a
     /// flood of Pings do not pile up (of several, the last is answered).
     pub(crate) fn transmit(&mut self) {
-        // After the end of the transport nothing is owed to it, not even its shutdown.
-        while self.has_room() && self.phase != Phase::Ended {
+        // After the end of the transport nothing is owed to it, not even its shutdown. Of the last
+        // words there are few, and the end counts from when they are queued.
+        while (self.has_room() || !self.connection.is_open()) && self.phase != Phase::Ended {
             match self.connection.poll_transmit() {
                 Some(Transmit::Frame(frame)) => self.queue.push_bytes(frame.as_bytes()),
-                Some(Transmit::Shutdown) => self.phase = Phase::Finishing,
+                Some(Transmit::Shutdown) => self.phase = Phase::Finishing { until: None },
                 None => return,
             }
         }
@@ -329,6 +331,7 @@ impl<R: Role> Session<R> {
                     if self.is_ending() {
                         // The machine has no deadlines any more.
                         self.write_stalled.get_or_insert(driver.now());
+                        self.limit_finishing(driver.now());
                     }
                     ready!(self.poll_deadline(driver))?;
                 }
@@ -352,8 +355,9 @@ impl<R: Role> Session<R> {
     pub fn deadline(&self) -> Option<Timestamp> {
         let write = self.write_stalled.map(|since| since.after(self.write_timeout));
         let end = match self.phase {
+            Phase::Finishing { until } => until,
             Phase::Draining { until, .. } => Some(until),
-            _ => None,
+            Phase::Running | Phase::Ended => None,
         };
         [self.connection.poll_timeout(), write, end].into_iter().flatten().min()
     }
@@ -362,7 +366,11 @@ impl<R: Role> Session<R> {
     pub(crate) fn poll_deadline(&mut self, driver: &mut impl Driver) -> Poll<Result<(), Error>> {
         ready!(driver.wait(self.deadline()));
         let now = driver.now();
-        if self.write_stalled.is_some_and(|since| since.after(self.write_timeout) <= now) {
+        let is_stalled =
+            self.write_stalled.is_some_and(|since| since.after(self.write_timeout) <= now);
+        let is_unfinished =
+            matches!(self.phase, Phase::Finishing { until: Some(until) } if until <= now);
+        if is_stalled || is_unfinished {
             let error = Error::WriteTimeout(self.write_timeout);
             return Poll::Ready(Err(self.abort(error)));
         }
@@ -386,7 +394,8 @@ impl<R: Role> Session<R> {
             match self.phase {
                 Phase::Running => return Poll::Ready(Ok(())),
                 Phase::Ended => return Poll::Ready(self.failure.take().map_or(Ok(()), Err)),
-                Phase::Finishing => {
+                Phase::Finishing { .. } => {
+                    self.limit_finishing(driver.now());
                     let shut_down = match self.poll_write(driver) {
                         Poll::Ready(Ok(())) => driver.shut_down(),
                         other => other,
@@ -427,6 +436,14 @@ impl<R: Role> Session<R> {
                     }
                 }
             }
+        }
+    }
+
+    /// What is left to write gets as long as one write may stall, all together: a peer that takes
+    /// a byte now and then would hold the connection for days.
+    fn limit_finishing(&mut self, now: Timestamp) {
+        if let Phase::Finishing { until: until @ None } = &mut self.phase {
+            *until = Some(now.after(self.write_timeout));
         }
     }
 

@@ -252,7 +252,6 @@ async fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert!(matches!(sent, Err(Error::Send(SendError::NotOpen))), "{sent:?}");
 }
 
-/// W-088: the server hangs up at once when both sides have said Close.
 /// W-092, W-093: of pings and messages in one read, each gets its answer in its place.
 #[tokio::test(start_paused = true)]
 async fn a_pong_goes_out_before_the_echo_of_a_later_message() {
@@ -273,6 +272,7 @@ async fn a_pong_goes_out_before_the_echo_of_a_later_message() {
     assert_eq!(received, expected.collect::<Vec<u8>>());
 }
 
+/// W-088, W-106, W-107: the server hangs up at once when both sides have said Close.
 #[tokio::test(start_paused = true)]
 async fn a_closing_handshake_ends_both_sides_without_waiting() {
     let (mut server, mut client) = pair().await;

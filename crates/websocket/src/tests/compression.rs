@@ -69,8 +69,8 @@ fn later_frames_of_a_compressed_message_are_plain_in_form() {
     );
 }
 
-/// D-009, D-010, W-029: RSV1 anywhere else fails the connection, and so it does everywhere if it was
-/// not negotiated.
+/// D-009, D-010, W-063, W-097: RSV1 anywhere else fails the connection, and so it does everywhere
+/// if it was not negotiated.
 #[test]
 fn rsv1_is_refused_on_control_frames_continuations_and_without_the_extension() {
     let begun = rsv1(Frame::fragment(TEXT, b""));
@@ -108,7 +108,8 @@ fn what_is_found_wrong_after_inflating_is_told() {
     }
 }
 
-/// D-010: our own messages are marked on their first frame only, and never without the extension.
+/// D-010, W-097, W-122: our own messages are marked on their first frame only, and never without
+/// the extension.
 #[test]
 fn a_compressed_message_is_marked_once() {
     let mut server = compressing_server();

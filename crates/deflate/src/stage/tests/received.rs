@@ -21,7 +21,7 @@ fn the_examples_of_the_rfc_inflate() {
     }
 }
 
-/// D-026, D-032: RFC 7692, 7.2.3.2: the second "Hello" refers back to the first.
+/// D-026, D-029, D-032, D-034: RFC 7692, 7.2.3.2: the second "Hello" refers back to the first.
 #[test]
 fn the_window_is_kept_from_message_to_message() {
     let kept = || {
