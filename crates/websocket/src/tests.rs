@@ -387,7 +387,11 @@ fn pongs_go_before_the_close_and_never_after() {
 #[test]
 fn a_close_with_1010_is_answered_with_1000() {
     let stream = control(ControlOpcode::Close, b"\x03\xF2", true);
-    at_every_cut(server, &stream, &["close 1010 (mandatory extension)", "> \\x88\\x02\\x03\\xe8", "> shutdown"]);
+    at_every_cut(
+        server,
+        &stream,
+        &["close 1010 (mandatory extension)", "> \\x88\\x02\\x03\\xe8", "> shutdown"],
+    );
 }
 
 /// W-117: 1010 is for clients to send.
