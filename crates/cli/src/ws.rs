@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidings_tokio::websocket::CloseStatus;
-use tidings_tokio::{ClientRole, ClientStream, CloseCode, Connector, Message, WebSocket};
+use tidings_tokio::{
+    ClientRole, ClientStream, CloseCode, Compression, Config, Connector, Message, WebSocket,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -37,6 +39,9 @@ pub(crate) struct Arguments {
     /// Trust the certificates of this file (PEM) and no others.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Offer compression (permessage-deflate).
+    #[arg(long)]
+    compress: bool,
     /// After the end of stdin, go on receiving for so long before closing.
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     linger: f64,
@@ -46,6 +51,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let linger = Duration::try_from_secs_f64(arguments.linger)?;
     let mut connector =
         Connector::new().subprotocols(arguments.subprotocol).proxy_from_environment();
+    if arguments.compress {
+        let mut config = Config::client();
+        config.compression = Some(Compression::default());
+        connector = connector.config(config);
+    }
     if let Some(origin) = arguments.origin {
         connector = connector.origin(origin);
     }
@@ -69,10 +79,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         }
         Err(error) => return Err(error.into()),
     };
-    match socket.subprotocol() {
-        Some(subprotocol) => eprintln!("connected, subprotocol {subprotocol}"),
-        None => eprintln!("connected"),
-    }
+    let subprotocol = socket.subprotocol().map(|name| format!(", subprotocol {name}"));
+    let compression = if socket.may_compress() { ", compressed" } else { "" };
+    eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
 
     let ended = talk(&mut socket, linger).await;
     let closure = socket.closure();

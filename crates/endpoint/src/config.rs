@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tidings_websocket::{Limits, Timeouts};
 
+use crate::compression::Compression;
+
 /// The numbers of a connection; the defaults are safe for an unattended server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,10 +19,13 @@ pub struct Config {
     pub head_limits: tidings_handshake::Limits,
     /// The time for the whole opening handshake, not for one read of it.
     pub handshake_timeout: Duration,
-    /// The time that a write may go without any progress before the peer is given up.
+    /// The time that a write may go without any progress before the peer is given up. Once the
+    /// connection ends, the time for all that is still to be written.
     pub write_timeout: Duration,
     /// How many bytes may be queued before `feed` refuses more. `send` waits at 64 KiB.
     pub write_queue_len_max: usize,
+    /// How to compress messages with a peer that agrees (RFC 7692); `None`: not at all.
+    pub compression: Option<Compression>,
     /// Whether `recv` also yields Ping, Pong and Close, which are dealt with in any case.
     pub deliver_control_frames: bool,
 }
@@ -36,6 +41,7 @@ impl Config {
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             write_queue_len_max: 1024 * 1024,
+            compression: None,
             deliver_control_frames: false,
         }
     }

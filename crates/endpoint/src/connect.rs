@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 #[cfg(feature = "rustls")]
 use rustls::ClientConfig;
+use tidings_deflate::Parameters;
 use tidings_handshake::{
-    ClientRequest, Proxy, ProxyRules, Redirect, RequestBuildError, WebSocketUri,
+    ClientRequest, Extension, Proxy, ProxyRules, Redirect, RequestBuildError, WebSocketUri,
 };
 
+use crate::compression;
 use crate::config::Config;
 use crate::error::Error;
 use crate::random;
@@ -142,6 +144,7 @@ pub struct Offer<'a> {
     subprotocols: &'a [String],
     origin: Option<&'a str>,
     headers: Vec<(&'a str, &'a str)>,
+    compression: Vec<Parameters>,
 }
 
 /// An [`Offer`] as [`ClientRequest`] wants it.
@@ -150,6 +153,7 @@ pub struct OfferLines<'a> {
     subprotocols: Vec<&'a str>,
     origin: Option<&'a str>,
     headers: &'a [(&'a str, &'a str)],
+    extensions: Vec<Extension<'a>>,
 }
 
 impl<'a> Offer<'a> {
@@ -161,6 +165,10 @@ impl<'a> Offer<'a> {
             subprotocols: &options.subprotocols,
             origin: options.origin.as_deref(),
             headers: headers.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            compression: compression::offers(options.config.compression.as_ref())
+                .iter()
+                .map(tidings_deflate::Offer::parameters)
+                .collect(),
         }
     }
 
@@ -171,6 +179,8 @@ impl<'a> Offer<'a> {
             subprotocols: self.subprotocols.iter().map(String::as_str).collect(),
             origin: self.origin,
             headers: &self.headers,
+            // Tokens, all of them: none is left out.
+            extensions: self.compression.iter().flat_map(compression::element).collect(),
         }
     }
 
@@ -193,6 +203,7 @@ impl OfferLines<'_> {
         uri: WebSocketUri<'a>,
     ) -> Result<ClientRequest<'a>, RequestBuildError> {
         let request = ClientRequest::new(uri, random::handshake_key())
+            .extensions(&self.extensions)
             .subprotocols(&self.subprotocols)?
             .headers(self.headers)?;
         match self.origin {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use tidings_deflate::AnswerError;
 use tidings_handshake::{
     ProxyUriError, RedirectError, RequestBuildError, RequestError, ResponseError, UriError,
 };
@@ -28,6 +29,8 @@ pub enum Error {
     },
     /// The server's answer breaks the rules of the handshake.
     Response(ResponseError),
+    /// The server's answer about compression breaks the rules of RFC 7692; it was told, by 1010.
+    Compression(AnswerError),
     /// The server answered in plain HTTP and did not open the WebSocket.
     Declined(Box<Declined>),
     /// The opening handshake did not end in time.
@@ -57,7 +60,8 @@ pub enum Error {
     Violation(Violation),
     /// The peer did not do its part in time.
     Timeout(Timeout),
-    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::Config).
+    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::Config), or at the
+    /// end not all of them.
     WriteTimeout(Duration),
     /// The caller sent what can't be sent now.
     Send(SendError),
@@ -76,7 +80,10 @@ pub enum Error {
 }
 
 /// An answer other than 101.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` shows the names of headers and not their values, which may be cookies, and nothing
+/// of the body.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Declined {
     /// The status code.
     pub status: u16,
@@ -86,6 +93,18 @@ pub struct Declined {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The beginning of the body: at most 64 KiB, and what came before the handshake timeout.
     pub body_start: Vec<u8>,
+}
+
+impl fmt::Debug for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Declined")
+            .field("status", &self.status)
+            .field("reason", &self.reason)
+            .field("headers", &headers)
+            .field("body_start_len", &self.body_start.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Error {
@@ -133,6 +152,7 @@ impl fmt::Display for Error {
             Self::Request(error) => write!(f, "the client's opening handshake: {error}"),
             Self::Refused { status } => write!(f, "the request was refused with status {status}"),
             Self::Response(error) => write!(f, "the server's opening handshake: {error}"),
+            Self::Compression(error) => write!(f, "the server's permessage-deflate: {error}"),
             Self::Declined(declined) => {
                 let Declined { status, reason, .. } = &**declined;
                 write!(f, "the server answered {status} {}", reason.escape_debug())
@@ -172,6 +192,7 @@ impl std::error::Error for Error {
             Self::Io(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Response(error) => Some(error),
+            Self::Compression(error) => Some(error),
             Self::Uri(error) => Some(error),
             Self::RequestBuild(error) => Some(error),
             #[cfg(feature = "rustls")]

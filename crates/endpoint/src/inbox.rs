@@ -6,6 +6,8 @@ use std::task::{Poll, ready};
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
 use tidings_websocket::{Assembled, Assembler, Event, Message as Whole, Role, Timestamp};
 
+use crate::compression::{Agreed, Inflated, Inflating};
+use crate::config::Config;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::message::{LentMessage, Message};
@@ -20,6 +22,8 @@ pub struct Inbox {
     received_at: Timestamp,
     assembler: Assembler,
     parts: Parts,
+    /// `None`: compressed messages were not agreed on.
+    inflating: Option<Box<Inflating>>,
 }
 
 /// Whether a message is handed out part by part.
@@ -74,14 +78,20 @@ impl Origin {
 }
 
 impl Inbox {
-    /// `received` is what came behind the opening handshake: the first frames.
+    /// `received` is what came behind the opening handshake, which has agreed on this: the first
+    /// frames.
     #[must_use]
-    pub fn new(received: &[u8]) -> Self {
+    pub fn new<R: Role>(received: &[u8], config: &Config, agreed: &Agreed) -> Self {
+        let inflating = agreed.compression.map(|agreement| {
+            let theirs = if R::IS_SERVER { agreement.client } else { agreement.server };
+            Box::new(Inflating::new(theirs, config.limits.message_len_max))
+        });
         Self {
             read: ReadBuffer::with(received),
             received_at: Timestamp::default(),
             assembler: Assembler::new(),
             parts: Parts::No,
+            inflating,
         }
     }
 
@@ -207,9 +217,31 @@ impl Inbox {
                     session.fail(Error::Violation(violation));
                     None
                 }
-                Event::Ping(payload) => take(Incoming::Ping(payload), origin),
+                Event::Ping(payload) => {
+                    // Its Pong goes out before what is said to later messages of the same read.
+                    session.transmit();
+                    take(Incoming::Ping(payload), origin)
+                }
                 Event::Pong(payload) => take(Incoming::Pong(payload), origin),
                 Event::Close(close) => take(Incoming::Close(close), origin),
+                Event::Compressed { message_type, bytes, is_last, .. } => {
+                    let inflated = self
+                        .inflating
+                        .as_mut()
+                        .map(|inflating| inflating.push(message_type, bytes, is_last));
+                    match inflated {
+                        Some(Ok(Inflated::Message(message))) => {
+                            take(Incoming::Message(message), origin)
+                        }
+                        Some(Err(violation)) => {
+                            session.connection.refuse(self.received_at, violation);
+                            session.fail(Error::Violation(violation));
+                            None
+                        }
+                        // Without an agreement the machine yields no such event.
+                        Some(Ok(Inflated::Incomplete)) | None => None,
+                    }
+                }
                 event => match self.parts.route(&event, in_parts) {
                     Route::Part(part) => take(Incoming::Part(part), origin),
                     Route::Skip => None,

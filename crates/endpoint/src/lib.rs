@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod compression;
 mod config;
 mod connect;
 mod driver;
@@ -23,6 +24,9 @@ mod tunnel;
 mod write_queue;
 
 pub use addresses::{ATTEMPT_DELAY, interleave};
+pub use compression::{
+    Agreed, ClientOffer, CompressedMessage, Compression, mandatory_extension_close,
+};
 pub use config::Config;
 pub use connect::{ConnectOptions, Offer, OfferLines};
 pub use driver::Driver;
@@ -31,7 +35,7 @@ pub use inbox::{Found, Inbox};
 pub use message::{LentMessage, Message, MessageKind, Outgoing, SharedStr};
 pub use pieces::{OutgoingPieces, Pieces};
 pub use random::{ClientRole, RandomMasks, random_u64};
-pub use request::{RequestVerdict, accept_same_origin, judge_request};
+pub use request::{RequestVerdict, accept_same_origin, agree, judge_request};
 pub use response::{INTERIM_RESPONSES_MAX, ResponseVerdict, judge_response, too_many_interim};
 pub use session::Session;
 #[cfg(feature = "rustls")]
@@ -40,6 +44,7 @@ pub use tunnel::{TunnelVerdict, judge_tunnel, too_many_interim_of_proxy};
 
 #[cfg(feature = "rustls")]
 pub use rustls;
+pub use tidings_deflate as deflate;
 pub use tidings_handshake as handshake;
 pub use tidings_websocket as websocket;
 

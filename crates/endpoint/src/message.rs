@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
 
+use crate::compression::CompressedMessage;
+
 /// A message, or a control frame.
 ///
 /// `recv` yields texts and binaries; the others too if
@@ -120,6 +122,8 @@ pub enum Outgoing<'p> {
     Binary(&'p [u8]),
     /// A message that may be queued by reference.
     Message(Message),
+    /// A message that was compressed already, for peers that take it so.
+    Compressed(CompressedMessage),
 }
 
 impl<'p> From<&'p str> for Outgoing<'p> {
@@ -168,6 +172,18 @@ impl From<Message> for Outgoing<'_> {
 impl From<&Message> for Outgoing<'_> {
     fn from(message: &Message) -> Self {
         Self::Message(message.clone())
+    }
+}
+
+impl From<CompressedMessage> for Outgoing<'_> {
+    fn from(message: CompressedMessage) -> Self {
+        Self::Compressed(message)
+    }
+}
+
+impl From<&CompressedMessage> for Outgoing<'_> {
+    fn from(message: &CompressedMessage) -> Self {
+        Self::Compressed(message.clone())
     }
 }
 

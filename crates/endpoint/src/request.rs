@@ -5,6 +5,8 @@ use tidings_handshake::{
     ServerRequest,
 };
 
+use crate::compression::{self, Agreed};
+use crate::config::Config;
 use crate::error::Error;
 
 /// Headers of one request; more are refused with 431.
@@ -18,7 +20,7 @@ pub enum RequestVerdict {
         /// The 101.
         answer: Vec<u8>,
         /// What was agreed on.
-        subprotocol: Option<Box<str>>,
+        agreed: Agreed,
         /// How many bytes of what was received are the head; the first frames are behind it.
         head_len: usize,
     },
@@ -32,8 +34,12 @@ pub enum RequestVerdict {
 }
 
 /// All that happens between the request and the answer. `decide` sees a request that holds every
-/// MUST of RFC 6455, 4.2.1.
-pub fn judge_request<F>(head: Result<Head<'_>, HeadError>, decide: F) -> RequestVerdict
+/// MUST of RFC 6455, 4.2.1. Compression is settled behind it.
+pub fn judge_request<F>(
+    head: Result<Head<'_>, HeadError>,
+    config: &Config,
+    decide: F,
+) -> RequestVerdict
 where
     F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
 {
@@ -49,16 +55,37 @@ where
         Err(error) => return refuse(error.into(), Error::Request(error)),
     };
     match decide(&request) {
-        Ok(acceptance) => RequestVerdict::Accept {
-            answer: acceptance.to_vec(),
-            subprotocol: acceptance.chosen_subprotocol().map(Box::from),
-            head_len: request.head_len(),
-        },
+        Ok(acceptance) => agree(&request, acceptance, config, |acceptance, agreed| {
+            let head_len = request.head_len();
+            RequestVerdict::Accept { answer: acceptance.to_vec(), agreed, head_len }
+        }),
         Err(rejection) => {
             let status = rejection.status();
             refuse(rejection, Error::Refused { status })
         }
     }
+}
+
+/// Puts compression into the answer, if both sides want it and the application has not chosen
+/// extensions of its own. `done` gets the answer, and what is agreed on with it.
+pub fn agree<'r, T>(
+    request: &ServerRequest<'r>,
+    acceptance: Acceptance<'r>,
+    config: &Config,
+    done: impl FnOnce(Acceptance<'_>, Agreed) -> T,
+) -> T {
+    let mut agreed =
+        Agreed { subprotocol: acceptance.chosen_subprotocol().map(Box::from), compression: None };
+    let accepted = compression::accept(config.compression.as_ref(), request);
+    if let (Some((answer, parameters)), true) = (accepted, acceptance.has_no_extensions()) {
+        if let Ok(element) = compression::element(&parameters) {
+            if let Ok(acceptance) = acceptance.extensions(&[element]) {
+                agreed.compression = Some(answer.agreement());
+                return done(acceptance, agreed);
+            }
+        }
+    }
+    done(acceptance, agreed)
 }
 
 /// The decision of `accept`: any path, for clients that are no browser and for pages of the same

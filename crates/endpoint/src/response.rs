@@ -4,6 +4,8 @@ use tidings_handshake::{
     Answer, ClientRequest, DeclinedBody, Head, HeadError, HeaderSlots, Redirect, Redirects,
 };
 
+use crate::compression::{self, Agreed};
+use crate::config::Config;
 use crate::error::{Declined, Error};
 
 /// Headers of one response; more fail the handshake.
@@ -19,7 +21,7 @@ pub enum ResponseVerdict {
     /// The WebSocket is open.
     Open {
         /// What was agreed on.
-        subprotocol: Option<Box<str>>,
+        agreed: Agreed,
         /// How many bytes of what was received are the head; the first frames are behind it.
         head_len: usize,
     },
@@ -48,13 +50,18 @@ pub enum ResponseVerdict {
 pub fn judge_response(
     head: Result<Head<'_>, HeadError>,
     request: &ClientRequest<'_>,
+    config: &Config,
     redirects: &mut Redirects,
 ) -> Result<ResponseVerdict, Error> {
     let head = head.map_err(|error| Error::Response(error.into()))?;
     let mut slots = HeaderSlots::<HEADERS_MAX>::new();
     Ok(match request.parse_response(head, &mut slots).map_err(Error::Response)? {
         Answer::Opened(opened) => ResponseVerdict::Open {
-            subprotocol: opened.subprotocol().map(Box::from),
+            agreed: Agreed {
+                subprotocol: opened.subprotocol().map(Box::from),
+                compression: compression::check(config.compression.as_ref(), opened.extensions())
+                    .map_err(Error::Compression)?,
+            },
             head_len: opened.head_len(),
         },
         Answer::Interim(interim) => ResponseVerdict::Interim { head_len: interim.head_len() },

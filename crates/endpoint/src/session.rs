@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tidings_websocket::frame::{CloseFrame, Frame};
 use tidings_websocket::{Closure, Connection, Data, Role, Timestamp, Transmit};
 
+use crate::compression::{Agreed, Deflating};
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -31,6 +32,12 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Session<R> {
     pub(crate) connection: Connection<R>,
+    /// Whether the peer has agreed to compressed messages.
+    may_compress: bool,
+    /// `None`: not agreed on, or the window is too small for us to compress in.
+    deflating: Option<Box<Deflating>>,
+    /// Whether to compress what could be.
+    compresses: bool,
     queue: WriteQueue,
     queue_len_max: usize,
     write_timeout: Duration,
@@ -50,8 +57,9 @@ pub struct Session<R> {
 enum Phase {
     /// Not begun.
     Running,
-    /// Our last bytes are on their way; then the sending side is shut down.
-    Finishing,
+    /// Our last bytes are on their way; then the sending side is shut down. Counted from the first
+    /// look at it, it has until then.
+    Finishing { until: Option<Timestamp> },
     /// Reading what the peer still sends, at most so many bytes.
     Draining { left: usize, until: Timestamp },
     /// Nothing more happens.
@@ -59,13 +67,24 @@ enum Phase {
 }
 
 impl<R: Role> Session<R> {
-    /// The session of a WebSocket whose opening handshake has just been done. The driver's time
-    /// begins now.
-    pub fn new(role: R, config: &Config) -> Self {
+    /// The session of a WebSocket whose opening handshake has just been done, and has agreed on
+    /// this. The driver's time begins now.
+    pub fn new(role: R, config: &Config, agreed: &Agreed) -> Self {
         let mut timeouts = config.timeouts;
         timeouts.ping_interval = random::spread(timeouts.ping_interval);
+        let mut connection = Connection::new(role, config.limits, timeouts, Timestamp::default());
+        let mut deflating = None;
+        if let Some(agreement) = agreed.compression {
+            connection = connection.allow_compression();
+            let ours = if R::IS_SERVER { agreement.server } else { agreement.client };
+            let deflate = config.compression.unwrap_or_default().deflate;
+            deflating = Deflating::new(ours, deflate).map(Box::new);
+        }
         Self {
-            connection: Connection::new(role, config.limits, timeouts, Timestamp::default()),
+            connection,
+            may_compress: agreed.compression.is_some(),
+            deflating,
+            compresses: true,
             queue: WriteQueue::default(),
             queue_len_max: config.write_queue_len_max,
             write_timeout: config.write_timeout,
@@ -113,7 +132,11 @@ impl<R: Role> Session<R> {
         if len >= len_max && !matches!(outgoing, Outgoing::Message(Message::Close(_))) {
             return Err(Error::QueueFull { len, len_max });
         }
+        if let Some(compressed) = self.compress(&outgoing) {
+            return self.feed_compressed(compressed);
+        }
         match outgoing {
+            Outgoing::Compressed(message) => self.feed(message.message().clone().into(), now),
             Outgoing::Text(text) => self.feed_copy(Data::text(text)),
             Outgoing::Binary(bytes) => self.feed_copy(Data::binary(bytes)),
             Outgoing::Message(Message::Text(text)) => match text.len() {
@@ -138,6 +161,48 @@ impl<R: Role> Session<R> {
                 self.start_close(now(), close);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether messages are compressed from now on, where that was agreed on and gains something.
+    pub fn set_compressing(&mut self, compresses: bool) {
+        self.compresses = compresses;
+    }
+
+    /// Whether the peer has agreed to compressed messages.
+    #[must_use]
+    pub const fn may_compress(&self) -> bool {
+        self.may_compress
+    }
+
+    /// What a message is when it is compressed; nothing if it is sent as it is.
+    fn compress(&mut self, outgoing: &Outgoing<'_>) -> Option<Compressed> {
+        // What goes into the compressor's context must go to the peer: all that can be refused is
+        // left to be refused.
+        if !self.compresses || !self.connection.is_open() || self.connection.is_sending_message() {
+            return None;
+        }
+        let deflating = self.deflating.as_deref_mut()?;
+        let (is_text, payload) = match outgoing {
+            Outgoing::Text(text) => (true, text.as_bytes()),
+            Outgoing::Binary(bytes) => (false, *bytes),
+            Outgoing::Message(Message::Text(text)) => (true, text.as_bytes()),
+            Outgoing::Message(Message::Binary(bytes)) => (false, &bytes[..]),
+            Outgoing::Message(_) => return None,
+            Outgoing::Compressed(message) => {
+                let is_text = matches!(message.message(), Message::Text(_));
+                let payload = deflating.admit(message.shared()?)?.to_vec();
+                return Some(Compressed { is_text, payload });
+            }
+        };
+        deflating.compress(payload).map(|payload| Compressed { is_text, payload })
+    }
+
+    fn feed_compressed(&mut self, compressed: Compressed) -> Result<(), Error> {
+        let Compressed { is_text, payload } = compressed;
+        match payload.len() {
+            ..BY_REFERENCE_FROM => self.feed_copy(compressed_data(is_text, &payload)),
+            _ => self.feed_shared(payload.into(), |payload| compressed_data(is_text, payload)),
         }
     }
 
@@ -168,6 +233,9 @@ impl<R: Role> Session<R> {
         driver: &mut impl Driver,
         outgoing: Outgoing<'_>,
     ) -> Result<(), Error> {
+        if self.deflating.is_some() {
+            return self.feed(outgoing, || driver.now());
+        }
         let data = match outgoing {
             Outgoing::Text(text) if text.len() >= BY_REFERENCE_FROM => Data::text(text),
             Outgoing::Binary(bytes) if bytes.len() >= BY_REFERENCE_FROM => Data::binary(bytes),
@@ -216,11 +284,12 @@ impl<R: Role> Session<R> {
     /// Queues what the protocol owes; not while the peer takes nothing, so that answers to a
     /// flood of Pings do not pile up (of several, the last is answered).
     pub(crate) fn transmit(&mut self) {
-        // After the end of the transport nothing is owed to it, not even its shutdown.
-        while self.has_room() && self.phase != Phase::Ended {
+        // After the end of the transport nothing is owed to it, not even its shutdown. Of the last
+        // words there are few, and the end counts from when they are queued.
+        while (self.has_room() || !self.connection.is_open()) && self.phase != Phase::Ended {
             match self.connection.poll_transmit() {
                 Some(Transmit::Frame(frame)) => self.queue.push_bytes(frame.as_bytes()),
-                Some(Transmit::Shutdown) => self.phase = Phase::Finishing,
+                Some(Transmit::Shutdown) => self.phase = Phase::Finishing { until: None },
                 None => return,
             }
         }
@@ -262,6 +331,7 @@ impl<R: Role> Session<R> {
                     if self.is_ending() {
                         // The machine has no deadlines any more.
                         self.write_stalled.get_or_insert(driver.now());
+                        self.limit_finishing(driver.now());
                     }
                     ready!(self.poll_deadline(driver))?;
                 }
@@ -285,8 +355,9 @@ impl<R: Role> Session<R> {
     pub fn deadline(&self) -> Option<Timestamp> {
         let write = self.write_stalled.map(|since| since.after(self.write_timeout));
         let end = match self.phase {
+            Phase::Finishing { until } => until,
             Phase::Draining { until, .. } => Some(until),
-            _ => None,
+            Phase::Running | Phase::Ended => None,
         };
         [self.connection.poll_timeout(), write, end].into_iter().flatten().min()
     }
@@ -295,7 +366,11 @@ impl<R: Role> Session<R> {
     pub(crate) fn poll_deadline(&mut self, driver: &mut impl Driver) -> Poll<Result<(), Error>> {
         ready!(driver.wait(self.deadline()));
         let now = driver.now();
-        if self.write_stalled.is_some_and(|since| since.after(self.write_timeout) <= now) {
+        let is_stalled =
+            self.write_stalled.is_some_and(|since| since.after(self.write_timeout) <= now);
+        let is_unfinished =
+            matches!(self.phase, Phase::Finishing { until: Some(until) } if until <= now);
+        if is_stalled || is_unfinished {
             let error = Error::WriteTimeout(self.write_timeout);
             return Poll::Ready(Err(self.abort(error)));
         }
@@ -319,7 +394,8 @@ impl<R: Role> Session<R> {
             match self.phase {
                 Phase::Running => return Poll::Ready(Ok(())),
                 Phase::Ended => return Poll::Ready(self.failure.take().map_or(Ok(()), Err)),
-                Phase::Finishing => {
+                Phase::Finishing { .. } => {
+                    self.limit_finishing(driver.now());
                     let shut_down = match self.poll_write(driver) {
                         Poll::Ready(Ok(())) => driver.shut_down(),
                         other => other,
@@ -360,6 +436,14 @@ impl<R: Role> Session<R> {
                     }
                 }
             }
+        }
+    }
+
+    /// What is left to write gets as long as one write may stall, all together: a peer that takes
+    /// a byte now and then would hold the connection for days.
+    fn limit_finishing(&mut self, now: Timestamp) {
+        if let Phase::Finishing { until: until @ None } = &mut self.phase {
+            *until = Some(now.after(self.write_timeout));
         }
     }
 
@@ -436,6 +520,17 @@ impl<R> Session<R> {
     pub const fn connection(&self) -> &Connection<R> {
         &self.connection
     }
+}
+
+/// A message that was compressed for this peer.
+struct Compressed {
+    is_text: bool,
+    payload: Vec<u8>,
+}
+
+fn compressed_data(is_text: bool, payload: &[u8]) -> Data<'_> {
+    let data = if is_text { Data::utf8(payload) } else { Data::binary(payload) };
+    data.compressed()
 }
 
 /// Whether a frame's payload goes to the wire as it is.

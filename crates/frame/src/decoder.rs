@@ -85,6 +85,12 @@ impl Decoder {
         Self { limit, rsv_allowed, state: BETWEEN_FRAMES, frame_offset: 0 }
     }
 
+    /// Gives reserved bits a meaning, because an extension was negotiated. For frames whose header
+    /// has not begun to come.
+    pub const fn allow_rsv(&mut self, rsv_allowed: Rsv) {
+        self.rsv_allowed = rsv_allowed;
+    }
+
     /// Takes the next part of a frame from the front of `input`, which shrinks accordingly.
     ///
     /// `Ok(None)` means that `input` is used up.

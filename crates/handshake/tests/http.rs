@@ -17,7 +17,7 @@ fn client<'a>(uri: &'a str, extensions: &'a [Extension<'a>]) -> ClientRequest<'a
         .unwrap()
 }
 
-/// V-44, H-009, H-013
+/// V-44, H-009, H-012, H-013
 #[test]
 fn a_client_and_a_server_agree_over_both_versions() {
     let params = [("client_max_window_bits", None)];
@@ -44,6 +44,7 @@ fn a_client_and_a_server_agree_over_both_versions() {
     }
     assert_eq!(client.to_http().uri(), "/chat?x=1");
     assert_eq!(client.to_http2().uri(), "https://a.example:8443/chat?x=1");
+    assert_eq!(self::client("ws://a", &[]).to_http2().uri(), "http://a/");
     assert_eq!(client.to_http2().method(), Method::CONNECT);
     assert!(!client.to_http2().headers().contains_key("sec-websocket-key"));
 }
@@ -63,6 +64,7 @@ fn every_uri_that_parses_becomes_a_request() {
     }
 }
 
+/// H-008, H-010, P-008, P-011, W-041
 #[test]
 fn a_plain_request_is_refused_with_a_response() {
     let request = Request::get("http://a.example/").header("host", "a.example").body(()).unwrap();

@@ -98,6 +98,7 @@ fn round_trip_all_strings(symbols: u32) {
     }
 }
 
+/// E-031, E-032, E-035
 #[test]
 fn short_strings_make_the_round_trip() {
     for symbols in 0..=3 {
@@ -129,7 +130,8 @@ proptest! {
     }
 }
 
-/// What servers get wrong: leading spaces, trailing line breaks, CR alone, and fields in the data.
+/// E-031, E-035: what servers get wrong: leading spaces, trailing line breaks, CR alone, and fields
+/// in the data.
 #[test]
 fn data_of_any_lines_arrives_as_it_was_sent() {
     let cases = [

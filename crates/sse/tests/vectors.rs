@@ -56,6 +56,7 @@ impl Vector {
     }
 }
 
+/// E-001 to E-019
 #[test]
 fn every_vector_holds_whole_and_byte_by_byte() {
     for vector in vectors() {
@@ -65,6 +66,7 @@ fn every_vector_holds_whole_and_byte_by_byte() {
     }
 }
 
+/// E-001 to E-019
 #[test]
 fn every_vector_holds_at_every_cut() {
     for vector in vectors() {

@@ -7,6 +7,7 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use tidings_std::{Config, Error, accept};
 
@@ -15,7 +16,15 @@ fn main() -> Result<(), Error> {
     let listener = TcpListener::bind(&address)?;
     println!("echoing at ws://{}/", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept()?;
+        let (stream, peer) = match listener.accept() {
+            Ok(accepted) => accepted,
+            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            Err(error) => {
+                println!("accept: {error}");
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+        };
         thread::spawn(move || {
             if let Err(error) = echo(stream) {
                 println!("{peer}: {error}");

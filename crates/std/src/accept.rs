@@ -49,14 +49,13 @@ where
     let mut received = Vec::new();
     let scanner = HeadScanner::request(config.head_limits);
     let verdict = read_head(&mut stream, &mut received, scanner, deadline, |head| {
-        judge_request(head, decide)
+        judge_request(head, &config, decide)
     })?;
     match verdict {
-        RequestVerdict::Accept { answer, subprotocol, head_len } => {
+        RequestVerdict::Accept { answer, agreed, head_len } => {
             write_answer(&mut stream, &answer, deadline)?;
             let first = received.get(head_len..).unwrap_or_default();
-            let socket = WebSocket::from_handshaken(stream, Server, config, first);
-            Ok(socket.with_subprotocol(subprotocol))
+            Ok(WebSocket::from_agreed(stream, Server, config, first, agreed))
         }
         RequestVerdict::Refuse { answer, error } => {
             refuse(&mut stream, &answer, deadline)?;

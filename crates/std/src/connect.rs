@@ -194,7 +194,7 @@ impl Connector {
         let lines = offer.lines();
         let request = lines.request(uri)?;
         let mut redirects = Redirects::new(0);
-        opening::perform(stream, &request, config.head_limits, &mut redirects, deadline)?
+        opening::perform(stream, &request, &config, &mut redirects, deadline)?
             .socket(config, deadline)
     }
 
@@ -202,7 +202,7 @@ impl Connector {
     fn follow(&self, uri: &str, deadline: Deadline) -> Result<Outcome<ClientStream>, Error> {
         // RFC 6455, 4.1 item 1: an invalid URI fails before anything is sent.
         let mut uri = WebSocketUri::parse(uri)?.to_string();
-        let head_limits = self.options.config().head_limits;
+        let config = self.options.config();
         let mut offer = Offer::of(&self.options);
         let mut redirects = Redirects::new(self.options.redirects_max());
         loop {
@@ -211,7 +211,7 @@ impl Connector {
                 let lines = offer.lines();
                 let request = lines.request(target)?;
                 let stream = self.open(target, deadline)?;
-                match opening::perform(stream, &request, head_limits, &mut redirects, deadline)? {
+                match opening::perform(stream, &request, config, &mut redirects, deadline)? {
                     Outcome::Declined { redirect: Some(redirect), .. } => redirect,
                     outcome => return Ok(outcome),
                 }

@@ -27,9 +27,10 @@ pub use transport::{Transport, Untimed};
 pub use rustls;
 #[cfg(feature = "rustls")]
 pub use tidings_endpoint::TlsError;
+pub use tidings_endpoint::deflate;
 pub use tidings_endpoint::{
-    ClientRole, Config, Declined, Error, LentMessage, Message, MessageKind, Outgoing, RandomMasks,
-    SharedStr,
+    Agreed, ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error,
+    LentMessage, Message, MessageKind, Outgoing, RandomMasks, SharedStr,
 };
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;

@@ -4,7 +4,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use tidings_endpoint::{Config, Driver as _, Error, Outgoing, Session};
+use tidings_endpoint::{Agreed, Config, Driver as _, Error, Outgoing, Session};
 use tidings_websocket::Role;
 use tidings_websocket::frame::CloseFrame;
 
@@ -19,8 +19,12 @@ pub(crate) struct Link<S, R> {
 }
 
 impl<S: Transport, R: Role> Link<S, R> {
-    pub(crate) fn new(stream: S, role: R, config: &Config) -> Self {
-        Self { line: Line::new(stream), session: Session::new(role, config), recv_timeout: None }
+    pub(crate) fn new(stream: S, role: R, config: &Config, agreed: &Agreed) -> Self {
+        Self {
+            line: Line::new(stream),
+            session: Session::new(role, config, agreed),
+            recv_timeout: None,
+        }
     }
 
     /// Does what receives, as long as the caller waits for it.

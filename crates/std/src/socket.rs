@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tidings_endpoint::{Config, Driver as _, Error, Inbox, Message, MessageKind, Outgoing};
+use tidings_endpoint::{Agreed, Config, Driver as _, Error, Inbox, Message, MessageKind, Outgoing};
 use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{Closure, Role, Server};
 
@@ -53,19 +53,26 @@ pub struct WebSocket<S, R = Server> {
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
-    /// Takes over a stream whose opening handshake was done elsewhere. `received` is what came
-    /// behind the handshake: the first frames.
+    /// Takes over a stream whose opening handshake was done elsewhere, and did not agree on
+    /// compression. `received` is what came behind the handshake: the first frames.
     pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
-        Self {
-            inbox: Inbox::new(received),
-            link: Link::new(stream, role, &config),
-            deliver_control_frames: config.deliver_control_frames,
-            subprotocol: None,
-        }
+        Self::from_agreed(stream, role, config, received, Agreed::default())
     }
 
-    pub(crate) fn with_subprotocol(self, subprotocol: Option<Box<str>>) -> Self {
-        Self { subprotocol, ..self }
+    /// As [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
+    pub fn from_agreed(
+        stream: S,
+        role: R,
+        config: Config,
+        received: &[u8],
+        agreed: Agreed,
+    ) -> Self {
+        Self {
+            inbox: Inbox::new::<R>(received, &config, &agreed),
+            link: Link::new(stream, role, &config, &agreed),
+            deliver_control_frames: config.deliver_control_frames,
+            subprotocol: agreed.subprotocol,
+        }
     }
 
     /// Receives the next message; `None` after the closing handshake.
@@ -205,6 +212,20 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.link.session.round_trip_time()
+    }
+
+    /// Whether the peer has agreed to compressed messages (RFC 7692); see
+    /// [`Config::compression`].
+    #[must_use]
+    pub const fn may_compress(&self) -> bool {
+        self.link.session.may_compress()
+    }
+
+    /// Whether messages are compressed from now on, where that was agreed on and gains something;
+    /// they are. For a message that holds a secret beside what a stranger chose, switch it off
+    /// (RFC 7692, 8).
+    pub fn set_compressing(&mut self, compresses: bool) {
+        self.link.session.set_compressing(compresses);
     }
 
     /// The subprotocol that both sides agreed on.

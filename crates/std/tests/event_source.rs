@@ -151,7 +151,7 @@ fn every_vector_comes_through_every_framing_at_every_size() {
     serving.join().unwrap();
 }
 
-/// E-021, E-030
+/// E-021
 #[test]
 fn a_request_is_that_of_the_standard() {
     let server = Server::start(vec![say(OPEN)]);

@@ -177,6 +177,7 @@ fn without_faults_all_goes_well() {
     assert_all_went_well(&talk(Faults::none()), "no faults");
 }
 
+/// W-100
 #[test]
 fn short_reads_and_writes_change_nothing() {
     for len in [1, 2, 3, 7] {

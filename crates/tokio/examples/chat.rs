@@ -6,6 +6,8 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
+use std::time::Duration;
+
 use tidings_tokio::{Config, Error, Message, accept};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -17,7 +19,15 @@ async fn main() -> Result<(), Error> {
     println!("chatting at ws://{}/", listener.local_addr()?);
     let (room, _) = broadcast::channel(64);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            Err(error) => {
+                println!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
         let room = room.clone();
         tokio::spawn(async move {
             if let Err(error) = attend(stream, room).await {

@@ -6,6 +6,8 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
+use std::time::Duration;
+
 use tidings_tokio::handshake::{MissingOrigin, OriginPolicy, Rejection};
 use tidings_tokio::websocket::frame::ControlPayload;
 use tidings_tokio::{CloseCode, CloseFrame, Config, Error, LentMessage, Message, accept_with};
@@ -17,7 +19,15 @@ async fn main() -> Result<(), Error> {
     let listener = TcpListener::bind(&address).await?;
     println!("echoing at ws://{}/", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            Err(error) => {
+                println!("accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
         tokio::spawn(async move {
             if let Err(error) = echo(stream).await {
                 println!("{peer}: {error}");

@@ -47,7 +47,15 @@ async fn main() -> Result<(), Anything> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}/", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, _) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            Err(error) => {
+                println!("accept: {error}");
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
         tokio::spawn(serve(stream, http2));
     }
 }

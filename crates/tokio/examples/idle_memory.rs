@@ -2,31 +2,52 @@
 //! many connections to it, and reads its resident memory, after the handshake and after an echo on
 //! each. Linux only.
 //!
-//! Run it with `cargo run --release -p tidings-tokio --example idle_memory -- 5000`
+//! Run it with `cargo run --release -p tidings-tokio --example idle_memory -- 5000`. With
+//! `--compress` at the end the messages are compressed, and nothing is kept between them; with
+//! `--compress --takeover` each may refer back to those before it.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::io::{BufRead as _, BufReader, Error, Result};
 use std::process::{Command, Stdio};
 
-use tidings_tokio::{Config, Message, accept};
+use tidings_tokio::deflate::{Offer, ServerConfig};
+use tidings_tokio::{ClientOffer, Compression, Config, Connector, Message, accept};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        Some("serve") => serve().await,
-        count => measure(count.and_then(|count| count.parse().ok()).unwrap_or(1000)).await,
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let compression = compression(&arguments);
+    match arguments.first().map(String::as_str) {
+        Some("serve") => serve(compression).await,
+        count => {
+            let count = count.and_then(|count| count.parse().ok()).unwrap_or(1000);
+            measure(count, compression, &arguments).await
+        }
     }
 }
 
-async fn serve() -> Result<()> {
+fn compression(arguments: &[String]) -> Option<Compression> {
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let mut compression = Compression::default();
+    if has("--takeover") {
+        compression.server =
+            ServerConfig::new().server_context_takeover(true).client_context_takeover(true);
+        compression.offer = ClientOffer { first: Offer::recommended(), fallback: None };
+    }
+    has("--compress").then_some(compression)
+}
+
+async fn serve(compression: Option<Compression>) -> Result<()> {
+    let mut config = Config::server();
+    config.compression = compression;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {
-            let mut socket = accept(stream, Config::server()).await?;
+            let mut socket = accept(stream, config).await?;
             let (mut receiver, mut sender) = socket.halves();
             while let Some(message) = receiver.recv(&mut sender).await? {
                 sender.send(message).await?;
@@ -36,9 +57,10 @@ async fn serve() -> Result<()> {
     }
 }
 
-async fn measure(count: u64) -> Result<()> {
-    let mut server =
-        Command::new(std::env::current_exe()?).arg("serve").stdout(Stdio::piped()).spawn()?;
+async fn measure(count: u64, compression: Option<Compression>, arguments: &[String]) -> Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("serve").args(arguments).stdout(Stdio::piped());
+    let mut server = command.spawn()?;
     let stdout = server.stdout.take().ok_or_else(|| Error::other("the server has no stdout"))?;
     let mut address = String::new();
     BufReader::new(stdout).read_line(&mut address)?;
@@ -50,11 +72,17 @@ async fn measure(count: u64) -> Result<()> {
         println!("{what}: {} bytes a connection", grown * 1024 / count);
         Ok(())
     };
+    let mut config = Config::client();
+    config.compression = compression;
+    let connector = Connector::new().config(config);
     let mut sockets = Vec::new();
     for _ in 0..count {
         let stream = TcpStream::connect(address.trim()).await?;
-        let connector = tidings_tokio::Connector::new();
-        sockets.push(connector.handshake(stream, &uri).await.map_err(Error::other)?);
+        let socket = connector.handshake(stream, &uri).await.map_err(Error::other)?;
+        if socket.may_compress() != compression.is_some() {
+            return Err(Error::other("the server does not agree on compression"));
+        }
+        sockets.push(socket);
     }
     report("after the handshake")?;
     for len in [1024, 64 * 1024] {

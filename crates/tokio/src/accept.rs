@@ -59,14 +59,15 @@ where
     let handshake = async {
         let mut received = Vec::new();
         let scanner = HeadScanner::request(config.head_limits);
-        let verdict =
-            read_head(&mut stream, &mut received, scanner, |head| judge_request(head, decide))
-                .await?;
+        let verdict = read_head(&mut stream, &mut received, scanner, |head| {
+            judge_request(head, &config, decide)
+        })
+        .await?;
         match verdict {
-            RequestVerdict::Accept { answer, subprotocol, head_len } => {
+            RequestVerdict::Accept { answer, agreed, head_len } => {
                 write_answer(&mut stream, &answer).await?;
                 received.drain(..head_len);
-                Ok((received, subprotocol))
+                Ok((received, agreed))
             }
             RequestVerdict::Refuse { answer, error } => {
                 refuse(&mut stream, &answer).await?;
@@ -76,7 +77,7 @@ where
     };
     // On the heap while it lasts: in the caller's future its room would stay for good.
     let handshake = Box::pin(tokio::time::timeout(config.handshake_timeout, handshake));
-    let (received, subprotocol) =
+    let (received, agreed) =
         handshake.await.map_err(|_| Error::HandshakeTimeout(config.handshake_timeout))??;
-    Ok(WebSocket::from_handshaken(stream, Server, config, &received).with_subprotocol(subprotocol))
+    Ok(WebSocket::from_agreed(stream, Server, config, &received, agreed))
 }

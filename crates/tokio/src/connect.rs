@@ -215,7 +215,7 @@ impl Connector {
         let request = lines.request(uri)?;
         let mut redirects = Redirects::new(0);
         let config = *self.options.config();
-        let opening = opening::perform(stream, &request, config.head_limits, &mut redirects);
+        let opening = opening::perform(stream, &request, &config, &mut redirects);
         deadline.bound(opening).await?.socket(config, deadline).await
     }
 
@@ -224,7 +224,7 @@ impl Connector {
         // RFC 6455, 4.1 item 1: an invalid URI fails before anything is sent.
         let mut uri = WebSocketUri::parse(uri)?.to_string();
         let mut offer = Offer::of(&self.options);
-        let head_limits = self.options.config().head_limits;
+        let config = self.options.config();
         let mut redirects = Redirects::new(self.options.redirects_max());
         loop {
             let target = WebSocketUri::parse(&uri)?;
@@ -232,7 +232,7 @@ impl Connector {
                 let lines = offer.lines();
                 let request = lines.request(target)?;
                 let stream = self.open(target, &[]).await?;
-                match opening::perform(stream, &request, head_limits, &mut redirects).await? {
+                match opening::perform(stream, &request, config, &mut redirects).await? {
                     Outcome::Declined { redirect: Some(redirect), .. } => redirect,
                     outcome => return Ok(outcome),
                 }

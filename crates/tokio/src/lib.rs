@@ -30,9 +30,10 @@ pub use upgrade::{Upgrade, UpgradedIo, upgrade};
 
 #[cfg(feature = "rustls")]
 pub use tidings_endpoint::TlsError;
+pub use tidings_endpoint::deflate;
 pub use tidings_endpoint::{
-    ClientRole, Config, Declined, Error, LentMessage, Message, MessageKind, Outgoing, RandomMasks,
-    SharedStr, accept_same_origin,
+    Agreed, ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error,
+    LentMessage, Message, MessageKind, Outgoing, RandomMasks, SharedStr, accept_same_origin,
 };
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;

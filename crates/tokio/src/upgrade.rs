@@ -3,7 +3,7 @@
 use http::{Request, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tidings_endpoint::Config;
+use tidings_endpoint::{Agreed, Config, agree};
 use tidings_handshake::{Acceptance, Rejection, ServerRequest};
 use tidings_websocket::Server;
 
@@ -18,7 +18,7 @@ pub type UpgradedIo = TokioIo<Upgraded>;
 pub struct Upgrade {
     on_upgrade: OnUpgrade,
     config: Config,
-    subprotocol: Option<Box<str>>,
+    agreed: Agreed,
 }
 
 /// Judges an upgrade request and makes the response to it. `decide` is that of
@@ -62,8 +62,9 @@ where
     let handshake =
         ServerRequest::from_http(request, None).map_err(|error| reject(error.into()))?;
     let acceptance = decide(&handshake).map_err(reject)?;
-    let subprotocol = acceptance.chosen_subprotocol().map(Box::from);
-    Ok((acceptance.to_http(), Upgrade { on_upgrade, config, subprotocol }))
+    let (response, agreed) =
+        agree(&handshake, acceptance, &config, |acceptance, agreed| (acceptance.to_http(), agreed));
+    Ok((response, Upgrade { on_upgrade, config, agreed }))
 }
 
 impl Upgrade {
@@ -72,10 +73,9 @@ impl Upgrade {
     /// # Errors
     /// The connection failed before.
     pub async fn socket(self) -> Result<WebSocket<UpgradedIo>, hyper::Error> {
-        let Self { on_upgrade, config, subprotocol } = self;
+        let Self { on_upgrade, config, agreed } = self;
         let stream = TokioIo::new(on_upgrade.await?);
         // hyper keeps what came behind the request, and reads it out first.
-        let socket = WebSocket::from_handshaken(stream, Server, config, &[]);
-        Ok(socket.with_subprotocol(subprotocol))
+        Ok(WebSocket::from_agreed(stream, Server, config, &[], agreed))
     }
 }

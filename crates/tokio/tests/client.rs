@@ -102,6 +102,7 @@ async fn a_refused_connection_is_an_error_of_the_transport() {
     }
 }
 
+/// W-019
 #[tokio::test]
 async fn what_a_connector_is_told_is_in_the_request_and_on_the_socket() {
     let (listener, port) = listen().await;
@@ -250,7 +251,7 @@ async fn no_redirect_is_followed_unless_asked_for() {
     server.await.unwrap();
 }
 
-/// V-45: what goes where, for each status.
+/// V-45, W-023: what goes where, for each status.
 #[tokio::test]
 async fn credentials_stay_within_one_origin() {
     for status in [301, 302, 303, 307, 308] {

@@ -177,7 +177,7 @@ fn the_talk_is_complete_without_faults() {
     }
 }
 
-/// F-01, F-03
+/// F-01, F-03, W-100
 #[test]
 fn short_reads_and_short_writes_change_nothing() {
     for_scenes(small, |scene, base| {

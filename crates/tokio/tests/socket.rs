@@ -252,7 +252,27 @@ async fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert!(matches!(sent, Err(Error::Send(SendError::NotOpen))), "{sent:?}");
 }
 
-/// W-088: the server hangs up at once when both sides have said Close.
+/// W-092, W-093: of pings and messages in one read, each gets its answer in its place.
+#[tokio::test(start_paused = true)]
+async fn a_pong_goes_out_before_the_echo_of_a_later_message() {
+    let (mut server, mut transport) = server_and_transport().await;
+    let mut sent = Vec::new();
+    for number in b'0'..b'4' {
+        sent.extend([0x89, 0x81, 0, 0, 0, 0, number, 0x81, 0x81, 0, 0, 0, 0, number]);
+    }
+    transport.write_all(&sent).await.unwrap();
+    for _ in 0..4 {
+        let message = server.recv().await.unwrap().unwrap();
+        server.send(message).await.unwrap();
+    }
+    server.flush().await.unwrap();
+    let mut received = vec![0; 4 * 6];
+    transport.read_exact(&mut received).await.unwrap();
+    let expected = (b'0'..b'4').flat_map(|number| [0x8A, 1, number, 0x81, 1, number]);
+    assert_eq!(received, expected.collect::<Vec<u8>>());
+}
+
+/// W-088, W-106, W-107: the server hangs up at once when both sides have said Close.
 #[tokio::test(start_paused = true)]
 async fn a_closing_handshake_ends_both_sides_without_waiting() {
     let (mut server, mut client) = pair().await;

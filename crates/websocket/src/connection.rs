@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::outbound::{ControlFrame, Data, Outbound, SendError, Transmit};
 use crate::role::Role;
 use crate::timestamp::Timestamp;
+use crate::violation::Violation;
 
 /// A WebSocket connection after its opening handshake.
 ///
@@ -72,6 +73,24 @@ impl<R: Role> Connection<R> {
             outbound: Outbound::new(role),
             deadlines: Deadlines::new(timeouts, now),
         }
+    }
+
+    /// Both sides have agreed on permessage-deflate (RFC 7692): messages that are marked as
+    /// compressed come as [`Event::Compressed`], and [`Data::compressed`] may be sent. To be called
+    /// before anything is received.
+    #[must_use]
+    pub fn allow_compression(mut self) -> Self {
+        self.inbound.allow_compression();
+        self.outbound.allow_compression();
+        self
+    }
+
+    /// A message that was received turned out, when it was inflated, to break a rule: the
+    /// connection fails just as by an [`Event::Violation`].
+    pub fn refuse(&mut self, now: Timestamp, violation: Violation) {
+        let reply = self.inbound.refuse(violation);
+        self.deadlines.closing(now);
+        self.outbound.reply(reply);
     }
 
     /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.

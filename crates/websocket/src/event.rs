@@ -4,6 +4,15 @@ use tidings_frame::{CloseFrame, ControlPayload, Text};
 
 use crate::violation::Violation;
 
+/// Text or binary (RFC 6455, 5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageType {
+    /// UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
 /// Something that arrived. Data borrows the slice that it was received in, so the connection is
 /// free while an event lives: sending inside an event is fine.
 ///
@@ -23,6 +32,19 @@ pub enum Event<'a> {
     },
     /// A part of a binary message.
     Binary {
+        /// The bytes of this part.
+        bytes: &'a mut [u8],
+        /// Whether it begins the message.
+        is_first: bool,
+        /// Whether it ends the message.
+        is_last: bool,
+    },
+    /// A part of a compressed message (RFC 7692), still to be inflated: only on a connection that
+    /// [allows](crate::Connection::allow_compression) them. A text is not known to be UTF-8 yet. What
+    /// is wrong with it is to be [refused](crate::Connection::refuse).
+    Compressed {
+        /// What the message is when it is inflated.
+        message_type: MessageType,
         /// The bytes of this part.
         bytes: &'a mut [u8],
         /// Whether it begins the message.

@@ -1,5 +1,5 @@
 //! The receiving half: the order of frames, masks by role, UTF-8 over a message's frames, limits
-//! (RFC 6455, 5.1, 5.4, 5.5, 8.1).
+//! (RFC 6455, 5.1, 5.4, 5.5, 8.1), and which messages may be compressed (RFC 7692, 6).
 
 use tidings_frame::{
     CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Decoder, Header, InvalidUtf8, Opcode,
@@ -7,7 +7,7 @@ use tidings_frame::{
 };
 
 use crate::closure::CloseStatus;
-use crate::event::Event;
+use crate::event::{Event, MessageType};
 use crate::limits::{Budget, Limits};
 use crate::timestamp::Timestamp;
 use crate::violation::Violation;
@@ -21,7 +21,7 @@ pub struct Inbound {
     decoder: Decoder,
     budget: Budget,
     frames_are_masked: bool,
-    message: Option<MessageType>,
+    message: Option<OpenMessage>,
     utf8: Utf8Validator,
     /// The payload of a control frame that a read has cut.
     control: ControlPayload,
@@ -30,10 +30,13 @@ pub struct Inbound {
     close_received: bool,
 }
 
+/// A message whose last frame has not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MessageType {
+enum OpenMessage {
     Text,
     Binary,
+    /// What it is when it is inflated.
+    Compressed(MessageType),
 }
 
 /// An event, and what must be sent because of it.
@@ -73,6 +76,11 @@ impl Inbound {
             is_open: true,
             close_received: false,
         }
+    }
+
+    /// RFC 7692, 6: the peer may compress messages.
+    pub(crate) fn allow_compression(&mut self) {
+        self.decoder.allow_rsv(Rsv::RSV1);
     }
 
     /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.
@@ -155,6 +163,12 @@ impl Inbound {
         self.is_open = false;
     }
 
+    /// What was received turned out, when it was inflated, to break a rule. Nothing is received
+    /// any more, and the answer is owed.
+    pub fn refuse(&mut self, violation: Violation) -> Reply {
+        Reply::to(&self.fail(violation))
+    }
+
     /// The event of a violation; nothing is received after it.
     #[cold]
     pub(crate) fn fail(&mut self, violation: Violation) -> Event<'static> {
@@ -188,24 +202,35 @@ impl Inbound {
             (true, None) => return Err(Violation::UnmaskedFrame),
             (false, Some(_)) => return Err(Violation::MaskedFrame),
         }
+        // RFC 7692, 6.1: the first frame alone says that its message is compressed, and "MUST NOT set
+        // the \"Per-Message Compressed\" bit of control frames and non-first fragments". Without the
+        // extension the decoder lets no such bit through.
+        let is_compressed = header.rsv().contains(Rsv::RSV1);
         let opcode = match header.opcode() {
+            Opcode::Control(_) if is_compressed => return Err(Violation::UnexpectedCompression),
             Opcode::Control(_) => return self.budget.spend_control_frame(now),
             Opcode::Data(opcode) => opcode,
         };
         // 5.4: fragments of one message follow each other; only control frames come between.
-        match (opcode, self.message) {
-            (DataOpcode::Continuation, Some(_)) => {}
+        let message_type = match (opcode, self.message) {
+            (DataOpcode::Continuation, Some(_)) if is_compressed => {
+                return Err(Violation::UnexpectedCompression);
+            }
+            (DataOpcode::Continuation, Some(_)) => {
+                return self.budget.spend_data_frame(header.payload_len());
+            }
             (DataOpcode::Continuation, None) => return Err(Violation::UnexpectedContinuation),
             (_, Some(_)) => return Err(Violation::ExpectedContinuation),
-            (DataOpcode::Text, None) => self.begin_message(MessageType::Text),
-            (DataOpcode::Binary, None) => self.begin_message(MessageType::Binary),
-        }
-        self.budget.spend_data_frame(header.payload_len())
-    }
-
-    fn begin_message(&mut self, message: MessageType) {
-        self.message = Some(message);
+            (DataOpcode::Text, None) => MessageType::Text,
+            (DataOpcode::Binary, None) => MessageType::Binary,
+        };
+        self.message = Some(match message_type {
+            message_type if is_compressed => OpenMessage::Compressed(message_type),
+            MessageType::Text => OpenMessage::Text,
+            MessageType::Binary => OpenMessage::Binary,
+        });
         self.budget.begin_message();
+        self.budget.spend_data_frame(header.payload_len())
     }
 
     #[inline(always)]
@@ -221,7 +246,7 @@ impl Inbound {
         if is_last {
             self.message = None;
         }
-        if message == Some(MessageType::Text) {
+        if message == Some(OpenMessage::Text) {
             let text = self.utf8.push(payload)?;
             if is_last {
                 self.utf8.finish()?;
@@ -233,6 +258,11 @@ impl Inbound {
         }
         if !is_first && !is_last && payload.is_empty() {
             return Ok(None); // an empty fragment
+        }
+        if let Some(OpenMessage::Compressed(message_type)) = message {
+            let compressed =
+                DataEvent::Compressed { message_type, bytes: payload, is_first, is_last };
+            return Ok(Some(compressed));
         }
         Ok(Some(DataEvent::Binary { bytes: payload, is_first, is_last }))
     }
@@ -259,13 +289,16 @@ pub(crate) enum Next<'a> {
 pub(crate) enum DataEvent<'a> {
     Text { text: Text<'a>, is_first: bool, is_last: bool },
     Binary { bytes: &'a mut [u8], is_first: bool, is_last: bool },
+    Compressed { message_type: MessageType, bytes: &'a mut [u8], is_first: bool, is_last: bool },
 }
 
 impl DataEvent<'_> {
     #[inline]
     pub(crate) fn is_last(&self) -> bool {
         match self {
-            Self::Text { is_last, .. } | Self::Binary { is_last, .. } => *is_last,
+            Self::Text { is_last, .. }
+            | Self::Binary { is_last, .. }
+            | Self::Compressed { is_last, .. } => *is_last,
         }
     }
 }
@@ -277,6 +310,9 @@ impl<'a> From<DataEvent<'a>> for Event<'a> {
             DataEvent::Text { text, is_first, is_last } => Self::Text { text, is_first, is_last },
             DataEvent::Binary { bytes, is_first, is_last } => {
                 Self::Binary { bytes, is_first, is_last }
+            }
+            DataEvent::Compressed { message_type, bytes, is_first, is_last } => {
+                Self::Compressed { message_type, bytes, is_first, is_last }
             }
         }
     }
@@ -293,7 +329,10 @@ impl Reply {
                 Self::Fail(CloseFrame::new(violation.close_code(), violation.close_reason()))
             }
             // 5.5.3: "A response to an unsolicited Pong frame is not expected."
-            Event::Pong(_) | Event::Text { .. } | Event::Binary { .. } => Self::Nothing,
+            Event::Pong(_)
+            | Event::Text { .. }
+            | Event::Binary { .. }
+            | Event::Compressed { .. } => Self::Nothing,
         }
     }
 }

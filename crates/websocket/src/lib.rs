@@ -25,7 +25,7 @@ pub use assembler::{Assembled, Assembler, Message};
 pub use closure::{CloseStatus, Closure};
 pub use connection::Connection;
 pub use deadlines::{Timeout, Timeouts};
-pub use event::Event;
+pub use event::{Event, MessageType};
 pub use inbound::{Inbound, Received, Reply};
 pub use limits::{ControlFrameRate, Limits};
 pub use outbound::{ControlFrame, Data, Outbound, SendError, Transmit};

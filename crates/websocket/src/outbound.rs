@@ -4,7 +4,7 @@
 use core::fmt;
 
 use tidings_frame::{
-    CloseCode, CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Frame, MaskingKey,
+    CloseCode, CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Frame, MaskingKey, Rsv,
 };
 
 use crate::closure::CloseStatus;
@@ -15,6 +15,7 @@ use crate::role::Role;
 #[derive(Clone, Debug)]
 pub struct Outbound<R> {
     role: R,
+    allows_compression: bool,
     /// The message that was begun with [`Data::more`].
     message: Option<DataOpcode>,
     /// 5.5.3: of several Pings it is enough to answer the last.
@@ -59,28 +60,35 @@ pub struct Data<'p> {
     opcode: DataOpcode,
     payload: &'p [u8],
     more: bool,
+    compressed: bool,
 }
 
 impl<'p> Data<'p> {
     /// Text.
     pub const fn text(text: &'p str) -> Self {
-        Self { opcode: DataOpcode::Text, payload: text.as_bytes(), more: false }
+        Self { opcode: DataOpcode::Text, payload: text.as_bytes(), more: false, compressed: false }
     }
 
     /// Text that is known to be UTF-8, or a piece of one that is cut anywhere. The caller vouches
     /// for the whole message: a peer fails the connection over one that is not UTF-8.
     pub const fn utf8(text: &'p [u8]) -> Self {
-        Self { opcode: DataOpcode::Text, payload: text, more: false }
+        Self { opcode: DataOpcode::Text, payload: text, more: false, compressed: false }
     }
 
     /// Bytes.
     pub const fn binary(bytes: &'p [u8]) -> Self {
-        Self { opcode: DataOpcode::Binary, payload: bytes, more: false }
+        Self { opcode: DataOpcode::Binary, payload: bytes, more: false, compressed: false }
     }
 
     /// The message goes on: the next data sent, of the same type, continues it.
     pub const fn more(self) -> Self {
         Self { more: true, ..self }
+    }
+
+    /// The payload is what permessage-deflate has made of the message (RFC 7692, 7.2.1). Of a
+    /// message in pieces all are, and the first says so for all.
+    pub const fn compressed(self) -> Self {
+        Self { compressed: true, ..self }
     }
 }
 
@@ -98,12 +106,18 @@ impl<R: Role> Outbound<R> {
     pub(crate) const fn new(role: R) -> Self {
         Self {
             role,
+            allows_compression: false,
             message: None,
             pong_owed: None,
             ping_owed: None,
             close: CloseState::Open,
             shutdown: Shutdown::No,
         }
+    }
+
+    /// RFC 7692, 6: messages may be compressed.
+    pub(crate) fn allow_compression(&mut self) {
+        self.allows_compression = true;
     }
 
     /// Frames a message or a piece of one. The frame must be written before anything that a later
@@ -118,6 +132,9 @@ impl<R: Role> Outbound<R> {
         if !self.is_open() {
             return Err(SendError::NotOpen);
         }
+        if data.compressed && !self.allows_compression {
+            return Err(SendError::CompressionNotNegotiated);
+        }
         // 5.4: all fragments of a message have the type of the first.
         let opcode = match self.message {
             None => data.opcode,
@@ -128,6 +145,11 @@ impl<R: Role> Outbound<R> {
         let frame = match data.more {
             true => Frame::fragment(opcode, data.payload),
             false => Frame::data(opcode, data.payload),
+        };
+        // RFC 7692, 6.1: on the first fragment only.
+        let frame = match opcode {
+            DataOpcode::Text | DataOpcode::Binary if data.compressed => frame.with_rsv(Rsv::RSV1),
+            _ => frame,
         };
         Ok(match self.role.masking_key() {
             Some(key) => frame.with_masking_key(key),
@@ -185,8 +207,13 @@ impl<R: Role> Outbound<R> {
             Reply::Pong(payload) => self.pong_owed = Some(payload),
             Reply::Close(close) => {
                 // 5.5.1: "typically echos the status code it received". The reason is the peer's
-                // own and tells it nothing.
-                self.close(close.map(|close| CloseFrame::new(close.code, "")));
+                // own and tells it nothing. 7.4.1: 1010 is not a server's to say.
+                self.close(close.map(|close| match close.code {
+                    CloseCode::MANDATORY_EXTENSION if R::IS_SERVER => {
+                        CloseFrame::new(CloseCode::NORMAL, "")
+                    }
+                    code => CloseFrame::new(code, ""),
+                }));
                 // 7.1.1: the server closes the transport first; the client waits for it.
                 if R::IS_SERVER {
                     self.shut_down();
@@ -339,6 +366,8 @@ pub enum SendError {
     NotOpen,
     /// A message of the other type was begun with [`Data::more`] and has not ended.
     InsideOtherMessage,
+    /// The data is compressed, and the peer has not agreed to that.
+    CompressionNotNegotiated,
 }
 
 impl fmt::Display for SendError {
@@ -346,6 +375,7 @@ impl fmt::Display for SendError {
         f.write_str(match self {
             Self::NotOpen => "the connection is closing: nothing can be sent",
             Self::InsideOtherMessage => "a message of the other type is not finished",
+            Self::CompressionNotNegotiated => "the peer has not agreed to compressed messages",
         })
     }
 }

@@ -14,6 +14,8 @@ use tidings_frame::{
 
 use crate::*;
 
+mod compression;
+
 const KEY: [u8; 4] = [0xA1, 0x02, 0xFF, 0x10];
 
 type TestClient = Client<fn() -> [u8; 4]>;
@@ -76,6 +78,21 @@ impl Log {
                     Assembled::Other(Event::Violation(violation)) => {
                         log.0.push(std::format!("violation {}", violation.close_code().get()));
                     }
+                    Assembled::Other(Event::Compressed {
+                        message_type,
+                        bytes,
+                        is_first,
+                        is_last,
+                    }) => {
+                        let part = match (is_first, is_last) {
+                            (true, true) => "whole",
+                            (true, false) => "first",
+                            (false, false) => "middle",
+                            (false, true) => "last",
+                        };
+                        let bytes = bytes.escape_ascii();
+                        log.0.push(std::format!("compressed {message_type:?} {part} {bytes}"));
+                    }
                     Assembled::Other(other) => panic!("{other:?}"),
                 }
             }
@@ -118,8 +135,8 @@ fn at_every_cut<R: Role>(new: impl Fn() -> Connection<R>, stream: &[u8], expecte
     assert_eq!(apart(&Log::of(&mut new(), stream.chunks(1))), apart(&whole), "byte by byte");
 }
 
-/// W-074 to W-080, W-095, W-101: fragments, empty ones too, with a Ping between, a character cut
-/// by the border of two frames.
+/// W-074 to W-080, W-092, W-095, W-101: fragments, empty ones too, with a Ping between, a character
+/// cut by the border of two frames.
 #[test]
 fn a_fragmented_message_arrives_whole_around_a_ping() {
     let stream = |masked| {
@@ -140,7 +157,8 @@ fn a_fragmented_message_arrives_whole_around_a_ping() {
     at_every_cut(client, &stream(false), &expected);
 }
 
-/// Every violation, its code, and that it is the last event: P-06, P-08, W-108, W-109, W-110.
+/// W-060, W-063, W-064, W-066, W-073, W-075, W-076, W-083, W-095, W-096, W-116, W-127: every
+/// violation, its code, and that it is the last event: P-06, P-08, W-108, W-109, W-110.
 #[test]
 fn a_violation_is_the_last_event_and_its_close_is_owed() {
     use DataOpcode::{Binary, Continuation, Text};
@@ -365,6 +383,17 @@ fn pongs_go_before_the_close_and_never_after() {
     assert_eq!(log.lines(), ["ping a", "close ", "> \\x8a\\x01a", "> \\x88\\x00", "> shutdown"]);
 }
 
+/// W-117: a client may say 1010, and gets no 1010 back.
+#[test]
+fn a_close_with_1010_is_answered_with_1000() {
+    let stream = control(ControlOpcode::Close, b"\x03\xF2", true);
+    at_every_cut(
+        server,
+        &stream,
+        &["close 1010 (mandatory extension)", "> \\x88\\x02\\x03\\xe8", "> shutdown"],
+    );
+}
+
 /// W-117: 1010 is for clients to send.
 #[test]
 fn a_server_never_sends_1010() {
@@ -418,7 +447,7 @@ fn pieces_of_a_message_are_framed_in_order() {
     assert_eq!(bytes_of(end, false), b"\x80\x01f");
 }
 
-/// V-01, V-05, V-06, P-06: judged on the header, on the running sum, and named.
+/// V-01, V-05, V-06, P-06, W-109, W-125: judged on the header, on the running sum, and named.
 #[test]
 fn a_message_over_the_limit_is_refused_on_a_header() {
     let receive = |limits: Limits, stream: &[u8]| {

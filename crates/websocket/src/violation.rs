@@ -21,6 +21,10 @@ pub enum Violation {
     UnexpectedContinuation,
     /// A new message inside a fragmented one (RFC 6455, 5.4).
     ExpectedContinuation,
+    /// A frame says that it is compressed and does not begin a message (RFC 7692, 6.1).
+    UnexpectedCompression,
+    /// A compressed message can't be inflated (RFC 7692, 7.2.2).
+    CorruptCompression,
     /// A text message is not UTF-8 (RFC 6455, 8.1).
     InvalidUtf8(InvalidUtf8),
     /// The payload of a Close frame is illegal (RFC 6455, 5.5.1).
@@ -53,8 +57,11 @@ impl Violation {
             Self::UnmaskedFrame
             | Self::MaskedFrame
             | Self::UnexpectedContinuation
-            | Self::ExpectedContinuation => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8(_) => CloseCode::INVALID_PAYLOAD_DATA,
+            | Self::ExpectedContinuation
+            | Self::UnexpectedCompression => CloseCode::PROTOCOL_ERROR,
+            // RFC 6455, 7.4.1: "data within a message that was not consistent with the type of the
+            // message".
+            Self::CorruptCompression | Self::InvalidUtf8(_) => CloseCode::INVALID_PAYLOAD_DATA,
             Self::CloseFrame(error) => error.close_code(),
             Self::MessageTooLong { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } | Self::TooManyControlFrames { .. } => {
@@ -75,6 +82,8 @@ impl Violation {
             Self::MaskedFrame => "frame masked",
             Self::UnexpectedContinuation => "continuation without a message",
             Self::ExpectedContinuation => "message inside a fragmented message",
+            Self::UnexpectedCompression => "compressed frame inside a message",
+            Self::CorruptCompression => "corrupt compression",
             Self::InvalidUtf8(_) => "text is not UTF-8",
             Self::CloseFrame(_) => "illegal close frame",
             Self::MessageTooLong { .. } => "message too long",
@@ -95,6 +104,12 @@ impl fmt::Display for Violation {
             }
             Self::ExpectedContinuation => {
                 f.write_str("a message begins inside a fragmented message (RFC 6455, 5.4)")
+            }
+            Self::UnexpectedCompression => f.write_str(
+                "a frame is marked as compressed and does not begin a message (RFC 7692, 6.1)",
+            ),
+            Self::CorruptCompression => {
+                f.write_str("a compressed message can't be inflated (RFC 7692, 7.2.2)")
             }
             Self::InvalidUtf8(error) => write!(f, "in a text message: {error}"),
             Self::CloseFrame(error) => error.fmt(f),

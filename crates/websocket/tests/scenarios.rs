@@ -296,8 +296,8 @@ fn all() -> Vec<Scenario> {
     [messages(), fragments(), pings(), closes(), ends()].concat()
 }
 
-/// P-02, W-062, W-067, W-068, W-071, W-074 to W-080, W-087 to W-095, W-098, W-101 to W-107: every
-/// row, at every cut, for both roles.
+/// P-02, W-059, W-061, W-065 to W-069, W-071, W-073 to W-080, W-082, W-084, W-086 to W-095, W-098,
+/// W-099, W-101 to W-107, W-115: every row, at every cut, for both roles.
 #[test]
 fn every_scenario_ends_the_same_however_it_is_cut() {
     for scenario in all() {

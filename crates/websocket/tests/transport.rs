@@ -191,7 +191,7 @@ fn honest() -> (Talk, [Counters; 2]) {
     (talk, counters)
 }
 
-/// F-01, F-03.
+/// F-01, F-03, W-100.
 #[test]
 fn short_reads_and_writes_change_nothing() {
     let (expected, bytes) = honest();
@@ -205,7 +205,7 @@ fn short_reads_and_writes_change_nothing() {
     }
 }
 
-/// F-04: each call blocks or is interrupted once, and each two.
+/// F-04, W-100: each call blocks or is interrupted once, and each two.
 #[test]
 fn a_blocked_or_interrupted_call_changes_nothing() {
     let (expected, counters) = honest();

@@ -3,7 +3,7 @@
 //! differ. A ledger holds what is transmitted against what is owed. At the end a plain reader
 //! holds what was received against the events, and a peer reads all that was written.
 //!
-//! Input: a byte for role, limits and timeouts, then the steps, each a byte and its arguments.
+//! Input: a byte for role, limits, timeouts and whether the peer may compress, then the steps, each a byte and its arguments.
 
 mod expected;
 mod ledger;
@@ -44,14 +44,18 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
     let is_server = settings & 1 == 0;
     let (limits, timeouts) = (limits(settings >> 1 & 3), timeouts(settings >> 3 & 3));
     let mut now = Timestamp::default();
-    let new = || Connection::new(role(), limits, timeouts, Timestamp::default());
+    let may_compress = settings & 32 != 0;
+    let new = || {
+        let connection = Connection::new(role(), limits, timeouts, Timestamp::default());
+        if may_compress { connection.allow_compression() } else { connection }
+    };
     let mut whole = Side { connection: new(), log: Log::default() };
     let mut bytewise = Side { connection: new(), log: Log::default() };
     let mut ledger = Ledger::new(is_server);
     let mut received = Vec::new();
 
     while !input.is_empty() {
-        match Step::take(input, is_server)? {
+        match Step::take(input, is_server, may_compress)? {
             Step::Receive(bytes) => {
                 if whole.connection.is_receiving() {
                     received.extend_from_slice(&bytes);
@@ -116,7 +120,7 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
     transmit_all(&mut whole, &mut bytewise, &mut ledger);
     whole.assert_same(&bytewise);
     ledger.assert_states(&whole.connection);
-    whole.log.assert_is(&expected::read(&received, is_server, limits));
+    whole.log.assert_is(&expected::read(&received, is_server, may_compress, limits));
     ledger.read_as_peer();
     Ok(())
 }

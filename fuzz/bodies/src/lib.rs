@@ -17,6 +17,7 @@ mod http_response;
 
 pub mod close_payload;
 pub mod connection;
+pub mod deflate_stage;
 pub mod event_source;
 pub mod extension_header;
 pub mod frame_header;
@@ -37,9 +38,10 @@ pub struct Target {
 }
 
 /// Every target there is.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "close_payload", run: close_payload::run },
     Target { name: "connection", run: connection::run },
+    Target { name: "deflate_stage", run: deflate_stage::run },
     Target { name: "event_source", run: event_source::run },
     Target { name: "extension_header", run: extension_header::run },
     Target { name: "frame_header", run: frame_header::run },

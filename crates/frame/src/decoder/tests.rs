@@ -215,7 +215,7 @@ fn any_frame() -> impl Strategy<Value = (Opcode, bool, Option<[u8; 4]>, Vec<u8>)
 }
 
 proptest! {
-    /// P-11, W-059, W-061, W-099, W-102: decode(encode(x)) = x, at random cuts.
+    /// P-11, W-059, W-061, W-067, W-068, W-099, W-102: decode(encode(x)) = x, at random cuts.
     #[test]
     fn encoded_frames_decode_to_themselves(
         frames in prop::collection::vec(any_frame(), 1..6),

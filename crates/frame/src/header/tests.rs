@@ -108,7 +108,7 @@ fn reserved_bits_are_refused_unless_an_extension_owns_them() {
     assert_eq!(Rsv::RSV1 | Rsv::RSV2 | Rsv::RSV3, Rsv(0x70));
 }
 
-/// W-064, W-073, W-082: each rule is judged at the first byte that shows the fault.
+/// W-064, W-065, W-066, W-073, W-082: each rule is judged at the first byte that shows the fault.
 #[test]
 fn an_illegal_header_is_refused_at_the_byte_that_breaks_the_rule() {
     use ControlOpcode::{Close, Ping, Pong};

@@ -82,6 +82,12 @@ impl<'a> Acceptance<'a> {
         self.subprotocol
     }
 
+    /// Whether no extension will be used.
+    #[must_use]
+    pub const fn has_no_extensions(&self) -> bool {
+        self.extensions.is_empty()
+    }
+
     /// The status: 101, or 200 over HTTP/2 (RFC 8441, 5).
     #[must_use]
     pub const fn status(&self) -> u16 {

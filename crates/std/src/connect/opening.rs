@@ -3,10 +3,10 @@
 use std::io::Read as _;
 
 use tidings_endpoint::{
-    ClientRole, Config, Declined, Error, INTERIM_RESPONSES_MAX, RandomMasks, ResponseVerdict,
-    judge_response, too_many_interim,
+    Agreed, ClientRole, Config, Declined, Error, INTERIM_RESPONSES_MAX, RandomMasks,
+    ResponseVerdict, judge_response, mandatory_extension_close, too_many_interim,
 };
-use tidings_handshake::{ClientRequest, DeclinedBody, HeadScanner, Limits, Redirect, Redirects};
+use tidings_handshake::{ClientRequest, DeclinedBody, HeadScanner, Redirect, Redirects};
 use tidings_websocket::Client;
 
 use crate::deadline::{Bounded, Deadline};
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 pub(super) enum Outcome<S> {
     Open {
         stream: S,
-        subprotocol: Option<Box<str>>,
+        agreed: Agreed,
         /// The first frames, as far as they came with the answer.
         received: Vec<u8>,
     },
@@ -36,23 +36,28 @@ pub(super) enum Outcome<S> {
 pub(super) fn perform<S: Transport>(
     mut stream: S,
     request: &ClientRequest<'_>,
-    head_limits: Limits,
+    config: &Config,
     redirects: &mut Redirects,
     deadline: Deadline,
 ) -> Result<Outcome<S>, Error> {
     write_answer(&mut stream, &request.to_vec(), deadline)?;
     let mut received = Vec::new();
     for _ in 0..=INTERIM_RESPONSES_MAX {
-        let scanner = HeadScanner::response(head_limits);
-        match read_head(&mut stream, &mut received, scanner, deadline, |head| {
-            judge_response(head, request, redirects)
-        })?? {
+        let scanner = HeadScanner::response(config.head_limits);
+        let verdict = read_head(&mut stream, &mut received, scanner, deadline, |head| {
+            judge_response(head, request, config, redirects)
+        })?;
+        if matches!(verdict, Err(Error::Compression(_))) {
+            // RFC 7692, 5: the connection fails. It was open to the server already.
+            let _ = write_answer(&mut stream, &mandatory_extension_close(), deadline);
+        }
+        match verdict? {
             ResponseVerdict::Interim { head_len } => {
                 received.drain(..head_len);
             }
-            ResponseVerdict::Open { subprotocol, head_len } => {
+            ResponseVerdict::Open { agreed, head_len } => {
                 received.drain(..head_len);
-                return Ok(Outcome::Open { stream, subprotocol, received });
+                return Ok(Outcome::Open { stream, agreed, received });
             }
             ResponseVerdict::Declined { declined, mut body, redirect, head_len } => {
                 body.receive(received.get(head_len..).unwrap_or_default());
@@ -72,10 +77,9 @@ impl<S: Transport> Outcome<S> {
         deadline: Deadline,
     ) -> Result<WebSocket<S, ClientRole>, Error> {
         match self {
-            Self::Open { stream, subprotocol, received } => {
+            Self::Open { stream, agreed, received } => {
                 let role = Client::new(RandomMasks);
-                let socket = WebSocket::from_handshaken(stream, role, config, &received);
-                Ok(socket.with_subprotocol(subprotocol))
+                Ok(WebSocket::from_agreed(stream, role, config, &received, agreed))
             }
             Self::Declined { mut stream, mut declined, mut body, redirect: _ } => {
                 // What has come is worth as much without the rest.

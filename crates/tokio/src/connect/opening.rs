@@ -1,11 +1,11 @@
 //! The client's side of the opening handshake (RFC 6455, 4.1), on any stream: [`perform`].
 
 use tidings_endpoint::{
-    ClientRole, Config, Declined, Error, INTERIM_RESPONSES_MAX, RandomMasks, ResponseVerdict,
-    judge_response, too_many_interim,
+    Agreed, ClientRole, Config, Declined, Error, INTERIM_RESPONSES_MAX, RandomMasks,
+    ResponseVerdict, judge_response, mandatory_extension_close, too_many_interim,
 };
 use tidings_handshake::{
-    ClientRequest, DeclinedBody, Head, HeadError, HeadScanner, Limits, Redirect, Redirects,
+    ClientRequest, DeclinedBody, Head, HeadError, HeadScanner, Redirect, Redirects,
 };
 use tidings_websocket::Client;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
@@ -18,7 +18,7 @@ use crate::socket::WebSocket;
 pub(super) enum Outcome<S> {
     Open {
         stream: S,
-        subprotocol: Option<Box<str>>,
+        agreed: Agreed,
         /// The first frames, as far as they came with the answer.
         received: Vec<u8>,
     },
@@ -36,7 +36,7 @@ pub(super) enum Outcome<S> {
 pub(super) async fn perform<S>(
     mut stream: S,
     request: &ClientRequest<'_>,
-    head_limits: Limits,
+    config: &Config,
     redirects: &mut Redirects,
 ) -> Result<Outcome<S>, Error>
 where
@@ -45,15 +45,21 @@ where
     write_answer(&mut stream, &request.to_vec()).await?;
     let mut received = Vec::new();
     for _ in 0..=INTERIM_RESPONSES_MAX {
-        let scanner = HeadScanner::response(head_limits);
-        let on_head = |head: Result<Head<'_>, HeadError>| judge_response(head, request, redirects);
-        match read_head(&mut stream, &mut received, scanner, on_head).await?? {
+        let scanner = HeadScanner::response(config.head_limits);
+        let on_head =
+            |head: Result<Head<'_>, HeadError>| judge_response(head, request, config, redirects);
+        let verdict = read_head(&mut stream, &mut received, scanner, on_head).await?;
+        if matches!(verdict, Err(Error::Compression(_))) {
+            // RFC 7692, 5: the connection fails. It was open to the server already.
+            let _ = write_answer(&mut stream, &mandatory_extension_close()).await;
+        }
+        match verdict? {
             ResponseVerdict::Interim { head_len } => {
                 received.drain(..head_len);
             }
-            ResponseVerdict::Open { subprotocol, head_len } => {
+            ResponseVerdict::Open { agreed, head_len } => {
                 received.drain(..head_len);
-                return Ok(Outcome::Open { stream, subprotocol, received });
+                return Ok(Outcome::Open { stream, agreed, received });
             }
             ResponseVerdict::Declined { declined, mut body, redirect, head_len } => {
                 body.receive(received.get(head_len..).unwrap_or_default());
@@ -73,10 +79,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outcome<S> {
         deadline: Deadline,
     ) -> Result<WebSocket<S, ClientRole>, Error> {
         match self {
-            Self::Open { stream, subprotocol, received } => {
+            Self::Open { stream, agreed, received } => {
                 let role = Client::new(RandomMasks);
-                let socket = WebSocket::from_handshaken(stream, role, config, &received);
-                Ok(socket.with_subprotocol(subprotocol))
+                Ok(WebSocket::from_agreed(stream, role, config, &received, agreed))
             }
             Self::Declined { mut stream, mut declined, mut body, redirect: _ } => {
                 // What has come is worth as much without the rest.

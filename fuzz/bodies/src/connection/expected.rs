@@ -1,5 +1,5 @@
 //! What some received bytes mean, read frame by frame with no thought of cuts (RFC 6455, 5.4, 5.5,
-//! 8.1). How fast control frames may come is left out.
+//! 8.1; RFC 7692, 6.1). How fast control frames may come is left out.
 
 use tidings_websocket::Limits;
 use tidings_websocket::frame::{
@@ -26,22 +26,34 @@ pub(super) enum Last {
 }
 
 /// Reads what a peer sent to a server or to a client.
-pub(super) fn read(received: &[u8], to_server: bool, limits: Limits) -> Expected {
+pub(super) fn read(
+    received: &[u8],
+    to_server: bool,
+    may_compress: bool,
+    limits: Limits,
+) -> Expected {
     let last = Last::Nothing;
     let mut expected = Expected { messages: Vec::new(), pings_and_pongs: Vec::new(), last };
-    expected.last = expected.read_frames(received, to_server, limits);
+    expected.last = expected.read_frames(received, to_server, may_compress, limits);
     expected
 }
 
 impl Expected {
     /// Stops with the last thing that is said.
-    fn read_frames(&mut self, received: &[u8], to_server: bool, limits: Limits) -> Last {
+    fn read_frames(
+        &mut self,
+        received: &[u8],
+        to_server: bool,
+        may_compress: bool,
+        limits: Limits,
+    ) -> Last {
+        let allowed = if may_compress { Rsv::RSV1 } else { Rsv::NONE };
         let protocol_error = Last::Violation(CloseCode::PROTOCOL_ERROR);
         let mut rest = received;
         let mut open: Option<Message> = None;
         let mut fragments = 0;
         loop {
-            let (header, header_len) = match Header::parse(rest, Rsv::NONE) {
+            let (header, header_len) = match Header::parse(rest, allowed) {
                 Ok(ParsedHeader::Complete { header, header_len }) => (header, header_len),
                 Ok(ParsedHeader::Partial { .. }) => return Last::Nothing,
                 Err(_) => return protocol_error,
@@ -59,7 +71,12 @@ impl Expected {
             let masked = available.iter().take(payload_len).zip(key.iter().cycle());
             let payload: Vec<u8> = masked.map(|(byte, key)| byte ^ key).collect();
 
+            let is_compressed = header.rsv() == Rsv::RSV1;
+
             match header.opcode() {
+                Opcode::Control(_) | Opcode::Data(DataOpcode::Continuation) if is_compressed => {
+                    return protocol_error;
+                }
                 Opcode::Control(_) if !is_whole => return Last::Nothing,
                 Opcode::Control(opcode) => {
                     let payload = ControlPayload::new(&payload).unwrap();
@@ -80,7 +97,7 @@ impl Expected {
                         (DataOpcode::Text | DataOpcode::Binary, None) => {
                             fragments = 0;
                             let is_text = opcode == DataOpcode::Text;
-                            Message { is_text, bytes: Vec::new() }
+                            Message { is_text, is_compressed, bytes: Vec::new() }
                         }
                         _ => return protocol_error,
                     };
@@ -94,7 +111,10 @@ impl Expected {
                     }
                     message.bytes.extend_from_slice(&payload);
                     let is_over = is_whole && header.fin();
-                    if message.is_text && !may_be_text(&message.bytes, is_over) {
+                    if message.is_text
+                        && !message.is_compressed
+                        && !may_be_text(&message.bytes, is_over)
+                    {
                         return Last::Violation(CloseCode::INVALID_PAYLOAD_DATA);
                     }
                     if is_over {

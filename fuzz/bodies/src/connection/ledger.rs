@@ -71,8 +71,12 @@ impl Ledger {
                 Other::Ping(payload) => self.pong_owed = Some(payload),
                 Other::Pong(_) => {}
                 Other::Close(close) => {
-                    // 5.5.1: the code is echoed.
-                    let echo = close.map(|close| CloseFrame::new(close.code, ""));
+                    // 5.5.1: the code is echoed; 7.4.1: but not 1010 by a server.
+                    let echo = close.map(|close| match close.code {
+                        CloseCode::MANDATORY_EXTENSION if self.is_server => CloseCode::NORMAL,
+                        code => code,
+                    });
+                    let echo = echo.map(|code| CloseFrame::new(code, ""));
                     self.owe_close(Expected::This(echo));
                     // 7.1.1: the server ends the transport, the client waits.
                     self.shutdown_owed |= self.is_server;

@@ -2,7 +2,7 @@
 
 use super::expected::{Expected, Last};
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
-use tidings_websocket::{Event, Violation};
+use tidings_websocket::{Event, MessageType, Violation};
 
 /// Everything received.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) struct Log {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Message {
     pub(super) is_text: bool,
+    /// Whether the bytes are still to be inflated.
+    pub(super) is_compressed: bool,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -41,10 +43,14 @@ impl Log {
             Event::Text { text, is_first, is_last } => {
                 let mut part = String::from_iter(text.carried);
                 part.push_str(text.rest);
-                return self.push_part(true, part.as_bytes(), is_first, is_last);
+                return self.push_part((true, false), part.as_bytes(), is_first, is_last);
             }
             Event::Binary { bytes, is_first, is_last } => {
-                return self.push_part(false, bytes, is_first, is_last);
+                return self.push_part((false, false), bytes, is_first, is_last);
+            }
+            Event::Compressed { message_type, bytes, is_first, is_last } => {
+                let is_text = message_type == MessageType::Text;
+                return self.push_part((is_text, true), bytes, is_first, is_last);
             }
             Event::Ping(payload) => Other::Ping(payload),
             Event::Pong(payload) => Other::Pong(payload),
@@ -60,10 +66,17 @@ impl Log {
         self.others.push((self.messages.len(), other));
     }
 
-    fn push_part(&mut self, is_text: bool, bytes: &[u8], is_first: bool, is_last: bool) {
+    fn push_part(
+        &mut self,
+        (is_text, is_compressed): (bool, bool),
+        bytes: &[u8],
+        is_first: bool,
+        is_last: bool,
+    ) {
         assert_eq!(is_first, self.open.is_none(), "a message begins where none is open");
-        let mut message = self.open.take().unwrap_or(Message { is_text, bytes: Vec::new() });
-        assert_eq!(message.is_text, is_text);
+        let new = Message { is_text, is_compressed, bytes: Vec::new() };
+        let mut message = self.open.take().unwrap_or(new);
+        assert_eq!((message.is_text, message.is_compressed), (is_text, is_compressed));
         message.bytes.extend_from_slice(bytes);
         if is_last {
             self.messages.push(message);

@@ -5,7 +5,7 @@ use core::time::Duration;
 use arbitrary::{Result, Unstructured};
 use tidings_websocket::Data;
 use tidings_websocket::frame::{
-    CloseCode, CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Frame, MaskingKey,
+    CloseCode, CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Frame, MaskingKey, Rsv,
 };
 
 /// One thing that happens to a connection.
@@ -46,10 +46,14 @@ impl Message {
 
 impl Step {
     /// Takes a step off the input.
-    pub(super) fn take(input: &mut Unstructured<'_>, is_server: bool) -> Result<Self> {
+    pub(super) fn take(
+        input: &mut Unstructured<'_>,
+        is_server: bool,
+        may_compress: bool,
+    ) -> Result<Self> {
         Ok(match byte(input)? % 16 {
             0 => Self::Receive(bytes(input)?),
-            1..=4 => Self::Receive(frame(input, is_server)?),
+            1..=4 => Self::Receive(frame(input, is_server, may_compress)?),
             5 | 6 => {
                 let settings = byte(input)?;
                 let bytes = bytes(input)?;
@@ -76,9 +80,9 @@ impl Step {
     }
 }
 
-/// A legal frame in the legal direction, so that inputs get deep; what comes in which order is the
-/// input's choice.
-fn frame(input: &mut Unstructured<'_>, is_server: bool) -> Result<Vec<u8>> {
+/// A legal frame in the legal direction, so that inputs get deep; what comes in which order, and what
+/// is marked as compressed where that may be, is the input's choice.
+fn frame(input: &mut Unstructured<'_>, is_server: bool, may_compress: bool) -> Result<Vec<u8>> {
     let first = byte(input)?;
     let payload = bytes(input)?;
     let control = ControlPayload::new(&payload[..payload.len().min(125)]).unwrap_or_default();
@@ -93,6 +97,10 @@ fn frame(input: &mut Unstructured<'_>, is_server: bool) -> Result<Vec<u8>> {
         9 | 11 => Frame::control(ControlOpcode::Ping, &control),
         10 | 12 => Frame::control(ControlOpcode::Pong, &control),
         _ => data(DataOpcode::Binary),
+    };
+    let frame = match may_compress && first & 0x40 != 0 {
+        true => frame.with_rsv(Rsv::RSV1),
+        false => frame,
     };
     let frame = match is_server {
         true => frame.with_masking_key(MaskingKey::new([first, 0x37, 0xFA, 0x21])),

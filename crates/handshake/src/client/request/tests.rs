@@ -43,7 +43,7 @@ fn the_plain_request_is_these_bytes() {
     );
 }
 
-/// W-012, W-053
+/// W-012, W-019, W-053
 #[test]
 fn the_full_request_is_these_bytes() {
     let params = [("client_max_window_bits", None)];

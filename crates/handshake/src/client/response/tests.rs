@@ -118,7 +118,7 @@ fn opened(subprotocol: Option<&str>, extensions: &[&str]) -> Outcome {
     }
 }
 
-/// W-024, W-025, W-026, W-027, W-028, W-053
+/// W-024, W-025, W-026, W-027, W-028, W-053, W-123
 #[test]
 fn a_good_answer_opens() {
     let padded = format!(" \t{ACCEPT}\t ");

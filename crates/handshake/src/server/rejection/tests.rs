@@ -91,9 +91,10 @@ fn an_application_rejects_in_its_own_words() {
     assert_eq!(text(&allow).matches("Allow: ").count(), 1);
 }
 
+/// W-117: no close code is a status.
 #[test]
 fn a_rejection_can_not_open_or_inject() {
-    for status in [0, 99, 100, 101, 199, 200, 204, 299, 304, 600, 1000, u16::MAX] {
+    for status in [0, 99, 100, 101, 199, 200, 204, 299, 304, 600, 1000, 1010, 1011, u16::MAX] {
         let error = RejectionBuildError::Status { status };
         assert_eq!(Rejection::new(status, "").err(), Some(error));
         assert!(error.to_string().contains(&status.to_string()));
@@ -110,7 +111,7 @@ fn a_rejection_can_not_open_or_inject() {
     }
 }
 
-/// W-031: each error has a status of 4xx or 5xx, and a response that names it in 512 bytes.
+/// W-031, W-127: each error has a status of 4xx or 5xx, and a response that names it in 512 bytes.
 #[test]
 fn every_error_is_a_complete_response() {
     let max = usize::MAX;

@@ -416,7 +416,7 @@ fn pairs_from_elsewhere_are_checked_as_strictly_as_bytes() {
     }
 }
 
-/// H-005, H-006, H-007, H-008
+/// H-005, H-006, H-007, H-008, H-018
 #[test]
 fn the_pseudo_headers_of_an_extended_connect_are_checked() {
     let pairs: &[(&str, &[u8])] = &[("sec-websocket-version", b"13")];
@@ -538,7 +538,7 @@ proptest! {
         prop_assert_eq!(verdict(&lines), expected);
     }
 
-    /// W-031: whatever comes, it is a handshake, or needs more, or gets a complete response.
+    /// W-031, W-127: whatever comes, it is a handshake, or needs more, or gets a complete response.
     #[test]
     fn every_refusal_is_a_complete_response(
         at in 0..400_usize, byte: u8, cut: bool, noise: Vec<u8>,

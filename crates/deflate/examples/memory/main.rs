@@ -1,0 +1,11 @@
+//! What a connection costs: resident memory per `Inflater` and `Deflater`, and time per message.
+//!
+//! `cargo run --release -p tidings-deflate --example memory`
+
+#[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
+mod measure;
+
+fn main() {
+    #[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
+    measure::run();
+}

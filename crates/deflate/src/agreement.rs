@@ -1,0 +1,45 @@
+//! What both sides keep to after the handshake: an [`Agreement`], one [`Direction`] each way.
+
+use crate::window_bits::WindowBits;
+
+/// The agreed parameters (RFC 7692, 5), in force for the whole connection.
+///
+/// A server deflates in the direction [`Agreement::server`] and inflates in the direction
+/// [`Agreement::client`]; a client the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// How the messages that the server sends are compressed.
+    pub server: Direction,
+    /// How the messages that the client sends are compressed.
+    pub client: Direction,
+}
+
+/// How the messages of one sender are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Direction {
+    window_bits: WindowBits,
+    context_takeover: bool,
+}
+
+impl Direction {
+    /// A window of 32 KiB, kept from message to message: what holds where nothing else was agreed.
+    pub const UNLIMITED: Self = Self::new(WindowBits::MAX, true);
+
+    /// A direction with these parameters.
+    #[must_use]
+    pub const fn new(window_bits: WindowBits, context_takeover: bool) -> Self {
+        Self { window_bits, context_takeover }
+    }
+
+    /// The largest window that the sender uses.
+    #[must_use]
+    pub const fn window_bits(self) -> WindowBits {
+        self.window_bits
+    }
+
+    /// Whether a message may refer back to the messages before it.
+    #[must_use]
+    pub const fn context_takeover(self) -> bool {
+        self.context_takeover
+    }
+}

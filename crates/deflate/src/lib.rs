@@ -1,0 +1,40 @@
+// The README's example compresses, so without a backend it is left out.
+#![cfg_attr(any(feature = "zlib-rs", feature = "miniz_oxide"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(any(feature = "zlib-rs", feature = "miniz_oxide")),
+    doc = "The negotiation of `permessage-deflate` for WebSocket (RFC 7692). The stage needs a backend."
+)]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod agreement;
+mod answer;
+mod offer;
+mod parameters;
+mod server;
+mod window_bits;
+
+pub use agreement::{Agreement, Direction};
+pub use answer::{Answer, AnswerError, check_answer};
+pub use offer::Offer;
+pub use parameters::{EXTENSION_NAME, Parameter, ParameterError, ParameterErrorKind, Parameters};
+pub use server::{Decline, ServerConfig};
+pub use window_bits::{UnsupportedWindow, WindowBits};
+
+#[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
+mod stage;
+
+#[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
+pub use stage::{
+    DeflateConfig, DeflateError, DeflateState, Deflater, InflateError, InflateState, Inflater,
+    Level, SharedMessage,
+};
+
+#[cfg(test)]
+mod negotiation_tests;

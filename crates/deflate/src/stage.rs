@@ -1,0 +1,49 @@
+//! The compression itself (RFC 7692, 7.2): [`Inflater`] and [`Deflater`], one of each for a
+//! connection, and the states that they borrow from a pool.
+
+mod deflate;
+mod history;
+mod inflate;
+mod shared;
+
+// Both backends have the same two types with the same methods. zlib-rs wins.
+#[cfg(all(feature = "miniz_oxide", not(feature = "zlib-rs")))]
+#[path = "stage/miniz_oxide.rs"]
+mod backend;
+#[cfg(feature = "zlib-rs")]
+#[path = "stage/zlib_rs.rs"]
+mod backend;
+
+pub use deflate::{DeflateConfig, DeflateError, DeflateState, Deflater, Level};
+pub use inflate::{InflateError, InflateState, Inflater};
+pub use shared::SharedMessage;
+
+/// RFC 7692, 7.2.1 and 7.2.2: what the sender strips and the receiver adds: the end of an empty
+/// block without compression.
+const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// The most that a backend writes at once. More would cost memory, less would cost calls.
+const PIECE_LEN_MAX: usize = 16 * 1024;
+
+/// What one call of the backend's decompressor did.
+struct Step {
+    /// How much of the input it took.
+    consumed: usize,
+    /// How much it wrote; `output(written)` has the bytes.
+    written: usize,
+    /// A block with the "BFINAL" bit has ended; nothing behind it was taken.
+    ended: bool,
+}
+
+/// The bytes are no DEFLATE.
+struct Corrupt;
+
+/// The backend's compressor refused its work.
+struct Stalled;
+
+#[cfg(test)]
+mod bits;
+#[cfg(test)]
+mod strict;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Both ends, at random.
+
+use std::vec;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// How a message of a random conversation goes.
+#[derive(Clone, Debug)]
+enum Way {
+    Whole,
+    Parts,
+    Plain,
+    Shared,
+    Empty,
+}
+
+fn payload_strategy() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        (any::<u32>(), 0..6000_usize).prop_map(|(seed, len)| text(seed, len)),
+        (any::<u64>(), 0..3000_usize).prop_map(|(seed, len)| noise(seed, len)),
+        (any::<u8>(), 0..70_000_usize).prop_map(|(byte, len)| vec![byte; len]),
+    ]
+}
+
+fn way_strategy() -> impl Strategy<Value = Way> {
+    prop_oneof![
+        4 => Just(Way::Whole),
+        3 => Just(Way::Parts),
+        1 => Just(Way::Plain),
+        1 => Just(Way::Shared),
+        1 => Just(Way::Empty),
+    ]
+}
+
+fn conversation_strategy() -> impl Strategy<Value = Conversation> {
+    let message = (payload_strategy(), way_strategy(), any::<u32>(), any::<bool>(), any::<bool>());
+    (
+        WindowBits::DEFLATE_MIN.get()..=15,
+        any::<bool>(),
+        1..=9_u8,
+        prop::collection::vec(message, 1..8),
+    )
+        .prop_map(|(bits, context_takeover, level, messages)| Conversation {
+            direction: Direction::new(WindowBits::new(bits).unwrap(), context_takeover),
+            level: Level::new(level).unwrap(),
+            messages,
+        })
+}
+
+/// Messages, each with its way, a number to cut by, and whether either side then gives up its state.
+#[derive(Clone, Debug)]
+struct Conversation {
+    direction: Direction,
+    level: Level,
+    messages: Vec<(Vec<u8>, Way, u32, bool, bool)>,
+}
+
+fn converse(conversation: Conversation) -> Result<(), TestCaseError> {
+    let Conversation { direction, level, messages } = conversation;
+    let config = DeflateConfig { level, threshold: 10 };
+    let mut deflater = Deflater::new(direction, config).unwrap();
+    let mut inflater = Inflater::new(direction, LIMIT);
+    let mut pool = DeflateState::new(direction.window_bits(), Level::DEFAULT).unwrap();
+    for (mut message, way, cut, release_deflater, release_inflater) in messages {
+        let (mut payload, mut compressed) = (vec![], true);
+        match way {
+            Way::Whole => compressed = deflater.message(&message, &mut payload),
+            Way::Plain => compressed = false,
+            Way::Parts => {
+                for part in message.chunks(cut as usize % 4000 + 1) {
+                    deflater.deflate(part, &mut payload).unwrap();
+                }
+                deflater.finish(&mut payload).unwrap();
+            }
+            Way::Shared => match SharedMessage::compress(&mut pool, &message) {
+                Some(shared) => payload = deflater.admit(&shared).unwrap().to_vec(),
+                None => compressed = false,
+            },
+            Way::Empty => {
+                message.clear();
+                deflater.finish(&mut payload).unwrap();
+            }
+        }
+        if compressed {
+            let fragments = payload.chunks((cut >> 16) as usize % 700 + 1);
+            prop_assert_eq!(inflate(&mut inflater, fragments).unwrap(), message);
+        }
+        if release_deflater {
+            let _ = deflater.release();
+        }
+        if release_inflater {
+            let _ = inflater.release();
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    #[ignore = "exhaustive: run in release by CI"]
+    fn exhaustive_any_conversation_arrives(conversation in conversation_strategy()) {
+        converse(conversation)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// D-008, D-011, D-012, D-032: a conversation of compressed and plain messages, cut anywhere,
+    /// with states coming and going on both sides, arrives as it was sent.
+    #[test]
+    fn any_conversation_arrives(conversation in conversation_strategy()) {
+        converse(conversation)?;
+    }
+
+    /// Any bytes end in a message or an error, the same in any fragments.
+    #[test]
+    fn any_bytes_are_taken_or_refused_alike(
+        payload in prop::collection::vec(any::<u8>(), 0..60),
+        chunk_len in 1..20_usize,
+    ) {
+        check_against_strict(&payload);
+        let limited = || Inflater::new(Direction::UNLIMITED, 500);
+        let whole = inflate(&mut limited(), [&payload[..]]);
+        same(&inflate(&mut limited(), payload.chunks(chunk_len)), &whole);
+    }
+}

@@ -1,0 +1,127 @@
+//! The backend zlib-rs.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
+
+use super::{Corrupt, PIECE_LEN_MAX, Stalled, Step, TAIL};
+use crate::window_bits::WindowBits;
+
+pub(super) struct Inflate {
+    zlib: zlib_rs::Inflate,
+    output: Box<[u8]>,
+}
+
+impl Inflate {
+    pub(super) fn new() -> Self {
+        // Any smaller window is part of this one, and zlib-rs takes as much memory for it.
+        Self {
+            zlib: zlib_rs::Inflate::new(false, WindowBits::MAX.get()),
+            output: vec![0; PIECE_LEN_MAX].into(),
+        }
+    }
+
+    /// Begins a stream before which `history` was decompressed. It can refer back to nothing else.
+    pub(super) fn restart(&mut self, history: [&[u8]; 2]) -> Result<(), Corrupt> {
+        self.zlib.reset(false);
+        for part in history {
+            if !part.is_empty() {
+                self.zlib.set_dictionary(part).map_err(|_| Corrupt)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn inflate(&mut self, input: &[u8], output_len_max: usize) -> Result<Step, Corrupt> {
+        self.run(input, output_len_max, InflateFlush::NoFlush)
+    }
+
+    /// What the last call wrote.
+    pub(super) fn output(&self, written: usize) -> &[u8] {
+        self.output.get(..written).unwrap_or_default()
+    }
+
+    /// Takes the end of an empty block without compression. Whether that ends a block, at the last
+    /// byte and no other.
+    pub(super) fn take_tail(&mut self) -> bool {
+        // `Block` stops at the next border of blocks, so the fifth byte stays if the tail is right.
+        let [a, b, c, d] = TAIL;
+        let step = self.run(&[a, b, c, d, 0], 1, InflateFlush::Block);
+        matches!(step, Ok(Step { consumed: 4, written: 0, .. }))
+    }
+
+    fn run(
+        &mut self,
+        input: &[u8],
+        output_len_max: usize,
+        flush: InflateFlush,
+    ) -> Result<Step, Corrupt> {
+        let output = self.output.get_mut(..output_len_max).ok_or(Corrupt)?;
+        let before = (self.zlib.total_in(), self.zlib.total_out());
+        let status = self.zlib.decompress(input, output, flush).map_err(|_| Corrupt)?;
+        Ok(Step {
+            consumed: difference(before.0, self.zlib.total_in()),
+            written: difference(before.1, self.zlib.total_out()),
+            ended: status == Status::StreamEnd,
+        })
+    }
+}
+
+pub(super) struct Deflate {
+    zlib: zlib_rs::Deflate,
+    output: Box<[u8]>,
+}
+
+impl Deflate {
+    /// `window_bits` is at least [`WindowBits::DEFLATE_MIN`].
+    pub(super) fn new(window_bits: WindowBits, level: u8) -> Self {
+        let config = DeflateConfig {
+            window_bits: -i32::from(window_bits.get()), // negative: without the header of zlib
+            // Symbols in a block, and the hash chains: in proportion to the window. zlib's own pair
+            // is 15 and 8.
+            mem_level: i32::from(window_bits.get().saturating_sub(7).max(1)),
+            ..DeflateConfig::new(i32::from(level))
+        };
+        Self {
+            zlib: zlib_rs::Deflate::new_with_config(config),
+            output: vec![0; PIECE_LEN_MAX].into(),
+        }
+    }
+
+    /// Forgets everything but its memory.
+    pub(super) fn restart(&mut self) {
+        self.zlib.reset();
+    }
+
+    /// Compresses `input` onto `out`; with `flush` so that all of it can be decompressed, and an
+    /// empty block without compression is the end.
+    pub(super) fn deflate(
+        &mut self,
+        mut input: &[u8],
+        flush: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Stalled> {
+        let flush = if flush { DeflateFlush::SyncFlush } else { DeflateFlush::NoFlush };
+        loop {
+            let before = (self.zlib.total_in(), self.zlib.total_out());
+            let status = self.zlib.compress(input, &mut self.output, flush).map_err(|_| Stalled)?;
+            let consumed = difference(before.0, self.zlib.total_in());
+            let written = difference(before.1, self.zlib.total_out());
+            input = input.get(consumed..).ok_or(Stalled)?;
+            out.extend_from_slice(self.output.get(..written).ok_or(Stalled)?);
+            if input.is_empty() && written < self.output.len() {
+                return Ok(());
+            }
+            if (consumed, written) == (0, 0) || status == Status::StreamEnd {
+                return Err(Stalled);
+            }
+        }
+    }
+}
+
+fn difference(before: u64, after: u64) -> usize {
+    // No more than the length of a slice.
+    usize::try_from(after.wrapping_sub(before)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,121 @@
+//! permessage-deflate (RFC 7692) on a connection: what is offered and accepted ([`Compression`]), and
+//! the two stages, [`Deflating`] in front of the machine and [`Inflating`] behind it.
+//!
+//! The rules are those of `tidings-deflate`; here they meet the handshake and the machine.
+
+mod deflating;
+mod inflating;
+mod pool;
+
+use tidings_deflate::{
+    Agreement, Answer, AnswerError, DeflateConfig, EXTENSION_NAME, Offer, Parameters, ServerConfig,
+    check_answer,
+};
+use tidings_handshake::{Extension, ExtensionBuildError, Extensions, ServerRequest};
+use tidings_websocket::MaskSource as _;
+use tidings_websocket::frame::{CloseCode, CloseFrame, ControlOpcode, Frame};
+
+use crate::random::RandomMasks;
+
+pub use deflating::CompressedMessage;
+pub(crate) use deflating::Deflating;
+pub(crate) use inflating::{Inflated, Inflating};
+
+/// How to compress messages with a peer that agrees.
+///
+/// The default costs an idle connection nothing: no context is kept from message to message, and the
+/// memory to work in belongs to the thread.
+///
+/// Compression tells an eavesdropper something about what is compressed (RFC 7692, 8). Do not put a
+/// secret and text of a stranger into one message, or switch compression off for that message
+/// (`set_compressing` of the socket).
+///
+/// ```
+/// use tidings_endpoint::{Compression, Config};
+///
+/// let mut config = Config::server();
+/// config.compression = Some(Compression::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compression {
+    /// What a server agrees to.
+    pub server: ServerConfig,
+    /// What a client offers first.
+    pub offer: ClientOffer,
+    /// How hard to try, and from which length on.
+    pub deflate: DeflateConfig,
+}
+
+/// What a client offers, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientOffer {
+    /// The offer that it likes best.
+    pub first: Offer,
+    /// For a server that can't keep to the first.
+    pub fallback: Option<Offer>,
+}
+
+/// No context is kept, in either direction: what an idle connection would have to pay for. A server
+/// that does not know how may keep its context.
+impl Default for ClientOffer {
+    fn default() -> Self {
+        let first = Offer::recommended().client_no_context_takeover();
+        Self { first: first.server_no_context_takeover(), fallback: Some(first) }
+    }
+}
+
+impl ClientOffer {
+    fn list(&self) -> impl Iterator<Item = Offer> + use<> {
+        [Some(self.first), self.fallback].into_iter().flatten()
+    }
+}
+
+/// What the opening handshake has settled.
+#[derive(Clone, Debug, Default)]
+pub struct Agreed {
+    /// The subprotocol.
+    pub subprotocol: Option<Box<str>>,
+    /// How messages are compressed, if they are.
+    pub compression: Option<Agreement>,
+}
+
+/// The server's side of the negotiation: the answer to the client's offers, if one can be kept.
+pub(crate) fn accept(
+    compression: Option<&Compression>,
+    request: &ServerRequest<'_>,
+) -> Option<(Answer, Parameters)> {
+    let offers = request.extensions().map(|offer| (offer.name(), offer.params()));
+    let answer = compression?.server.accept(offers)?;
+    Some((answer, answer.parameters()))
+}
+
+/// As an element of the header.
+pub(crate) fn element(parameters: &Parameters) -> Result<Extension<'_>, ExtensionBuildError> {
+    Extension::new(EXTENSION_NAME, parameters.as_slice())
+}
+
+/// What a client offers.
+pub(crate) fn offers(compression: Option<&Compression>) -> Vec<Offer> {
+    compression.map(|compression| compression.offer.list().collect()).unwrap_or_default()
+}
+
+/// The client's side of the negotiation: what the server has answered.
+pub(crate) fn check(
+    compression: Option<&Compression>,
+    answer: Extensions<'_>,
+) -> Result<Option<Agreement>, AnswerError> {
+    let answer = answer.map(|extension| (extension.name(), extension.params()));
+    check_answer(&offers(compression), answer)
+}
+
+/// The last word of a client that can't go on with the extensions of the answer (RFC 6455, 7.4.1).
+#[must_use]
+pub fn mandatory_extension_close() -> Vec<u8> {
+    let payload = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "").to_payload();
+    let key = RandomMasks.next_key();
+    let frame = Frame::control(ControlOpcode::Close, &payload).with_masking_key(key);
+    let mut bytes = Vec::new();
+    frame.append_to(&mut bytes);
+    bytes
+}

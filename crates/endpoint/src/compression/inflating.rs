@@ -1,0 +1,90 @@
+//! Compressed messages that come: [`Inflating`] puts them together.
+
+use std::borrow::Cow;
+
+use tidings_deflate::{Direction, InflateError, Inflater};
+use tidings_websocket::frame::Utf8Validator;
+use tidings_websocket::{Message, MessageType, Violation};
+
+use super::pool;
+
+/// Inflates the messages of one peer.
+///
+/// Between messages it holds nothing but what later ones may refer back to, which is nothing without
+/// context takeover.
+#[derive(Debug)]
+pub(crate) struct Inflating {
+    inflater: Inflater,
+    message: Vec<u8>,
+}
+
+/// What a part brought.
+#[derive(Debug)]
+pub(crate) enum Inflated {
+    /// A part of a message that goes on.
+    Incomplete,
+    /// The end of a message.
+    Message(Message<'static>),
+}
+
+impl Inflating {
+    pub(crate) fn new(direction: Direction, message_len_max: u64) -> Self {
+        Self { inflater: Inflater::new(direction, message_len_max), message: Vec::new() }
+    }
+
+    /// Takes the next part of a compressed message.
+    ///
+    /// RFC 7692, 6.2: the fragments are inflated as one, and what comes out is held to the rules:
+    /// its length while it comes out, its UTF-8 at its end.
+    pub(crate) fn push(
+        &mut self,
+        message_type: MessageType,
+        part: &[u8],
+        is_last: bool,
+    ) -> Result<Inflated, Violation> {
+        if self.inflater.needs_state() {
+            if let Some(state) = pool::take_inflate_state() {
+                self.inflater.supply(state);
+            }
+        }
+        let inflated = self.inflate(part, is_last);
+        if inflated.is_err() {
+            self.message = Vec::new();
+        }
+        inflated?;
+        if !is_last {
+            return Ok(Inflated::Incomplete);
+        }
+        if let Some(state) = self.inflater.release() {
+            pool::give_back_inflate_state(state);
+        }
+        let message = std::mem::take(&mut self.message);
+        Ok(Inflated::Message(match message_type {
+            MessageType::Binary => Message::Binary(Cow::Owned(message)),
+            MessageType::Text => {
+                // RFC 6455, 8.1
+                let mut utf8 = Utf8Validator::new();
+                utf8.push(&message).map_err(Violation::InvalidUtf8)?;
+                utf8.finish().map_err(Violation::InvalidUtf8)?;
+                Message::Text(Cow::Owned(String::from_utf8(message).unwrap_or_default()))
+            }
+        }))
+    }
+
+    fn inflate(&mut self, part: &[u8], is_last: bool) -> Result<(), Violation> {
+        let mut rest = part;
+        while let Some(piece) = self.inflater.inflate(&mut rest).map_err(violation)? {
+            self.message.extend_from_slice(piece);
+        }
+        if is_last { self.inflater.finish().map_err(violation) } else { Ok(()) }
+    }
+}
+
+fn violation(error: InflateError) -> Violation {
+    match error {
+        InflateError::TooLong { len_max } => {
+            Violation::MessageTooLong { message_len: len_max.saturating_add(1), len_max }
+        }
+        _ => Violation::CorruptCompression,
+    }
+}

@@ -1,0 +1,64 @@
+//! The echo client that the Autobahn suite tests: it asks the fuzzing server for its cases, echoes
+//! in each, and has the reports written.
+//!
+//! Run it with `cargo run --release -p tidings-std --example blocking_autobahn_client -- ws://127.0.0.1:9001 AGENT`
+//!
+//! It offers what a browser offers. `--no-takeover` and `--window-bits N` ask for less, in both
+//! directions.
+
+#![allow(clippy::print_stdout, reason = "an example shows what happens")]
+
+use tidings_std::deflate::{DeflateConfig, Offer, WindowBits};
+use tidings_std::websocket::Limits;
+use tidings_std::{ClientOffer, Compression, Config, Connector, Error};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut offer = Offer::recommended();
+    let mut positional = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--no-takeover" => {
+                offer = offer.server_no_context_takeover().client_no_context_takeover();
+            }
+            "--window-bits" => {
+                let bits = arguments.next().ok_or("a number must follow")?.parse()?;
+                let bits = WindowBits::new(bits).ok_or("a window has 8 to 15")?;
+                offer = offer.server_max_window_bits(bits).client_max_window_bits_hint(bits);
+            }
+            _ => positional.push(argument),
+        }
+    }
+    let mut positional = positional.into_iter();
+    let server = positional.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
+    let agent = positional.next().unwrap_or_else(|| "tidings-std".to_owned());
+
+    let mut compression = Compression::default();
+    compression.offer = ClientOffer { first: offer, fallback: None };
+    compression.deflate = DeflateConfig { threshold: 0, ..DeflateConfig::DEFAULT };
+    let mut config = Config::client();
+    config.limits = Limits::conformance();
+    config.compression = Some(compression);
+    let connector = Connector::new().config(config);
+
+    let mut counter = connector.connect(&format!("{server}/getCaseCount"))?;
+    let count = counter.recv()?.ok_or("the server told no count")?;
+    let count: u32 = count.as_text().ok_or("the count is no text")?.parse()?;
+    for case in 1..=count {
+        if let Err(error) = echo(&connector, &format!("{server}/runCase?case={case}&agent={agent}"))
+        {
+            println!("case {case} of {count}: {error}");
+        }
+    }
+    let mut reports = connector.connect(&format!("{server}/updateReports?agent={agent}"))?;
+    while reports.recv()?.is_some() {}
+    Ok(())
+}
+
+fn echo(connector: &Connector, uri: &str) -> Result<(), Error> {
+    let mut socket = connector.connect(uri)?;
+    while let Some(message) = socket.recv()? {
+        socket.send(message)?;
+    }
+    Ok(())
+}

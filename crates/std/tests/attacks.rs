@@ -1,0 +1,309 @@
+//! Attacks on the adapter for blocking streams, over loopback TCP. The machines below it are those
+//! of `tidings-tokio`, which has the long lists; here is what an adapter could get wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that can't go on has failed"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tidings_std::websocket::Timeout;
+use tidings_std::{
+    CloseCode, Compression, Config, Connector, Error, Message, Proxy, ServerRole, WebSocket, accept,
+};
+use tidings_testkit::{Unit, Wire};
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+fn streams() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (near, _) = listener.accept().unwrap();
+    for stream in [&near, &far] {
+        stream.set_nodelay(true).unwrap();
+    }
+    (near, far)
+}
+
+/// A client's header; the masking key is zero.
+fn header(first: u8, len: u64) -> Vec<u8> {
+    let mut header = vec![first];
+    match len {
+        0..=125 => header.push(0x80 | len as u8),
+        126..=0xFFFF => {
+            header.push(0x80 | 126);
+            header.extend((len as u16).to_be_bytes());
+        }
+        _ => {
+            header.push(0x80 | 127);
+            header.extend(len.to_be_bytes());
+        }
+    }
+    header.extend([0; 4]);
+    header
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [header(first, payload.len() as u64), payload.to_vec()].concat()
+}
+
+/// Receives until the end.
+fn receive(socket: &mut WebSocket<TcpStream>) -> (Vec<Message>, Option<Error>) {
+    let mut messages = Vec::new();
+    loop {
+        match socket.recv() {
+            Ok(Some(message)) => messages.push(message),
+            Ok(None) => return (messages, None),
+            Err(error) => {
+                assert!(matches!(socket.recv(), Ok(None)), "something came after {error}");
+                return (messages, Some(error));
+            }
+        }
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::server();
+    config.compression = Some(Compression::default());
+    config
+}
+
+/// These bytes at a server, behind a handshake that agreed on compression: what it delivered, and
+/// the code that the attacker was told.
+fn attack(bytes: Vec<u8>) -> (Vec<Message>, Option<Error>, Option<u16>) {
+    let (near, mut far) = streams();
+    let serving = thread::spawn(move || receive(&mut accept(near, config()).unwrap()));
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    far.write_all(format!("{REQUEST}{offer}").as_bytes()).unwrap();
+    let mut writer = far.try_clone().unwrap();
+    // It may have enough before all of it is written.
+    let writing = thread::spawn(move || drop(writer.write_all(&bytes)));
+    let mut received = Vec::new();
+    far.read_to_end(&mut received).unwrap();
+    drop(far);
+    writing.join().unwrap();
+    let (messages, error) = serving.join().unwrap();
+    let head_len = received.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let code = match Wire::read(false, &received[head_len..]).unwrap().units().last() {
+        Some(Unit::Close(Some((code, _)))) => Some(*code),
+        _ => None,
+    };
+    (messages, error, code)
+}
+
+/// 64 MiB of zeros in 64 KiB.
+fn bomb() -> Vec<u8> {
+    let mut block = Vec::with_capacity(1 << 16);
+    let mut deflate = flate2::Compress::new(flate2::Compression::best(), false);
+    deflate.compress_vec(&vec![0; 1 << 20], &mut block, flate2::FlushCompress::Full).unwrap();
+    let mut bomb = block.repeat(64);
+    bomb.truncate(bomb.len() - 4);
+    bomb
+}
+
+/// V-01, V-02, V-03, V-05, V-07, V-10, V-20, V-24, V-25, V-75: the code of each.
+#[test]
+fn every_attack_on_an_open_connection_ends_with_its_code() {
+    let tiny = [frame(0x01, b""), frame(0, b"").repeat(20_000)].concat();
+    for (name, bytes, code) in [
+        ("a huge length", header(0x82, (1 << 63) - 1), 1009),
+        ("a length with the sign bit", [&[0x82, 0xFF, 0x80][..], &[0; 11]].concat(), 1002),
+        ("a reserved opcode with a length", header(0x83, 1 << 62), 1002),
+        ("tiny fragments", tiny, 1008),
+        ("a flood of Pings", frame(0x89, &[7; 100]).repeat(5000), 1008),
+        ("a bomb", frame(0xC2, &bomb()), 1009),
+        ("corrupt compression", frame(0xC1, b"\xFF\xFF"), 1007),
+        ("RSV1 on a Ping", frame(0xC9, b""), 1002),
+        ("text that is none", frame(0x81, b"\xED\xA0\x80"), 1007),
+        ("no mask", vec![0x81, 1, b'x'], 1002),
+    ] {
+        let before = frame(0x81, b"before");
+        let after = frame(0x81, b"after");
+        let (messages, error, told) = attack([before, bytes, after].concat());
+        assert_eq!(messages, ["before".into()], "{name}");
+        assert!(matches!(error, Some(Error::Violation(_))), "{name}: {error:?}");
+        assert_eq!(told, Some(code), "{name}");
+    }
+}
+
+/// V-48, V-12, V-55, V-57: no page of another site, no request with a body, no wrong version opens
+/// a WebSocket, and what is pipelined behind it is not answered.
+#[test]
+fn a_request_that_is_none_opens_no_tunnel() {
+    for lines in [
+        "Origin: https://evil.example\r\n",
+        "Origin: null\r\n",
+        "Origin: http://example.com.evil.example\r\n",
+        "Origin: http://example.com\r\nOrigin: http://evil.example\r\n",
+        "Content-Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Sec-WebSocket-Version: 8\r\n",
+        "X: a\r\n folded\r\n",
+        "X : a\r\n",
+        "X: a\0\r\n",
+    ] {
+        let (near, mut far) = streams();
+        let serving = thread::spawn(move || accept(near, Config::server()).map(drop));
+        let second = format!("{REQUEST}\r\n");
+        far.write_all(format!("{REQUEST}{lines}\r\n{second}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        far.read_to_string(&mut answer).unwrap();
+        drop(far);
+        assert!(answer.starts_with("HTTP/1.1 4"), "{lines}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{lines}: {answer}");
+        assert!(serving.join().unwrap().is_err(), "{lines}");
+    }
+}
+
+/// V-40, V-12: a head without end is refused at its limit, however much is sent.
+#[test]
+fn a_head_without_end_is_refused() {
+    for again in ["A: b\r\n", "a"] {
+        let (near, mut far) = streams();
+        let serving = thread::spawn(move || accept(near, Config::server()).map(drop));
+        let mut reader = far.try_clone().unwrap();
+        let reading = thread::spawn(move || {
+            let mut answer = Vec::new();
+            // A reset may overtake the end of the answer if more was sent than is drained.
+            let _ = reader.read_to_end(&mut answer);
+            answer
+        });
+        let _ = far.write_all(REQUEST.as_bytes());
+        for _ in 0..50 {
+            if far.write_all(again.repeat(4 << 10).as_bytes()).is_err() {
+                break;
+            }
+        }
+        drop(far);
+        assert!(matches!(serving.join().unwrap(), Err(Error::Request(_))));
+        let answer = reading.join().unwrap();
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431 "), "{answer:?}");
+    }
+}
+
+/// V-47: nothing that a stranger said becomes a line of a request.
+#[test]
+fn no_line_can_be_injected_into_a_request() {
+    for (connector, uri) in [
+        (Connector::new().header("X", "a\r\nX-Evil: 1"), "ws://a/"),
+        (Connector::new().header("X\r\nX-Evil", "1"), "ws://a/"),
+        (Connector::new().subprotocols(["a\r\nX: y"]), "ws://a/"),
+        (Connector::new().origin("http://a\r\nX: y"), "ws://a/"),
+        (Connector::new().header("Host", "evil.example"), "ws://a/"),
+        (Connector::new(), "ws://a/\r\nX: y"),
+    ] {
+        let (near, mut far) = streams();
+        let failed = connector.handshake(near, uri);
+        assert!(matches!(failed, Err(Error::RequestBuild(_) | Error::Uri(_))), "{failed:?}");
+        let mut sent = Vec::new();
+        far.read_to_end(&mut sent).unwrap();
+        assert!(sent.is_empty(), "{sent:?}");
+    }
+}
+
+/// V-67, F-09: a frame that trickles, and one who says nothing to our Close, are given up. Lower
+/// bounds only: a busy machine is no failure.
+#[test]
+fn a_slow_writer_is_given_up() {
+    let mut config = Config::server();
+    config.timeouts.message = Duration::from_millis(200);
+    config.timeouts.closing = Duration::from_millis(200);
+    let trickles = [
+        ("in a header", vec![], header(0x82, 1 << 16)),
+        ("in a payload", header(0x82, 1 << 16), vec![7]),
+        ("between fragments", frame(0x01, b"x"), frame(0x89, b"")),
+    ];
+    thread::scope(|scope| {
+        for (state, first, slow) in trickles {
+            scope.spawn(move || check_trickle(config, state, &first, slow));
+        }
+    });
+    let (near, _far) = streams();
+    let mut server = WebSocket::from_handshaken(near, ServerRole, config, &[]);
+    let closed = server.close(CloseCode::NORMAL, "");
+    assert!(matches!(closed, Err(Error::Timeout(Timeout::Closing))), "{closed:?}");
+}
+
+fn check_trickle(config: Config, state: &str, first: &[u8], slow: Vec<u8>) {
+    let (near, mut far) = streams();
+    let mut server = WebSocket::from_handshaken(near, ServerRole, config, &[]);
+    far.write_all(first).unwrap();
+    let mut writer = far.try_clone().unwrap();
+    let writing = thread::spawn(move || {
+        for byte in slow.into_iter().cycle() {
+            thread::sleep(Duration::from_millis(20));
+            if writer.write_all(&[byte]).is_err() {
+                break; // The server has hung up.
+            }
+        }
+    });
+    let begun = Instant::now();
+    let (messages, error) = receive(&mut server);
+    let is_timeout = matches!(error, Some(Error::Timeout(Timeout::Message)));
+    assert!(messages.is_empty() && is_timeout, "{state}: {error:?}");
+    assert!(begun.elapsed() >= config.timeouts.message, "{state}");
+    drop(server);
+    drop(far);
+    writing.join().unwrap();
+}
+
+/// V-67, F-08: a peer that takes a few bytes now and then does not hold a connection that closes.
+#[test]
+fn a_slow_reader_does_not_hold_up_the_end() {
+    // More than the system's buffers hold.
+    const LEN: usize = 1 << 25;
+    let mut config = Config::server();
+    config.timeouts.closing = Duration::from_millis(200);
+    config.write_timeout = Duration::from_millis(300);
+    config.write_queue_len_max = 1 << 26;
+    let (near, mut far) = streams();
+    let mut server = WebSocket::from_handshaken(near, ServerRole, config, &[]);
+    server.feed(vec![7; LEN]).unwrap();
+    let (done, until) = std::sync::mpsc::channel::<()>();
+    let reading = thread::spawn(move || {
+        let (mut buffer, mut taken) = ([0; 1 << 16], 0);
+        let pause = Duration::from_millis(50);
+        while until.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            taken += far.read(&mut buffer).unwrap_or(0);
+        }
+        taken
+    });
+    let closed = server.close(CloseCode::NORMAL, "");
+    drop(done);
+    // At this pace all of it takes 25 seconds.
+    assert!(reading.join().unwrap() < LEN, "the server has waited for a slow reader: {closed:?}");
+    assert!(closed.is_err());
+}
+
+/// V-45, V-50: no secret is shown.
+#[test]
+fn debug_output_shows_no_secret() {
+    let proxy = Proxy::parse("http://user:hunter2@127.0.0.1:1").unwrap();
+    let connector = Connector::new().header("Authorization", "hunter2").proxy(proxy);
+    let shown = format!("{connector:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("dXNlcjpodW50ZXIy"), "{shown}");
+}
+
+/// V-68: a peer that vanishes in the middle of anything ends its own connection only.
+#[test]
+fn a_peer_that_vanishes_anywhere_is_a_disconnect() {
+    let bytes = [frame(0x81, b"a"), frame(0x02, &[1; 20]), frame(0x80, b"b")].concat();
+    for cut in 0..=bytes.len() {
+        let (near, mut far) = streams();
+        let mut server = WebSocket::from_handshaken(near, ServerRole, Config::server(), &[]);
+        far.write_all(&bytes[..cut]).unwrap();
+        drop(far);
+        let (messages, error) = receive(&mut server);
+        assert!(error.as_ref().is_some_and(Error::is_disconnect), "{cut}: {error:?}");
+        assert_eq!(messages.len(), usize::from(cut >= 7) + usize::from(cut == bytes.len()));
+    }
+}

@@ -1,0 +1,66 @@
+//! The echo client that the Autobahn suite tests: it asks the fuzzing server for its cases, echoes
+//! in each, and has the reports written.
+//!
+//! Run it with `cargo run --release -p tidings-tokio --all-features --example autobahn_client -- ws://127.0.0.1:9001 AGENT`
+//!
+//! It offers what a browser offers. `--no-takeover` and `--window-bits N` ask for less, in both
+//! directions.
+
+#![allow(clippy::print_stdout, reason = "an example shows what happens")]
+
+use tidings_tokio::deflate::{DeflateConfig, Offer, WindowBits};
+use tidings_tokio::websocket::Limits;
+use tidings_tokio::{ClientOffer, Compression, Config, Connector, Error};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut offer = Offer::recommended();
+    let mut positional = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--no-takeover" => {
+                offer = offer.server_no_context_takeover().client_no_context_takeover();
+            }
+            "--window-bits" => {
+                let bits = arguments.next().ok_or("a number must follow")?.parse()?;
+                let bits = WindowBits::new(bits).ok_or("a window has 8 to 15")?;
+                offer = offer.server_max_window_bits(bits).client_max_window_bits_hint(bits);
+            }
+            _ => positional.push(argument),
+        }
+    }
+    let mut positional = positional.into_iter();
+    let server = positional.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
+    let agent = positional.next().unwrap_or_else(|| "tidings-tokio".to_owned());
+
+    let mut compression = Compression::default();
+    compression.offer = ClientOffer { first: offer, fallback: None };
+    compression.deflate = DeflateConfig { threshold: 0, ..DeflateConfig::DEFAULT };
+    let mut config = Config::client();
+    config.limits = Limits::conformance();
+    config.compression = Some(compression);
+    let connector = Connector::new().config(config);
+
+    let mut counter = connector.connect(&format!("{server}/getCaseCount")).await?;
+    let count = counter.recv().await?.ok_or("the server told no count")?;
+    let count: u32 = count.as_text().ok_or("the count is no text")?.parse()?;
+    for case in 1..=count {
+        if let Err(error) =
+            echo(&connector, &format!("{server}/runCase?case={case}&agent={agent}")).await
+        {
+            println!("case {case} of {count}: {error}");
+        }
+    }
+    let mut reports = connector.connect(&format!("{server}/updateReports?agent={agent}")).await?;
+    while reports.recv().await?.is_some() {}
+    Ok(())
+}
+
+async fn echo(connector: &Connector, uri: &str) -> Result<(), Error> {
+    let mut socket = connector.connect(uri).await?;
+    while let Some(message) = socket.recv().await? {
+        socket.send(message).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! The echo server that the Autobahn suite tests: all limits as it needs them, and compression with
+//! whatever parameters a client asks for.
+//!
+//! Run it with `cargo run --release -p tidings-tokio --all-features --example autobahn_server -- 127.0.0.1:9001`
+//!
+//! `--no-takeover` and `--window-bits N` are what it agrees to instead, in both directions;
+//! `--message-len-max BYTES` is another limit.
+
+#![allow(clippy::print_stdout, reason = "an example shows what happens")]
+
+use tidings_tokio::deflate::{DeflateConfig, ServerConfig, WindowBits};
+use tidings_tokio::websocket::Limits;
+use tidings_tokio::{Compression, Config, Error, accept};
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut address = "127.0.0.1:9001".to_owned();
+    let mut takeover = true;
+    let mut window_bits = WindowBits::MAX;
+    let mut config = Config::server();
+    config.limits = Limits::conformance();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut number = || arguments.next().ok_or("a number must follow");
+        match argument.as_str() {
+            "--no-takeover" => takeover = false,
+            "--window-bits" => {
+                window_bits = WindowBits::new(number()?.parse()?).ok_or("a window has 8 to 15")?;
+            }
+            "--message-len-max" => config.limits.message_len_max = number()?.parse()?,
+            _ => address = argument,
+        }
+    }
+    let mut compression = Compression::default();
+    compression.server = ServerConfig::new()
+        .server_context_takeover(takeover)
+        .client_context_takeover(takeover)
+        .server_max_window_bits(window_bits)?
+        .client_max_window_bits(window_bits);
+    compression.deflate = DeflateConfig { threshold: 0, ..DeflateConfig::DEFAULT };
+    config.compression = Some(compression);
+
+    let listener = TcpListener::bind(&address).await?;
+    println!("echoing at ws://{}/", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        tokio::spawn(async move {
+            if let Err(error) = echo(stream, config).await {
+                println!("{peer}: {error}");
+            }
+        });
+    }
+}
+
+async fn echo(stream: TcpStream, config: Config) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    let mut socket = accept(stream, config).await?;
+    while let Some(message) = socket.recv().await? {
+        socket.send(message).await?;
+    }
+    Ok(())
+}

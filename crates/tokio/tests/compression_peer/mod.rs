@@ -1,0 +1,232 @@
+//! Both ends of a compressed connection over loopback: ours, and peers made by hand, whose frames
+//! and whose DEFLATE (that of `flate2`) share no code with the library.
+
+use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress};
+use tidings_tokio::deflate::{Offer, ServerConfig, WindowBits};
+use tidings_tokio::{ClientOffer, ClientRole, Compression, Config, Connector, WebSocket, accept};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) type Server = WebSocket<TcpStream>;
+pub(crate) type Client = WebSocket<TcpStream, ClientRole>;
+
+pub(crate) const URI: &str = "ws://example.com/";
+
+/// Both ends of a connection of TCP.
+pub(crate) async fn streams() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap());
+    let (near, far) = tokio::join!(listener.accept(), far);
+    let (near, far) = (near.unwrap().0, far.unwrap());
+    for stream in [&near, &far] {
+        stream.set_nodelay(true).unwrap();
+    }
+    (near, far)
+}
+
+/// A configuration that compresses so, in either role, and takes messages of any length.
+pub(crate) fn compressing(compression: Compression) -> Config {
+    let mut config = Config::server();
+    config.limits.message_len_max = 1 << 26;
+    config.limits.frame_len_max = 1 << 26;
+    config.compression = Some(compression);
+    config
+}
+
+/// What the two directions come to: window bits and context takeover, of server and client.
+pub(crate) fn compression(server: (u8, bool), client: (u8, bool)) -> Compression {
+    let bits = |bits| WindowBits::new(bits).unwrap();
+    let mut compression = Compression::default();
+    compression.server = ServerConfig::new()
+        .server_context_takeover(server.1)
+        .client_context_takeover(client.1)
+        .client_max_window_bits(bits(client.0))
+        .server_max_window_bits(bits(server.0))
+        .unwrap();
+    compression.offer = ClientOffer { first: Offer::recommended(), fallback: None };
+    compression
+}
+
+/// Everything kept from message to message, in windows of 15 bits.
+pub(crate) fn with_takeover() -> Config {
+    compressing(compression((15, true), (15, true)))
+}
+
+/// A server and a client of ours that have done the handshake.
+pub(crate) async fn pair_of(server: Config, client: Config) -> (Server, Client) {
+    let (near, far) = streams().await;
+    let connector = Connector::new().config(client);
+    let (server, client) = tokio::join!(accept(near, server), connector.handshake(far, URI));
+    (server.unwrap(), client.unwrap())
+}
+
+pub(crate) async fn pair(config: Config) -> (Server, Client) {
+    pair_of(config, config).await
+}
+
+/// A server of ours, a bare client that offered this, and the head that it was answered.
+pub(crate) async fn server_and_peer(config: Config, offers: &[&str]) -> (Server, Peer, String) {
+    let (near, mut far) = streams().await;
+    let lines: String =
+        offers.iter().map(|offer| format!("Sec-WebSocket-Extensions: {offer}\r\n")).collect();
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
+    );
+    far.write_all(request.as_bytes()).await.unwrap();
+    let server = accept(near, config).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(far.read_u8().await.unwrap());
+    }
+    (server, Peer { stream: far, masks: true }, String::from_utf8(head).unwrap())
+}
+
+/// The value of the answer's `Sec-WebSocket-Extensions`.
+pub(crate) fn extensions_of(head: &str) -> Option<&str> {
+    head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "))
+}
+
+/// A client of ours and a bare server that agreed as such a server of ours would.
+pub(crate) async fn client_and_peer(config: Config) -> (Client, Peer) {
+    let (near, far) = streams().await;
+    let connector = Connector::new().config(config);
+    // The handshake is that of our server, which reads no more than the request.
+    let mut near = near;
+    let (server, client) = tokio::join!(accept(&mut near, config), connector.handshake(far, URI));
+    drop(server.unwrap());
+    (client.unwrap(), Peer { stream: near, masks: false })
+}
+
+/// An end that sends what it is told to.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    /// Whether it is the client.
+    pub(crate) masks: bool,
+}
+
+pub(crate) const FIN: u8 = 0x80;
+pub(crate) const RSV1: u8 = 0x40;
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
+
+const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+
+impl Peer {
+    /// A frame that begins with this byte.
+    pub(crate) fn frame(&self, first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = if self.masks { 0x80 } else { 0 };
+        let mut frame = vec![first];
+        match payload.len() {
+            len @ ..126 => frame.push(mask | u8::try_from(len).unwrap()),
+            len @ ..65_536 => {
+                frame.push(mask | 126);
+                frame.extend(u16::try_from(len).unwrap().to_be_bytes());
+            }
+            len => {
+                frame.push(mask | 127);
+                frame.extend(u64::try_from(len).unwrap().to_be_bytes());
+            }
+        }
+        match self.masks {
+            true => {
+                frame.extend(KEY);
+                frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+            }
+            false => frame.extend(payload),
+        }
+        frame
+    }
+
+    pub(crate) async fn send(&mut self, first: u8, payload: &[u8]) {
+        let frame = self.frame(first, payload);
+        self.stream.write_all(&frame).await.unwrap();
+    }
+
+    /// The next frame: its first byte and its payload, unmasked.
+    pub(crate) async fn recv(&mut self) -> (u8, Vec<u8>) {
+        let first = self.stream.read_u8().await.unwrap();
+        let second = self.stream.read_u8().await.unwrap();
+        assert_eq!(second & 0x80 == 0, self.masks, "a client masks, a server does not");
+        let len = match second & 0x7F {
+            126 => u64::from(self.stream.read_u16().await.unwrap()),
+            127 => self.stream.read_u64().await.unwrap(),
+            len => u64::from(len),
+        };
+        let mut key = [0; 4];
+        if !self.masks {
+            self.stream.read_exact(&mut key).await.unwrap();
+        }
+        let mut payload = vec![0; usize::try_from(len).unwrap()];
+        self.stream.read_exact(&mut payload).await.unwrap();
+        payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+        (first, payload)
+    }
+
+    /// The next frame, a Close: its code.
+    pub(crate) async fn recv_close(&mut self) -> u16 {
+        let (first, payload) = self.recv().await;
+        assert_eq!(first, FIN | CLOSE);
+        u16::from_be_bytes([payload[0], payload[1]])
+    }
+}
+
+/// The DEFLATE of another library, with a window of 15 bits.
+pub(crate) struct Foreign {
+    deflate: Compress,
+    inflate: Decompress,
+}
+
+impl Foreign {
+    pub(crate) fn new() -> Self {
+        let (deflate, inflate) = (Compress::new(Level::new(6), false), Decompress::new(false));
+        Self { deflate, inflate }
+    }
+
+    /// RFC 7692, 7.2.1: flushed, and without the 00 00 FF FF.
+    pub(crate) fn compress(&mut self, message: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(message.len() + 1000);
+        self.deflate.compress_vec(message, &mut out, FlushCompress::Sync).unwrap();
+        assert!(out.len() < out.capacity());
+        assert!(out.ends_with(&[0, 0, 0xFF, 0xFF]));
+        out.truncate(out.len() - 4);
+        out
+    }
+
+    /// RFC 7692, 7.2.2.
+    pub(crate) fn decompress(&mut self, payload: &[u8]) -> Vec<u8> {
+        let payload = [payload, &[0, 0, 0xFF, 0xFF]].concat();
+        let mut out = Vec::with_capacity(1 << 20);
+        self.inflate.decompress_vec(&payload, &mut out, FlushDecompress::Sync).unwrap();
+        assert!(out.len() < out.capacity());
+        out
+    }
+}
+
+/// Bytes that do not get shorter.
+pub(crate) fn noise(len: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Text of this many bytes that gets shorter, and begins otherwise for each number.
+pub(crate) fn prose(len: usize, number: usize) -> String {
+    let mut text = format!("{number}: ");
+    let mut word = number;
+    while text.len() < len {
+        word = word.wrapping_mul(31).wrapping_add(7) % 97;
+        text.push_str(&format!("word-{word} "));
+    }
+    text.truncate(len);
+    text
+}

@@ -1,0 +1,23 @@
+//! `cargo xtask soak`: honest clients beside attackers of every kind, on one server. What it demands
+//! stands at the top of the example.
+
+use std::process::Command;
+
+use crate::Error;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// How long: half of it quiet, half under attack.
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// How many honest clients. Each takes two file descriptors.
+    #[arg(long, default_value_t = 5000)]
+    connections: u32,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let example = ["run", "--release", "-p", "tidings-tokio", "--example", "soak", "--"];
+    let numbers = [arguments.minutes.to_string(), arguments.connections.to_string()];
+    crate::run(Command::new(cargo).args(example).args(numbers))
+}
