@@ -53,4 +53,10 @@ impl<'a, S: Transport, R: Role> Sender<'a, S, R> {
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.send(message.into(), self.more_received)
     }
+
+    /// Whether messages are compressed from now on; see
+    /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
+    pub fn set_compressing(&mut self, compresses: bool) {
+        self.link.session.set_compressing(compresses);
+    }
 }

@@ -75,4 +75,10 @@ where
         let mut message = Some(message.into());
         poll_fn(|cx| self.link.poll_send(cx, &mut message, self.more_received)).await
     }
+
+    /// Whether messages are compressed from now on; see
+    /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
+    pub fn set_compressing(&mut self, compresses: bool) {
+        self.link.session.set_compressing(compresses);
+    }
 }

@@ -220,6 +220,11 @@ where
         self.flush().await
     }
 
+    /// As [`WebSocket::set_compressing`].
+    pub fn set_compressing(&mut self, compresses: bool) {
+        self.0.with(|socket| socket.set_compressing(compresses));
+    }
+
     /// As [`WebSocket::start_close`].
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         self.0.with(|socket| socket.start_close(code, reason));

@@ -26,6 +26,29 @@ use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
 const OFFER: &[&str] = &["permessage-deflate; client_max_window_bits"];
 
+/// D-035: the senders of halves and of a split socket can switch as well.
+#[tokio::test]
+async fn every_sender_can_switch_off() {
+    let (mut server, mut peer, _) = server_and_peer(with_takeover(), OFFER).await;
+    let message = prose(2000, 0);
+    {
+        let (_, mut sender) = server.halves();
+        for is_plain in [true, false] {
+            sender.set_compressing(!is_plain);
+            sender.send(&message).await.unwrap();
+            let first = if is_plain { FIN | TEXT } else { FIN | RSV1 | TEXT };
+            assert_eq!(peer.recv().await.0, first);
+        }
+    }
+    let (mut sender, _receiver) = server.split();
+    for is_plain in [true, false] {
+        sender.set_compressing(!is_plain);
+        sender.send(&message).await.unwrap();
+        let first = if is_plain { FIN | TEXT } else { FIN | RSV1 | TEXT };
+        assert_eq!(peer.recv().await.0, first);
+    }
+}
+
 /// D-032, D-035: a message that is switched to plain is, and the context goes on behind it.
 #[tokio::test]
 async fn switching_off_sends_plain_and_later_messages_refer_back() {
