@@ -228,24 +228,28 @@ fn attackers_are_cut_and_good_clients_lose_nothing() {
 /// V-81 beside it all: a client of ours on an event stream without end does not hold up its
 /// neighbours on the same thread.
 #[cfg(feature = "sse")]
-#[tokio::test(flavor = "current_thread")]
-async fn an_endless_event_starves_nobody() {
+#[test]
+fn an_endless_event_starves_nobody() {
     use tidings_tokio::sse::EventStream;
-    let chunk = Ok::<_, std::convert::Infallible>(vec![b'x'; 1 << 16]);
-    let endless = futures_util::stream::iter(std::iter::repeat_n(chunk, 200));
-    let mut stream = EventStream::new(endless);
-    let reading =
-        tokio::spawn(async move { stream.next().await.is_some_and(|next| next.is_err()) });
-    let (near, far) = tokio::io::duplex(1 << 10);
-    let connector = tidings_tokio::Connector::new();
-    let (server, client) =
-        tokio::join!(accept(near, Config::server()), connector.handshake(far, "ws://a/"));
-    let (mut server, mut client) = (server.unwrap(), client.unwrap());
-    for _ in 0..10 {
-        client.send("still there").await.unwrap();
-        assert_eq!(server.recv().await.unwrap(), Some("still there".into()));
-    }
-    assert!(reading.await.unwrap(), "the endless line was no error");
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(async {
+        let chunk = Ok::<_, std::convert::Infallible>(vec![b'x'; 1 << 16]);
+        let endless = futures_util::stream::iter(std::iter::repeat_n(chunk, 200));
+        let mut stream = EventStream::new(endless);
+        let reading =
+            tokio::spawn(async move { stream.next().await.is_some_and(|next| next.is_err()) });
+        let (near, far) = tokio::io::duplex(1 << 10);
+        let connector = tidings_tokio::Connector::new();
+        let (server, client) =
+            tokio::join!(accept(near, Config::server()), connector.handshake(far, "ws://a/"));
+        let (mut server, mut client) = (server.unwrap(), client.unwrap());
+        for _ in 0..10 {
+            client.send("still there").await.unwrap();
+            assert_eq!(server.recv().await.unwrap(), Some("still there".into()));
+        }
+        assert!(reading.await.unwrap(), "the endless line was no error");
+    });
 }
 
 /// F-16, F-17, shortened: hundreds at once, and hundreds that come and go in every way. Nothing of
