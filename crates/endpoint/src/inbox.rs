@@ -218,8 +218,7 @@ impl Inbox {
                     None
                 }
                 Event::Ping(payload) => {
-                    // Its Pong goes out before what is said to later messages of the same read.
-                    session.transmit();
+                    session.transmit_pong();
                     take(Incoming::Ping(payload), origin)
                 }
                 Event::Pong(payload) => take(Incoming::Pong(payload), origin),

@@ -21,6 +21,9 @@ use crate::write_queue::{BY_REFERENCE_FROM, WriteQueue};
 
 /// Above this many queued bytes a `send` writes before it returns.
 const HIGH_WATER: usize = 64 * 1024;
+/// Above this many queued bytes a Ping is not answered in its place. A peer that floods us and takes
+/// nothing would fill the queue.
+const PONGS_LEN_MAX: usize = 4 * 1024;
 /// How much is read, and for how long, between our last byte and the end of the transport. A
 /// socket that is closed with unread bytes resets the connection, and the peer may lose our Close:
 /// one that is still sending the message that was too long, most of all. The time is the bound that
@@ -279,6 +282,14 @@ impl<R: Role> Session<R> {
     /// Starts the closing handshake; has no effect once it has begun.
     pub fn start_close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
         self.connection.close(now, close);
+    }
+
+    /// Queues the answer to a Ping in its place: before what is said to later messages of the same
+    /// read. Of many Pings in a row the first are answered so, and the last.
+    pub(crate) fn transmit_pong(&mut self) {
+        if self.queue.len() < PONGS_LEN_MAX {
+            self.transmit();
+        }
     }
 
     /// Queues what the protocol owes; not while the peer takes nothing, so that answers to a
