@@ -17,6 +17,7 @@ mod random;
 mod read_buffer;
 mod request;
 mod response;
+mod retry_after;
 mod session;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -37,6 +38,7 @@ pub use pieces::{OutgoingPieces, Pieces};
 pub use random::{ClientRole, RandomMasks, random_u64};
 pub use request::{RequestVerdict, accept_same_origin, agree, judge_request};
 pub use response::{INTERIM_RESPONSES_MAX, ResponseVerdict, judge_response, too_many_interim};
+pub use retry_after::retry_after;
 pub use session::Session;
 #[cfg(feature = "rustls")]
 pub use tls::{TlsError, TlsTarget};

@@ -35,8 +35,6 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Session<R> {
     pub(crate) connection: Connection<R>,
-    /// Whether the peer has agreed to compressed messages.
-    may_compress: bool,
     /// `None`: not agreed on, or the window is too small for us to compress in.
     deflating: Option<Box<Deflating>>,
     /// Whether to compress what could be.
@@ -85,7 +83,6 @@ impl<R: Role> Session<R> {
         }
         Self {
             connection,
-            may_compress: agreed.compression.is_some(),
             deflating,
             compresses: true,
             queue: WriteQueue::default(),
@@ -175,7 +172,7 @@ impl<R: Role> Session<R> {
     /// Whether the peer has agreed to compressed messages.
     #[must_use]
     pub const fn may_compress(&self) -> bool {
-        self.may_compress
+        self.connection.allows_compression()
     }
 
     /// What a message is when it is compressed; nothing if it is sent as it is.

@@ -4,10 +4,10 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use tidings_endpoint::{ClientRole, Error, Message, random_u64};
-use tidings_reconnect::{Next, Reason, Reconnect, RetryAfter};
+use tidings_endpoint::{ClientRole, Error, Message, random_u64, retry_after};
+use tidings_reconnect::{Next, Reason, Reconnect};
 use tidings_websocket::CloseStatus;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -198,8 +198,7 @@ impl Lost {
                 let mut headers = declined.headers.iter();
                 let retry_after = headers
                     .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
-                    .and_then(|(_, value)| RetryAfter::parse(value))
-                    .map(|retry_after| retry_after.wait(unix_seconds()));
+                    .and_then(|(_, value)| retry_after(value));
                 Reason::Refused { status: declined.status, retry_after }
             }
             Self::Error(Error::Proxy { status }) => {
@@ -213,10 +212,6 @@ impl Lost {
     const fn is_callers(&self) -> bool {
         matches!(self, Self::Error(error) if error.is_callers())
     }
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl fmt::Display for Lost {

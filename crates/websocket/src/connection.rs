@@ -214,6 +214,12 @@ impl<R: Role> Connection<R> {
         self.outbound.is_open()
     }
 
+    /// Whether messages may be compressed: [`allow_compression`](Self::allow_compression) was called.
+    #[must_use]
+    pub const fn allows_compression(&self) -> bool {
+        self.outbound.allows_compression()
+    }
+
     /// Whether a message of ours was begun with [`Data::more`] and has not ended.
     #[must_use]
     pub const fn is_sending_message(&self) -> bool {

@@ -290,6 +290,12 @@ impl<R: Role> Outbound<R> {
         }
     }
 
+    /// Whether messages may be compressed (RFC 7692): both sides have agreed.
+    #[must_use]
+    pub const fn allows_compression(&self) -> bool {
+        self.allows_compression
+    }
+
     /// Whether a message has begun and not ended.
     #[must_use]
     pub const fn is_inside_message(&self) -> bool {

@@ -1,16 +1,15 @@
 //! One attempt's request, wherever redirects take it: [`Exchange`].
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
-use tidings_reconnect::RetryAfter;
 use tidings_sse::event_source::Response;
 use url::{Position, Url};
 
 use super::fault::{RedirectFault, RequestFault};
 use super::request::{EventSourceRequest, LAST_EVENT_ID};
+use crate::retry_after::retry_after;
 
 /// Headers that go to another origin too. Any other may be a credential under a name of its own,
 /// such as `X-Api-Key`. Where to go on is a promise of the stream, not of one server: as in a
@@ -192,8 +191,6 @@ pub(super) fn fits_request(url: &Url) -> Result<(), String> {
 /// What of the server's answer matters to the machine.
 #[must_use]
 pub fn response_of(status: StatusCode, headers: &HeaderMap) -> Response<'_> {
-    let retry_after = headers.get(header::RETRY_AFTER);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Response {
         status: status.as_u16(),
         // Fetch, "extract a MIME type": of several the last counts.
@@ -202,9 +199,9 @@ pub fn response_of(status: StatusCode, headers: &HeaderMap) -> Response<'_> {
             .iter()
             .next_back()
             .map(HeaderValue::as_bytes),
-        retry_after: retry_after
-            .and_then(|value| RetryAfter::parse(value.as_bytes()))
-            .map(|retry_after| retry_after.wait(now)),
+        retry_after: headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| retry_after(value.as_bytes())),
         has_location: headers.contains_key(header::LOCATION),
     }
 }

@@ -93,9 +93,6 @@ pub struct Answer {
     pub body_start: Vec<u8>,
 }
 
-/// How much of [`Answer::body_start`] is read, in bytes.
-pub(crate) const BODY_START_LEN_MAX: usize = 4 * 1024;
-
 impl Update {
     /// What an item of the stream means; nothing if nobody asked for it.
     #[must_use]
@@ -177,7 +174,7 @@ impl Lost {
 
 impl Answer {
     /// How much of a body is worth reading, in bytes.
-    pub const BODY_START_LEN_MAX: usize = BODY_START_LEN_MAX;
+    pub const BODY_START_LEN_MAX: usize = 4 * 1024;
 
     /// An answer of this server.
     #[must_use]
