@@ -25,7 +25,7 @@ const PACE: Duration = Duration::from_secs(1);
 /// How many attackers of a kind there are at a time, and how long each rests. They take processor
 /// time from the machine that the clients are on, too.
 const ATTACKERS: usize = 4;
-const REST: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_millis(250);
 /// How much worse the slowest hundredth may be under attack. A millisecond on top is the machine's.
 const SLOWDOWN_MAX: f64 = 1.5;
 const GRACE: Duration = Duration::from_millis(1);
