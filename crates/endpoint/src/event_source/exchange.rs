@@ -190,7 +190,7 @@ pub(super) fn fits_request(url: &Url) -> Result<(), String> {
 
 /// What of the server's answer matters to the machine.
 #[must_use]
-pub fn response_of(status: StatusCode, headers: &HeaderMap) -> Response<'_> {
+pub(super) fn response_of(status: StatusCode, headers: &HeaderMap) -> Response<'_> {
     Response {
         status: status.as_u16(),
         // Fetch, "extract a MIME type": of several the last counts.

@@ -177,9 +177,12 @@ impl Answer {
     pub const BODY_START_LEN_MAX: usize = 4 * 1024;
 
     /// An answer of this server.
-    #[must_use]
-    pub fn new(url: &str, status: u16, headers: HeaderMap, body_start: Vec<u8>) -> Self {
-        Self { url: url.to_owned(), status, headers, body_start }
+    pub(super) fn new(url: &str, status: u16, headers: HeaderMap) -> Self {
+        Self { url: url.to_owned(), status, headers, body_start: Vec::new() }
+    }
+
+    pub(super) fn with_body_start(self, body_start: Vec<u8>) -> Self {
+        Self { body_start, ..self }
     }
 }
 

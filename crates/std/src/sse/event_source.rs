@@ -10,14 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::response::Parts;
 use tidings_endpoint::event_source::{
-    Answer, ContentDecoder, EventError, EventSourceRequest, Exchange, Lost, Opened, RequestFault,
-    StreamError, Update, response_of,
+    Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
 };
-use tidings_endpoint::random_u64;
-use tidings_sse::event_source::{End, ReadyState, Verdict};
-use tidings_sse::{GrowableStorage, OwnedMessageEvent};
+use tidings_sse::OwnedMessageEvent;
+use tidings_sse::event_source::ReadyState;
 
 use self::closer::Control;
 use self::connection::Connection;
@@ -63,10 +60,9 @@ pub use self::closer::Closer;
 /// It speaks HTTP/1.1. Nothing runs while it is not called: no request is made before the first
 /// call. A drop ends the connection, and a [`Closer`] does so while another thread waits.
 pub struct EventSource {
-    request: EventSourceRequest,
+    client: Client,
     connector: Connector,
-    machine: tidings_sse::EventSource<GrowableStorage>,
-    /// The moment that the machine's times count from.
+    /// The moment that the client's times count from.
     epoch: Instant,
     control: Arc<Control>,
     /// The open stream.
@@ -88,12 +84,9 @@ impl EventSource {
     /// # Errors
     /// The request can't be made.
     pub fn open(request: EventSourceRequest) -> Result<Self, RequestFault> {
-        let machine = request.machine()?;
-        Exchange::new(&request, None)?;
         Ok(Self {
-            request,
+            client: Client::new(request)?,
             connector: Connector::new(),
-            machine,
             epoch: Instant::now(),
             control: Arc::default(),
             streaming: None,
@@ -126,7 +119,7 @@ impl EventSource {
     /// Ends the connection, for good.
     pub fn close(&mut self) {
         self.control.close();
-        self.machine.close();
+        self.client.close();
         self.streaming = None;
     }
 
@@ -139,27 +132,23 @@ impl EventSource {
     /// Whether there is a stream, or may be one again.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        if self.control.is_closed() { ReadyState::Closed } else { self.machine.ready_state() }
+        if self.control.is_closed() { ReadyState::Closed } else { self.client.ready_state() }
     }
 
     /// The last event ID string: what a client that goes on from here has to begin with.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
-        self.machine.last_event_id()
+        self.client.last_event_id()
     }
 
     /// How many attempts have failed in a row.
     #[must_use]
     pub fn failures(&self) -> u32 {
-        self.machine.failures()
+        self.client.failures()
     }
 
     /// One attempt, over all its redirects, up to an open stream or none. Nothing if it was closed.
-    fn attempt(&mut self, last_event_id: Option<&[u8]>) -> Option<Update> {
-        let mut exchange = match Exchange::new(&self.request, last_event_id) {
-            Ok(exchange) => exchange,
-            Err(fault) => return Some(self.end(End::Unusable, StreamError::Request(fault))),
-        };
+    fn attempt(&mut self, mut exchange: Exchange) -> Option<Update> {
         loop {
             let deadline = self.deadline();
             let Self { control, connector, epoch, .. } = self;
@@ -167,86 +156,45 @@ impl EventSource {
             if self.control.is_closed() {
                 return None;
             }
+            let now = self.now();
             let (head, connection) = match fetched {
                 Ok(fetched) => fetched,
-                Err(error) => return Some(self.not_fetched(error)),
-            };
-            if let Some(update) = self.judge(&mut exchange, head, connection) {
-                return Some(update);
-            }
-        }
-    }
-
-    /// What the machine has to say of a response; nothing if it is a redirect.
-    fn judge(
-        &mut self,
-        exchange: &mut Exchange,
-        head: Parts,
-        connection: Connection,
-    ) -> Option<Update> {
-        let Parts { status, version, headers, .. } = head;
-        let response = response_of(status, &headers);
-        match self.machine.handle_response(self.now(), &response, random_u64()) {
-            Verdict::Open => match ContentDecoder::of(&headers) {
-                Ok(content) => {
-                    self.streaming = Some(Box::new(Streaming::new(connection, content)));
-                    Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
+                // It may also be late.
+                Err(error) => {
+                    let late = self.client.handle_timeout(now);
+                    return Some(late.unwrap_or_else(|| self.client.not_fetched(now, error)));
                 }
-                // Asked again, the server would choose the same coding.
-                Err(error) => Some(self.end(End::Unusable, StreamError::Coding(error))),
-            },
-            Verdict::Redirect => match exchange.follow(status.as_u16(), &headers) {
-                Ok(()) => None,
-                Err(fault) => Some(self.end(End::Unusable, StreamError::Redirect(fault))),
-            },
-            Verdict::Lost(lost) => {
-                let body_start = connection.body_start();
-                let answer = Answer::new(exchange.url(), status.as_u16(), headers, body_start);
-                Some(Update::lost(Lost::new(lost.reason).with_answer(Some(answer)), lost.next))
+            };
+            match self.client.judge(now, &mut exchange, head) {
+                Judged::Redirected => {}
+                Judged::Open { opened, content } => {
+                    self.streaming = Some(Box::new(Streaming::new(connection, content)));
+                    return Some(opened);
+                }
+                Judged::Refused(refusal) => {
+                    return Some(refusal.with_body_start(connection.body_start()));
+                }
+                Judged::Lost(update) => return Some(update),
             }
-            _ => None,
         }
-    }
-
-    /// There is no response: it is late, or something went wrong.
-    fn not_fetched(&mut self, error: StreamError) -> Update {
-        self.timeout().unwrap_or_else(|| {
-            let callers = matches!(&error, StreamError::Connect(error) if error.is_callers());
-            self.end(if callers { End::Unusable } else { End::Unreachable }, error)
-        })
     }
 
     /// What happened to the open stream; nothing if there is to be waited more.
     fn told(&mut self, incident: Incident) -> Option<Update> {
-        match incident {
-            Incident::Update(update) => Some(update),
-            Incident::Silence => self.timeout(),
-            Incident::Broken(error) => Some(self.end(End::Broken, error)),
-            Incident::End => {
-                self.streaming = None;
-                let lost = self.machine.handle_end(self.now(), End::EndOfBody, random_u64());
-                Some(Update::lost(Lost::new(lost.reason), lost.next))
-            }
-        }
-    }
-
-    /// The attempt or the stream is over, because something went wrong.
-    fn end(&mut self, end: End, error: StreamError) -> Update {
+        let now = self.now();
+        let last = match incident {
+            Incident::Update(update) => return Some(update),
+            Incident::Silence => self.client.handle_timeout(now)?,
+            Incident::Broken(error) => self.client.broken(now, error),
+            Incident::End => self.client.ended(now),
+        };
         self.streaming = None;
-        let lost = self.machine.handle_end(self.now(), end, random_u64());
-        Update::lost(Lost::new(lost.reason).with_error(Some(error)), lost.next)
+        Some(last)
     }
 
-    /// The attempt or the stream is over if its time is.
-    fn timeout(&mut self) -> Option<Update> {
-        let lost = self.machine.handle_timeout(self.now(), random_u64())?;
-        self.streaming = None;
-        Some(Update::lost(Lost::new(lost.reason), lost.next))
-    }
-
-    /// The machine's.
+    /// The client's.
     fn deadline(&self) -> Deadline {
-        let at = self.machine.poll_timeout();
+        let at = self.client.poll_timeout();
         Deadline::after(at.map_or(Duration::MAX, |at| at.saturating_sub(self.now())))
     }
 
@@ -261,17 +209,19 @@ impl Iterator for EventSource {
 
     fn next(&mut self) -> Option<Update> {
         loop {
-            // From another thread: then the machine does not know yet.
+            // From another thread: then the client does not know yet.
             if self.control.is_closed() {
                 self.close();
                 return None;
             }
             let update = if let Some(streaming) = &mut self.streaming {
-                let incident = streaming.next(&mut self.machine);
+                let incident = streaming.next(&mut self.client);
                 self.told(incident)
-            } else if let Some(attempt) = self.machine.poll_attempt(self.epoch.elapsed()) {
-                let last_event_id = attempt.last_event_id().map(<[u8]>::to_vec);
-                self.attempt(last_event_id.as_deref())
+            } else if let Some(attempt) = self.client.poll_attempt(self.now()) {
+                match attempt {
+                    Ok(exchange) => self.attempt(exchange),
+                    Err(update) => Some(update),
+                }
             } else if self.ready_state() == ReadyState::Closed {
                 return None;
             } else {
@@ -295,10 +245,6 @@ impl Drop for EventSource {
 
 impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSource")
-            .field("request", &self.request)
-            .field("ready_state", &self.ready_state())
-            .field("last_event_id", &self.last_event_id())
-            .finish_non_exhaustive()
+        f.debug_struct("EventSource").field("client", &self.client).finish_non_exhaustive()
     }
 }

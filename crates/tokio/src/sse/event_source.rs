@@ -11,19 +11,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use http::StatusCode;
-use http::response::Parts;
 use tidings_endpoint::event_source::{
-    Answer, ContentDecoder, EventError, EventSourceRequest, Exchange, Lost, Opened, RequestFault,
-    StreamError, Update, response_of,
+    Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
 };
-use tidings_endpoint::random_u64;
-use tidings_sse::event_source::{End, ReadyState, Verdict};
-use tidings_sse::{GrowableStorage, OwnedMessageEvent};
+use tidings_sse::OwnedMessageEvent;
+use tidings_sse::event_source::ReadyState;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::fetch::{Fetched, Fetching, fetch};
-use self::streaming::{Incident, Streaming};
+use self::streaming::{Incident, Streaming, read_start};
 use crate::connect::Connector;
 
 /// A client of an event stream, which comes back by itself (WHATWG HTML, 9.2).
@@ -47,13 +43,12 @@ use crate::connect::Connector;
 /// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. No request is made before the first call, and nothing is
 /// received while it is not awaited. A drop ends the connection.
 pub struct EventSource {
-    request: EventSourceRequest,
+    client: Client,
     connector: Connector,
     http2_prior_knowledge: bool,
-    machine: tidings_sse::EventSource<GrowableStorage>,
-    /// The moment that the machine's times count from.
+    /// The moment that the client's times count from.
     epoch: Instant,
-    /// Armed no later than the machine's next deadline.
+    /// Armed no later than the client's next deadline.
     timer: Option<Pin<Box<Sleep>>>,
     link: Link,
 }
@@ -69,10 +64,7 @@ enum Link {
     /// The stream is open.
     Open(Box<Streaming>),
     /// The response is no stream: reads how it begins, for people.
-    Refused {
-        answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
-        lost: tidings_sse::event_source::Lost,
-    },
+    Refused(Pin<Box<dyn Future<Output = Update> + Send>>),
 }
 
 impl EventSource {
@@ -90,13 +82,10 @@ impl EventSource {
     /// # Errors
     /// The request can't be made.
     pub fn open(request: EventSourceRequest) -> Result<Self, RequestFault> {
-        let machine = request.machine()?;
-        Exchange::new(&request, None)?;
         Ok(Self {
-            request,
+            client: Client::new(request)?,
             connector: Connector::new(),
             http2_prior_knowledge: false,
-            machine,
             epoch: Instant::now(),
             timer: None,
             link: Link::None,
@@ -151,26 +140,26 @@ impl EventSource {
 
     /// Ends the connection, for good.
     pub fn close(&mut self) {
-        self.machine.close();
+        self.client.close();
         self.link = Link::None;
     }
 
     /// Whether there is a stream, or may be one again.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        self.machine.ready_state()
+        self.client.ready_state()
     }
 
     /// The last event ID string: what a client that goes on from here has to begin with.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
-        self.machine.last_event_id()
+        self.client.last_event_id()
     }
 
     /// How many attempts have failed in a row.
     #[must_use]
     pub fn failures(&self) -> u32 {
-        self.machine.failures()
+        self.client.failures()
     }
 
     /// As [`next`](Self::next), for futures written by hand.
@@ -184,14 +173,14 @@ impl EventSource {
             }
             match self.link {
                 Link::None if self.ready_state() == ReadyState::Closed => return Poll::Ready(None),
-                // It has a time limit of its own; the machine waits for the next attempt already.
-                Link::Refused { .. } => return Poll::Pending,
+                // It has a time limit of its own; the client waits for the next attempt already.
+                Link::Refused(_) => return Poll::Pending,
                 _ => ready!(self.poll_deadline(cx)),
             }
-            if let Some(lost) = self.machine.handle_timeout(self.now(), random_u64()) {
+            if let Some(late) = self.client.handle_timeout(self.now()) {
                 self.link = Link::None;
                 coop.made_progress();
-                return Poll::Ready(Some(Update::lost(Lost::new(lost.reason), lost.next)));
+                return Poll::Ready(Some(late));
             }
         }
     }
@@ -200,61 +189,58 @@ impl EventSource {
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<Update> {
         loop {
             match &mut self.link {
-                Link::None => {
-                    let now = self.now();
-                    let Some(attempt) = self.machine.poll_attempt(now) else {
-                        return Poll::Pending;
-                    };
-                    match Exchange::new(&self.request, attempt.last_event_id()) {
-                        Ok(exchange) => self.fetch(exchange),
-                        Err(fault) => {
-                            return Poll::Ready(
-                                self.end(End::Unusable, StreamError::Request(fault)),
-                            );
-                        }
-                    }
-                }
-                Link::Fetching { fetching, .. } => {
+                Link::None => match self.client.poll_attempt(self.epoch.elapsed()) {
+                    None => return Poll::Pending,
+                    Some(Ok(exchange)) => self.fetch(exchange),
+                    Some(Err(update)) => return Poll::Ready(update),
+                },
+                Link::Fetching { exchange, fetching } => {
                     let fetched = ready!(fetching.as_mut().poll(cx));
-                    let Link::Fetching { exchange, .. } =
-                        std::mem::replace(&mut self.link, Link::None)
-                    else {
-                        return Poll::Pending; // it was Fetching a moment ago
-                    };
-                    let update = match fetched {
-                        Ok(fetched) => self.judge(*exchange, fetched),
+                    let now = self.epoch.elapsed();
+                    let Fetched { head, body, connection } = match fetched {
+                        Ok(fetched) => fetched,
                         Err(error) => {
-                            let callers =
-                                matches!(&error, StreamError::Connect(error) if error.is_callers());
-                            let end = if callers { End::Unusable } else { End::Unreachable };
-                            Some(self.end(end, error))
+                            self.link = Link::None;
+                            return Poll::Ready(self.client.not_fetched(now, error));
                         }
                     };
-                    if let Some(update) = update {
-                        return Poll::Ready(update);
+                    let version = head.version;
+                    match self.client.judge(now, exchange, head) {
+                        Judged::Redirected => {
+                            *fetching =
+                                fetch(&self.connector, exchange, self.http2_prior_knowledge);
+                        }
+                        Judged::Open { opened, content } => {
+                            let streaming = Streaming::new(version, connection, body, content);
+                            self.link = Link::Open(Box::new(streaming));
+                            return Poll::Ready(opened);
+                        }
+                        Judged::Refused(refusal) => {
+                            self.link = Link::Refused(Box::pin(async move {
+                                refusal.with_body_start(read_start(connection, body).await)
+                            }));
+                        }
+                        Judged::Lost(update) => {
+                            self.link = Link::None;
+                            return Poll::Ready(update);
+                        }
                     }
                 }
-                Link::Refused { answer, lost } => {
-                    let answer = ready!(answer.as_mut().poll(cx));
-                    let (reason, next) = (lost.reason, lost.next);
+                Link::Refused(telling) => {
+                    let update = ready!(telling.as_mut().poll(cx));
                     self.link = Link::None;
-                    let why = Lost::new(reason).with_answer(Some(answer));
-                    return Poll::Ready(Update::lost(why, next));
+                    return Poll::Ready(update);
                 }
                 Link::Open(streaming) => {
                     let epoch = self.epoch;
-                    let incident =
-                        ready!(streaming.poll(cx, &mut self.machine, || epoch.elapsed()));
-                    return Poll::Ready(match incident {
-                        Incident::Update(update) => update,
-                        Incident::End => {
-                            self.link = Link::None;
-                            let lost =
-                                self.machine.handle_end(self.now(), End::EndOfBody, random_u64());
-                            Update::lost(Lost::new(lost.reason), lost.next)
-                        }
-                        Incident::Broken(error) => self.end(End::Broken, error),
-                    });
+                    let incident = ready!(streaming.poll(cx, &mut self.client, || epoch.elapsed()));
+                    let last = match incident {
+                        Incident::Update(update) => return Poll::Ready(update),
+                        Incident::End => self.client.ended(self.now()),
+                        Incident::Broken(error) => self.client.broken(self.now(), error),
+                    };
+                    self.link = Link::None;
+                    return Poll::Ready(last);
                 }
             }
         }
@@ -265,56 +251,11 @@ impl EventSource {
         self.link = Link::Fetching { exchange: Box::new(exchange), fetching };
     }
 
-    /// What the machine has to say of a response. Nothing, if there is more to wait for.
-    fn judge(&mut self, mut exchange: Exchange, fetched: Fetched) -> Option<Update> {
-        let Fetched { head, body, connection } = fetched;
-        let Parts { status, version, headers, .. } = head;
-        let response = response_of(status, &headers);
-        let content = match ContentDecoder::of(&headers) {
-            Ok(content) => content,
-            // What says why there is no stream can be shown as it is.
-            Err(_) if status != StatusCode::OK => ContentDecoder::identity(),
-            // Asked again, the server would choose the same coding.
-            Err(error) => return Some(self.end(End::Unusable, StreamError::Coding(error))),
-        };
-        match self.machine.handle_response(self.now(), &response, random_u64()) {
-            Verdict::Open => {
-                self.link =
-                    Link::Open(Box::new(Streaming::new(version, connection, body, content)));
-                Some(Update::Open(Box::new(Opened::new(exchange.url(), version, headers))))
-            }
-            Verdict::Redirect => match exchange.follow(status.as_u16(), &headers) {
-                Ok(()) => {
-                    self.fetch(exchange);
-                    None
-                }
-                Err(fault) => Some(self.end(End::Unusable, StreamError::Redirect(fault))),
-            },
-            Verdict::Lost(lost) => {
-                let url = exchange.url().to_owned();
-                let answer = Box::pin(async move {
-                    let body_start = streaming::read_start(connection, body).await;
-                    Answer::new(&url, status.as_u16(), headers, body_start)
-                });
-                self.link = Link::Refused { answer, lost };
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// The attempt or the stream is over, because something went wrong.
-    fn end(&mut self, end: End, error: StreamError) -> Update {
-        self.link = Link::None;
-        let lost = self.machine.handle_end(self.now(), end, random_u64());
-        Update::lost(Lost::new(lost.reason).with_error(Some(error)), lost.next)
-    }
-
-    /// Ready when the machine's deadline has come.
+    /// Ready when the client's deadline has come.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             // Too far away to be told: never.
-            let at = self.machine.poll_timeout().and_then(|at| self.epoch.checked_add(at));
+            let at = self.client.poll_timeout().and_then(|at| self.epoch.checked_add(at));
             let Some(at) = at else {
                 self.timer = None;
                 return Poll::Pending;
@@ -348,10 +289,6 @@ impl Stream for EventSource {
 
 impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSource")
-            .field("request", &self.request)
-            .field("ready_state", &self.ready_state())
-            .field("last_event_id", &self.last_event_id())
-            .finish_non_exhaustive()
+        f.debug_struct("EventSource").field("client", &self.client).finish_non_exhaustive()
     }
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidings_endpoint::event_source::{ContentDecoder, StreamError, Update};
-use tidings_sse::{EventSource, GrowableStorage};
+use tidings_endpoint::event_source::{Client, ContentDecoder, Received, StreamError, Update};
 
 use super::connection::{Connection, Piece};
 
@@ -28,38 +27,23 @@ impl Streaming {
         Self { connection, content }
     }
 
-    /// Waits for what the stream says next, until the deadline of the machine.
-    pub(super) fn next(&mut self, machine: &mut EventSource<GrowableStorage>) -> Incident {
-        self.try_next(machine).unwrap_or_else(Incident::Broken)
+    /// Waits for what the stream says next, until the deadline of the client.
+    pub(super) fn next(&mut self, client: &mut Client) -> Incident {
+        self.try_next(client).unwrap_or_else(Incident::Broken)
     }
 
-    fn try_next(
-        &mut self,
-        machine: &mut EventSource<GrowableStorage>,
-    ) -> Result<Incident, StreamError> {
+    fn try_next(&mut self, client: &mut Client) -> Result<Incident, StreamError> {
         loop {
-            let available = self.content.available().map_err(StreamError::Coding)?;
-            if !available.is_empty() {
-                let mut rest = available;
-                let received_at = self.connection.received_at();
-                // What is of no interest is passed over.
-                let update = loop {
-                    let Some(item) = machine.receive(received_at, &mut rest) else { break None };
-                    let update = Update::of(item);
-                    if update.is_some() {
-                        break update;
-                    }
-                };
-                let len = available.len().saturating_sub(rest.len());
-                self.content.consume(len);
-                match update {
-                    Some(update) => return Ok(Incident::Update(update)),
-                    None => continue,
-                }
+            let received_at = self.connection.received_at();
+            let received = client.receive(received_at, &mut self.content);
+            match received.map_err(StreamError::Coding)? {
+                Received::Update(update) => return Ok(Incident::Update(update)),
+                Received::Passed => continue,
+                Received::Nothing => {}
             }
             // Lets go of the piece before, whose memory is read into again.
             self.content.feed(Bytes::new());
-            match self.connection.piece(machine.poll_timeout().unwrap_or(Duration::MAX))? {
+            match self.connection.piece(client.poll_timeout().unwrap_or(Duration::MAX))? {
                 Piece::Data(data) => self.content.feed(data),
                 Piece::Silence => return Ok(Incident::Silence),
                 Piece::End => {

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use http::Version;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tidings_endpoint::event_source::{Answer, ContentDecoder, StreamError, Update};
-use tidings_sse::{EventSource, GrowableStorage};
+use tidings_endpoint::event_source::{
+    Answer, Client, ContentDecoder, Received, StreamError, Update,
+};
 use tokio::time::timeout;
 
 use super::fetch::Connection;
@@ -51,27 +52,15 @@ impl Streaming {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        machine: &mut EventSource<GrowableStorage>,
+        client: &mut Client,
         now: impl Fn() -> Duration,
     ) -> Poll<Incident> {
         for _ in 0..PIECES_MAX {
-            let available = match self.content.available() {
-                Ok(available) => available,
+            match client.receive(self.received_at, &mut self.content) {
+                Ok(Received::Update(update)) => return Poll::Ready(Incident::Update(update)),
+                Ok(Received::Passed) => continue,
+                Ok(Received::Nothing) => {}
                 Err(error) => return Poll::Ready(Incident::Broken(StreamError::Coding(error))),
-            };
-            if !available.is_empty() {
-                let mut rest = available;
-                let mut update = None;
-                while update.is_none() {
-                    let Some(item) = machine.receive(self.received_at, &mut rest) else { break };
-                    update = Update::of(item);
-                }
-                let len = available.len() - rest.len(); // `rest` was moved on
-                self.content.consume(len);
-                match update {
-                    Some(update) => return Poll::Ready(Incident::Update(update)),
-                    None => continue,
-                }
             }
             match self.response.poll_data(cx) {
                 Poll::Pending => return Poll::Pending,
