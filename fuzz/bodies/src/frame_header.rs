@@ -1,12 +1,16 @@
-//! `Header::parse` beside a second reading of RFC 6455, 5.2, which goes by the bits of its figure.
+//! `Header::parse` beside a second reading of RFC 6455, 5.2, which goes by the bits of its figure, and
+//! beside that of tungstenite.
 //!
 //! Input: the reserved bits that an extension owns (as they stand in a first byte), then the bytes
 //! of a header and whatever follows.
+
+use std::io::Cursor;
 
 use tidings_frame::{
     ControlOpcode, ControlPayload, DataOpcode, Header, HeaderError, MaskingKey, Opcode,
     ParsedHeader, Rsv,
 };
+use tungstenite::protocol::frame::FrameHeader;
 
 /// Parses the header, and all its prefixes.
 pub fn run(data: &[u8]) {
@@ -21,6 +25,7 @@ pub fn run(data: &[u8]) {
             assert_eq!(*header.encode(), bytes[..header_len]);
             assert_eq!(header.encoded_len(), header_len);
             assert_eq!(rebuild(&header), header);
+            assert_read_by_tungstenite(&header, &bytes[..header_len]);
             for prefix in 0..header_len {
                 let missing = missing(Header::parse(&bytes[..prefix], allowed));
                 assert!((1..=header_len - prefix).contains(&missing), "after {prefix} bytes");
@@ -45,6 +50,20 @@ pub fn run(data: &[u8]) {
             assert!(count > 0, "an illegal header of {} bytes is refused late", bytes.len());
             assert!(!error.to_string().is_empty());
         }
+    }
+}
+
+/// It leaves more to its callers, such as the shortest length and the rules of control frames: what
+/// is refused here may be read there, but not the other way round.
+fn assert_read_by_tungstenite(header: &Header, bytes: &[u8]) {
+    let (theirs, payload_len) = FrameHeader::parse(&mut Cursor::new(bytes)).unwrap().unwrap();
+    assert_eq!(payload_len, header.payload_len());
+    assert_eq!(u8::from(theirs.opcode), header.opcode().bits());
+    assert_eq!(theirs.is_final, header.fin());
+    assert_eq!(theirs.mask, header.masking_key().map(MaskingKey::to_bytes));
+    let reserved = [(theirs.rsv1, Rsv::RSV1), (theirs.rsv2, Rsv::RSV2), (theirs.rsv3, Rsv::RSV3)];
+    for (theirs, bit) in reserved {
+        assert_eq!(theirs, header.rsv().contains(bit));
     }
 }
 
