@@ -4,7 +4,11 @@
 
 mod autobahn;
 mod fuzz;
+mod packages;
+mod public_api;
+mod published;
 mod soak;
+mod targets;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -25,15 +29,24 @@ enum Task {
     Autobahn(autobahn::Arguments),
     /// Fuzz every target.
     Fuzz(fuzz::Arguments),
+    /// Build every package as published, and look at what it holds.
+    Packages(packages::Arguments),
+    /// Hold the types of other crates that the public APIs show against their lists.
+    PublicApi(public_api::Arguments),
     /// Let honest clients talk beside attackers.
     Soak(soak::Arguments),
+    /// Build the libraries for other machines, run their vectors there, and measure them.
+    Targets(targets::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Autobahn(arguments) => autobahn::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Packages(arguments) => packages::run(&arguments),
+        Task::PublicApi(arguments) => public_api::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
+        Task::Targets(arguments) => targets::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
