@@ -1,0 +1,86 @@
+//! What the crates without I/O depend on, by name: a new dependency is a decision, not an accident.
+//! `cargo tree` tells, without the network: what was fetched to build this is enough.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// A crate, its features, and all that comes with them, direct or not, in the order of the alphabet.
+const BUDGETS: [(&str, &str, &str); 17] = [
+    ("tidings-frame", "", ""),
+    ("tidings-frame", "alloc,std", ""),
+    ("tidings-frame", "simdutf8", "simdutf8"),
+    ("tidings-handshake", "", HANDSHAKE),
+    ("tidings-handshake", "alloc,std", HANDSHAKE),
+    ("tidings-reconnect", "", ""),
+    ("tidings-sse", "", "memchr tidings-reconnect"),
+    ("tidings-sse", "alloc,std", "memchr tidings-reconnect"),
+    ("tidings-sse", "simdutf8", "memchr simdutf8 tidings-reconnect"),
+    ("tidings-websocket", "", "tidings-frame"),
+    ("tidings-websocket", "alloc,std", "tidings-frame"),
+    ("tidings-websocket", "simdutf8", "simdutf8 tidings-frame"),
+    ("tidings-deflate", "", ""),
+    ("tidings-deflate", "zlib-rs", "zlib-rs"),
+    ("tidings-deflate", "miniz_oxide", "adler2 miniz_oxide"),
+    (
+        "tidings-handshake",
+        "http",
+        "base64 block-buffer bytes cfg-if cpufeatures crypto-common digest http httparse \
+         hybrid-array itoa sha1 typenum",
+    ),
+    (
+        "tidings-embedded",
+        "blocking,async",
+        "base64 block-buffer cfg-if cpufeatures crypto-common digest embedded-io embedded-io-async \
+         httparse hybrid-array memchr sha1 tidings-frame tidings-handshake tidings-reconnect \
+         tidings-sse tidings-websocket typenum",
+    ),
+];
+
+/// SHA-1 and Base64 for the key (RFC 6455, 4.2.2 item 5.4), and the parser of the head.
+const HANDSHAKE: &str = "base64 block-buffer cfg-if cpufeatures crypto-common digest httparse \
+                         hybrid-array sha1 typenum";
+
+#[test]
+fn no_crate_has_a_dependency_that_is_not_named_here() {
+    let faults: Vec<String> = BUDGETS
+        .iter()
+        .filter_map(|(name, features, budget)| {
+            let found = dependencies(name, features);
+            let budget: BTreeSet<String> = budget.split_whitespace().map(str::to_owned).collect();
+            let new: Vec<_> = found.difference(&budget).collect();
+            let gone: Vec<_> = budget.difference(&found).collect();
+            (found != budget).then(|| {
+                format!("{name} with the features [{features}]: new: {new:?}, gone: {gone:?}")
+            })
+        })
+        .collect();
+    assert!(faults.is_empty(), "dependencies:\n  {}", faults.join("\n  "));
+}
+
+/// `cargo tree` shows optional dependencies too, so a budget that is kept is not one that nobody
+/// measures.
+#[test]
+fn a_dependency_of_a_dependency_is_seen() {
+    assert!(dependencies("tidings-websocket", "simdutf8").contains("simdutf8"));
+}
+
+/// The names in the tree of a crate without its default features, except its own. The target is
+/// named, as some dependencies are for some processors alone.
+fn dependencies(name: &str, features: &str) -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["tree", "--offline", "--locked", "--target", "x86_64-unknown-linux-gnu"])
+        .args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
+        .args(["--package", name, "--no-default-features", "--features", features]);
+    let output = tree.output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo tree: {complaint}");
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let mut names: BTreeSet<String> =
+        tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    // A format of lines that this does not know would else be an empty tree.
+    assert!(names.remove(name), "cargo tree does not name {name} itself:\n{tree}");
+    names
+}
