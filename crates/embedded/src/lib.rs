@@ -1,2 +1,33 @@
-//! To come.
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod config;
+mod error;
+mod event_error;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod event_inbox;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod event_outbox;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod inbox;
+mod message;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod opening;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod session;
+
+#[cfg(feature = "async")]
+pub mod asynchronous;
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
+pub use config::Config;
+pub use error::{Blame, Error};
+pub use event_error::{EventStreamError, EventWriterError};
+pub use message::{Gathered, Message, MessageBuffer};
+
+pub use tidings_handshake as handshake;
+pub use tidings_sse as sse;
+pub use tidings_websocket as websocket;

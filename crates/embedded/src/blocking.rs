@@ -1,0 +1,42 @@
+//! On [`embedded_io::Read`] and [`embedded_io::Write`].
+//!
+//! # Time
+//! A read that waits for ever keeps no deadline and sends no Ping. Give the stream a read timeout
+//! (an error of kind [`TimedOut`](embedded_io::ErrorKind::TimedOut)), and call
+//! [`recv`](WebSocket::recv) again when it is over:
+//!
+//! ```
+//! use embedded_io::{Error as _, ErrorKind, Read, Write};
+//! use tidings_embedded::blocking::WebSocket;
+//! use tidings_embedded::websocket::{Event, Role, Timestamp};
+//! use tidings_embedded::Error;
+//!
+//! fn serve<S: Read + Write, R: Role, C: FnMut() -> Timestamp>(
+//!     mut socket: WebSocket<'_, S, R, C>,
+//! ) -> Result<(), Error<S::Error>> {
+//!     loop {
+//!         match socket.recv() {
+//!             Ok(Some((Event::Text { text, .. }, _))) => {
+//!                 // a command
+//!                 # let _ = text;
+//!             }
+//!             Ok(Some(_)) => {}
+//!             Ok(None) => return Ok(()),
+//!             Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut => {
+//!                 // Nothing came: time for something else. What was due is done.
+//!             }
+//!             Err(error) => return Err(error),
+//!         }
+//!     }
+//! }
+//! ```
+
+mod event_stream;
+mod event_writer;
+mod opening;
+mod socket;
+
+pub use event_stream::EventStream;
+pub use event_writer::EventWriter;
+pub use opening::{accept, connect};
+pub use socket::{Sender, WebSocket};
