@@ -1,0 +1,2 @@
+export { default as initialize, initSync } from "./tidings_wasm.js";
+export * from "./api.js";
