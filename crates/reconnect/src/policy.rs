@@ -97,6 +97,25 @@ fn nanos(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    /// W-113: RFC 6455, 7.2.3, and WHATWG HTML, 9.2.3.
+    #[test]
+    fn the_presets_are_those_of_the_documentation() {
+        let secs = Duration::from_secs;
+        let websocket = Policy {
+            base: secs(5),
+            cap: secs(60),
+            minimum: secs(0),
+            healthy_after: secs(60),
+            server_wait_max: secs(3600),
+            busy_minimum: secs(5),
+            busy_spread: secs(25),
+            attempts_max: Policy::UNLIMITED,
+        };
+        assert_eq!(Policy::websocket(), websocket);
+        let event_source = Policy { base: secs(3), minimum: secs(3), ..websocket };
+        assert_eq!(Policy::event_source(), event_source);
+    }
+
     /// W-114: the windows grow, stop at the cap, and no number of failures overflows.
     #[test]
     fn windows_double_up_to_the_cap_and_stay_there() {

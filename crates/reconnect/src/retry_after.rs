@@ -175,6 +175,17 @@ mod tests {
         }
     }
 
+    /// RFC 9110, 10.2.3: a delay counts from the response, a date is a time of the wall clock.
+    #[test]
+    fn a_date_is_waited_for_and_a_delay_is_waited() {
+        let delay = RetryAfter::Delay(Duration::from_secs(120));
+        let date = RetryAfter::Date { unix_seconds: 1000 };
+        for (now_unix_seconds, until_date) in [(0, 1000), (999, 1), (1000, 0), (1001, 0)] {
+            assert_eq!(delay.wait(now_unix_seconds), Duration::from_secs(120));
+            assert_eq!(date.wait(now_unix_seconds), Duration::from_secs(until_date));
+        }
+    }
+
     /// P-01: every byte in every place of a date is read or refused.
     #[test]
     fn no_changed_byte_of_a_date_panics() {

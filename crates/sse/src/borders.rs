@@ -188,6 +188,16 @@ mod tests {
         }
     }
 
+    /// E-003: a byte order mark counts at the very start alone, so that is no border.
+    #[test]
+    fn there_is_no_border_before_the_first_byte() {
+        let mut borders = Borders::default();
+        assert_eq!(borders, Borders::new());
+        assert!(!borders.at_border());
+        assert_eq!(borders.feed(b""), None);
+        assert_eq!(borders, Borders::new());
+    }
+
     /// P-02: every stream of these bytes, in every three chunks, as byte by byte.
     fn at_any_cut(len_max: u32) {
         const ALPHABET: [u8; 6] = [b'\r', b'\n', b'x', 0xEF, 0xBB, 0xBF];

@@ -166,7 +166,7 @@ impl Writer for Counter {
     }
 }
 
-/// Writes as long as all fits.
+/// Writes what fits, and remembers whether that was all.
 struct SliceWriter<'b> {
     buffer: &'b mut [u8],
     written: usize,
@@ -177,11 +177,11 @@ impl Writer for SliceWriter<'_> {
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
         match self.buffer.get_mut(self.written..).and_then(|free| free.get_mut(..bytes.len())) {
-            Some(place) if !self.full => {
+            Some(place) => {
                 place.copy_from_slice(bytes);
                 self.written += bytes.len(); // within the slice
             }
-            _ => self.full = true,
+            None => self.full = true,
         }
     }
 }

@@ -165,6 +165,8 @@ impl core::error::Error for InvalidField {}
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
+
     use super::*;
 
     /// E-032
@@ -195,6 +197,28 @@ mod tests {
         assert_eq!(EventType::new(""), Err(InvalidField::Empty));
         assert_eq!(EventId::new(""), Ok(EventId::EMPTY));
         assert_eq!(Comment::new(""), Ok(Comment::EMPTY));
+    }
+
+    /// WHATWG HTML 9.2.6: an `id` field with an empty value empties the last event ID.
+    #[test]
+    fn the_empty_id_is_no_id() {
+        assert!(EventId::EMPTY.is_empty());
+        assert!(EventId::new("").unwrap().is_empty());
+        assert!(!EventId::new(" ").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong_and_where() {
+        for (refused, text) in [
+            (
+                EventType::new("a\nb").map(drop),
+                "the text has a line break at byte 1, where the stream needs one line",
+            ),
+            (EventId::new("ab\0").map(drop), "the event ID has a NUL at byte 2: clients ignore it"),
+            (EventType::new("").map(drop), "the event type is empty: leave it out instead"),
+        ] {
+            assert_eq!(refused.unwrap_err().to_string(), text);
+        }
     }
 
     #[test]

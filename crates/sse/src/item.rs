@@ -90,3 +90,15 @@ impl OwnedMessageEvent {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "alloc")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owned_event_lends_what_it_was_made_of() {
+        let event = MessageEvent { event_type: "tick", data: "a\nb", last_event_id: "7" };
+        assert_eq!(event.into_owned().as_event(), event);
+    }
+}

@@ -122,3 +122,21 @@ impl fmt::Display for LimitExceeded {
 }
 
 impl core::error::Error for LimitExceeded {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let expected = Limits {
+            line_len_max: 1024 * 1024,
+            data_len_max: 1024 * 1024,
+            event_type_len_max: 256,
+            last_event_id_len_max: 1024,
+            comment_len_max: 1024,
+        };
+        assert_eq!(Limits::default(), expected);
+        assert_eq!(Limits::DEFAULT, expected);
+    }
+}

@@ -89,6 +89,17 @@ mod tests {
     }
 
     #[test]
+    fn a_client_obeys_from_a_tenth_of_a_second_to_an_hour_unless_told_otherwise() {
+        let clamped = |ms| RetryClamp::default().apply(ReconnectionTime::from_ms(ms));
+        for (said, obeyed) in
+            [(0, 100), (100, 100), (101, 101), (3_600_000, 3_600_000), (u64::MAX, 3_600_000)]
+        {
+            assert_eq!(clamped(said).map(ReconnectionTime::as_ms), Some(obeyed), "{said} ms");
+        }
+        assert_eq!(RetryClamp::IGNORE.apply(ReconnectionTime::from_ms(100)), None);
+    }
+
+    #[test]
     fn the_longest_time_is_still_a_duration() {
         let time = ReconnectionTime::from_ms(u64::MAX);
         assert_eq!(time.as_duration().as_millis(), u128::from(u64::MAX));

@@ -744,29 +744,61 @@ fn no_time_overflows() {
 #[test]
 fn a_loss_says_in_words_why_and_what_is_next() {
     let cut = EndOfStream::InsideEvent { dropped_len: 11 };
-    for (reason, next, text) in [
-        (
-            LostReason::Ended(BETWEEN),
-            Next::Wait(ms(3_250)),
-            "the event stream ended; trying again in 3.2s",
-        ),
-        (
-            LostReason::Broken(cut),
-            Next::GiveUp(GiveUp::NotRepeatable),
-            "the connection broke, inside an event of which 11 bytes had come; giving up: the \
-             request must not be made twice",
-        ),
+    for (reason, text, end) in [
+        (LostReason::Unreachable, "there was no response", None),
+        (LostReason::ResponseTimeout, "the response did not come in time", None),
         (
             LostReason::Status(404),
-            Next::GiveUp(GiveUp::Failed),
-            "the response has status 404, where an event stream has 200; giving up: another \
-             attempt would fail as well",
+            "the response has status 404, where an event stream has 200",
+            None,
         ),
+        (
+            LostReason::ContentType,
+            "the response is not of the one media type text/event-stream",
+            None,
+        ),
+        (LostReason::TooManyRedirects, "there were more redirects than one attempt follows", None),
+        (LostReason::Unusable, "the request cannot lead to an event stream", None),
+        (LostReason::Ended(BETWEEN), "the event stream ended", Some(BETWEEN)),
+        (
+            LostReason::Broken(cut),
+            "the connection broke, inside an event of which 11 bytes had come",
+            Some(cut),
+        ),
+        (
+            LostReason::Idle(cut),
+            "the server was silent for too long, inside an event of which 11 bytes had come",
+            Some(cut),
+        ),
+        (LostReason::NoAttempt, "no attempt was under way", None),
     ] {
-        assert_eq!(Lost { reason, next }.to_string(), text);
+        assert_eq!(reason.to_string(), text);
+        assert_eq!(reason.end_of_stream(), end, "{text}");
+        let again = Lost { reason, next: Next::Wait(ms(3_240)) };
+        assert_eq!(again.to_string(), format!("{text}; trying again in 3.2s"));
+        for (why, final_words) in [
+            (GiveUp::Failed, "another attempt would fail as well"),
+            (GiveUp::AttemptsExhausted, "as many attempts as allowed have failed in a row"),
+            (GiveUp::NotRepeatable, "the request must not be made twice"),
+            (GiveUp::Once, "no other attempt was wanted"),
+            (GiveUp::Closed, "the event source was closed"),
+        ] {
+            let lost = Lost { reason, next: Next::GiveUp(why) };
+            assert_eq!(lost.to_string(), format!("{text}; giving up: {final_words}"));
+        }
     }
-    assert_eq!(LostReason::Idle(cut).end_of_stream(), Some(cut));
-    assert_eq!(LostReason::Status(500).end_of_stream(), None);
+}
+
+/// What is printed for a log tells where the source stands, and nothing of the data.
+#[test]
+fn a_source_is_printed_without_its_data() {
+    let mut source = open(Config::event_source(), secs(0));
+    assert_eq!(hear(&mut source, secs(9), b"id: 7\n\ndata: secret"), [""; 0]);
+    let printed = format!("{source:?}");
+    for part in ["EventSource", "heard: 9s", "failures: 0", "last_event_id: \"7\""] {
+        assert!(printed.contains(part), "{part} in {printed}");
+    }
+    assert!(!printed.contains("secret") && !printed.contains("115, 101, 99"), "{printed}");
 }
 
 /// P-03: besides its decoder, a source is a few hundred bytes: mostly the policy.

@@ -13,7 +13,7 @@ mod support;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use support::{Heard, listen};
+use support::{DataAs, Heard, listen};
 use tidings_sse::event_source::{
     Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
 };
@@ -395,7 +395,7 @@ proptest! {
                     .flat_map(|chunk| hear(chunk, |input| source.receive(now, input).map(owned)))
                     .collect();
                 // The decoder alone hears the same.
-                let alone = listen(decoder(), [body.as_bytes()]).heard.len();
+                let alone = listen(decoder(), DataAs::Whole, [body.as_bytes()]).heard.len();
                 assert_eq!(heard.len(), alone);
                 (attempt, heard, source.handle_end(now, End::EndOfBody, u64::MAX), source.poll_timeout())
             });

@@ -24,11 +24,12 @@ fn limits() -> Limits {
     Limits::DEFAULT
 }
 
-/// V-81: the limit is accepted, one byte more is refused, in order, and the stream goes on.
+/// V-81: the limit is accepted, one byte more is refused, in order, and the stream goes on. Behind a
+/// blank line as at the start of the stream: an event that lies whole in the input is read apart.
 #[test]
 fn each_limit_is_exact() {
     type Case = (Limit, usize, &'static [u8], &'static [u8]);
-    let cases: [Case; 9] = [
+    let cases: [Case; 12] = [
         (Limit::Line, 10, b"data: 2345", b"data: 23456"),
         (Limit::Line, 10, b"data:12345\n:123456789", b"data:1\n:1234567890"),
         (Limit::Line, 10, b"data\nunknown890", b"data\nunknown8901"),
@@ -38,6 +39,9 @@ fn each_limit_is_exact() {
         (Limit::EventType, 4, b"event: 1234\ndata", b"event: 12345\ndata"),
         (Limit::EventType, 4, b"event: \xFFx\ndata", b"event: \xFFxx\ndata"),
         (Limit::LastEventId, 4, b"id: 1234\ndata", b"id: 12345\ndata"),
+        (Limit::LastEventId, 4, b"id: \xFFx\ndata", b"id: \xFFxx\ndata"),
+        (Limit::Data, 10, b"data: 1234567890", b"data: 12345678901"),
+        (Limit::Line, 16, b"data: 1234567890", b"data: 12345678901"),
     ];
     for (limit, len_max, within, beyond) in cases {
         let limits = match limit {
@@ -46,26 +50,32 @@ fn each_limit_is_exact() {
             Limit::EventType => limits().event_type_len_max(len_max),
             _ => limits().last_event_id_len_max(len_max),
         };
-        let stream = [within, b"\n\ndata: ok\n\n"].concat();
-        let outcome = decode_at_every_cut(limits, &stream);
-        assert_eq!(outcome.events().len(), 2, "{within:?}");
-        assert!(!outcome.heard.contains(&over(limit, len_max)), "{within:?}");
+        for before in [&b""[..], b"\n"] {
+            let stream = [before, within, b"\n\ndata: ok\n\n"].concat();
+            let outcome = decode_at_every_cut(limits, &stream);
+            assert_eq!(outcome.events().len(), 2, "{within:?}");
+            assert!(!outcome.heard.contains(&over(limit, len_max)), "{within:?}");
 
-        let stream = [beyond, b"\n\nid:\ndata: ok\n\n"].concat();
-        let outcome = decode_at_every_cut(limits, &stream);
-        assert_eq!(outcome.heard.iter().filter(|&heard| *heard == over(limit, len_max)).count(), 1);
-        assert_eq!(outcome.events(), [&event("message", "ok", "")], "{beyond:?}");
+            let stream = [before, beyond, b"\n\nid:\ndata: ok\n\n"].concat();
+            let outcome = decode_at_every_cut(limits, &stream);
+            let is_refusal = |heard: &&Heard| **heard == over(limit, len_max);
+            assert_eq!(outcome.heard.iter().filter(is_refusal).count(), 1, "{beyond:?}");
+            assert_eq!(outcome.events(), [&event("message", "ok", "")], "{beyond:?}");
+        }
     }
 }
 
 #[test]
 fn a_long_comment_costs_the_comment_only() {
     let limits = limits().comment_len_max(4);
-    let outcome = decode_at_every_cut(limits, b"data: a\n: 1234\n: 12345\n:12345\ndata: b\n\n");
+    let stream = b"data: a\n: 1234\n: 12345\n:12345\n: \xFFx\n: \xFFxx\ndata: b\n\n";
+    let outcome = decode_at_every_cut(limits, stream);
     let expected = [
         Heard::Comment("1234".to_owned()),
         over(Limit::Comment, 4),
         over(Limit::Comment, 4),
+        Heard::Comment("\u{FFFD}x".to_owned()),
+        over(Limit::Comment, 4), // with U+FFFD for its malformed byte
         event("message", "a\nb", ""),
     ];
     assert_eq!(outcome.heard, expected);
@@ -119,7 +129,7 @@ fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
         let slices = std::iter::once(start)
             .chain(std::iter::repeat_n(endless, 5000))
             .chain([&b"\n\ndata: ok\n\n"[..]]);
-        let outcome = listen(decoder, slices);
+        let outcome = listen(decoder, DataAs::Whole, slices);
         assert_eq!(outcome.heard, [over(limit, len_max), event("message", "ok", "")]);
     }
 }
@@ -171,8 +181,32 @@ fn parts_up_to_the_limit_are_delivered_before_the_overflow() {
         // The é does not fit, and what comes behind it is not delivered either.
         assert_eq!((parts.as_str(), overflows), ("12345\n7", 1), "slices of {slice_len}");
     }
-    let whole = decode_data(limits, [&b"data: 12345678\n\n"[..]], DataAs::Parts);
-    assert_eq!(whole.heard, [event("message", "12345678", "")]);
+}
+
+/// The parts of an event are counted together, with the LF between two lines, a character that a cut
+/// has parted, and U+FFFD.
+#[test]
+fn parts_may_be_as_long_as_the_limit() {
+    let limits = limits().data_len_max(8);
+    for (within, data, beyond) in [
+        (&b"data: 12345678"[..], "12345678", &b"data: 123456789"[..]),
+        (b"data: 1234\ndata: 678", "1234\n678", b"data: 1234\ndata: 6789"),
+        (b"data: 1234567\ndata", "1234567\n", b"data: 1234567\ndata\ndata"),
+        (b"data: 12345\xE2\x82\xAC", "12345\u{20AC}", b"data: 123456\xE2\x82\xAC"),
+        (b"data: 12345\xE2\x82", "12345\u{FFFD}", b"data: 123456\xE2\x82"),
+        (b"data: 1\xFF4567", "1\u{FFFD}4567", b"data: 1\xFF45678"),
+    ] {
+        for slice_len in 1..=within.len() {
+            let stream = [within, b"\n\ndata: ok\n\n"].concat();
+            let outcome = decode_data(limits, stream.chunks(slice_len), DataAs::Parts);
+            let expected = [event("message", data, ""), event("message", "ok", "")];
+            assert_eq!(outcome.heard, expected, "slices of {slice_len}");
+            let stream = [beyond, b"\n\ndata: ok\n\n"].concat();
+            let outcome = decode_data(limits, stream.chunks(slice_len), DataAs::Parts);
+            let expected = [over(Limit::Data, 8), event("message", "ok", "")];
+            assert_eq!(outcome.heard, expected, "slices of {slice_len}");
+        }
+    }
 }
 
 fn fixed(limits: Limits) -> Decoder<FixedStorage<'static>> {
@@ -197,6 +231,33 @@ fn a_seed_is_limited_like_an_id_of_the_stream() {
     assert_eq!(decoder.last_event_id(), longest);
 }
 
+/// A decoder that nobody has given limits to keeps to [`Limits::DEFAULT`].
+#[test]
+#[cfg(feature = "alloc")]
+fn a_decoder_on_the_heap_has_the_default_limits() {
+    for mut decoder in [Decoder::new(), Decoder::default()] {
+        let limit = LimitExceeded { limit: Limit::Line, len_max: 1 << 20 };
+        let line = [&b":"[..], &vec![b'x'; 1 << 20], b"\n"].concat();
+        let mut input = &line[1..];
+        assert_eq!(decoder.decode(&mut input), None, "as long as the limit");
+        let mut input = &line[..];
+        assert_eq!(decoder.decode(&mut input), Some(Item::Overflow(limit)));
+    }
+}
+
+/// What is printed for a log tells where the stream stands, and nothing of the data.
+#[test]
+fn a_decoder_is_printed_without_its_data() {
+    let mut decoder = fixed(limits());
+    let mut input = &b"id: 7\nretry: 500\n\ndata: secret"[..];
+    while decoder.decode(&mut input).is_some() {}
+    let printed = format!("{decoder:?}");
+    for part in ["Decoder", "open_len: 12", "last_event_id: \"7\"", "ms: 500", "1048576"] {
+        assert!(printed.contains(part), "{part} in {printed}");
+    }
+    assert!(!printed.contains("secret") && !printed.contains("115, 101, 99"), "{printed}");
+}
+
 /// Areas of one or two bytes for three IDs: none can be kept, and nothing goes wrong.
 #[test]
 fn any_area_will_do() {
@@ -210,7 +271,7 @@ fn any_area_will_do() {
         };
         let decoder = Decoder::with_storage(storage, Limits::UNBOUNDED).report_comments();
         let stream = b"id: 1\nevent: \xFF\ndata: 12\n: 12\ndata: 5\n\nid: 12\ndata\n\n".chunks(3);
-        let outcome = listen(decoder, stream);
+        let outcome = listen(decoder, DataAs::Whole, stream);
         assert!(outcome.heard.contains(&event("message", "", &outcome.last_event_id)) || len < 6);
     }
 }
@@ -226,6 +287,15 @@ fn a_retry_is_known_to_the_decoder_and_as_an_item() {
 
 #[test]
 fn a_limit_says_what_was_exceeded() {
-    let exceeded = LimitExceeded { limit: Limit::Data, len_max: 1000 };
-    assert_eq!(exceeded.to_string(), "the data of an event is longer than the limit of 1000 bytes");
+    for (limit, what) in [
+        (Limit::Line, "a line of the event stream"),
+        (Limit::Data, "the data of an event"),
+        (Limit::EventType, "an event type"),
+        (Limit::LastEventId, "an event ID"),
+        (Limit::Comment, "a comment of the event stream"),
+    ] {
+        let exceeded = LimitExceeded { limit, len_max: 1000 };
+        let expected = format!("{what} is longer than the limit of 1000 bytes");
+        assert_eq!(exceeded.to_string(), expected);
+    }
 }

@@ -177,6 +177,24 @@ fn lines_of_data_are_joined() {
     assert_eq!(data(b"data: YHOO\ndata: +2\ndata: 10\n\n"), ["YHOO\n+2\n10"]);
 }
 
+/// A line of data with the blank line behind it is an event of its own only if nothing came before it.
+#[test]
+fn whatever_has_begun_an_event_belongs_to_it() {
+    for fields in 0..1 << 3 {
+        let has = |field: u32| fields & 1 << field != 0;
+        let mut begun = Vec::new();
+        begun.extend_from_slice(if has(0) { b"event: e\n" } else { b"" });
+        begun.extend_from_slice(if has(1) { b"id: 7\n" } else { b"" });
+        begun.extend_from_slice(if has(2) { b"data: a\n" } else { b"" });
+        let event_type = if has(0) { "e" } else { "message" };
+        let text = if has(2) { "a\nb" } else { "b" };
+        let expected = [event(event_type, text, if has(1) { "7" } else { "" })];
+        // At one cut the line of data lies whole in a slice of its own.
+        let stream = [b"\n", &begun[..], b"data: b\n\n"].concat();
+        assert_eq!(outcome(&stream).heard, expected, "behind {}", begun.escape_ascii());
+    }
+}
+
 /// E-012, V-83
 #[test]
 fn an_id_with_a_nul_is_ignored_and_wipes_nothing() {

@@ -152,6 +152,12 @@ fn data_of_any_lines_arrives_as_it_was_sent() {
 }
 
 #[test]
+fn a_buffer_that_is_too_short_is_told_what_it_takes() {
+    let short = Event::new().data("ab").encode_into(&mut [0; 9]).unwrap_err();
+    assert_eq!(short.to_string(), "the buffer is too short: the encoded event takes 10 bytes");
+}
+
+#[test]
 fn each_part_has_its_line() {
     let id = EventId::new("7").unwrap();
     let event_type = EventType::new("tick").unwrap();

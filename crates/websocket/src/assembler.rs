@@ -116,3 +116,56 @@ impl Assembler {
         is_last.then(|| Message::Binary(Cow::Owned(core::mem::take(&mut self.bytes))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(rest: &str, is_first: bool, is_last: bool) -> Event<'_> {
+        Event::Text { text: Text { carried: None, rest }, is_first, is_last }
+    }
+
+    fn binary(bytes: &mut [u8], is_first: bool, is_last: bool) -> Event<'_> {
+        Event::Binary { bytes, is_first, is_last }
+    }
+
+    /// W-078: what is held is what has come of a message that goes on, and nothing of any other.
+    #[test]
+    fn an_assembler_holds_the_open_message_alone() {
+        let mut assembler = Assembler::new();
+        assert!(assembler.is_empty());
+
+        let whole = Message::Text(Cow::Borrowed("whole"));
+        assert_eq!(assembler.push(text("whole", true, true)), Assembled::Message(whole));
+        assert!(assembler.is_empty(), "lent, not held");
+        assert_eq!(assembler.push(text("gr", true, false)), Assembled::Incomplete);
+        assert_eq!((assembler.len(), assembler.is_empty()), (2, false));
+        let carried = Text { carried: Some('\u{FC}'), rest: "n" };
+        let last = Event::Text { text: carried, is_first: false, is_last: true };
+        let message = Message::Text(Cow::Owned("gr\u{FC}n".into()));
+        assert_eq!(assembler.push(last), Assembled::Message(message));
+        assert_eq!((assembler.len(), assembler.is_empty()), (0, true));
+
+        assert_eq!(assembler.push(binary(&mut [1, 2], true, false)), Assembled::Incomplete);
+        assert_eq!(assembler.push(binary(&mut [3], false, false)), Assembled::Incomplete);
+        assert_eq!((assembler.len(), assembler.is_empty()), (3, false));
+        let message = Message::Binary(Cow::Owned([1, 2, 3].into()));
+        assert_eq!(assembler.push(binary(&mut [], false, true)), Assembled::Message(message));
+        assert!(assembler.is_empty());
+    }
+
+    /// An assembler that is used for the next connection starts anew at the next message.
+    #[test]
+    fn what_a_lost_connection_left_behind_is_dropped() {
+        let mut assembler = Assembler::new();
+        assembler.push(text("cut", true, false));
+        assert_eq!(assembler.push(text("n", true, false)), Assembled::Incomplete);
+        let message = Message::Text(Cow::Owned("new".into()));
+        assert_eq!(assembler.push(text("ew", false, true)), Assembled::Message(message));
+
+        assembler.push(binary(b"cut".to_vec().leak(), true, false));
+        assert_eq!(assembler.push(binary(&mut [1], true, false)), Assembled::Incomplete);
+        let message = Message::Binary(Cow::Owned([1, 2].into()));
+        assert_eq!(assembler.push(binary(&mut [2], false, true)), Assembled::Message(message));
+    }
+}

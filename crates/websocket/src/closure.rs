@@ -63,3 +63,37 @@ impl Closure {
         self.received != CloseStatus::Missing && self.sent != CloseStatus::Missing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    /// W-106, W-107: RFC 6455, 7.1.5 and 7.1.6: 1005 for a Close frame without a code, 1006 for no
+    /// frame at all, neither with a reason.
+    #[test]
+    fn a_close_has_a_code_and_a_reason_even_if_it_was_not_said() {
+        let frame = CloseFrame::new(CloseCode::GOING_AWAY, "bye");
+        for (status, code, reason, text) in [
+            (CloseStatus::Missing, 1006, "", "1006 (abnormal closure)"),
+            (CloseStatus::Empty, 1005, "", "1005 (no status received)"),
+            (CloseStatus::Frame(frame), 1001, "bye", "1001 (going away): bye"),
+        ] {
+            assert_eq!((status.code(), status.reason()), (code, reason));
+            assert_eq!(status.to_string(), text);
+        }
+    }
+
+    /// W-105: RFC 6455, 7.1.4: "cleanly" is after the closing handshake, and that takes both sides.
+    #[test]
+    fn a_closure_is_clean_if_both_sides_said_close() {
+        let frame = CloseStatus::Frame(CloseFrame::new(CloseCode::PROTOCOL_ERROR, ""));
+        for received in [CloseStatus::Missing, CloseStatus::Empty, frame] {
+            for sent in [CloseStatus::Missing, CloseStatus::Empty, frame] {
+                let is_clean = received != CloseStatus::Missing && sent != CloseStatus::Missing;
+                assert_eq!(Closure { received, sent }.is_clean(), is_clean, "{received} {sent}");
+            }
+        }
+    }
+}

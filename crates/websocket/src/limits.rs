@@ -131,6 +131,18 @@ mod tests {
         Budget::new(Limits::server(), Timestamp::default())
     }
 
+    #[test]
+    fn the_presets_are_those_of_the_documentation() {
+        let lens = |limits: Limits| {
+            assert_eq!(limits.control_frames, ControlFrameRate { burst: 200, per_second: 50 });
+            (limits.frame_len_max, limits.message_len_max, limits.fragments_max)
+        };
+        assert_eq!(lens(Limits::server()), (1024 * 1024, 1024 * 1024, 16_384));
+        assert_eq!(lens(Limits::client()), (16 * 1024 * 1024, 16 * 1024 * 1024, 16_384));
+        assert_eq!(lens(Limits::conformance()), (16 * 1024 * 1024, 16 * 1024 * 1024, 131_072));
+        assert_eq!(Limits::UNBOUNDED, (1 << 63) - 1, "RFC 6455, 5.2: the first bit is 0");
+    }
+
     /// P-07, W-125: n accepted, n + 1 refused, whatever the fragmentation (V-06).
     #[test]
     fn a_message_may_be_as_long_as_the_limit_in_any_fragmentation() {

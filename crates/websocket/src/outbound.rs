@@ -387,3 +387,99 @@ impl fmt::Display for SendError {
 }
 
 impl core::error::Error for SendError {}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::ToString;
+
+    use super::*;
+    use crate::role::{Client, Server};
+
+    fn client() -> Outbound<impl Role> {
+        Outbound::new(Client::new(|| [0; 4])) // keys that leave the payload as it is
+    }
+
+    /// What comes out next, as bytes; nothing for the end.
+    fn next<R: Role>(outbound: &mut Outbound<R>) -> Option<ControlFrame> {
+        match outbound.poll_transmit()? {
+            Transmit::Frame(frame) => Some(frame),
+            Transmit::Shutdown => None,
+        }
+    }
+
+    /// W-099: text that is vouched for is framed as text, cut anywhere.
+    #[test]
+    fn text_may_be_sent_as_bytes() {
+        let mut outbound = Outbound::new(Server);
+        let mut bytes = [0; 3];
+        let halves = [
+            (Data::utf8(b"\xC3").more(), *b"\x01\x01\xC3"),
+            (Data::utf8(b"\xBC"), *b"\x80\x01\xBC"),
+        ];
+        for (data, expected) in halves {
+            assert_eq!(outbound.send(data).unwrap().encode_into(&mut bytes), Ok(3));
+            assert_eq!(bytes, expected);
+        }
+        assert_eq!(Data::utf8("ü".as_bytes()), Data::text("ü"));
+    }
+
+    #[test]
+    fn a_message_in_pieces_is_known_to_be_open() {
+        let mut outbound = Outbound::new(Server);
+        for (data, is_inside) in [
+            (Data::text("a"), false),
+            (Data::text("a").more(), true),
+            (Data::text("").more(), true),
+            (Data::text("b"), false),
+        ] {
+            let _frame = outbound.send(data).unwrap();
+            assert_eq!(outbound.is_inside_message(), is_inside, "{data:?}");
+        }
+    }
+
+    /// W-087, W-117: RFC 6455, 5.5.1: a client answers with the code that it received, 1010 too; a
+    /// server has no 1010 to say.
+    #[test]
+    fn a_close_with_1010_is_echoed_by_a_client_alone() {
+        let close = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "x");
+        let mut client = client();
+        client.reply(Reply::Close(Some(close)));
+        assert_eq!(next(&mut client).unwrap().as_bytes(), b"\x88\x82\0\0\0\0\x03\xF2");
+        let mut server = Outbound::new(Server);
+        server.reply(Reply::Close(Some(close)));
+        assert_eq!(next(&mut server).unwrap().as_bytes(), b"\x88\x02\x03\xE8");
+    }
+
+    /// RFC 6455, 5.5: a control frame has at most 125 bytes; the longest one is held whole.
+    #[test]
+    fn the_longest_control_frame_is_held_whole() {
+        let payload = ControlPayload::new(&[b'x'; ControlPayload::LEN_MAX]).unwrap();
+        let frame = client().ping(payload).unwrap();
+        assert_eq!((frame.as_bytes().len(), ControlFrame::LEN_MAX), (131, 131));
+        let held: &[u8] = frame.as_ref();
+        assert_eq!(held, frame.as_bytes());
+        assert!(held.starts_with(b"\x89\xFD\0\0\0\0x") && held.ends_with(b"x"));
+    }
+
+    #[test]
+    fn control_frames_are_equal_if_their_bytes_are_and_are_printed_as_these() {
+        let frame = |payload| client().pong(ControlPayload::new(payload).unwrap()).unwrap();
+        assert_eq!(frame(b"a"), frame(b"a"));
+        assert_ne!(frame(b"a"), frame(b"b"));
+        assert_ne!(frame(b"a"), frame(b"aa"));
+        let printed = format!("{:?}", frame(b"a"));
+        assert_eq!(printed, "ControlFrame(\\x8a\\x81\\x00\\x00\\x00\\x00a)");
+    }
+
+    #[test]
+    fn a_refusal_to_send_says_why() {
+        for (error, text) in [
+            (SendError::NotOpen, "the connection is closing: nothing can be sent"),
+            (SendError::InsideOtherMessage, "a message of the other type is not finished"),
+            (SendError::CompressionNotNegotiated, "the peer has not agreed to compressed messages"),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}

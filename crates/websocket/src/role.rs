@@ -73,3 +73,17 @@ impl<F: FnMut() -> [u8; MaskingKey::LEN]> MaskSource for F {
         MaskingKey::new(self())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    /// RFC 6455, 10.3: what masking keys are made of is nobody's to see.
+    #[test]
+    fn a_client_is_printed_without_its_mask_source() {
+        let client = Client::new(|| [1, 2, 3, 4]);
+        assert_eq!(format!("{client:?}"), "Client");
+    }
+}

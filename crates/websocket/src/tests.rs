@@ -8,8 +8,8 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 use tidings_frame::{
-    CloseCode, CloseFrame, CloseFrameError, ControlOpcode, ControlPayload, DataOpcode, Frame,
-    MaskingKey, PayloadTooLong,
+    CloseCode, CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Frame, MaskingKey,
+    PayloadTooLong,
 };
 
 use crate::*;
@@ -438,8 +438,9 @@ fn pieces_of_a_message_are_framed_in_order() {
         (Data::text("b"), b"\x80\x01b"),
         (Data::binary(b"c"), b"\x82\x01c"),
     ];
-    for (data, expected) in frames {
+    for ((data, expected), is_inside) in frames.into_iter().zip([true, true, false, false]) {
         assert_eq!(bytes_of(connection.send(data).unwrap(), false), expected);
+        assert_eq!(connection.is_sending_message(), is_inside, "{data:?}");
     }
     let _frame = connection.send(Data::binary(b"d").more()).unwrap();
     assert_eq!(connection.send(Data::text("e")), Err(SendError::InsideOtherMessage));
@@ -531,6 +532,44 @@ fn a_suspended_host_asks_once_more() {
     assert_eq!(connection.handle_timeout(at(3620)), Some(Timeout::Pong));
 }
 
+/// F-10: a timer that is late each time never comes to a verdict while the peer sends something after
+/// each Ping, and comes to one when it does not.
+#[test]
+fn a_peer_that_was_heard_after_the_second_ping_is_asked_again() {
+    let mut connection = server();
+    let mut number = 0;
+    let mut ping = |connection: &mut Connection<Server>, seconds| {
+        number += 1;
+        assert_eq!(connection.handle_timeout(at(seconds)), None);
+        assert_eq!(transmitted(connection), [&b"\x89\x08\0\0\0\0\0\0\0"[..], &[number]].concat());
+    };
+    ping(&mut connection, 25);
+    ping(&mut connection, 3600);
+    let hear = |connection: &mut Connection<Server>, seconds| {
+        let mut pong = control(ControlOpcode::Pong, b"other", true);
+        assert!(connection.receive(at(seconds), &mut &mut pong[..]).is_some());
+    };
+    hear(&mut connection, 3601);
+    ping(&mut connection, 7200);
+    hear(&mut connection, 7200); // of the same instant: on its way before the Ping
+    assert_eq!(connection.handle_timeout(at(10_800)), Some(Timeout::Pong));
+}
+
+/// A verdict tells the peer why, with a code of RFC 6455, 7.4.1, and the user in words.
+#[test]
+fn a_timeout_says_what_the_peer_did_not_do() {
+    for (timeout, code, reason, text) in [
+        (Timeout::Pong, 1011, "no pong in time", "the peer did not answer a Ping in time"),
+        (Timeout::Message, 1008, "message not in time", "the peer did not end its message in time"),
+        (Timeout::Idle, 1001, "idle for too long", "the peer sent no message for too long"),
+        (Timeout::Closing, 1000, "", "the peer did not complete the closing handshake in time"),
+    ] {
+        let close = timeout.close_frame();
+        assert_eq!((close.code.get(), close.reason.as_str()), (code, reason));
+        assert_eq!(timeout.to_string(), text);
+    }
+}
+
 /// The slow-fragment attack: a message must end.
 #[test]
 fn a_message_must_end_in_time() {
@@ -598,20 +637,35 @@ fn split_halves_answer_by_replies() {
     assert_eq!(transmitted, [&b"\x8A\x01?"[..], b"\x88\x02\x03\xE8", b""]);
 }
 
+/// W-108, W-110: a violation is brought over as a value too, whether the frames or what they inflate
+/// to broke the rule: its Close, then the end.
+#[test]
+fn split_halves_fail_by_replies() {
+    let expected = Reply::Fail(CloseFrame::new(CloseCode::PROTOCOL_ERROR, "frame not masked"));
+    let (mut inbound, _) = server().split();
+    let mut stream = bytes_of(Frame::data(DataOpcode::Text, b"a"), false);
+    let mut input = &mut stream[..];
+    let Received { event, reply } = inbound.receive(at(0), &mut input).unwrap();
+    assert_eq!(event, Event::Violation(Violation::UnmaskedFrame));
+    assert_eq!(reply, expected);
+    assert!(!inbound.is_open());
+    assert!(inbound.receive(at(0), &mut input).is_none() && input.is_empty());
+
+    let (mut inbound, mut outbound) = server().split();
+    assert_eq!(inbound.refuse(Violation::UnmaskedFrame), expected);
+    assert!(!inbound.is_open());
+    outbound.reply(expected);
+    let Some(Transmit::Frame(close)) = outbound.poll_transmit() else { panic!("a Close is owed") };
+    assert_eq!(close.as_bytes(), b"\x88\x12\x03\xEAframe not masked");
+    assert_eq!(outbound.poll_transmit(), Some(Transmit::Shutdown));
+    assert!(outbound.is_shut_down());
+}
+
 /// A firmware holds one of these in static memory.
 #[test]
 fn a_connection_stays_small() {
     assert!(size_of::<Connection<Server>>() <= 736, "{}", size_of::<Connection<Server>>());
     assert!(size_of::<Inbound>() <= 344, "{}", size_of::<Inbound>());
-}
-
-/// Every violation says what, and where it can.
-#[test]
-fn violations_are_displayed_in_full_phrases() {
-    let cut = Violation::CloseFrame(CloseFrameError::CutCode);
-    assert_eq!(cut.to_string(), "a Close frame's payload is 1 byte (RFC 6455, 5.5.1)");
-    let long = Violation::MessageTooLong { message_len: 11, len_max: 10 };
-    assert_eq!(long.to_string(), "the message has at least 11 bytes, the limit is 10");
 }
 
 proptest! {

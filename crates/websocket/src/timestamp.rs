@@ -43,3 +43,24 @@ impl Timestamp {
         Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_known_to_the_nanosecond_and_saturates() {
+        let nano = Duration::from_nanos(1);
+        let last = Timestamp::from_epoch(Duration::from_nanos(u64::MAX));
+        for elapsed in [Duration::ZERO, nano, Duration::from_secs(3600) + nano] {
+            let point = Timestamp::from_epoch(elapsed);
+            assert_eq!(point.since_epoch(), elapsed);
+            assert_eq!(point.after(nano).since_epoch(), elapsed + nano);
+            assert_eq!(point.after(nano).since(point), nano);
+            assert_eq!(point.since(point.after(nano)), Duration::ZERO, "earlier is later");
+            assert_eq!(point.after(Duration::MAX), last);
+        }
+        assert_eq!(Timestamp::from_epoch(Duration::MAX), last);
+        assert_eq!(last.after(nano), last);
+    }
+}

@@ -127,3 +127,99 @@ impl fmt::Display for Violation {
 }
 
 impl core::error::Error for Violation {}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use tidings_frame::PayloadTooLong;
+
+    use super::*;
+
+    /// W-108, W-109: every violation says what was wrong, to this end in full and to the peer in
+    /// words that fit a Close frame, with the code of RFC 6455, 7.4.1.
+    #[test]
+    fn a_violation_names_its_rule_on_both_sides() {
+        let kind = PayloadTooLong { payload_len: 9, len_max: 8 };
+        let too_long = DecodeError { kind: DecodeErrorKind::PayloadTooLong(kind), frame_offset: 7 };
+        let rate = ControlFrameRate { burst: 3, per_second: 1 };
+        for (violation, code, reason, text) in [
+            (
+                Violation::Frame(too_long),
+                1009,
+                "frame too long",
+                "in the frame at byte 7: the frame declares a payload of 9 bytes, the limit is 8",
+            ),
+            (
+                Violation::UnmaskedFrame,
+                1002,
+                "frame not masked",
+                "the client's frame is not masked (RFC 6455, 5.1)",
+            ),
+            (
+                Violation::MaskedFrame,
+                1002,
+                "frame masked",
+                "the server's frame is masked (RFC 6455, 5.1)",
+            ),
+            (
+                Violation::UnexpectedContinuation,
+                1002,
+                "continuation without a message",
+                "a continuation frame has no message to continue (RFC 6455, 5.4)",
+            ),
+            (
+                Violation::ExpectedContinuation,
+                1002,
+                "message inside a fragmented message",
+                "a message begins inside a fragmented message (RFC 6455, 5.4)",
+            ),
+            (
+                Violation::UnexpectedCompression,
+                1002,
+                "compressed frame inside a message",
+                "a frame is marked as compressed and does not begin a message (RFC 7692, 6.1)",
+            ),
+            (
+                Violation::CorruptCompression,
+                1007,
+                "corrupt compression",
+                "a compressed message can't be inflated (RFC 7692, 7.2.2)",
+            ),
+            (
+                Violation::InvalidUtf8(InvalidUtf8 { offset: 5 }),
+                1007,
+                "text is not UTF-8",
+                "in a text message: byte 5 of the text begins no valid UTF-8 (RFC 6455, 8.1)",
+            ),
+            (
+                Violation::CloseFrame(CloseFrameError::CutCode),
+                1002,
+                "illegal close frame",
+                "a Close frame's payload is 1 byte (RFC 6455, 5.5.1)",
+            ),
+            (
+                Violation::MessageTooLong { message_len: 11, len_max: 10 },
+                1009,
+                "message too long",
+                "the message has at least 11 bytes, the limit is 10",
+            ),
+            (
+                Violation::TooManyFragments { fragments_max: 4 },
+                1008,
+                "too many fragments",
+                "the message has more than 4 frames, the limit",
+            ),
+            (
+                Violation::TooManyControlFrames { rate },
+                1008,
+                "too many control frames",
+                "more control frames than 3 at once and 1 per second",
+            ),
+        ] {
+            assert_eq!(violation.close_code().get(), code, "{violation}");
+            assert_eq!(violation.close_reason(), reason, "{violation}");
+            assert_eq!(violation.to_string(), text);
+        }
+    }
+}

@@ -1,3 +1,5 @@
+use std::string::ToString;
+
 use super::*;
 
 const LATEST: u64 = u64::MAX;
@@ -114,6 +116,16 @@ fn giving_up_says_why() {
     assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(secs(0)));
     for reason in [Reason::Closed(1008), Reason::Refused { status: 404, retry_after: None }] {
         assert_eq!(reconnect.failed(secs(0), reason, 0), Next::GiveUp(GiveUp::Forbidden));
+    }
+}
+
+#[test]
+fn the_end_of_all_attempts_is_told_in_words() {
+    for (why, text) in [
+        (GiveUp::Forbidden, "the server does not want another attempt"),
+        (GiveUp::AttemptsExhausted, "as many attempts as allowed have failed in a row"),
+    ] {
+        assert_eq!(why.to_string(), text);
     }
 }
 

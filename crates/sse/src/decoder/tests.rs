@@ -95,6 +95,60 @@ fn an_event_that_lies_whole_in_the_input_is_not_copied() {
     }
 }
 
+/// A line that lies whole in the input is searched once and checked once, and its text is lent from
+/// there. But an ID outlives the input: it is copied once, and checked again where it is lent.
+#[test]
+fn a_line_that_lies_whole_in_the_input_costs_two_looks_at_each_byte() {
+    let text = "x".repeat(100);
+    for (name, end, in_parts, looks) in [
+        ("data: ", "\n\n", false, 2),
+        ("data: ", "\nx\n\n", false, 2),
+        ("data: ", "\n\n", true, 2),
+        ("event: ", "\ndata\n\n", false, 2),
+        (": ", "\n\n", false, 2),
+        ("id: ", "\ndata\n\n", false, 4),
+    ] {
+        // Each area is as long as the text: exactly the limit is read like less.
+        let mut decoder = Decoder::with_storage(
+            FixedStorage { last_event_id: vec![0; 300].leak(), ..lent(100) },
+            Limits::DEFAULT,
+        );
+        decoder.report_comments = true;
+        decoder.report_data_parts = in_parts;
+        assert_eq!(decoder.decode(&mut &b"\n"[..]), None, "the start of the stream is behind");
+        let stream = [name, &text, end].concat();
+        let work = work::measure(|| {
+            let item = decoder.decode(&mut stream.as_bytes()).unwrap();
+            let said = match item {
+                Item::Event(said) => [said.data, said.event_type, said.last_event_id],
+                Item::DataPart(part) => [part; 3],
+                Item::Comment(comment) => [comment; 3],
+                other => panic!("{other:?}"),
+            };
+            let said = said.into_iter().find(|said| **said == text).unwrap();
+            let is_lent = stream.as_bytes().as_ptr_range().contains(&said.as_ptr());
+            assert_eq!(is_lent, looks == 2, "{name}");
+        });
+        assert!(work <= looks * stream.len(), "{name}: {work} of {}", stream.len());
+    }
+}
+
+/// What was lent with an event is let go of at the next call, whichever way it came together.
+#[test]
+fn nothing_is_kept_of_an_event_that_was_delivered() {
+    for stream in [&b"event: e\ndata: 1\n\n"[..], b"event: e\ndata: 1\ndata: 2\n\n"] {
+        for cut in 0..=stream.len() {
+            let mut decoder = Decoder::with_storage(lent(32), Limits::DEFAULT);
+            let (mut head, mut tail) = stream.split_at(cut);
+            let items = [decoder.decode(&mut head).is_some(), decoder.decode(&mut tail).is_some()];
+            assert!(items.contains(&true));
+            assert_eq!(decoder.decode(&mut &b":"[..]), None);
+            let kept = (decoder.areas.data.len(), decoder.areas.event_type.len());
+            assert_eq!(kept, (0, 0), "cut at {cut}");
+        }
+    }
+}
+
 /// V-81: memory does not grow with what an open event brings.
 #[test]
 #[cfg(feature = "alloc")]

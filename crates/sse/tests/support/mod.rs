@@ -76,10 +76,7 @@ pub(crate) fn decode_data<'a>(
     #[cfg(feature = "alloc")]
     let growable = {
         let decoder = Decoder::with_limits(limits).report_comments();
-        match data_as {
-            DataAs::Whole => listen(decoder, slices.clone()),
-            DataAs::Parts => listen(decoder.report_data_parts(), slices.clone()),
-        }
+        listen(decoder, data_as, slices.clone())
     };
     let fixed = decode_fixed(limits, slices, data_as);
     #[cfg(feature = "alloc")]
@@ -105,29 +102,36 @@ fn decode_fixed<'a>(
         comment: &mut comment,
     };
     let decoder = Decoder::with_storage(storage, limits).report_comments();
-    match data_as {
-        DataAs::Whole => listen(decoder, slices),
-        DataAs::Parts => listen(decoder.report_data_parts(), slices),
-    }
+    listen(decoder, data_as, slices)
 }
 
-/// Hears a decoder out. Data parts are put together.
+/// Hears a decoder out. Data parts are put together; that is how data comes, then, and never else.
 pub(crate) fn listen<'a, S: Storage>(
-    mut decoder: Decoder<S>,
+    decoder: Decoder<S>,
+    data_as: DataAs,
     slices: impl IntoIterator<Item = &'a [u8]>,
 ) -> Outcome {
+    let mut decoder = match data_as {
+        DataAs::Whole => decoder,
+        DataAs::Parts => decoder.report_data_parts(),
+    };
     let mut heard = Vec::new();
     let mut parts = String::new();
     for mut slice in slices {
         while let Some(item) = decoder.decode(&mut slice) {
             heard.push(match item {
-                Item::Event(said) => event(said.event_type, said.data, said.last_event_id),
+                Item::Event(said) => {
+                    assert_eq!(data_as, DataAs::Whole, "{said:?}");
+                    event(said.event_type, said.data, said.last_event_id)
+                }
                 Item::DataPart(part) => {
+                    assert_eq!(data_as, DataAs::Parts, "{part:?}");
                     assert!(!part.is_empty());
                     parts.push_str(part);
                     continue;
                 }
                 Item::EventEnd(end) => {
+                    assert_eq!(data_as, DataAs::Parts, "{end:?}");
                     event(end.event_type, &std::mem::take(&mut parts), end.last_event_id)
                 }
                 Item::Comment(text) => Heard::Comment(text.to_owned()),

@@ -123,6 +123,7 @@ fn a_compressed_message_is_marked_once() {
         server.send(data).unwrap().append_to(&mut sent);
     }
     assert_eq!(sent, b"\x41\x01a\x80\x01b\xC2\x01c\x81\x01d");
+    assert!(server.allows_compression() && !super::server().allows_compression());
     let refused = super::server().send(Data::text("a").compressed()).map(|_| ());
     assert_eq!(refused, Err(SendError::CompressionNotNegotiated));
 }
