@@ -329,11 +329,37 @@ mod tests {
             assert_eq!(CloseCode::new(code).is_some(), legal, "{code}");
             if let Some(close_code) = CloseCode::new(code) {
                 assert_eq!(close_code.get(), code);
+                assert_eq!(u16::from(close_code), code);
                 assert_eq!(close_code.range() == CloseCodeRange::Protocol, code < 3000);
                 assert_eq!(close_code.range() == CloseCodeRange::Private, code >= 4000);
                 assert_eq!(close_code.is_for_applications(), code == 1000 || code >= 3000);
                 assert_eq!(close_code.name().is_empty(), code >= 3000);
             }
+        }
+    }
+
+    /// RFC 6455, 7.4.1 and 11.7, and IANA for 1012 to 1014.
+    #[test]
+    fn a_code_is_shown_with_its_name() {
+        for (code, shown) in [
+            (1000, "1000 (normal closure)"),
+            (1001, "1001 (going away)"),
+            (1002, "1002 (protocol error)"),
+            (1003, "1003 (unsupported data)"),
+            (1007, "1007 (invalid payload data)"),
+            (1008, "1008 (policy violation)"),
+            (1009, "1009 (message too big)"),
+            (1010, "1010 (mandatory extension)"),
+            (1011, "1011 (internal error)"),
+            (1012, "1012 (service restart)"),
+            (1013, "1013 (try again later)"),
+            (1014, "1014 (bad gateway)"),
+            (3000, "3000"),
+            (4999, "4999"),
+        ] {
+            let code = CloseCode::new(code).unwrap();
+            assert_eq!(code.to_string(), shown);
+            assert_eq!(format!("{code:?}"), format!("CloseCode({shown})"));
         }
     }
 
@@ -383,6 +409,33 @@ mod tests {
                 assert_eq!(CloseFrame::parse(&close.to_payload()), Ok(Some(close)));
             }
         }
+    }
+
+    /// W-083, W-084, W-116: each error says what the peer did and which rule it broke.
+    #[test]
+    fn an_error_names_the_rule() {
+        for (error, shown) in [
+            (CloseFrameError::CutCode, "a Close frame's payload is 1 byte (RFC 6455, 5.5.1)"),
+            (
+                CloseFrameError::IllegalCode { code: 1005 },
+                "the close code 1005 must not be sent (RFC 6455, 7.4)",
+            ),
+            (
+                CloseFrameError::ReasonNotUtf8(InvalidUtf8 { offset: 2 }),
+                "the reason of a Close frame: \
+                 byte 2 of the text begins no valid UTF-8 (RFC 6455, 8.1)",
+            ),
+        ] {
+            assert_eq!(error.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_reason_is_shown_as_text_and_escaped_for_debugging() {
+        let reason = CloseReason::truncated("über\n");
+        assert_eq!(reason.to_string(), "über\n");
+        assert_eq!(format!("{reason:>6}|"), " über\n|");
+        assert_eq!(format!("{reason:?}"), r#""über\n""#);
     }
 
     /// W-085: what the peer wrote can't forge a line where it is displayed.

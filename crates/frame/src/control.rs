@@ -115,6 +115,8 @@ impl core::error::Error for ControlPayloadTooLong {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
+    use std::string::ToString;
 
     /// W-082: 125 bytes fit, 126 do not.
     #[test]
@@ -123,7 +125,29 @@ mod tests {
         for len in 0..=125 {
             assert_eq!(ControlPayload::new(&bytes[..len]).unwrap().as_bytes(), &bytes[..len]);
         }
-        assert_eq!(ControlPayload::new(&bytes), Err(ControlPayloadTooLong { len: 126 }));
+        let error = ControlPayload::new(&bytes).unwrap_err();
+        assert_eq!(error, ControlPayloadTooLong { len: 126 });
+        let shown = "a control frame carries at most 125 bytes (RFC 6455, 5.5), got 126";
+        assert_eq!(error.to_string(), shown);
+    }
+
+    #[test]
+    fn payloads_are_equal_where_their_bytes_are() {
+        let payload = |bytes| ControlPayload::new(bytes).unwrap();
+        assert_eq!(payload(b"ab"), payload(b"ab"));
+        assert_ne!(payload(b"ab"), payload(b"ac"));
+        // What lies behind the payload does not count.
+        assert_ne!(payload(b"a"), payload(b"a\0"));
+        assert_eq!(ControlPayload::default(), payload(b""));
+        assert_eq!(payload(b"ab").as_ref(), b"ab");
+        assert!(payload(b"").is_empty() && !payload(b"\0").is_empty());
+    }
+
+    /// W-085: a payload comes from the peer, so a log shows it escaped.
+    #[test]
+    fn debug_output_is_escaped() {
+        let payload = ControlPayload::new(b"a\r\n\xFF").unwrap();
+        assert_eq!(format!("{payload:?}"), r"ControlPayload(a\r\n\xff)");
     }
 
     #[test]

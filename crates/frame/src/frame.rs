@@ -147,3 +147,65 @@ impl fmt::Display for BufferTooShort {
 }
 
 impl core::error::Error for BufferTooShort {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Opcode;
+    use std::string::ToString;
+
+    const KEY: MaskingKey = MaskingKey::new([0x37, 0xfa, 0x21, 0x3d]);
+
+    /// W-063: an extension's bit goes out, whatever else the frame has.
+    #[test]
+    fn a_frame_shows_what_it_was_built_from() {
+        let payload = ControlPayload::new(b"Hello").unwrap();
+        for (frame, opcode, fin) in [
+            (Frame::data(DataOpcode::Text, b"Hello"), Opcode::Data(DataOpcode::Text), true),
+            (Frame::fragment(DataOpcode::Binary, b"Hello"), DataOpcode::Binary.into(), false),
+            (Frame::control(ControlOpcode::Ping, &payload), ControlOpcode::Ping.into(), true),
+        ] {
+            let frame = frame.with_rsv(Rsv::RSV1).with_masking_key(KEY);
+            let header = frame.header();
+            assert_eq!((header.opcode(), header.fin()), (opcode, fin));
+            assert_eq!((header.rsv(), header.masking_key()), (Rsv::RSV1, Some(KEY)));
+            assert_eq!(header.payload_len(), 5);
+            assert_eq!(frame.payload(), b"Hello", "as it was given, not masked");
+        }
+    }
+
+    /// RFC 6455, 5.7: header and payload apart, for a vectored write, are the frame.
+    #[test]
+    fn the_two_parts_of_a_vectored_write_are_the_frame() {
+        let frame = Frame::data(DataOpcode::Text, b"Hello").with_masking_key(KEY);
+        let mut payload = *b"Hello";
+        Masker::new(KEY).apply(&mut payload);
+        let mut whole = [0; 11];
+        assert_eq!(frame.encode_into(&mut whole), Ok(11));
+        assert_eq!([frame.header_bytes().as_ref(), &payload].concat(), whole);
+        assert_eq!(frame.encoded_len(), 11);
+    }
+
+    /// A frame is never torn: it is written whole or not at all.
+    #[test]
+    fn a_frame_that_does_not_fit_leaves_the_buffer_alone() {
+        for frame in [
+            Frame::data(DataOpcode::Text, b"Hello"),
+            Frame::data(DataOpcode::Text, b"Hello").with_masking_key(KEY),
+            Frame::data(DataOpcode::Binary, &[7; 126]),
+        ] {
+            let needed = frame.encoded_len();
+            for available in 0..needed {
+                let mut buffer = std::vec![0xEE; available];
+                let error = frame.encode_into(&mut buffer).unwrap_err();
+                assert_eq!(error, BufferTooShort { needed, available });
+                assert!(buffer.iter().all(|byte| *byte == 0xEE), "{frame:?} in {available} bytes");
+            }
+            let mut buffer = std::vec![0xEE; needed + 1];
+            assert_eq!(frame.encode_into(&mut buffer), Ok(needed));
+            assert_eq!(buffer[needed], 0xEE, "a byte behind the frame changed");
+        }
+        let error = BufferTooShort { needed: 7, available: 6 };
+        assert_eq!(error.to_string(), "the frame takes 7 bytes, the buffer has 6");
+    }
+}

@@ -68,3 +68,33 @@ impl fmt::Display for PayloadTooLong {
 }
 
 impl core::error::Error for PayloadTooLong {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    /// W-125: the limit itself is allowed, one byte more is not.
+    #[test]
+    fn the_limit_is_the_longest_payload_that_is_taken() {
+        for (limit, len_max) in [
+            (PayloadLimit::new(0), 0),
+            (PayloadLimit::new(125), 125),
+            (PayloadLimit::SERVER, 1024 * 1024),
+            (PayloadLimit::CLIENT, 16 * 1024 * 1024),
+            (PayloadLimit::UNBOUNDED, (1 << 63) - 1),
+        ] {
+            assert_eq!(limit.len_max(), len_max);
+            assert_eq!(limit.check(len_max), Ok(()));
+            let payload_len = len_max + 1;
+            assert_eq!(limit.check(payload_len), Err(PayloadTooLong { payload_len, len_max }));
+        }
+    }
+
+    #[test]
+    fn the_error_says_both_lengths() {
+        let error = PayloadTooLong { payload_len: 1001, len_max: 1000 };
+        let shown = "the frame declares a payload of 1001 bytes, the limit is 1000";
+        assert_eq!(error.to_string(), shown);
+    }
+}

@@ -93,6 +93,11 @@ mod tests {
                     assert_eq!(opcode.bits(), bits);
                     // RFC 6455, 5.5: control opcodes have the most significant bit set.
                     assert_eq!(opcode.is_control(), bits & 0x8 != 0);
+                    let again = match opcode {
+                        Opcode::Data(opcode) => Opcode::from(opcode),
+                        Opcode::Control(opcode) => Opcode::from(opcode),
+                    };
+                    assert_eq!(again, opcode);
                 }
                 None => assert!(matches!(bits, 0x3..=0x7 | 0xB..=0xF), "{bits:#x}"),
             }

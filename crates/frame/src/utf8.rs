@@ -166,7 +166,7 @@ impl core::error::Error for InvalidUtf8 {}
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use std::string::String;
+    use std::string::{String, ToString};
     use std::vec::Vec;
 
     /// What the whole text gives: the text, or where it fails.
@@ -267,7 +267,10 @@ pub(crate) mod tests {
     fn finish_starts_anew() {
         let mut validator = Utf8Validator::new();
         validator.push(b"ab\xE2").unwrap();
-        assert_eq!(validator.finish(), Err(InvalidUtf8 { offset: 2 }));
+        let error = validator.finish().unwrap_err();
+        assert_eq!(error, InvalidUtf8 { offset: 2 });
+        let shown = "byte 2 of the text begins no valid UTF-8 (RFC 6455, 8.1)";
+        assert_eq!(error.to_string(), shown);
         assert_eq!(validator.push(b"c").unwrap().rest, "c");
         assert_eq!(validator.finish(), Ok(()));
     }

@@ -261,7 +261,7 @@ impl HeadScanner {
             },
             State::HeaderValue => match line_end(byte) {
                 Some(state) => Ok(state),
-                None if is_field_value_byte(byte) => Ok(State::HeaderValue),
+                // `scan` has gone past the bytes that may stand in a value.
                 None => Err(HeadError::HeaderValue { offset }),
             },
             State::Done => Ok(State::Done),

@@ -160,11 +160,15 @@ mod tests {
         assert_eq!(headers.get("Hos"), None);
         assert!(headers.get_all("via").eq([b"1", b"2"]));
         assert!(headers.iter().eq(pairs.iter().copied()));
+        assert!(headers.into_iter().eq(pairs.iter().copied()));
     }
 
     #[test]
     fn debug_output_shows_no_value() {
         let headers = Headers::from_pairs(&[("Cookie", b"secret")]);
         assert_eq!(std::format!("{headers:?}"), "[\"Cookie\"]");
+        assert_eq!(std::format!("{:?}", headers.iter()), "HeadersIter { .. }");
+        let slots = HeaderSlots::<3>::default();
+        assert_eq!(std::format!("{slots:?}"), "HeaderSlots { len: 3, .. }");
     }
 }

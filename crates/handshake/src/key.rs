@@ -165,6 +165,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn keys_and_answers_are_shown_as_they_are_sent() {
+        let key = Key::from_nonce(*b"the sample nonce");
+        let shown = (format!("{key} {key:?}"), format!("{0} {0:?}", key.accept()));
+        assert_eq!(shown.0, "dGhlIHNhbXBsZSBub25jZQ== Key(\"dGhlIHNhbXBsZSBub25jZQ==\")");
+        let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        assert_eq!(shown.1, format!("{accept} Accept(\"{accept}\")"));
+        for (error, shown) in [
+            (KeyError::Length { len: 22 }, "the key has 22 characters instead of 24"),
+            (KeyError::Base64, "the key is not canonical base64 with padding"),
+            (KeyError::NonceLength, "the key does not decode to 16 bytes"),
+        ] {
+            assert_eq!(format!("{error}"), shown);
+        }
+    }
+
     /// W-036
     #[test]
     fn only_the_canonical_base64_of_16_bytes_is_a_key() {

@@ -243,10 +243,11 @@ impl<'a> OriginPattern<'a> {
 
 /// Whether the host is one or more labels, a dot, and the domain.
 fn is_subdomain(host: &str, domain: &str) -> bool {
-    let Some(at) = host.len().checked_sub(domain.len()) else { return false };
-    let Some((labels, end)) = host.split_at_checked(at) else { return false };
-    end.eq_ignore_ascii_case(domain)
-        && labels.strip_suffix('.').is_some_and(|labels| labels.split('.').all(is_label))
+    let at = host.len().checked_sub(domain.len());
+    at.and_then(|at| host.split_at_checked(at)).is_some_and(|(labels, end)| {
+        end.eq_ignore_ascii_case(domain)
+            && labels.strip_suffix('.').is_some_and(|labels| labels.split('.').all(is_label))
+    })
 }
 
 /// A label as the DNS has them, with the underscore that is in use.

@@ -258,6 +258,32 @@ mod tests {
         assert_eq!(proxy.credentials("a", "\n"), Err(Credentials));
     }
 
+    /// It is told without a part of the URI, which may hold a password.
+    #[test]
+    fn an_error_says_what_is_wrong() {
+        for (error, shown) in [
+            (ProxyUriError::Scheme, "the proxy is not one of HTTP, which begins with http://"),
+            (
+                ProxyUriError::Authority(AuthorityError::NoHost),
+                "the proxy's address: the host is empty",
+            ),
+            (
+                ProxyUriError::Resource,
+                "the URI of the proxy has more than a host and a port (write / as %2F)",
+            ),
+            (
+                ProxyUriError::PercentEncoding,
+                "a percent sign in the proxy's credentials lacks two hexadecimal digits",
+            ),
+            (
+                ProxyUriError::Credentials,
+                "the proxy's user holds a colon, or its credentials a control character",
+            ),
+        ] {
+            assert_eq!(format!("{error}"), shown);
+        }
+    }
+
     #[test]
     fn debug_output_shows_no_credentials() {
         let proxy = Proxy::parse("http://user:secret@p").unwrap();

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::headers::{HeaderValues, Headers};
-use crate::token::{as_token, is_token, trim};
+use crate::token::{is_token, trim};
 
 pub(crate) const HEADER: &str = "Sec-WebSocket-Protocol";
 
@@ -43,8 +43,8 @@ impl<'a> Iterator for Subprotocols<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        // Checked before: every element is a token.
-        self.next_element().and_then(as_token)
+        // Checked before: every element is a token, and so is ASCII.
+        self.next_element().and_then(|element| core::str::from_utf8(element).ok())
     }
 }
 

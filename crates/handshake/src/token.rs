@@ -15,11 +15,6 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_tchar)
 }
 
-/// The bytes as text if they are a token.
-pub(crate) fn as_token(bytes: &[u8]) -> Option<&str> {
-    if is_token(bytes) { core::str::from_utf8(bytes).ok() } else { None }
-}
-
 /// RFC 9110, 5.5: a byte that may stand in a field value. CR, LF and NUL never may; the other
 /// control characters have no honest use.
 pub(crate) const fn is_field_value_byte(byte: u8) -> bool {

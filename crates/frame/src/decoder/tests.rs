@@ -146,6 +146,80 @@ fn a_payload_over_the_limit_is_refused_on_its_header() {
     }
 }
 
+/// W-125: nor does it come through with its payload, whole in one slice.
+#[test]
+fn a_whole_frame_over_the_limit_is_refused_too() {
+    let payload = [7; 1001];
+    for (len, accepted) in [(1000, true), (1001, false)] {
+        let frame = Frame::data(DataOpcode::Binary, &payload[..len]);
+        let mut stream = vec![0; frame.encoded_len()];
+        assert_eq!(frame.encode_into(&mut stream), Ok(stream.len()));
+        let mut decoder = Decoder::new(PayloadLimit::new(1000), Rsv::NONE);
+        let (frames, error) = decode_chunks(&mut decoder, [&stream[..]]);
+        assert_eq!((frames.len(), error.is_some()), (usize::from(accepted), !accepted));
+    }
+}
+
+/// W-063, W-064, W-065, W-073, W-082: a fault is the same with a whole frame behind it as at
+/// every cut.
+#[test]
+fn an_illegal_header_is_refused_whatever_follows_it() {
+    let cases: [(&[u8], HeaderError); 6] = [
+        (&[0xC1, 0], HeaderError::ReservedBits { rsv: Rsv::RSV1 }),
+        (&[0x83, 0], HeaderError::ReservedOpcode { bits: 3 }),
+        (&[0x09, 0], HeaderError::FragmentedControl { opcode: ControlOpcode::Ping }),
+        (&[0x8A, 126, 0, 126], HeaderError::OversizedControl { opcode: ControlOpcode::Pong }),
+        (&[0x82, 126, 0, 125], HeaderError::NonMinimalLength { payload_len: 125 }),
+        (&[0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], HeaderError::LengthTopBit),
+    ];
+    for (header, error) in cases {
+        let stream = [header, &[0; 200]].concat();
+        for cut in 0..=stream.len() {
+            let (frames, found) = decode_chunks(&mut decoder(), [&stream[..cut], &stream[cut..]]);
+            assert_eq!(frames, []);
+            assert_eq!(found.unwrap().kind, DecodeErrorKind::Header(error), "cut at {cut}");
+        }
+    }
+}
+
+/// RFC 6455, 5.2: a reserved bit has a meaning from when its extension is negotiated.
+#[test]
+fn reserved_bits_may_be_allowed_between_frames() {
+    let with_bit = [0xC2, 0x01, 7];
+    let mut decoder = decoder();
+    decoder.allow_rsv(Rsv::RSV1);
+    let (frames, error) = decode_chunks(&mut decoder, [&with_bit[..], &with_bit[..1]]);
+    assert_eq!((frames.len(), error), (1, None));
+    assert_eq!(frames[0].header.rsv(), Rsv::RSV1);
+    let (frames, error) = decode_chunks(&mut decoder, [&with_bit[1..]]);
+    assert_eq!((frames.len(), error), (1, None));
+
+    decoder.allow_rsv(Rsv::NONE);
+    let (_, error) = decode_chunks(&mut decoder, [&with_bit[..]]);
+    let kind = DecodeErrorKind::Header(HeaderError::ReservedBits { rsv: Rsv::RSV1 });
+    assert_eq!(error, Some(DecodeError { kind, frame_offset: 6 }));
+}
+
+/// An error says where and what, and carries its cause.
+#[test]
+fn an_error_is_told_with_its_cause() {
+    let too_long = PayloadTooLong { payload_len: 9, len_max: 8 };
+    for (kind, shown) in [
+        (
+            DecodeErrorKind::Header(HeaderError::LengthTopBit),
+            "the top bit of the length is set (RFC 6455, 5.2)",
+        ),
+        (
+            DecodeErrorKind::PayloadTooLong(too_long),
+            "the frame declares a payload of 9 bytes, the limit is 8",
+        ),
+    ] {
+        let error = DecodeError { kind, frame_offset: 70 };
+        assert_eq!(error.to_string(), std::format!("in the frame at byte 70: {shown}"));
+        assert_eq!(core::error::Error::source(&error).unwrap().to_string(), shown);
+    }
+}
+
 /// P-08, W-110: after an error nothing is read; what came before it was delivered.
 #[test]
 fn an_error_is_final_and_says_where() {

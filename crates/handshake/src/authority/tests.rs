@@ -41,6 +41,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("b\u{fc}cher", Host { offset: 1 }),
         ("a%2", Host { offset: 1 }),
         ("a%zz", Host { offset: 1 }),
+        ("a%2z", Host { offset: 1 }),
         ("a]", Host { offset: 1 }),
         ("::1", NoHost),
         ("a::1", Port { offset: 2 }),
@@ -58,6 +59,28 @@ fn what_is_wrong_is_named_with_its_place() {
         ("a:99999999999999999999", Port { offset: 2 }),
     ] {
         assert_eq!(Authority::parse(text).err(), Some(error), "{text:?}");
+    }
+}
+
+#[test]
+fn an_error_says_what_is_wrong_and_where() {
+    for (error, shown) in [
+        (AuthorityError::NoHost, "the host is empty"),
+        (
+            AuthorityError::UserInfo { offset: 4 },
+            "user information before the host is not allowed (`@` at offset 4)",
+        ),
+        (AuthorityError::Host { offset: 1 }, "the byte at offset 1 can not stand in a host name"),
+        (
+            AuthorityError::Ipv6 { offset: 0 },
+            "the bracket at offset 0 does not hold an IPv6 address",
+        ),
+        (
+            AuthorityError::Port { offset: 2 },
+            "the port at offset 2 is not a number from 0 to 65535",
+        ),
+    ] {
+        assert_eq!(error.to_string(), shown);
     }
 }
 

@@ -79,7 +79,7 @@ impl DeclinedBody {
     pub fn receive(&mut self, bytes: &[u8]) {
         let mut rest = bytes.get(..self.room).unwrap_or(bytes);
         self.room = self.room.saturating_sub(rest.len());
-        while !rest.is_empty() && !matches!(self.framing, Framing::Ended) {
+        while !rest.is_empty() {
             rest = self.step(rest);
         }
     }
@@ -180,7 +180,8 @@ impl Chunk {
                 (Some(digit), _) if digits < 16 => {
                     Some(Self::Size { size: size << 4 | u64::from(digit), digits: digits + 1 })
                 }
-                (None, b'\n') if digits > 0 => Self::data(size),
+                // No digit at all is a size of 0 too, and ends the body.
+                (None, b'\n') => Self::data(size),
                 (None, b'\r' | b';' | b' ' | b'\t') if digits > 0 => Some(Self::Extension { size }),
                 _ => None,
             },
@@ -239,7 +240,7 @@ mod tests {
         type Case =
             (u16, &'static [(&'static str, &'static str)], &'static str, &'static str, bool);
         const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
-        let cases: [Case; 25] = [
+        let cases: [Case; 31] = [
             (404, &[("Content-Length", "4")], "sorry", "sorr", true),
             (404, &[("content-length", " 5 ")], "sorry", "sorry", true),
             (404, &[("Content-Length", "6")], "sorry", "sorry", false),
@@ -254,15 +255,21 @@ mod tests {
             (404, &[CHUNKED], "3\r\nsor\r\n2;x=y\r\nry\r\n0\r\n\r\nmore", "sorry", true),
             (404, &[CHUNKED], "0003 \nsor\n2\nry\n0\n\n", "sorry", true),
             (404, &[CHUNKED], "A\r\n0123456789", "0123456789", false),
+            (404, &[CHUNKED], "11\r\n0123456789ABCDEFG\r\n0\r\n", "0123456789ABCDEFG", true),
+            (404, &[CHUNKED], "1f\n0123456789ABCDEFG", "0123456789ABCDEFG", false),
             (404, &[CHUNKED, ("Content-Length", "1")], "2\r\nab\r\n0\r\n\r\n", "ab", true),
             (404, &[("Transfer-Encoding", "gzip, Chunked")], "1\r\na\r\n0\r\n", "a", true),
             (404, &[("Transfer-Encoding", "gzip"), CHUNKED], "1\r\na\r\n0\r\n", "a", true),
             (404, &[CHUNKED], "ffffffffffffffff\r\nab", "ab", false),
             (404, &[CHUNKED], "00000000000000001\r\nab", "", true),
             (404, &[CHUNKED], "\r\nab", "", true),
+            (404, &[CHUNKED], "\nab", "", true),
             (404, &[CHUNKED], ";\r\nab", "", true),
+            (404, &[CHUNKED], ";", "", true),
             (404, &[CHUNKED], "x", "", true),
             (404, &[CHUNKED], "2\r\nabc\r\n", "ab", true),
+            (404, &[CHUNKED], "2\r\nabc1\r\nd\r\n", "ab", true),
+            (404, &[CHUNKED], "2\r\nab\rc1\r\nd\r\n", "ab", true),
             (404, &[CHUNKED], "2\r\nab\r\r\n", "ab", true),
             (404, &[CHUNKED], "", "", false),
         ];

@@ -129,3 +129,49 @@ impl fmt::Display for ResponseError {
 }
 
 impl core::error::Error for ResponseError {}
+
+#[cfg(test)]
+mod tests {
+    use std::string::{String, ToString as _};
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn each_error_says_what_the_server_did_and_where() {
+        let mut errors = Vec::from([
+            ResponseError::Head(HeadError::LineFolding { offset: 7 }),
+            ResponseError::Status { status: 700 },
+            ResponseError::HttpVersion,
+            ResponseError::SwitchingOverHttp2,
+            ResponseError::HeaderName { index: 7 },
+            ResponseError::HeaderValue { index: 7 },
+            ResponseError::UpgradeMissing,
+            ResponseError::Upgrade,
+            ResponseError::ConnectionMissing,
+            ResponseError::Connection,
+            ResponseError::AcceptMissing,
+            ResponseError::AcceptRepeated,
+            ResponseError::Accept,
+            ResponseError::Body,
+            ResponseError::SubprotocolRepeated,
+            ResponseError::SubprotocolNotOffered,
+            ResponseError::ConnectionSpecific,
+        ]);
+        errors.extend([
+            ResponseError::Extensions(ExtensionsError::Malformed { line: 0, offset: 7 }),
+            ResponseError::ExtensionNotOffered { index: 7 },
+            ResponseError::ExtensionRepeated { index: 7 },
+        ]);
+        let mut texts: Vec<String> = Vec::new();
+        for error in errors {
+            let text = error.to_string();
+            assert!(text.len() > 20, "{text}");
+            // Whatever place or number the error holds is told.
+            let debug = std::format!("{error:?}");
+            assert_eq!(text.contains('7'), debug.contains('7'), "{text}");
+            assert!(!texts.contains(&text), "{text}");
+            texts.push(text);
+        }
+    }
+}

@@ -187,12 +187,25 @@ fn the_limits_are_exact() {
     let scanner = limits(|limits| limits.start_line_len_max = 18);
     assert_eq!(scan(&scanner, &late), Ok(Progress::Complete(39)));
     assert!(scan(&limits(|limits| limits.head_len_max = 38), &late).is_err());
-    let response = |limit| {
-        let limits = Limits { start_line_len_max: limit, ..Limits::UNBOUNDED };
-        scan(&HeadScanner::response(limits), RESPONSE)
-    };
-    assert_eq!(response(32), Ok(Progress::Complete(RESPONSE.len())));
-    assert_eq!(response(31), Err(HeadError::StartLineTooLong { limit: 31 }));
+}
+
+/// W-127: the first byte that is too much is refused, in whatever part of the start line it is.
+#[test]
+fn the_start_line_may_end_its_length_in_any_part() {
+    for (scanner, head, line_len) in [
+        (HeadScanner::request as fn(Limits) -> HeadScanner, REQUEST, 18),
+        (HeadScanner::response, RESPONSE, 32),
+    ] {
+        for limit in 0..line_len {
+            let limits = Limits { start_line_len_max: limit, ..Limits::UNBOUNDED };
+            let too_long = Err(HeadError::StartLineTooLong { limit });
+            assert_eq!(scan(&scanner(limits), &head[..limit]), Ok(Progress::Partial));
+            assert_eq!(scan(&scanner(limits), &head[..=limit]), too_long);
+            assert_eq!(scan(&scanner(limits), head), too_long);
+        }
+        let limits = Limits { start_line_len_max: line_len, ..Limits::UNBOUNDED };
+        assert_eq!(scan(&scanner(limits), head), Ok(Progress::Complete(head.len())));
+    }
 }
 
 /// V-40

@@ -120,6 +120,13 @@ fn patterns_match_whole_parts() {
         ("chrome-extension://abcdefgh", "chrome-extension://abcdefgi", NO),
         ("tauri://localhost", "tauri://localhost", YES),
         ("tauri://localhost", "http://localhost", NO),
+        ("ws://example.com", "ws://example.com:80", YES),
+        ("wss://example.com:443", "wss://example.com", YES),
+        ("ws://example.com", "ws://example.com:443", NO),
+        // A scheme without a default port has none.
+        ("tauri://localhost", "tauri://localhost:80", NO),
+        // A domain that is longer than the host.
+        ("https://*.a.example.com", "https://example.com", NO),
         ("https://example.com", "null", Err(OriginError::Null)),
     ] {
         let patterns = [OriginPattern::parse(pattern).unwrap()];
@@ -173,6 +180,29 @@ fn null_is_let_in_only_when_asked() {
     let policy = OriginPolicy::same_origin(MissingOrigin::Refuse).or_null();
     assert_eq!(check(policy, Some("null"), "a", true), YES);
     assert_eq!(check(policy, Some("https://b"), "a", true), NO);
+}
+
+#[test]
+fn an_error_says_why_the_origin_is_refused() {
+    for (error, shown) in [
+        (OriginError::Missing, "the request has no Origin header"),
+        (OriginError::Null, "the opaque origin is not accepted"),
+        (OriginError::Malformed, "the Origin header is not one origin"),
+        (OriginError::NotAccepted, "the origin is not accepted"),
+    ] {
+        assert_eq!(format!("{error}"), shown);
+    }
+    let host = OriginPatternError::Authority(AuthorityError::NoHost);
+    for (error, shown) in [
+        (OriginPatternError::Scheme, "the pattern does not begin with a scheme and ://"),
+        (
+            OriginPatternError::Star,
+            "a star may stand for all labels before a domain, or for the port, only",
+        ),
+        (host, "the host is empty"),
+    ] {
+        assert_eq!(format!("{error}"), shown);
+    }
 }
 
 #[test]

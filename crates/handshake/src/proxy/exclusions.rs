@@ -86,13 +86,10 @@ impl Exclusion {
 /// Whole labels, in any case; a dot at the end makes no difference.
 fn is_in_domain(host: &str, domain: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    let Some(at) = host.len().checked_sub(domain.len()) else { return false };
-    match host.split_at_checked(at) {
-        Some((labels, end)) => {
-            end.eq_ignore_ascii_case(domain) && (labels.is_empty() || labels.ends_with('.'))
-        }
-        None => false,
-    }
+    let at = host.len().checked_sub(domain.len());
+    at.and_then(|at| host.split_at_checked(at)).is_some_and(|(labels, end)| {
+        end.eq_ignore_ascii_case(domain) && (labels.is_empty() || labels.ends_with('.'))
+    })
 }
 
 /// The addresses that share a prefix. An IPv4 address inside IPv6 (`::ffff:192.0.2.1`) counts as
@@ -188,6 +185,7 @@ mod tests {
             ("::/0", &["ws://[fe80::1]/"], &["ws://1.2.3.4/"]),
             // What means nothing excludes nothing, and does not spoil the rest.
             ("10.0.0.0/33,::/129,x/8,a:b,[::1,[::1]x,[1.2.3.4],.,*.,a", &["ws://a/"], &["ws://x/"]),
+            ("10.0.0.0/x,[::1]x,[::1]:x,[::1]:", &[], &["ws://10.0.0.0/", "ws://[::1]/"]),
             ("a:99999", &[], &["ws://a/"]),
         ] {
             let exclusions = Exclusions::parse(list);

@@ -98,7 +98,7 @@ mod tests {
     use std::string::String;
 
     use super::*;
-    use crate::head::{HeadScanner, Progress};
+    use crate::head::{HeadError, HeadScanner, Progress};
     use crate::limits::Limits;
     use crate::proxy::Proxy;
 
@@ -159,9 +159,25 @@ mod tests {
     }
 
     #[test]
+    fn too_few_slots_are_an_error() {
+        let proxy = Proxy::parse("p").unwrap();
+        let request = proxy.tunnel_to(WebSocketUri::parse("ws://a/").unwrap());
+        let received = b"HTTP/1.1 200 OK\r\nVia: a\r\nVia: b\r\n\r\n";
+        let Ok(Progress::Complete(head)) = HeadScanner::response(Limits::client()).scan(received)
+        else {
+            panic!()
+        };
+        let mut slots = HeaderSlots::<1>::new();
+        let answer = request.parse_response(head, &mut slots).map(|_| ());
+        assert_eq!(answer, Err(HeadError::TooManyHeaders { limit: 1 }.into()));
+    }
+
+    #[test]
     fn debug_output_shows_no_credentials() {
         let proxy = Proxy::parse("http://Aladdin:open%20sesame@p").unwrap();
         let request = proxy.tunnel_to(WebSocketUri::parse("ws://a/").unwrap());
-        assert!(!std::format!("{request:?}").contains("QWxh"));
+        let shown = std::format!("{request:?}");
+        assert!(shown.starts_with("TunnelRequest { uri: WebSocketUri {"), "{shown}");
+        assert!(!shown.contains("QWxh"), "{shown}");
     }
 }

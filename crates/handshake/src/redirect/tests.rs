@@ -20,7 +20,7 @@ fn follow(
 /// The next URI, and whether it is of the same origin.
 fn next(current: &str, location: &str) -> Result<(String, bool), RedirectError> {
     let redirect = follow(&mut Redirects::new(1), current, 302, &[location])?.unwrap();
-    Ok((redirect.uri, redirect.same_origin))
+    Ok((redirect.uri().to_owned(), redirect.is_same_origin()))
 }
 
 /// RFC 3986, 5.4, the examples that can be.
@@ -171,4 +171,20 @@ fn what_can_not_or_must_not_be_followed_is_an_error() {
     let answer = DeclinedResponse::new(302, "", Headers::from_pairs(&[("Location", b"/\xff")]), 0);
     let followed = Redirects::new(1).follow(&WebSocketUri::parse("ws://a/").unwrap(), &answer);
     assert_eq!(followed, Err(Location(Character { offset: 1 })));
+}
+
+#[test]
+fn an_error_says_where_the_redirect_leads() {
+    for (error, shown) in [
+        (RedirectError::TooMany { max: 5 }, "the server redirects once more after 5 redirects"),
+        (RedirectError::Downgrade, "the server redirects from wss to ws, without TLS"),
+        (RedirectError::LocationRepeated, "the redirect has several Location headers"),
+        (
+            RedirectError::Location(UriError::Scheme),
+            "the server redirects to what is no URI: \
+             the URI does not begin with ws:// or wss://",
+        ),
+    ] {
+        assert_eq!(format!("{error}"), shown);
+    }
 }

@@ -322,9 +322,9 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
         return Err(RequestError::Target);
     }
     match rest.find(['/', '?']).and_then(|at| rest.split_at_checked(at)) {
-        Some((authority, path)) if path.starts_with('/') => Ok((Some(authority), path)),
-        // RFC 9110, 4.2.3: an empty path is `/`. With a query behind it there is no slice for it.
-        Some(_) => Err(RequestError::Target),
+        // With a query behind an empty path there is no slice for both: the caller refuses it.
+        Some((authority, path)) => Ok((Some(authority), path)),
+        // RFC 9110, 4.2.3: an empty path is `/`.
         None => Ok((Some(rest), "/")),
     }
 }

@@ -44,6 +44,11 @@ fn uris_are_taken_apart() {
         let uri = WebSocketUri::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         assert_eq!((uri.is_secure(), uri.host(), uri.port()), (secure, host, port), "{text:?}");
         assert_eq!(uri.resource_name().to_string(), resource, "{text:?}");
+        let (path, query) = match resource.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (resource, None),
+        };
+        assert_eq!((uri.path(), uri.query()), (path, query), "{text:?}");
         assert_eq!(uri.authority().to_string(), authority, "{text:?}");
     }
 }
@@ -78,6 +83,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("ws://example.com/%", PercentEncoding { offset: 17 }),
         ("ws://example.com/%2", PercentEncoding { offset: 17 }),
         ("ws://example.com/?%gg", PercentEncoding { offset: 18 }),
+        ("ws://example.com/%2g", PercentEncoding { offset: 17 }),
         ("ws://", AuthorityError::NoHost.into()),
         ("ws:///chat", AuthorityError::NoHost.into()),
         ("ws://:80/", AuthorityError::NoHost.into()),
@@ -92,6 +98,28 @@ fn what_is_wrong_is_named_with_its_place() {
         ("ws://[::1]x/", AuthorityError::Port { offset: 10 }.into()),
     ] {
         assert_eq!(WebSocketUri::parse(text).err(), Some(error), "{text:?}");
+    }
+}
+
+#[test]
+fn an_error_says_what_is_wrong_and_where() {
+    for (error, shown) in [
+        (UriError::Scheme, "the URI does not begin with ws:// or wss://"),
+        (
+            UriError::Fragment { offset: 17 },
+            "a WebSocket URI has no fragment: write %23 for the number sign at offset 17",
+        ),
+        (UriError::Authority(AuthorityError::NoHost), "the host is empty"),
+        (
+            UriError::Character { offset: 18 },
+            "the character at offset 18 of the URI must be percent-encoded",
+        ),
+        (
+            UriError::PercentEncoding { offset: 17 },
+            "the percent sign at offset 17 of the URI lacks two hexadecimal digits",
+        ),
+    ] {
+        assert_eq!(error.to_string(), shown);
     }
 }
 

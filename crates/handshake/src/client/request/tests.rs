@@ -73,8 +73,34 @@ fn the_full_request_is_these_bytes() {
         Authorization: Bearer t\r\n\
         Cookie: a=b\r\n\r\n"
     );
-    // Credentials do not reach a log.
-    assert!(!std::format!("{full:?}").contains("Bearer"));
+    // Credentials do not reach a log, only the names of their headers.
+    let shown = std::format!("{full:?}");
+    assert!(shown.contains(r#"["Authorization", "Cookie"]"#), "{shown}");
+    assert!(!shown.contains("Bearer") && !shown.contains("a=b"), "{shown}");
+}
+
+/// A request is written whole or refused: every shorter buffer is told what is needed.
+#[test]
+fn a_buffer_of_any_shorter_length_is_refused() {
+    let extensions = [Extension::new("x-a", &[]).unwrap(), Extension::new("x-b", &[]).unwrap()];
+    for uri in ["ws://[::1]:9001/chat?x=1", "wss://a.example:9001/chat?x=1"] {
+        let request = request(uri)
+            .origin("https://example.com")
+            .unwrap()
+            .subprotocols(&["chat", "superchat"])
+            .unwrap()
+            .extensions(&extensions)
+            .headers(&[("Cookie", "a=b")])
+            .unwrap();
+        let needed = request.encoded_len();
+        let mut out = vec![0; needed];
+        for available in 0..needed {
+            let error = request.encode(&mut out[..available]).unwrap_err();
+            assert_eq!(error, BufferTooSmall { needed, available });
+        }
+    }
+    let error = BufferTooSmall { needed: 9, available: 8 };
+    assert_eq!(error.to_string(), "the message takes 9 bytes but the buffer has 8");
 }
 
 /// W-015
@@ -103,6 +129,10 @@ fn what_can_not_be_sent_is_refused() {
     for origin in ["", "a", "https://a/", "https://a\r\nX: y", "https://a b", "NULL"] {
         assert_eq!(base.origin(origin).err(), Some(RequestBuildError::Origin), "{origin:?}");
     }
+    let shown = "the origin to send is neither null nor a scheme, a host and a port";
+    assert_eq!(RequestBuildError::Origin.to_string(), shown);
+    let error = SubprotocolError::NotToken { index: 1 };
+    assert_eq!(RequestBuildError::Subprotocols(error).to_string(), error.to_string());
     for origin in ["null", "https://a.example", "http://[::1]:3000", "chrome-extension://abc"] {
         assert!(base.origin(origin).is_ok(), "{origin:?}");
     }

@@ -334,17 +334,56 @@ fn the_versions_of_a_refusal_are_read_from_every_line() {
         (&["13"][..], &[13][..]),
         (&["13, 8, 7"], &[13, 8, 7]),
         (&["13", "8, 7", "", ","], &[13, 8, 7]),
-        (&["013, +8, 256, x, 0, 00, 255, -1, 1 3"], &[0, 255]),
+        (&["013, +8, 256, x, 0, 00, 255, -1, 1 3, \u{e9}"], &[0, 255]),
         (&[], &[]),
     ] {
         let lines = with("Sec-WebSocket-Version", values);
-        let pairs: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let mut pairs: Vec<_> =
+            lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        pairs.push(("Sec-WebSocket-Version", b"\xFF"));
         let line = StatusLine::Http1 { version: HttpVersion::Http11, status: 426, reason: "" };
         let answer =
             with_client(|client| client.check_response(line, Headers::from_pairs(&pairs)).unwrap());
         let Answer::Declined(declined) = answer else { panic!() };
         assert!(declined.supported_versions().eq(expected.iter().copied()), "{values:?}");
     }
+}
+
+#[test]
+fn all_headers_are_there_for_the_application() {
+    let mut lines = example();
+    lines.push(("Set-Cookie", "a=b"));
+    let pairs: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    for status in [101, 404] {
+        let line = StatusLine::Http1 { version: HttpVersion::Http11, status, reason: "" };
+        let answer = with_client(|client| client.check_response(line, Headers::from_pairs(&pairs)));
+        let headers = match answer.unwrap() {
+            Answer::Opened(opened) => opened.headers(),
+            Answer::Declined(declined) => declined.headers(),
+            Answer::Interim(_) => panic!("{status}"),
+        };
+        assert!(headers.iter().eq(pairs.iter().copied()));
+    }
+}
+
+#[test]
+fn too_few_slots_and_a_request_are_errors() {
+    let bytes = head("HTTP/1.1 101 Switching Protocols", &example());
+    let Ok(Progress::Complete(response)) = HeadScanner::response(Limits::client()).scan(&bytes)
+    else {
+        panic!()
+    };
+    let mut slots = HeaderSlots::<2>::new();
+    let answer = with_client(|client| client.parse_response(response, &mut slots).map(|_| ()));
+    assert_eq!(answer, Err(HeadError::TooManyHeaders { limit: 2 }.into()));
+
+    let bytes = head("GET / HTTP/1.1", &example());
+    let Ok(Progress::Complete(request)) = HeadScanner::request(Limits::client()).scan(&bytes)
+    else {
+        panic!()
+    };
+    let answer = with_client(|client| client.parse_response(request, &mut slots).map(|_| ()));
+    assert_eq!(answer, Err(HeadError::WrongKind.into()));
 }
 
 /// H-010, H-011, H-013

@@ -59,6 +59,8 @@ fn a_plain_acceptance_is_these_bytes() {
     let acceptance = request(&pairs).accept().subprotocol(None).unwrap().extensions(&[]).unwrap();
     assert_eq!(bytes(&acceptance), expected);
     assert_eq!(acceptance.status(), 101);
+    assert!(acceptance.has_no_extensions());
+    assert_eq!(acceptance.chosen_subprotocol(), None);
 }
 
 /// W-053
@@ -79,6 +81,7 @@ fn a_full_acceptance_is_these_bytes() {
         .headers(&[("Set-Cookie", "a=b"), ("Set-Cookie", "c=d")])
         .unwrap();
     assert_eq!(acceptance.chosen_subprotocol(), Some("superchat"));
+    assert!(!acceptance.has_no_extensions());
     assert_eq!(
         bytes(&acceptance).escape_ascii().to_string(),
         b"HTTP/1.1 101 Switching Protocols\r\n\
@@ -179,6 +182,9 @@ fn over_http2_success_is_200_without_the_headers_of_the_connection() {
         });
     assert_eq!(result, Ok(()));
     assert_eq!(lines, [("Sec-WebSocket-Protocol".to_string(), "chat".to_string())]);
+    // For those who only log it, it can be written down all the same.
+    let written = b"HTTP/1.1 200 OK\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+    assert_eq!(bytes(&acceptance), written);
 }
 
 proptest! {

@@ -14,8 +14,12 @@ fn text(rejection: &Rejection<'_>) -> String {
     assert_eq!(len, rejection.encoded_len());
     #[cfg(feature = "alloc")]
     assert_eq!(rejection.to_vec(), &out[..len]);
-    let too_small = BufferTooSmall { needed: len, available: len - 1 };
-    assert_eq!(rejection.encode(&mut out[..len - 1]), Err(too_small));
+    // Every shorter buffer is refused with what is needed.
+    let mut short = [0; 512];
+    for available in 0..len {
+        let error = BufferTooSmall { needed: len, available };
+        assert_eq!(rejection.encode(&mut short[..available]), Err(error));
+    }
     core::str::from_utf8(&out[..len]).unwrap().to_string()
 }
 
@@ -91,6 +95,75 @@ fn an_application_rejects_in_its_own_words() {
     assert_eq!(text(&allow).matches("Allow: ").count(), 1);
 }
 
+/// RFC 9110, 15; RFC 6585. The phrase is for people: a status without one is as good.
+#[test]
+fn a_status_line_has_the_registered_phrase() {
+    for (status, phrase) in [
+        (300, "Multiple Choices"),
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+        (400, "Bad Request"),
+        (401, "Unauthorized"),
+        (402, "Payment Required"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (406, "Not Acceptable"),
+        (407, "Proxy Authentication Required"),
+        (408, "Request Timeout"),
+        (409, "Conflict"),
+        (410, "Gone"),
+        (411, ""),
+        (413, "Content Too Large"),
+        (414, "URI Too Long"),
+        (421, "Misdirected Request"),
+        (422, "Unprocessable Content"),
+        (425, "Too Early"),
+        (426, "Upgrade Required"),
+        (428, "Precondition Required"),
+        (429, "Too Many Requests"),
+        (431, "Request Header Fields Too Large"),
+        (451, "Unavailable For Legal Reasons"),
+        (500, "Internal Server Error"),
+        (501, "Not Implemented"),
+        (502, "Bad Gateway"),
+        (503, "Service Unavailable"),
+        (504, "Gateway Timeout"),
+        (505, "HTTP Version Not Supported"),
+        (511, "Network Authentication Required"),
+        (599, ""),
+    ] {
+        let text = text(&Rejection::new(status, "").unwrap());
+        let line = std::format!("HTTP/1.1 {status} {phrase}\r\n");
+        assert!(text.starts_with(&line), "{text}");
+    }
+}
+
+/// W-031: what the scanner refuses is answered as well.
+#[test]
+fn a_head_that_is_none_is_rejected_with_its_status() {
+    for (error, line) in [
+        (HeadError::HeadTooLong { limit: 9 }, "HTTP/1.1 431 Request Header Fields Too Large\r\n"),
+        (
+            HeadError::TooManyHeaders { limit: 9 },
+            "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+        ),
+        (HeadError::StartLineTooLong { limit: 9 }, "HTTP/1.1 414 URI Too Long\r\n"),
+        (
+            HeadError::VersionUnsupported { offset: 9 },
+            "HTTP/1.1 505 HTTP Version Not Supported\r\n",
+        ),
+        (HeadError::LineFolding { offset: 9 }, "HTTP/1.1 400 Bad Request\r\n"),
+    ] {
+        let rejection = Rejection::from(error);
+        assert_eq!(rejection.request_error(), Some(RequestError::Head(error)));
+        assert!(text(&rejection).starts_with(line), "{error}");
+    }
+}
+
 /// W-117: no close code is a status.
 #[test]
 fn a_rejection_can_not_open_or_inject() {
@@ -107,7 +180,9 @@ fn a_rejection_can_not_open_or_inject() {
         ("a b", ""),
     ] {
         let headers = [(name, value)];
-        assert!(Rejection::forbidden("").headers(&headers).is_err(), "{name}: {value}");
+        let error = Rejection::forbidden("").headers(&headers).unwrap_err();
+        let RejectionBuildError::Header(header) = error else { panic!("{name}: {value}") };
+        assert_eq!(error.to_string(), header.to_string());
     }
 }
 

@@ -445,6 +445,11 @@ fn the_pseudo_headers_of_an_extended_connect_are_checked() {
     assert_eq!(check(connect, websocket, https, None, "/"), missing);
     assert_eq!(check(connect, websocket, https, host, ""), Err(RequestError::Target));
     assert_eq!(check(connect, websocket, https, host, "*"), Err(RequestError::Target));
+    // RFC 9112, 3.2: a target is visible ASCII without a fragment, whoever parsed it.
+    for path in ["/a b", "/a\r\nX: y", "/\u{e9}", "/\u{7f}", "/a#b"] {
+        let found = check(connect, websocket, https, host, path);
+        assert_eq!(found, Err(RequestError::Target), "{path:?}");
+    }
 }
 
 /// H-010, H-011, H-012
@@ -466,6 +471,33 @@ fn over_http2_the_connection_has_no_headers_and_the_key_no_meaning() {
     assert_eq!(check("host", "other.example.com"), Err(RequestError::HostConflict));
     assert_eq!(check("host", "a b"), Err(AuthorityError::Host { offset: 1 }.into()));
     assert_eq!(check("content-length", "1"), Err(RequestError::Body));
+}
+
+/// RFC 9113, 8.3.1: `Host` and `:authority` name one host; a port that one leaves out is no other.
+#[test]
+fn over_http2_two_ports_that_differ_are_two_hosts() {
+    for (authority, host, agree) in [
+        ("a.example", "a.example", true),
+        ("a.example:81", "a.example:81", true),
+        ("a.example:81", "a.example", true),
+        ("a.example", "a.example:81", true),
+        ("a.example:81", "a.example:82", false),
+        ("a.example:81", "b.example:81", false),
+        ("[::1]:81", "[0::1]:81", true),
+        ("[::1]:81", "[::1]:82", false),
+    ] {
+        let line = RequestLine::Http2 {
+            method: "CONNECT",
+            protocol: Some("websocket"),
+            scheme: Some("https"),
+            authority: Some(authority),
+            path: "/",
+        };
+        let pairs = [("sec-websocket-version", &b"13"[..]), ("host", host.as_bytes())];
+        let checked = ServerRequest::check(line, Headers::from_pairs(&pairs)).map(|_| ());
+        let expected = if agree { Ok(()) } else { Err(RequestError::HostConflict) };
+        assert_eq!(checked, expected, "{authority} and {host}");
+    }
 }
 
 /// W-038, W-040
