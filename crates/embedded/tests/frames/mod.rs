@@ -1,0 +1,72 @@
+//! Frames written by hand, and sockets on a script.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test file needs some of it"
+)]
+
+use crate::script::Script;
+use tidings_embedded::websocket::{Client, Server, Timestamp};
+use tidings_embedded::{Config, asynchronous, blocking};
+use tidings_testkit::Unit;
+
+pub(crate) fn keys() -> impl FnMut() -> [u8; 4] {
+    let mut random = tidings_testkit::Random::new(1);
+    move || random.key()
+}
+
+/// A frame from a client, masked.
+pub(crate) fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
+    let key = [0x37, 0xfa, 0x21, 0x3d];
+    let mut frame = vec![first_byte];
+    match payload.len() {
+        len @ 0..=125 => frame.push(0x80 | u8::try_from(len).unwrap()),
+        len => {
+            frame.push(0xFE);
+            frame.extend(u16::try_from(len).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend(key);
+    frame.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
+    frame
+}
+
+/// A frame from a server.
+pub(crate) fn plain(first_byte: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first_byte, u8::try_from(payload.len()).unwrap()];
+    frame.extend(payload);
+    frame
+}
+
+pub(crate) fn text(text: &str) -> Unit {
+    Unit::Text(text.into())
+}
+
+pub(crate) fn close(code: u16, reason: &str) -> Unit {
+    Unit::Close(Some((code, reason.into())))
+}
+
+/// The same on an empty script, for what the application does.
+pub(crate) fn blocking_server<'b>(
+    script: &Script,
+    buffer: &'b mut [u8],
+) -> blocking::WebSocket<'b, Script, Server, impl FnMut() -> Timestamp + use<>> {
+    let clock = script.clock();
+    let config = Config::server();
+    blocking::WebSocket::from_handshaken(script.clone(), Server, buffer, 0..0, clock, &config)
+}
+
+pub(crate) fn async_client<'b>(
+    script: &Script,
+    buffer: &'b mut [u8],
+) -> asynchronous::WebSocket<
+    'b,
+    Script,
+    Client<impl FnMut() -> [u8; 4] + use<>>,
+    impl FnMut() -> Timestamp + use<>,
+> {
+    let (clock, config, role) = (script.clock(), Config::client(), Client::new(keys()));
+    asynchronous::WebSocket::from_handshaken(script.clone(), role, buffer, 0..0, clock, &config)
+}
