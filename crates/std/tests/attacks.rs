@@ -18,7 +18,7 @@ use tidings_std::websocket::Timeout;
 use tidings_std::{
     CloseCode, Compression, Config, Connector, Error, Message, Proxy, ServerRole, WebSocket, accept,
 };
-use tidings_testkit::{Unit, Wire};
+use tidings_testkit::{Unit, Wire, raw_frame, raw_header};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -34,26 +34,15 @@ fn streams() -> (TcpStream, TcpStream) {
     (near, far)
 }
 
-/// A client's header; the masking key is zero.
+/// The masking key of all frames, which is as legal as any.
+const KEY: Option<[u8; 4]> = Some([0; 4]);
+
 fn header(first: u8, len: u64) -> Vec<u8> {
-    let mut header = vec![first];
-    match len {
-        0..=125 => header.push(0x80 | len as u8),
-        126..=0xFFFF => {
-            header.push(0x80 | 126);
-            header.extend((len as u16).to_be_bytes());
-        }
-        _ => {
-            header.push(0x80 | 127);
-            header.extend(len.to_be_bytes());
-        }
-    }
-    header.extend([0; 4]);
-    header
+    raw_header(first, len, KEY)
 }
 
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    [header(first, payload.len() as u64), payload.to_vec()].concat()
+    raw_frame(first, payload, KEY)
 }
 
 /// Receives until the end.

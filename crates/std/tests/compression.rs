@@ -21,6 +21,7 @@ use tidings_std::{
     ClientOffer, ClientRole, CloseCode, CompressedMessage, Compression, Config, Connector, Error,
     Message, MessageKind, Transport, WebSocket, accept, accept_with,
 };
+use tidings_testkit::raw_frame;
 
 const URI: &str = "ws://example.com/";
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
@@ -139,18 +140,7 @@ const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 impl Peer {
     /// A frame that begins with this byte.
     fn send(&mut self, first: u8, payload: &[u8]) {
-        let mask = if self.masks { 0x80 } else { 0 };
-        let mut frame = vec![first];
-        match payload.len() {
-            len @ ..126 => frame.push(mask | u8::try_from(len).unwrap()),
-            len => {
-                frame.push(mask | 126);
-                frame.extend(u16::try_from(len).unwrap().to_be_bytes());
-            }
-        }
-        let key = if self.masks { KEY } else { [0; 4] };
-        frame.extend_from_slice(if self.masks { &KEY } else { &[] });
-        frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        let frame = raw_frame(first, payload, self.masks.then_some(KEY));
         self.stream.write_all(&frame).unwrap();
     }
 

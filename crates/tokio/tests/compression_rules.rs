@@ -8,6 +8,7 @@
     reason = "a test that can't go on has failed"
 )]
 
+use tidings_testkit::raw_frame;
 use tidings_tokio::handshake::Key;
 use tidings_tokio::websocket::Violation;
 use tidings_tokio::{
@@ -78,14 +79,7 @@ async fn client(
 
 /// A frame of a client, masked with a key of zeros.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(payload.len()).unwrap();
-    let mut frame = match u8::try_from(len) {
-        Ok(len @ ..=125) => vec![first, 0x80 | len],
-        _ => [&[first, 0x80 | 126][..], &len.to_be_bytes()].concat(),
-    };
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
+    raw_frame(first, payload, Some([0; 4]))
 }
 
 /// The first byte of the next frame and its payload, unmasked.

@@ -10,7 +10,7 @@
 use crate::script::Script;
 use tidings_embedded::websocket::{Client, Server, Timestamp};
 use tidings_embedded::{Config, asynchronous, blocking};
-use tidings_testkit::Unit;
+use tidings_testkit::{Unit, raw_frame};
 
 pub(crate) fn keys() -> impl FnMut() -> [u8; 4] {
     let mut random = tidings_testkit::Random::new(1);
@@ -19,25 +19,12 @@ pub(crate) fn keys() -> impl FnMut() -> [u8; 4] {
 
 /// A frame from a client, masked.
 pub(crate) fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
-    let key = [0x37, 0xfa, 0x21, 0x3d];
-    let mut frame = vec![first_byte];
-    match payload.len() {
-        len @ 0..=125 => frame.push(0x80 | u8::try_from(len).unwrap()),
-        len => {
-            frame.push(0xFE);
-            frame.extend(u16::try_from(len).unwrap().to_be_bytes());
-        }
-    }
-    frame.extend(key);
-    frame.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
-    frame
+    raw_frame(first_byte, payload, Some([0x37, 0xfa, 0x21, 0x3d]))
 }
 
 /// A frame from a server.
 pub(crate) fn plain(first_byte: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first_byte, u8::try_from(payload.len()).unwrap()];
-    frame.extend(payload);
-    frame
+    raw_frame(first_byte, payload, None)
 }
 
 pub(crate) fn text(text: &str) -> Unit {

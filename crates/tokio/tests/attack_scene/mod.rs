@@ -9,7 +9,7 @@
     reason = "each test file needs some of it; a test that can't go on has failed"
 )]
 
-use tidings_testkit::{Unit, Wire};
+use tidings_testkit::{Unit, Wire, raw_frame, raw_header};
 use tidings_tokio::websocket::Role;
 use tidings_tokio::{Config, Connector, Error, Message, WebSocket, accept};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
@@ -26,28 +26,17 @@ pub(crate) fn request(more: &str) -> Vec<u8> {
     format!("{REQUEST}{more}\r\n").into_bytes()
 }
 
-/// A client's header whose first byte is this, and whose length is that, in its shortest form. The
-/// masking key is zero, which is as legal as any.
+/// The masking key of all frames, which is as legal as any.
+const KEY: Option<[u8; 4]> = Some([0; 4]);
+
+/// A client's header whose first byte is this, and whose length is that, in its shortest form.
 pub(crate) fn header(first: u8, len: u64) -> Vec<u8> {
-    let mut header = vec![first];
-    match len {
-        0..=125 => header.push(0x80 | len as u8),
-        126..=0xFFFF => {
-            header.push(0x80 | 126);
-            header.extend((len as u16).to_be_bytes());
-        }
-        _ => {
-            header.push(0x80 | 127);
-            header.extend(len.to_be_bytes());
-        }
-    }
-    header.extend([0; 4]);
-    header
+    raw_header(first, len, KEY)
 }
 
 /// A client's frame.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    [header(first, payload.len() as u64), payload.to_vec()].concat()
+    raw_frame(first, payload, KEY)
 }
 
 /// The same bytes from a server, which does not mask.

@@ -2,6 +2,7 @@
 //! and whose DEFLATE (that of `flate2`) share no code with the library.
 
 use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress};
+use tidings_testkit::raw_frame;
 use tidings_tokio::deflate::{Offer, ServerConfig, WindowBits};
 use tidings_tokio::{ClientOffer, ClientRole, Compression, Config, Connector, WebSocket, accept};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -119,27 +120,7 @@ const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 impl Peer {
     /// A frame that begins with this byte.
     pub(crate) fn frame(&self, first: u8, payload: &[u8]) -> Vec<u8> {
-        let mask = if self.masks { 0x80 } else { 0 };
-        let mut frame = vec![first];
-        match payload.len() {
-            len @ ..126 => frame.push(mask | u8::try_from(len).unwrap()),
-            len @ ..65_536 => {
-                frame.push(mask | 126);
-                frame.extend(u16::try_from(len).unwrap().to_be_bytes());
-            }
-            len => {
-                frame.push(mask | 127);
-                frame.extend(u64::try_from(len).unwrap().to_be_bytes());
-            }
-        }
-        match self.masks {
-            true => {
-                frame.extend(KEY);
-                frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-            }
-            false => frame.extend(payload),
-        }
-        frame
+        raw_frame(first, payload, self.masks.then_some(KEY))
     }
 
     pub(crate) async fn send(&mut self, first: u8, payload: &[u8]) {
