@@ -66,9 +66,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let home = reports.join("home");
     run_command(Command::new(suite.join("setup.sh")).arg(&home))?;
     for package in ["tidings-tokio", "tidings-std"] {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let build = ["build", "--release", "--all-features", "--examples", "-p", package];
-        run_command(Command::new(cargo).args(build))?;
+        run_command(crate::cargo().args(build))?;
     }
     let mut failed = Vec::new();
     for (testee, is_server) in TESTEES {

@@ -11,7 +11,7 @@ mod soak;
 mod targets;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use clap::{Parser, Subcommand};
 
@@ -67,7 +67,12 @@ fn root() -> PathBuf {
 
 /// Where cargo puts what it builds.
 fn target_directory() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// The cargo that runs this.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Runs a command in the root of the project.
@@ -75,11 +80,33 @@ fn target_directory() -> PathBuf {
 /// # Errors
 /// It can't be run, or did not end well.
 fn run(command: &mut Command) -> Result<(), Error> {
-    let status = command.current_dir(root()).status();
-    let program = command.get_program().to_string_lossy().into_owned();
-    match status {
+    succeed(command.current_dir(root()))
+}
+
+/// Runs a command where it wants to run.
+///
+/// # Errors
+/// It can't be run, or did not end well.
+fn succeed(command: &mut Command) -> Result<(), Error> {
+    match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program}: {status}").into()),
-        Err(error) => Err(format!("{program}: {error}").into()),
+        Ok(status) => Err(fault(command, status)),
+        Err(error) => Err(fault(command, error)),
     }
+}
+
+/// What a command prints that is run in the root of the project.
+///
+/// # Errors
+/// It can't be run, or did not end well.
+fn output(command: &mut Command) -> Result<Vec<u8>, Error> {
+    match command.current_dir(root()).stderr(Stdio::inherit()).output() {
+        Ok(output) if output.status.success() => Ok(output.stdout),
+        Ok(output) => Err(fault(command, output.status)),
+        Err(error) => Err(fault(command, error)),
+    }
+}
+
+fn fault(command: &Command, what: impl std::fmt::Display) -> Error {
+    format!("{}: {what}", command.get_program().to_string_lossy()).into()
 }

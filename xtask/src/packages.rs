@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::Error;
-use crate::published::{Published, cargo, published, unpublished};
+use crate::published::{Published, published, unpublished};
 
 /// No package is larger, compressed. What is over this has files that nobody needs.
 const LEN_MAX: u64 = 128 * 1024;
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
 /// `cargo package` of the whole workspace: it builds each crate as published, on the others as
 /// packaged a moment before.
 fn package(arguments: &Arguments) -> Result<(), Error> {
-    let mut command = cargo();
+    let mut command = crate::cargo();
     // Cargo warns of each test that is not in the package.
     command.args(["package", "--quiet", "--locked", "--workspace", "--all-features"]);
     for name in unpublished()? {
@@ -88,7 +88,7 @@ struct Package {
 impl Package {
     fn unpack(crate_: &Published) -> Result<Self, Error> {
         let name = format!("{}-{}", crate_.name, crate_.version);
-        let target = crate::root().join(crate::target_directory());
+        let target = crate::target_directory();
         let archive = target.join("package").join(format!("{name}.crate"));
         let into = target.join("xtask/packages");
         let directory = into.join(&name);

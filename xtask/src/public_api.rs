@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::Error;
-use crate::published::{cargo, published};
+use crate::published::published;
 use foreign::foreign_items;
 
 /// For each published library, the crates whose items its public API names, by their names in Rust:
@@ -104,8 +104,8 @@ fn compare(name: &str, seen: &BTreeSet<&str>, example: impl Fn(&str) -> String) 
 /// What rustdoc knows of a crate.
 fn documented(name: &str) -> Result<Value, Error> {
     // The variable makes build scripts see another compiler: what they said stays apart.
-    let directory = crate::root().join(crate::target_directory()).join("public-api");
-    let mut command = cargo();
+    let directory = crate::target_directory().join("public-api");
+    let mut command = crate::cargo();
     command
         .args(["rustdoc", "--quiet", "--locked", "--lib", "--all-features", "--package", name])
         .arg("--target-dir")

@@ -1,7 +1,5 @@
 //! Which crates of the workspace are meant for others.
 
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 
 use crate::Error;
@@ -27,21 +25,10 @@ pub(crate) fn unpublished() -> Result<Vec<String>, Error> {
     Ok(others.filter_map(|member| text(member, "name")).collect())
 }
 
-/// cargo, in the root of the project.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(crate::root());
-    cargo
-}
-
 fn members() -> Result<Vec<Value>, Error> {
-    let mut command = cargo();
-    command.args(["metadata", "--no-deps", "--format-version", "1"]).stderr(Stdio::inherit());
-    let output = command.output()?;
-    if !output.status.success() {
-        return Err(format!("cargo metadata: {}", output.status).into());
-    }
-    match serde_json::from_slice::<Value>(&output.stdout)?.get_mut("packages").map(Value::take) {
+    let metadata =
+        crate::output(crate::cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    match serde_json::from_slice::<Value>(&metadata)?.get_mut("packages").map(Value::take) {
         Some(Value::Array(packages)) => Ok(packages),
         _ => Err("cargo metadata printed no packages".into()),
     }

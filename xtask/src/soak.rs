@@ -1,8 +1,6 @@
 //! `cargo xtask soak`: honest clients beside attackers of every kind, on one server. What it demands
 //! stands at the top of the example.
 
-use std::process::Command;
-
 use crate::Error;
 
 #[derive(Debug, clap::Args)]
@@ -16,8 +14,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let example = ["run", "--release", "-p", "tidings-tokio", "--example", "soak", "--"];
     let numbers = [arguments.minutes.to_string(), arguments.connections.to_string()];
-    crate::run(Command::new(cargo).args(example).args(numbers))
+    crate::run(crate::cargo().args(example).args(numbers))
 }

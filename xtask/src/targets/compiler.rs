@@ -2,7 +2,7 @@
 //! Debian's with the source of `core`, which `.ci/toolchain` unpacks.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::Error;
 
@@ -51,8 +51,7 @@ impl Compiler {
     /// `cargo build` for the target, in the directory of a package. `libraries` are those of the
     /// standard library that the package needs, such as `core,alloc`.
     pub(super) fn build(&self, package: &Path, libraries: &str) -> Command {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        let mut command = crate::cargo();
         command.current_dir(package).args(["build", "--locked", "--target", self.triple]);
         // They would replace those of the package's own configuration.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -83,29 +82,14 @@ pub(super) fn is_program(name: &str) -> bool {
 /// Where the installed toolchain keeps its libraries.
 fn sysroot() -> Result<PathBuf, Error> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    output(Command::new(rustc).args(["--print", "sysroot"])).map(PathBuf::from)
+    line(Command::new(rustc).args(["--print", "sysroot"])).map(PathBuf::from)
 }
 
 fn unpack() -> Result<PathBuf, Error> {
-    output(Command::new(".ci/toolchain").arg("--targets")).map(PathBuf::from)
+    line(Command::new(".ci/toolchain").arg("--targets")).map(PathBuf::from)
 }
 
 /// What a command prints, without the line end.
-fn output(command: &mut Command) -> Result<String, Error> {
-    let output = command.current_dir(crate::root()).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        let program = command.get_program().to_string_lossy();
-        return Err(format!("{program}: {}", output.status).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
-}
-
-/// Runs a command where it wants to run.
-pub(super) fn succeed(command: &mut Command) -> Result<(), Error> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program}: {status}").into()),
-        Err(error) => Err(format!("{program}: {error}").into()),
-    }
+fn line(command: &mut Command) -> Result<String, Error> {
+    Ok(String::from_utf8(crate::output(command)?)?.trim_end().to_owned())
 }

@@ -11,7 +11,7 @@ mod image;
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
-use super::compiler::{self, Compiler, Found, is_program};
+use super::compiler::{Compiler, Found, is_program};
 use super::table::Row;
 use crate::Error;
 use budgets::{BUDGETS, Budget, ECHO};
@@ -30,10 +30,9 @@ pub(super) fn run() -> Result<Outcome, Error> {
         Found::Nothing(reason) => return Ok(Outcome::Skipped(reason)),
     };
     let package = crate::root().join("targets/cortex-m3");
-    let directory = std::path::absolute(crate::root().join(crate::target_directory()))?;
-    let directory = directory.join("targets/cortex-m3");
+    let directory = crate::target_directory().join("targets/cortex-m3");
     let mut build = compiler.build(&package, "core");
-    compiler::succeed(build.args(["--workspace", "--release", "--target-dir"]).arg(&directory))?;
+    crate::succeed(build.args(["--workspace", "--release", "--target-dir"]).arg(&directory))?;
 
     let firmwares = Firmwares {
         images: directory.join(compiler.triple()).join("release"),

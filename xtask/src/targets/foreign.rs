@@ -1,6 +1,6 @@
 //! The tests of the core crates where words are big-endian, or have 32 bits: `.ci/targets/foreign`.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::Outcome;
 use super::compiler::is_program;
@@ -13,15 +13,8 @@ pub(super) fn run() -> Result<Outcome, Error> {
     if !(is_program("apt-get") && is_program("dpkg-deb")) {
         return Ok(Outcome::Skipped("there is no apt-get to fetch a std and qemu".to_owned()));
     }
-    let output = Command::new(".ci/targets/foreign")
-        .args(TRIPLES)
-        .current_dir(crate::root())
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!(".ci/targets/foreign: {}", output.status).into());
-    }
-    String::from_utf8(output.stdout)?.lines().map(row).collect::<Result<_, _>>().map(Outcome::Ran)
+    let printed = crate::output(Command::new(".ci/targets/foreign").args(TRIPLES))?;
+    String::from_utf8(printed)?.lines().map(row).collect::<Result<_, _>>().map(Outcome::Ran)
 }
 
 /// Reads `target crate tests-passed`. No test is a fault: something was left out.

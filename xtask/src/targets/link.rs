@@ -2,8 +2,11 @@
 //! but the compiler and the linker, so they are asked for the opposite as well: with a feature of a
 //! crate that needs a heap, or std, the program must not link.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use object::read::elf::ElfFile64;
+use object::{LittleEndian, Object as _, ObjectSegment as _, SegmentFlags, elf};
 
 use super::Outcome;
 use super::table::Row;
@@ -43,7 +46,7 @@ pub(super) fn run() -> Result<Outcome, Error> {
     let program = link_and_run(&[])?;
     let image = std::fs::read(&program)?;
     let place = program.display();
-    let code = read_only_bytes(&image).ok_or_else(|| format!("{place}: not an ELF file"))?;
+    let code = read_only_bytes(&image).map_err(|error| format!("{place}: {error}"))?;
     if contains(&image, b"malloc") {
         return Err(format!("{place}: it names an allocator of the C library").into());
     }
@@ -76,7 +79,7 @@ fn must_not_link(feature: &str, reason: &str) -> Result<(), Error> {
 }
 
 fn link_and_run(features: &[&str]) -> Result<PathBuf, Error> {
-    super::compiler::succeed(build().args(features))?;
+    crate::succeed(build().args(features))?;
     let program = directory().join(TRIPLE).join("release/tidings-link");
     let status = Command::new(&program).status()?;
     if status.success() {
@@ -88,8 +91,7 @@ fn link_and_run(features: &[&str]) -> Result<PathBuf, Error> {
 /// `cargo build` with the installed compiler. The target is named so that flags for the host's
 /// build scripts and for the program stay apart.
 fn build() -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = crate::cargo();
     command
         .current_dir(crate::root().join("targets/link"))
         .args(["build", "--locked", "--release", "--target", TRIPLE, "--target-dir"])
@@ -98,34 +100,22 @@ fn build() -> Command {
 }
 
 fn directory() -> PathBuf {
-    let directory = crate::target_directory().join("targets/link");
-    // The build runs elsewhere.
-    if directory.is_absolute() { directory } else { Path::new(&crate::root()).join(directory) }
+    crate::target_directory().join("targets/link")
 }
 
-/// Code and constants: what the segments that can't be written take in memory. `None` if it is no
-/// ELF file of 64 bit, little-endian.
-fn read_only_bytes(image: &[u8]) -> Option<u64> {
-    const LOAD: u64 = 1;
-    const WRITABLE: u64 = 2;
-    if !image.starts_with(b"\x7fELF\x02\x01") {
-        return None;
-    }
-    let number = |at: u64, len: usize| -> Option<u64> {
-        let bytes = image.get(usize::try_from(at).ok()?..)?.get(..len)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
-    };
-    // The ELF header: e_phoff, e_phentsize, e_phnum.
-    let (first, len, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
-    let mut bytes = 0;
-    for index in 0..count {
-        // A program header: p_type, p_flags, p_memsz.
-        let header = first.checked_add(index * len)?;
-        if number(header, 4)? == LOAD && number(header.checked_add(4)?, 4)? & WRITABLE == 0 {
-            bytes += number(header.checked_add(40)?, 8)?;
+/// Code and constants: what the segments that can't be written take in memory.
+///
+/// # Errors
+/// It is no ELF file of 64 bit, little-endian.
+fn read_only_bytes(image: &[u8]) -> object::Result<u64> {
+    let file = ElfFile64::<LittleEndian>::parse(image)?;
+    let read_only = file.segments().filter(|segment| match segment.flags() {
+        SegmentFlags::Elf { p_type, p_flags } => {
+            p_type == elf::PT_LOAD && !p_flags.contains(elf::PF_W)
         }
-    }
-    Some(bytes)
+        _ => false,
+    });
+    Ok(read_only.map(|segment| segment.size()).sum())
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -139,7 +129,7 @@ mod tests {
     #[test]
     fn segments_that_can_not_be_written_are_counted() {
         let mut image = vec![0; 64];
-        image[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        image[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
         image[32] = 64; // e_phoff
         image[54] = 56; // e_phentsize
         image[56] = 3; // e_phnum
@@ -149,10 +139,9 @@ mod tests {
             header[40..48].copy_from_slice(&len.to_le_bytes());
             image.extend(header);
         }
-        assert_eq!(read_only_bytes(&image), Some(1000));
-        // Of the last header its type is enough: it is not loaded.
-        for len in 0..image.len() - 52 {
-            assert_eq!(read_only_bytes(&image[..len]), None, "{len} bytes");
+        assert_eq!(read_only_bytes(&image), Ok(1000));
+        for len in 0..image.len() {
+            assert!(read_only_bytes(&image[..len]).is_err(), "{len} bytes");
         }
     }
 }

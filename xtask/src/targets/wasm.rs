@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Outcome;
-use super::compiler::{self, Compiler, Found, is_program};
+use super::compiler::{Compiler, Found, is_program};
 use super::table::Row;
 use crate::Error;
 
@@ -38,8 +38,7 @@ pub(super) fn run() -> Result<Outcome, Error> {
         Found::Compiler(compiler) => compiler,
         Found::Nothing(reason) => return Ok(Outcome::Skipped(reason)),
     };
-    let directory = std::path::absolute(crate::root().join(crate::target_directory()))?;
-    let directory = directory.join("targets/wasm");
+    let directory = crate::target_directory().join("targets/wasm");
 
     let mut rows = Vec::new();
     for budget in &BUDGETS {
@@ -81,19 +80,14 @@ fn make(
         // No text of a panic is ever shown: without them the module is a twentieth smaller.
         build.arg("-Zbuild-std-features=panic_immediate_abort");
     }
-    compiler::succeed(&mut build)?;
+    crate::succeed(&mut build)?;
     let module: PathBuf = directory.join(TARGET).join("wasm/tidings_wasm.wasm");
-    compiler::succeed(
-        Command::new(".ci/wasm/package").arg(module).arg(package).current_dir(crate::root()),
-    )
+    crate::run(Command::new(".ci/wasm/package").arg(module).arg(package))
 }
 
 fn gzip_bytes(file: &Path) -> Result<u64, Error> {
-    let output = Command::new("gzip").args(["-9", "-n", "-c"]).arg(file).output()?;
-    if !output.status.success() {
-        return Err(format!("gzip: {}", output.status).into());
-    }
-    Ok(u64::try_from(output.stdout.len())?)
+    let compressed = crate::output(Command::new("gzip").args(["-9", "-n", "-c"]).arg(file))?;
+    Ok(u64::try_from(compressed.len())?)
 }
 
 /// What the tests tell.
