@@ -366,6 +366,24 @@ fn a_loss_says_in_words_why_and_what_is_next() {
     }
 }
 
+#[test]
+fn a_204_and_an_end_between_events_are_no_failures() {
+    assert!(LostReason::Status(204).is_clean_end());
+    assert!(LostReason::Ended(BETWEEN).is_clean_end());
+    let inside = EndOfStream::InsideEvent { dropped_len: 1 };
+    for failure in [
+        LostReason::Status(200),
+        LostReason::Status(500),
+        LostReason::ContentType,
+        LostReason::Unreachable,
+        LostReason::Ended(inside),
+        LostReason::Broken(BETWEEN),
+        LostReason::Idle(inside),
+    ] {
+        assert!(!failure.is_clean_end(), "{failure:?}");
+    }
+}
+
 /// What is printed for a log tells where the source stands, and nothing of the data.
 #[test]
 fn a_source_is_printed_without_its_data() {

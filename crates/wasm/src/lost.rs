@@ -31,14 +31,8 @@ pub(crate) fn to_js(lost: &Lost) -> JsValue {
         event_stream::dropped_length(end),
         wait_ms,
         give_up,
-        is_failure(&lost.reason),
+        !lost.reason.is_clean_end(),
     )
-}
-
-/// Whether something went wrong. WHATWG HTML 9.2: by "204 No Content" a server tells its clients
-/// "to stop reconnecting"; and a stream may end between two events.
-const fn is_failure(reason: &LostReason) -> bool {
-    !matches!(reason, LostReason::Ended(EndOfStream::BetweenEvents) | LostReason::Status(204))
 }
 
 const fn reason_name(reason: &LostReason) -> &'static str {
@@ -65,28 +59,5 @@ const fn give_up_name(why: GiveUp) -> &'static str {
         GiveUp::Once => "once",
         GiveUp::Closed => "closed",
         _ => "other",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_204_and_an_end_between_events_are_no_failures() {
-        assert!(!is_failure(&LostReason::Status(204)));
-        assert!(!is_failure(&LostReason::Ended(EndOfStream::BetweenEvents)));
-        let inside = EndOfStream::InsideEvent { dropped_len: 1 };
-        for failure in [
-            LostReason::Status(200),
-            LostReason::Status(500),
-            LostReason::ContentType,
-            LostReason::Unreachable,
-            LostReason::Ended(inside),
-            LostReason::Broken(EndOfStream::BetweenEvents),
-            LostReason::Idle(inside),
-        ] {
-            assert!(is_failure(&failure), "{failure:?}");
-        }
     }
 }

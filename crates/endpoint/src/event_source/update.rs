@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Version};
 use tidings_sse::event_source::{GiveUp, LostReason, Next};
-use tidings_sse::{EndOfStream, Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime};
+use tidings_sse::{Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime};
 
 use super::fault::StreamError;
 
@@ -165,10 +165,7 @@ impl Lost {
     /// the server said by status 204 that there is no more.
     #[must_use]
     pub const fn is_clean_end(&self) -> bool {
-        matches!(
-            self.reason,
-            LostReason::Ended(EndOfStream::BetweenEvents) | LostReason::Status(204)
-        )
+        self.reason.is_clean_end()
     }
 }
 

@@ -107,6 +107,13 @@ impl LostReason {
             _ => None,
         }
     }
+
+    /// Whether nothing went wrong: the body ended between two events, or the server told its clients
+    /// "to stop reconnecting" by status 204 (WHATWG HTML, 9.2).
+    #[must_use]
+    pub const fn is_clean_end(&self) -> bool {
+        matches!(self, Self::Ended(EndOfStream::BetweenEvents) | Self::Status(204))
+    }
 }
 
 impl fmt::Display for Lost {
