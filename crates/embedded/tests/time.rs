@@ -55,6 +55,24 @@ fn ms(socket_deadline: Option<Timestamp>) -> Option<u128> {
     socket_deadline.map(|at| at.since_epoch().as_millis())
 }
 
+/// Receives once; whether that was the end. The timer goes off when nothing comes for as long as this
+/// polls.
+async fn recv_beside_a_timer<C: FnMut() -> Timestamp>(
+    script: &Script,
+    socket: &mut Async<'_, C>,
+) -> Result<bool, Error<ErrorKind>> {
+    loop {
+        match poll_then_drop(20, socket.recv()).await {
+            Some(received) => return received.map(|received| received.is_none()),
+            None => {
+                let due = ms(socket.poll_timeout()).unwrap();
+                script.now_ms.set(u64::try_from(due).unwrap());
+                socket.handle_timeout();
+            }
+        }
+    }
+}
+
 /// What a server has written.
 fn units(script: &Script) -> Vec<Unit> {
     Wire::read(false, &script.written.borrow()).unwrap().units().to_vec()
@@ -115,19 +133,7 @@ fn an_async_stream_is_raced_with_a_timer() {
     script.then(Read::Hangs);
     let mut buffer = [0; 64];
     let mut socket = asynchronous(&script, &mut buffer, &config());
-    let ended = block_on(async {
-        loop {
-            // A timer that goes off: nothing comes for as long as this polls.
-            match poll_then_drop(20, socket.recv()).await {
-                Some(received) => break received.map(|received| received.is_none()),
-                None => {
-                    let due = ms(socket.poll_timeout()).unwrap();
-                    script.now_ms.set(u64::try_from(due).unwrap());
-                    socket.handle_timeout();
-                }
-            }
-        }
-    });
+    let ended = block_on(recv_beside_a_timer(&script, &mut socket));
     assert_eq!(ended, Err(Error::Timeout(Timeout::Pong)));
     assert_eq!(units(&script), [ping(1), no_pong()]);
     assert_eq!(script.now_ms.get(), 1_000 + 500);
@@ -150,16 +156,7 @@ fn a_peer_that_takes_nothing_is_given_up() {
                 assert_eq!(sent, None);
             }
             (0..100).for_each(|_| script.on_write(Write::Hangs));
-            loop {
-                match poll_then_drop(20, socket.recv()).await {
-                    Some(received) => break received.map(|received| received.is_none()),
-                    None => {
-                        let due = ms(socket.poll_timeout()).unwrap();
-                        script.now_ms.set(u64::try_from(due).unwrap());
-                        socket.handle_timeout();
-                    }
-                }
-            }
+            recv_beside_a_timer(&script, &mut socket).await
         });
         assert_eq!(ended, Err(Error::Timeout(Timeout::Pong)));
         assert!(script.writes.borrow().len() > 90, "it took nothing to the end");
