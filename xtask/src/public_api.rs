@@ -43,8 +43,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "tidings-tokio",
-        "bytes futures_core futures_sink http http_body hyper hyper_util rustls serde_core \
-         serde_json tokio tokio_rustls \
+        "bytes futures_core futures_sink http http_body hyper rustls serde_core serde_json tokio \
          tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_reconnect \
          tidings_sse tidings_websocket",
     ),

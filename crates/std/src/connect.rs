@@ -253,9 +253,9 @@ impl Connector {
         // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
         #[cfg(feature = "rustls")]
         if let Some(tls) = tls {
-            return Ok(ClientStream::Tls(Box::new(secure(tls, stream, deadline)?)));
+            return Ok(ClientStream::secured(secure(tls, stream, deadline)?));
         }
-        Ok(ClientStream::Plain(stream))
+        Ok(ClientStream::plain(stream))
     }
 }
 

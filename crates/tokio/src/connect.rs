@@ -282,8 +282,8 @@ impl Connector {
         if let Some(TlsTarget { config, server_name }) = tls {
             let connecting = TlsConnector::from(config).connect(server_name, stream);
             let stream = connecting.await.map_err(TlsTarget::handshake_error)?;
-            return Ok(ClientStream::Tls(Box::new(stream)));
+            return Ok(ClientStream::secured(stream));
         }
-        Ok(ClientStream::Plain(stream))
+        Ok(ClientStream::plain(stream))
     }
 }

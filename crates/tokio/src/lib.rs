@@ -27,7 +27,7 @@ pub use pieces::{MessageReader, MessageWriter};
 pub use socket::WebSocket;
 pub use split::{OwnedReceiver, OwnedSender};
 #[cfg(feature = "hyper")]
-pub use upgrade::{Upgrade, UpgradedIo, upgrade};
+pub use upgrade::{Upgrade, UpgradedStream, upgrade};
 
 #[cfg(feature = "rustls")]
 pub use tidings_endpoint::TlsError;

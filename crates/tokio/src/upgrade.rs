@@ -1,16 +1,16 @@
 //! A WebSocket out of a request that hyper, or a framework on hyper, has read.
 
+mod stream;
+
 use http::{Request, Response};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use hyper::upgrade::OnUpgrade;
 use tidings_endpoint::{Agreed, Config, agree};
 use tidings_handshake::{Acceptance, Rejection, ServerRequest};
 use tidings_websocket::Server;
 
 use crate::socket::WebSocket;
 
-/// The stream below a WebSocket that came out of hyper.
-pub type UpgradedIo = TokioIo<Upgraded>;
+pub use crate::upgrade::stream::UpgradedStream;
 
 /// The WebSocket to come: ready once the 101 response was sent.
 #[derive(Debug)]
@@ -72,9 +72,9 @@ impl Upgrade {
     ///
     /// # Errors
     /// The connection failed before.
-    pub async fn socket(self) -> Result<WebSocket<UpgradedIo>, hyper::Error> {
+    pub async fn socket(self) -> Result<WebSocket<UpgradedStream>, hyper::Error> {
         let Self { on_upgrade, config, agreed } = self;
-        let stream = TokioIo::new(on_upgrade.await?);
+        let stream = UpgradedStream::new(on_upgrade.await?);
         // hyper keeps what came behind the request, and reads it out first.
         Ok(WebSocket::from_agreed(stream, Server, config, &[], agreed))
     }

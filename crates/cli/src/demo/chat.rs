@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tidings_tokio::{
-    CloseCode, Config, Error, Message, SharedStr, UpgradedIo, WebSocket, accept_same_origin,
+    CloseCode, Config, Error, Message, SharedStr, UpgradedStream, WebSocket, accept_same_origin,
 };
 use tokio::sync::{broadcast, watch};
 
@@ -80,7 +80,7 @@ pub(super) fn upgrade(
 }
 
 async fn attend(
-    socket: &mut WebSocket<UpgradedIo>,
+    socket: &mut WebSocket<UpgradedStream>,
     chat: &Chat,
     mut stopping: watch::Receiver<()>,
 ) -> Result<(), Error> {

@@ -12,8 +12,12 @@ use crate::transport::Transport;
 /// The transport below a WebSocket that [`connect`](crate::connect) made: TCP, with TLS or
 /// without.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum ClientStream {
+pub struct ClientStream {
+    layers: Layers,
+}
+
+#[derive(Debug)]
+enum Layers {
     /// `ws`
     Plain(TcpStream),
     /// `wss`
@@ -22,13 +26,22 @@ pub enum ClientStream {
 }
 
 impl ClientStream {
+    pub(super) const fn plain(stream: TcpStream) -> Self {
+        Self { layers: Layers::Plain(stream) }
+    }
+
+    #[cfg(feature = "rustls")]
+    pub(super) fn secured(stream: StreamOwned<ClientConnection, TcpStream>) -> Self {
+        Self { layers: Layers::Tls(Box::new(stream)) }
+    }
+
     /// The TCP connection, to the proxy if there is one.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
+        match &self.layers {
+            Layers::Plain(stream) => stream,
             #[cfg(feature = "rustls")]
-            Self::Tls(stream) => stream.get_ref(),
+            Layers::Tls(stream) => stream.get_ref(),
         }
     }
 
@@ -36,17 +49,18 @@ impl ClientStream {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(&self) -> Option<&ClientConnection> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => Some(&stream.conn),
+        match &self.layers {
+            Layers::Plain(_) => None,
+            Layers::Tls(stream) => Some(&stream.conn),
         }
     }
 
+    /// The outermost layer.
     fn transport(&mut self) -> &mut dyn Transport {
-        match self {
-            Self::Plain(stream) => stream,
+        match &mut self.layers {
+            Layers::Plain(stream) => stream,
             #[cfg(feature = "rustls")]
-            Self::Tls(stream) => &mut **stream,
+            Layers::Tls(stream) => &mut **stream,
         }
     }
 }

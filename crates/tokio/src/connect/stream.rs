@@ -12,8 +12,12 @@ use tokio_rustls::client::TlsStream;
 /// The transport below a WebSocket that [`connect`](crate::connect) made: TCP, with TLS or
 /// without.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum ClientStream {
+pub struct ClientStream {
+    layers: Layers,
+}
+
+#[derive(Debug)]
+enum Layers {
     /// `ws`
     Plain(TcpStream),
     /// `wss`
@@ -22,13 +26,22 @@ pub enum ClientStream {
 }
 
 impl ClientStream {
+    pub(super) const fn plain(stream: TcpStream) -> Self {
+        Self { layers: Layers::Plain(stream) }
+    }
+
+    #[cfg(feature = "rustls")]
+    pub(super) fn secured(stream: TlsStream<TcpStream>) -> Self {
+        Self { layers: Layers::Tls(Box::new(stream)) }
+    }
+
     /// The TCP connection, to the proxy if there is one.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
+        match &self.layers {
+            Layers::Plain(stream) => stream,
             #[cfg(feature = "rustls")]
-            Self::Tls(stream) => stream.get_ref().0,
+            Layers::Tls(stream) => stream.get_ref().0,
         }
     }
 
@@ -36,28 +49,41 @@ impl ClientStream {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(&self) -> Option<&tokio_rustls::rustls::ClientConnection> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => Some(stream.get_ref().1),
+        match &self.layers {
+            Layers::Plain(_) => None,
+            Layers::Tls(stream) => Some(stream.get_ref().1),
         }
     }
 
     /// Whether TLS has settled on HTTP/2 (RFC 9113, 3.2).
     #[cfg(feature = "event-source")]
     pub(crate) fn speaks_http2(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
+        match &self.layers {
+            Layers::Plain(_) => false,
             #[cfg(feature = "rustls")]
-            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+            Layers::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
 
     /// Whether there is no TLS.
     #[cfg(feature = "event-source")]
     pub(crate) const fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain(_))
+        matches!(self.layers, Layers::Plain(_))
+    }
+
+    /// The outermost layer.
+    fn transport(self: Pin<&mut Self>) -> Pin<&mut dyn Transport> {
+        match &mut self.get_mut().layers {
+            Layers::Plain(stream) => Pin::new(stream),
+            #[cfg(feature = "rustls")]
+            Layers::Tls(stream) => Pin::new(&mut **stream),
+        }
     }
 }
+
+trait Transport: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for S {}
 
 impl AsyncRead for ClientStream {
     fn poll_read(
@@ -65,11 +91,7 @@ impl AsyncRead for ClientStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            #[cfg(feature = "rustls")]
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
+        self.transport().poll_read(cx, buf)
     }
 }
 
@@ -79,11 +101,7 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            #[cfg(feature = "rustls")]
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        self.transport().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -91,34 +109,22 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            #[cfg(feature = "rustls")]
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        self.transport().poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
+        match &self.layers {
+            Layers::Plain(stream) => stream.is_write_vectored(),
             #[cfg(feature = "rustls")]
-            Self::Tls(stream) => stream.is_write_vectored(),
+            Layers::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            #[cfg(feature = "rustls")]
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        self.transport().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            #[cfg(feature = "rustls")]
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        self.transport().poll_shutdown(cx)
     }
 }
