@@ -46,8 +46,10 @@ async fn serve(compression: Option<Compression>) -> Result<()> {
     println!("{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
+        // Made out here, so that the task does not keep `config` as well.
+        let accepting = accept(stream, config);
         tokio::spawn(async move {
-            let mut socket = accept(stream, config).await?;
+            let mut socket = accepting.await?;
             let (mut receiver, mut sender) = socket.halves();
             while let Some(message) = receiver.recv(&mut sender).await? {
                 sender.send(message).await?;

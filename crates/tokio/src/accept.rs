@@ -1,7 +1,7 @@
 //! The server's side of the opening handshake, on a stream of its own.
 
 use tidings_endpoint::{Config, Error, RequestVerdict, accept_same_origin, judge_request};
-use tidings_handshake::{Acceptance, HeadScanner, Rejection, ServerRequest};
+use tidings_handshake::{Acceptance, Head, HeadError, HeadScanner, Rejection, ServerRequest};
 use tidings_websocket::Server;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -11,16 +11,33 @@ use crate::socket::WebSocket;
 /// Accepts a WebSocket at any path, from clients that are no browser and from pages of the same
 /// host (RFC 6455, 10.2). For anything else see [`accept_with`].
 ///
+/// A task keeps what its `async` block captures for as long as it runs. One that captures the future
+/// of this function, not the stream and the configuration, is some 250 bytes smaller:
+///
+/// ```
+/// # use tidings_tokio::{Config, Error, accept};
+/// # fn serve(stream: tokio::net::TcpStream) {
+/// let accepting = accept(stream, Config::server());
+/// tokio::spawn(async move {
+///     let mut socket = accepting.await?;
+///     while let Some(message) = socket.recv().await? {
+///         socket.send(message).await?;
+///     }
+///     Ok::<_, Error>(())
+/// });
+/// # }
+/// ```
+///
 /// # Errors
 /// Why there is no WebSocket. A client that can be answered has its answer already.
 ///
 /// # Cancel safety
 /// Not safe: a dropped future drops the stream, and the client sees it end.
-pub async fn accept<S>(stream: S, config: Config) -> Result<WebSocket<S>, Error>
+pub fn accept<S>(stream: S, config: Config) -> impl Future<Output = Result<WebSocket<S>, Error>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    accept_with(stream, config, accept_same_origin).await
+    accept_with(stream, config, accept_same_origin)
 }
 
 /// Accepts a WebSocket if `decide` does: it sees a request that holds every MUST of RFC 6455,
@@ -47,37 +64,52 @@ where
 ///
 /// # Cancel safety
 /// As [`accept`].
-pub async fn accept_with<S, F>(
-    mut stream: S,
+pub fn accept_with<S, F>(
+    stream: S,
     config: Config,
     decide: F,
-) -> Result<WebSocket<S>, Error>
+) -> impl Future<Output = Result<WebSocket<S>, Error>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
 {
-    let handshake = async {
-        let mut received = Vec::new();
-        let scanner = HeadScanner::request(config.head_limits);
-        let verdict = read_head(&mut stream, &mut received, scanner, |head| {
-            judge_request(head, &config, decide)
-        })
-        .await?;
-        match verdict {
-            RequestVerdict::Accept { answer, agreed, head_len } => {
-                write_answer(&mut stream, &answer).await?;
-                received.drain(..head_len);
-                Ok((received, agreed))
-            }
-            RequestVerdict::Refuse { answer, error } => {
-                refuse(&mut stream, &answer).await?;
-                Err(error)
-            }
-        }
-    };
     // On the heap while it lasts: in the caller's future its room would stay for good.
-    let handshake = Box::pin(tokio::time::timeout(config.handshake_timeout, handshake));
-    let (received, agreed) =
-        handshake.await.map_err(|_| Error::HandshakeTimeout(config.handshake_timeout))??;
-    Ok(WebSocket::from_agreed(stream, Server, config, &received, agreed))
+    Box::pin(async move {
+        tokio::time::timeout(config.handshake_timeout, perform(stream, &config, decide))
+            .await
+            .map_err(|_| Error::HandshakeTimeout(config.handshake_timeout))?
+    })
+}
+
+async fn perform<S, F>(mut stream: S, config: &Config, decide: F) -> Result<WebSocket<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+{
+    let mut received = Vec::new();
+    let scanner = HeadScanner::request(config.head_limits);
+    let on_head = |head: Result<Head<'_>, HeadError>| judge_request(head, config, decide);
+    match read_head(&mut stream, &mut received, scanner, on_head).await? {
+        RequestVerdict::Accept { answer, agreed, head_len } => {
+            write_answer(&mut stream, &answer).await?;
+            received.drain(..head_len);
+            Ok(WebSocket::from_agreed(stream, Server, *config, &received, agreed))
+        }
+        RequestVerdict::Refuse { answer, error } => {
+            refuse(&mut stream, &answer).await?;
+            Err(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task keeps the room of every future that it has waited for.
+    #[test]
+    fn a_handshake_takes_no_room_in_the_task_that_waits_for_it() {
+        let (stream, _peer) = tokio::io::duplex(1);
+        assert!(size_of_val(&accept(stream, Config::server())) <= size_of::<usize>());
+    }
 }

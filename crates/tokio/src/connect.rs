@@ -47,7 +47,8 @@ pub use crate::connect::stream::ClientStream;
 /// # Cancel safety
 /// As [`Connector::connect`].
 pub async fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
-    Connector::new().connect(uri).await
+    let connecting = async { Connector::new().connect(uri).await };
+    Box::pin(connecting).await // as in `Connector::connect`
 }
 
 /// How to connect: what to offer, whom to trust, which way to go. It can be used again and again.
@@ -187,8 +188,12 @@ impl Connector {
     /// Not safe: a dropped future drops the connection that it was making. Nothing else is lost.
     pub async fn connect(&self, uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
         let deadline = Deadline::after(self.options.config().handshake_timeout);
-        let outcome = deadline.bound(self.follow(uri)).await?;
-        outcome.socket(*self.options.config(), deadline).await
+        let connecting = async {
+            let outcome = deadline.bound(self.follow(uri)).await?;
+            outcome.socket(*self.options.config(), deadline).await
+        };
+        // On the heap while it lasts: in the caller's future its room would stay for good.
+        Box::pin(connecting).await
     }
 
     /// Does the opening handshake on a stream of yours, for example one with a TLS of your own:
@@ -209,14 +214,17 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let deadline = Deadline::after(self.options.config().handshake_timeout);
-        let uri = WebSocketUri::parse(uri)?;
-        let offer = Offer::of(&self.options);
-        let lines = offer.lines();
-        let request = lines.request(uri)?;
-        let mut redirects = Redirects::new(0);
-        let config = *self.options.config();
-        let opening = opening::perform(stream, &request, &config, &mut redirects);
-        deadline.bound(opening).await?.socket(config, deadline).await
+        let opening = async {
+            let uri = WebSocketUri::parse(uri)?;
+            let offer = Offer::of(&self.options);
+            let lines = offer.lines();
+            let request = lines.request(uri)?;
+            let mut redirects = Redirects::new(0);
+            let config = *self.options.config();
+            let opening = opening::perform(stream, &request, &config, &mut redirects);
+            deadline.bound(opening).await?.socket(config, deadline).await
+        };
+        Box::pin(opening).await // as in `connect`
     }
 
     /// One attempt for each redirect.
@@ -285,5 +293,23 @@ impl Connector {
             return Ok(ClientStream::secured(stream));
         }
         Ok(ClientStream::plain(stream))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task keeps the room of every future that it has waited for.
+    #[test]
+    fn a_connection_in_the_making_takes_no_room_in_the_task_that_waits_for_it() {
+        let connector = Connector::new();
+        let (stream, _peer) = tokio::io::duplex(1);
+        let futures = [
+            size_of_val(&connect("ws://h/")),
+            size_of_val(&connector.connect("ws://h/")),
+            size_of_val(&connector.handshake(stream, "ws://h/")),
+        ];
+        assert!(futures.iter().all(|size| *size <= 128), "{futures:?}");
     }
 }
