@@ -129,8 +129,9 @@ impl Connector {
     /// Follows at most so many redirects; the default is 0, five are plenty.
     ///
     /// Headers go along while scheme, host and port stay the same; to any other origin only
-    /// harmless ones go ([`Redirect::keeps_header`](tidings_handshake::Redirect::keeps_header)), and `Origin` becomes `null`. Subprotocols
-    /// always go along, so put no secret into them. From `wss` to `ws` no redirect is followed.
+    /// harmless ones go ([`Redirect::keeps_header`](tidings_handshake::Redirect::keeps_header)),
+    /// and `Origin` becomes `null`. Subprotocols always go along, so put no secret into them. From
+    /// `wss` to `ws` no redirect is followed.
     pub fn redirects_max(mut self, redirects_max: u32) -> Self {
         self.options.set_redirects_max(redirects_max);
         self
@@ -143,7 +144,9 @@ impl Connector {
     }
 
     /// Goes through the proxy that the environment variables `https_proxy`, `http_proxy`,
-    /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`](tidings_handshake::ProxyRules::from_variables) tells their rules.
+    /// `all_proxy` and `no_proxy` name now;
+    /// [`ProxyRules::from_variables`](tidings_handshake::ProxyRules::from_variables) tells their
+    /// rules.
     ///
     /// This is not the default: where a program's connections go should be seen in its code. Right
     /// for what is run by hand, as curl is.

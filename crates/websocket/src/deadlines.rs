@@ -19,8 +19,8 @@ pub struct Timeouts {
     pub pong: Duration,
     /// The time from a message's first byte to its last; for a control frame too.
     pub message: Duration,
-    /// The time that may pass without a message, counted while none is coming. Off by default: silence is normal, the pong
-    /// tells whether the peer lives.
+    /// The time that may pass without a message, counted while none is coming. Off by default:
+    /// silence is normal, the pong tells whether the peer lives.
     pub idle: Duration,
     /// The time from our Close, or from the peer's, to the end of the transport.
     pub closing: Duration,

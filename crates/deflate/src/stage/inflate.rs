@@ -138,9 +138,9 @@ impl Inflater {
     /// message is open.
     ///
     /// With context takeover it remembers the last messages as far as the window goes, in no more
-    /// memory than that; a later message is decompressed as if nothing had happened, unless the peer reaches
-    /// further back than was agreed. To bring
-    /// back a full window of 15 bits takes about half a microsecond.
+    /// memory than that; a later message is decompressed as if nothing had happened, unless the peer
+    /// reaches further back than was agreed. To bring back a full window of 15 bits takes about half
+    /// a microsecond.
     pub fn release(&mut self) -> Option<InflateState> {
         match self.phase {
             Phase::BetweenMessages => {}

@@ -13,7 +13,8 @@ impl<'a> Attempt<'a> {
     /// The value of the `Last-Event-ID` header; `None`: leave the header out. It is UTF-8, so not
     /// always ASCII, and holds no controls but tabs.
     ///
-    /// An ID that a header cannot carry is left out as well: see [`EventId::fits_header`](crate::EventId::fits_header).
+    /// An ID that a header cannot carry is left out as well: see
+    /// [`EventId::fits_header`](crate::EventId::fits_header).
     #[must_use]
     pub const fn last_event_id(&self) -> Option<&'a [u8]> {
         self.last_event_id

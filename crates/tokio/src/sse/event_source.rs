@@ -40,8 +40,8 @@ use crate::connect::Connector;
 /// [`EventSourceRequest`] and [`open`](Self::open) it. [`next`](Self::next) yields what happens to
 /// the connection too.
 ///
-/// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. No request is made before the first call, and nothing is
-/// received while it is not awaited. A drop ends the connection.
+/// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. No request is made before the
+/// first call, and nothing is received while it is not awaited. A drop ends the connection.
 pub struct EventSource {
     client: Client,
     connector: Connector,
