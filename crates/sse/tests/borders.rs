@@ -11,8 +11,9 @@
 mod support;
 
 use proptest::prelude::*;
-use support::{Heard, decode};
+use support::decode;
 use tidings_sse::{Borders, EndOfStream, Limits};
+use tidings_testkit::event_stream::Heard;
 
 /// Comments in every dress.
 const COMMENTS: [&[u8]; 6] =
@@ -51,7 +52,7 @@ fn check(stream: &[u8]) {
         assert_eq!(decode(Limits::DEFAULT, [&stream[..at]]).end, EndOfStream::BetweenEvents);
         // Another stream can take over here.
         let (mut heard, id) = events(&stream[..at]);
-        heard.push(support::event("message", "new", &id));
+        heard.push(Heard::event("message", "new", &id));
         assert_eq!(events(&[&stream[..at], b"data: new\n\n"].concat()), (heard, id));
     }
 }

@@ -11,8 +11,9 @@
 mod support;
 
 use proptest::prelude::*;
-use support::{DataAs, decode, decode_data, oracle::interpret};
+use support::{decode, decode_data};
 use tidings_sse::Limits;
+use tidings_testkit::event_stream::{DataAs, Heard, interpret};
 
 /// Enough to build every field and every way of breaking one.
 const ALPHABETS: [[&[u8]; 7]; 4] = [
@@ -31,7 +32,7 @@ fn compare_all_streams(symbols: usize, cuts: bool) {
                 stream.extend_from_slice(alphabet[number % 7]);
                 number /= 7;
             }
-            let expected = interpret(&stream);
+            let expected = interpret(&stream, "");
             assert_eq!(decode(Limits::DEFAULT, [&stream[..]]), expected, "{stream:?}");
             assert_eq!(decode(Limits::DEFAULT, stream.chunks(1)), expected, "{stream:?}");
             if cuts {
@@ -107,7 +108,7 @@ proptest! {
 
     #[test]
     fn random_streams_are_read_as_the_standard_says(stream in stream(), lens in slice_lens()) {
-        let expected = interpret(&stream);
+        let expected = interpret(&stream, "");
         prop_assert_eq!(&decode(Limits::DEFAULT, [&stream[..]]), &expected);
         let slices = cut(&stream, &lens);
         prop_assert_eq!(&decode(Limits::DEFAULT, slices.iter().copied()), &expected);
@@ -152,6 +153,6 @@ proptest! {
             text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
         let slices = cut(&stream, &lens);
         let outcome = decode(Limits::DEFAULT, slices.iter().copied());
-        prop_assert_eq!(outcome.heard, [support::event("message", &data.join("\n"), "")]);
+        prop_assert_eq!(outcome.heard, [Heard::event("message", &data.join("\n"), "")]);
     }
 }

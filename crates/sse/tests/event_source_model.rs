@@ -8,16 +8,14 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use std::time::Duration;
 
 use proptest::prelude::*;
-use support::{DataAs, Heard, listen};
 use tidings_sse::event_source::{
     Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
 };
 use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits};
+use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 fn decoder() -> Decoder<FixedStorage<'static>> {
     let area = |len| Vec::leak(vec![0; len]);
@@ -287,7 +285,7 @@ impl Model {
 
 fn owned(item: Item<'_>) -> Heard {
     match item {
-        Item::Event(said) => support::event(said.event_type, said.data, said.last_event_id),
+        Item::Event(said) => said.into(),
         Item::Comment(text) => Heard::Comment(text.to_owned()),
         Item::Retry(time) => Heard::Retry(time.as_ms()),
         Item::Overflow(exceeded) => Heard::Overflow(exceeded),
@@ -395,8 +393,8 @@ proptest! {
                     .flat_map(|chunk| hear(chunk, |input| source.receive(now, input).map(owned)))
                     .collect();
                 // The decoder alone hears the same.
-                let alone = listen(decoder(), DataAs::Whole, [body.as_bytes()]).heard.len();
-                assert_eq!(heard.len(), alone);
+                let alone = Outcome::of(&mut decoder(), DataAs::Whole, [&body]);
+                assert_eq!(heard.len(), alone.heard.len());
                 (attempt, heard, source.handle_end(now, End::EndOfBody, u64::MAX), source.poll_timeout())
             });
             prop_assert_eq!(&outcomes[0], &outcomes[1]);

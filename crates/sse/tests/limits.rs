@@ -10,10 +10,11 @@
 
 mod support;
 
-use support::{DataAs, Heard, decode_at_every_cut, decode_data, event, listen};
+use support::{decode_at_every_cut, decode_data};
 use tidings_sse::{
     Decoder, EventId, FixedStorage, Item, Limit, LimitExceeded, Limits, ReconnectionTime,
 };
+use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 fn over(limit: Limit, len_max: usize) -> Heard {
     Heard::Overflow(LimitExceeded { limit, len_max })
@@ -60,7 +61,7 @@ fn each_limit_is_exact() {
             let outcome = decode_at_every_cut(limits, &stream);
             let is_refusal = |heard: &&Heard| **heard == over(limit, len_max);
             assert_eq!(outcome.heard.iter().filter(is_refusal).count(), 1, "{beyond:?}");
-            assert_eq!(outcome.events(), [&event("message", "ok", "")], "{beyond:?}");
+            assert_eq!(outcome.events(), [&Heard::event("message", "ok", "")], "{beyond:?}");
         }
     }
 }
@@ -76,7 +77,7 @@ fn a_long_comment_costs_the_comment_only() {
         over(Limit::Comment, 4),
         Heard::Comment("\u{FFFD}x".to_owned()),
         over(Limit::Comment, 4), // with U+FFFD for its malformed byte
-        event("message", "a\nb", ""),
+        Heard::event("message", "a\nb", ""),
     ];
     assert_eq!(outcome.heard, expected);
 }
@@ -86,7 +87,7 @@ fn an_id_and_a_retry_count_in_an_event_over_a_limit() {
     let limits = limits().data_len_max(3);
     let outcome =
         decode_at_every_cut(limits, b"id: 7\ndata: long\nretry: 5\ndata: x\n\ndata: ok\n\n");
-    let expected = [over(Limit::Data, 3), Heard::Retry(5), event("message", "ok", "7")];
+    let expected = [over(Limit::Data, 3), Heard::Retry(5), Heard::event("message", "ok", "7")];
     assert_eq!(outcome.heard, expected);
 }
 
@@ -94,8 +95,11 @@ fn an_id_and_a_retry_count_in_an_event_over_a_limit() {
 fn an_id_over_its_limit_leaves_the_last_one() {
     let limits = limits().last_event_id_len_max(2);
     let outcome = decode_at_every_cut(limits, b"id: 7\ndata\n\nid: 123\ndata\n\ndata: ok\n\n");
-    let expected =
-        [event("message", "", "7"), over(Limit::LastEventId, 2), event("message", "ok", "7")];
+    let expected = [
+        Heard::event("message", "", "7"),
+        over(Limit::LastEventId, 2),
+        Heard::event("message", "ok", "7"),
+    ];
     assert_eq!(outcome.heard, expected);
 }
 
@@ -104,7 +108,7 @@ fn an_event_over_several_limits_is_reported_once() {
     let limits = limits().data_len_max(1).event_type_len_max(1).line_len_max(20);
     let stream = b"event: ab\ndata: ab\ndata: a very long line of data\nevent: cd\n\ndata: b\n\n";
     let outcome = decode_at_every_cut(limits, stream);
-    assert_eq!(outcome.heard, [over(Limit::EventType, 1), event("message", "b", "")]);
+    assert_eq!(outcome.heard, [over(Limit::EventType, 1), Heard::event("message", "b", "")]);
 }
 
 /// V-81: an endless line, endless data lines and an endless ID, in memory that cannot grow.
@@ -125,12 +129,12 @@ fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
             last_event_id: &mut ids,
             comment: &mut [],
         };
-        let decoder = Decoder::with_storage(storage, limits().line_len_max(1000));
+        let mut decoder = Decoder::with_storage(storage, limits().line_len_max(1000));
         let slices = std::iter::once(start)
             .chain(std::iter::repeat_n(endless, 5000))
             .chain([&b"\n\ndata: ok\n\n"[..]]);
-        let outcome = listen(decoder, DataAs::Whole, slices);
-        assert_eq!(outcome.heard, [over(limit, len_max), event("message", "ok", "")]);
+        let outcome = Outcome::of(&mut decoder, DataAs::Whole, slices);
+        assert_eq!(outcome.heard, [over(limit, len_max), Heard::event("message", "ok", "")]);
     }
 }
 
@@ -199,11 +203,11 @@ fn parts_may_be_as_long_as_the_limit() {
         for slice_len in 1..=within.len() {
             let stream = [within, b"\n\ndata: ok\n\n"].concat();
             let outcome = decode_data(limits, stream.chunks(slice_len), DataAs::Parts);
-            let expected = [event("message", data, ""), event("message", "ok", "")];
+            let expected = [Heard::event("message", data, ""), Heard::event("message", "ok", "")];
             assert_eq!(outcome.heard, expected, "slices of {slice_len}");
             let stream = [beyond, b"\n\ndata: ok\n\n"].concat();
             let outcome = decode_data(limits, stream.chunks(slice_len), DataAs::Parts);
-            let expected = [over(Limit::Data, 8), event("message", "ok", "")];
+            let expected = [over(Limit::Data, 8), Heard::event("message", "ok", "")];
             assert_eq!(outcome.heard, expected, "slices of {slice_len}");
         }
     }
@@ -269,10 +273,12 @@ fn any_area_will_do() {
             last_event_id: area(),
             comment: area(),
         };
-        let decoder = Decoder::with_storage(storage, Limits::UNBOUNDED).report_comments();
+        let mut decoder = Decoder::with_storage(storage, Limits::UNBOUNDED).report_comments();
         let stream = b"id: 1\nevent: \xFF\ndata: 12\n: 12\ndata: 5\n\nid: 12\ndata\n\n".chunks(3);
-        let outcome = listen(decoder, DataAs::Whole, stream);
-        assert!(outcome.heard.contains(&event("message", "", &outcome.last_event_id)) || len < 6);
+        let outcome = Outcome::of(&mut decoder, DataAs::Whole, stream);
+        assert!(
+            outcome.heard.contains(&Heard::event("message", "", &outcome.last_event_id)) || len < 6
+        );
     }
 }
 

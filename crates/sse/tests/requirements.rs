@@ -10,8 +10,9 @@
 
 mod support;
 
-use support::{Heard, Outcome, decode, decode_at_every_cut, event};
+use support::{decode, decode_at_every_cut};
 use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits, Storage};
+use tidings_testkit::event_stream::{Heard, Outcome};
 
 fn outcome(stream: &[u8]) -> Outcome {
     decode_at_every_cut(Limits::DEFAULT, stream)
@@ -80,7 +81,7 @@ fn malformed_utf_8_is_replaced_and_never_an_error() {
     for (bytes, text) in cases {
         let field = |name: &str| [name.as_bytes(), b": ", bytes, b"\n"].concat();
         let stream = [field("id"), field("event"), field("data"), field(""), b"\n".to_vec()];
-        let expected = [Heard::Comment(text.to_owned()), event(text, text, text)];
+        let expected = [Heard::Comment(text.to_owned()), Heard::event(text, text, text)];
         assert_eq!(outcome(&stream.concat()).heard, expected, "{bytes:?}");
         let lines = [field("data"), field("data"), b"\n".to_vec()].concat();
         assert_eq!(data(&lines), [format!("{text}\n{text}")]);
@@ -124,7 +125,7 @@ fn a_line_that_starts_with_a_colon_is_a_comment() {
         comment("b"),
         comment(" c: d"),
         comment("e"),
-        event("message", "x\ny", ""),
+        Heard::event("message", "x\ny", ""),
     ];
     assert_eq!(outcome.heard, expected);
 }
@@ -151,7 +152,7 @@ fn a_field_is_split_at_its_first_colon_and_loses_one_space() {
 fn a_line_without_a_colon_is_a_name_with_an_empty_value() {
     assert_eq!(data(b"data\n\ndata\ndata\n\n"), ["", "\n"]);
     let outcome = outcome(b"id: 1\nevent: e\ndata\n\nid\nevent: e\nevent\ndata\n\n");
-    assert_eq!(outcome.heard, [event("e", "", "1"), event("message", "", "")]);
+    assert_eq!(outcome.heard, [Heard::event("e", "", "1"), Heard::event("message", "", "")]);
 }
 
 /// E-009
@@ -168,7 +169,7 @@ fn field_names_are_compared_literally() {
 #[test]
 fn the_last_event_type_wins() {
     let outcome = outcome(b"event: a\nevent: b\ndata\n\nevent: a\ndata\nevent:\n\n");
-    assert_eq!(outcome.heard, [event("b", "", ""), event("message", "", "")]);
+    assert_eq!(outcome.heard, [Heard::event("b", "", ""), Heard::event("message", "", "")]);
 }
 
 /// E-011
@@ -188,7 +189,7 @@ fn whatever_has_begun_an_event_belongs_to_it() {
         begun.extend_from_slice(if has(2) { b"data: a\n" } else { b"" });
         let event_type = if has(0) { "e" } else { "message" };
         let text = if has(2) { "a\nb" } else { "b" };
-        let expected = [event(event_type, text, if has(1) { "7" } else { "" })];
+        let expected = [Heard::event(event_type, text, if has(1) { "7" } else { "" })];
         // At one cut the line of data lies whole in a slice of its own.
         let stream = [b"\n", &begun[..], b"data: b\n\n"].concat();
         assert_eq!(outcome(&stream).heard, expected, "behind {}", begun.escape_ascii());
@@ -200,8 +201,11 @@ fn whatever_has_begun_an_event_belongs_to_it() {
 fn an_id_with_a_nul_is_ignored_and_wipes_nothing() {
     for nul in [&b"\0"[..], b"2\0", b"\x002", b"2\x003"] {
         let stream = [b"id: 1\ndata\n\nid: ", nul, b"\ndata\n\nid: 4\nid: ", nul, b"\ndata\n\n"];
-        let expected =
-            [event("message", "", "1"), event("message", "", "1"), event("message", "", "4")];
+        let expected = [
+            Heard::event("message", "", "1"),
+            Heard::event("message", "", "1"),
+            Heard::event("message", "", "4"),
+        ];
         assert_eq!(outcome(&stream.concat()).heard, expected);
     }
 }
@@ -246,7 +250,7 @@ fn an_id_counts_from_its_blank_line_on_even_without_data() {
 /// E-015
 #[test]
 fn an_event_without_data_is_not_dispatched_and_its_type_is_forgotten() {
-    assert_eq!(outcome(b"event: x\n\ndata: a\n\n").heard, [event("message", "a", "")]);
+    assert_eq!(outcome(b"event: x\n\ndata: a\n\n").heard, [Heard::event("message", "a", "")]);
 }
 
 /// E-016
@@ -261,14 +265,14 @@ fn empty_data_is_dispatched() {
 fn the_type_is_message_unless_named() {
     let outcome = outcome(b"data\n\nevent:\ndata\n\nevent: message\ndata\n\nevent:a\ndata\n\n");
     let types = ["message", "message", "message", "a"];
-    assert_eq!(outcome.heard, types.map(|event_type| event(event_type, "", "")));
+    assert_eq!(outcome.heard, types.map(|event_type| Heard::event(event_type, "", "")));
 }
 
 /// E-018
 #[test]
 fn the_id_outlives_its_event_and_nothing_else_does() {
     let outcome = outcome(b"id: 1\nevent: a\ndata: x\n\ndata: y\n\n");
-    assert_eq!(outcome.heard, [event("a", "x", "1"), event("message", "y", "1")]);
+    assert_eq!(outcome.heard, [Heard::event("a", "x", "1"), Heard::event("message", "y", "1")]);
 }
 
 /// E-019

@@ -11,10 +11,11 @@
 mod support;
 
 use proptest::prelude::*;
-use support::{Heard, decode, event};
+use support::decode;
 use tidings_sse::{
     BufferTooShort, Comment, EndOfStream, Event, EventId, EventType, Limits, ReconnectionTime,
 };
+use tidings_testkit::event_stream::Heard;
 
 fn encode(event: &Event<'_>) -> Vec<u8> {
     let mut buffer = vec![0xAA; event.encoded_len()];
@@ -65,7 +66,7 @@ fn check(
     if let Some(data) = data {
         sent = sent.data(data);
         let (event_type, id) = (event_type.unwrap_or("message"), id.unwrap_or("before"));
-        expected.push(event(event_type, &normalise(data), id));
+        expected.push(Heard::event(event_type, &normalise(data), id));
     }
     let encoded = encode(&sent);
     let outcome = decode(Limits::UNBOUNDED, [&b"id: before\n\n"[..], &encoded[..]]);

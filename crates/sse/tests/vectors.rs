@@ -12,8 +12,9 @@
 mod support;
 
 use serde::Deserialize;
-use support::{Heard, decode, event};
+use support::decode;
 use tidings_sse::Limits;
+use tidings_testkit::event_stream::Heard;
 
 #[derive(Deserialize)]
 struct Vector {
@@ -47,8 +48,11 @@ impl Vector {
 
     fn check<'a>(&self, slices: impl IntoIterator<Item = &'a [u8]> + Clone, cuts: &str) {
         let outcome = decode(Limits::DEFAULT, slices);
-        let expected: Vec<Heard> =
-            self.expected.iter().map(|said| event(&said.event, &said.data, &said.id)).collect();
+        let expected: Vec<Heard> = self
+            .expected
+            .iter()
+            .map(|said| Heard::event(&said.event, &said.data, &said.id))
+            .collect();
         let name = &self.name;
         assert_eq!(outcome.events(), expected.iter().collect::<Vec<_>>(), "{name}, {cuts}");
         assert_eq!(outcome.reconnection_time_ms, self.retry, "{name}, {cuts}");

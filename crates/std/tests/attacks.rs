@@ -18,7 +18,7 @@ use tidings_std::websocket::Timeout;
 use tidings_std::{
     CloseCode, Compression, Config, Connector, Error, Message, Proxy, ServerRole, WebSocket, accept,
 };
-use tidings_testkit::{Unit, Wire, raw_frame, raw_header};
+use tidings_testkit::{Unit, Wire, deflate_bomb, raw_frame, raw_header};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -89,16 +89,6 @@ fn attack(bytes: Vec<u8>) -> (Vec<Message>, Option<Error>, Option<u16>) {
     (messages, error, code)
 }
 
-/// 64 MiB of zeros in 64 KiB.
-fn bomb() -> Vec<u8> {
-    let mut block = Vec::with_capacity(1 << 16);
-    let mut deflate = flate2::Compress::new(flate2::Compression::best(), false);
-    deflate.compress_vec(&vec![0; 1 << 20], &mut block, flate2::FlushCompress::Full).unwrap();
-    let mut bomb = block.repeat(64);
-    bomb.truncate(bomb.len() - 4);
-    bomb
-}
-
 /// V-01, V-02, V-03, V-05, V-07, V-10, V-20, V-24, V-25, V-75: the code of each.
 #[test]
 fn every_attack_on_an_open_connection_ends_with_its_code() {
@@ -109,7 +99,7 @@ fn every_attack_on_an_open_connection_ends_with_its_code() {
         ("a reserved opcode with a length", header(0x83, 1 << 62), 1002),
         ("tiny fragments", tiny, 1008),
         ("a flood of Pings", frame(0x89, &[7; 100]).repeat(5000), 1008),
-        ("a bomb", frame(0xC2, &bomb()), 1009),
+        ("a bomb", frame(0xC2, &deflate_bomb(64)), 1009),
         ("corrupt compression", frame(0xC1, b"\xFF\xFF"), 1007),
         ("RSV1 on a Ping", frame(0xC9, b""), 1002),
         ("text that is none", frame(0x81, b"\xED\xA0\x80"), 1007),

@@ -13,7 +13,6 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress};
 use tidings_std::deflate::{Offer, ServerConfig, WindowBits};
 use tidings_std::handshake::Extension;
 use tidings_std::websocket::{Role, Violation};
@@ -21,7 +20,7 @@ use tidings_std::{
     ClientOffer, ClientRole, CloseCode, CompressedMessage, Compression, Config, Connector, Error,
     Message, MessageKind, Transport, WebSocket, accept, accept_with,
 };
-use tidings_testkit::raw_frame;
+use tidings_testkit::{ForeignDeflate, Missing, RawFrame, raw_frame};
 
 const URI: &str = "ws://example.com/";
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
@@ -146,25 +145,31 @@ impl Peer {
 
     /// The next frame: its first byte and its payload, unmasked.
     fn recv(&mut self) -> (u8, Vec<u8>) {
-        let [first, second] = self.take();
-        assert_eq!(second & 0x80 == 0, self.masks, "a client masks, a server does not");
-        let len = match second & 0x7F {
-            126 => usize::from(u16::from_be_bytes(self.take())),
-            127 => usize::try_from(u64::from_be_bytes(self.take())).unwrap(),
-            len => usize::from(len),
+        let mut bytes = Vec::new();
+        let frame = loop {
+            match RawFrame::parse(&bytes) {
+                Ok(frame) => break frame,
+                Err(Missing(len)) => {
+                    let read = bytes.len();
+                    bytes.resize(read + len, 0);
+                    self.stream.read_exact(&mut bytes[read..]).unwrap();
+                }
+            }
         };
-        let key = if self.masks { [0; 4] } else { self.take() };
-        let mut payload = vec![0; len];
-        self.stream.read_exact(&mut payload).unwrap();
-        payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
-        (first, payload)
+        assert_eq!(frame.key.is_none(), self.masks, "a client masks, a server does not");
+        (frame.first, frame.payload)
     }
+}
 
-    fn take<const LEN: usize>(&mut self) -> [u8; LEN] {
-        let mut bytes = [0; LEN];
-        self.stream.read_exact(&mut bytes).unwrap();
-        bytes
+/// The head of what comes, up to its blank line.
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
     }
+    String::from_utf8(head).unwrap()
 }
 
 /// A server of ours, a bare client that offered this, and whether that was taken.
@@ -177,12 +182,9 @@ fn server_and_peer(config: Config, offer: &str) -> (Server, Peer, bool) {
     );
     far.write_all(request.as_bytes()).unwrap();
     let server = accept(near, config).unwrap();
-    let mut head = Vec::new();
-    let mut peer = Peer { stream: far, masks: true };
-    while !head.ends_with(b"\r\n\r\n") {
-        head.extend(peer.take::<1>());
-    }
-    let is_taken = String::from_utf8(head).unwrap().contains("Sec-WebSocket-Extensions: perm");
+    let head = read_head(&mut far);
+    let peer = Peer { stream: far, masks: true };
+    let is_taken = head.contains("Sec-WebSocket-Extensions: perm");
     (server, peer, is_taken)
 }
 
@@ -200,37 +202,6 @@ fn client_and_peer(config: Config) -> (Client, Peer) {
 /// Its first byte and its payload.
 type Frame<'a> = (u8, &'a [u8]);
 
-/// The DEFLATE of another library, with a window of 15 bits.
-struct Foreign {
-    deflate: Compress,
-    inflate: Decompress,
-}
-
-impl Foreign {
-    fn new() -> Self {
-        let (deflate, inflate) = (Compress::new(Level::new(6), false), Decompress::new(false));
-        Self { deflate, inflate }
-    }
-
-    /// RFC 7692, 7.2.1.
-    fn compress(&mut self, message: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(message.len() + 1000);
-        self.deflate.compress_vec(message, &mut out, FlushCompress::Sync).unwrap();
-        assert!(out.ends_with(&[0, 0, 0xFF, 0xFF]) && out.len() < out.capacity());
-        out.truncate(out.len() - 4);
-        out
-    }
-
-    /// RFC 7692, 7.2.2.
-    fn decompress(&mut self, payload: &[u8]) -> Vec<u8> {
-        let payload = [payload, &[0, 0, 0xFF, 0xFF]].concat();
-        let mut out = Vec::with_capacity(1 << 18);
-        self.inflate.decompress_vec(&payload, &mut out, FlushDecompress::Sync).unwrap();
-        assert!(out.len() < out.capacity());
-        out
-    }
-}
-
 /// D-006, D-035
 #[test]
 fn compression_is_off_by_default() {
@@ -239,15 +210,9 @@ fn compression_is_off_by_default() {
 
     let (mut near, far) = streams();
     let client = thread::spawn(move || Connector::new().handshake(far, URI).map(drop));
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        near.read_exact(&mut byte).unwrap();
-        request.extend(byte);
-    }
+    let request = read_head(&mut near).to_ascii_lowercase();
     drop(near);
     assert!(client.join().unwrap().is_err());
-    let request = String::from_utf8(request).unwrap().to_ascii_lowercase();
     assert!(request.contains("upgrade: websocket") && !request.contains("extensions"), "{request}");
 
     for (server, client) in
@@ -279,7 +244,8 @@ fn an_offer_of_nonsense_is_declined() {
         server.send(prose(2000, 1)).unwrap();
         let (first, payload) = peer.recv();
         assert_eq!(first, if expected { FIN | RSV1 | TEXT } else { FIN | TEXT });
-        let text = if expected { Foreign::new().decompress(&payload) } else { payload };
+        let text =
+            if expected { ForeignDeflate::new().decompress(&payload).unwrap() } else { payload };
         assert!(text == prose(2000, 1).as_bytes());
     }
 }
@@ -315,7 +281,7 @@ fn talk_with_foreign<R: Role>(
     mut peer: Peer,
     fragment_len: usize,
 ) {
-    let mut foreign = Foreign::new();
+    let mut foreign = ForeignDeflate::new();
     let mut lens = Vec::new();
     for number in 0..4 {
         let message = prose(3000, number / 2);
@@ -339,7 +305,7 @@ fn talk_with_foreign<R: Role>(
         socket.send(&message).unwrap();
         let (first, payload) = peer.recv();
         assert_eq!(first, FIN | RSV1 | TEXT);
-        assert!(foreign.decompress(&payload) == message.as_bytes());
+        assert!(foreign.decompress(&payload).unwrap() == message.as_bytes());
         lens.push(payload.len());
     }
     assert!(lens[1] < lens[0] / 3, "{lens:?}");
@@ -419,10 +385,10 @@ fn a_byte_stream_is_compressed() {
 /// D-007, D-012, D-027: bad peers in both roles are told, and the error says that it is their fault.
 #[test]
 fn bad_peers_are_refused() {
-    let cut = Foreign::new().compress(prose(2000, 1).as_bytes());
+    let cut = ForeignDeflate::new().compress(prose(2000, 1).as_bytes());
     let cut = &cut[..cut.len() / 2];
-    let no_utf8 = Foreign::new().compress(b"\xFF");
-    let long = Foreign::new().compress(&prose(5001, 1).into_bytes());
+    let no_utf8 = ForeignDeflate::new().compress(b"\xFF");
+    let long = ForeignDeflate::new().compress(&prose(5001, 1).into_bytes());
     let mut small = with_takeover();
     small.limits.message_len_max = 5000;
     let cases: [(Config, &[Frame<'_>], u16, &str); 7] = [
@@ -478,7 +444,7 @@ fn a_bomb_is_refused_at_the_limit() {
     config.limits.message_len_max = 1 << 20;
     let (mut server, mut peer, _) = server_and_peer(config, OFFER);
     let receiving = thread::spawn(move || server.recv().unwrap_err());
-    let part = Foreign::new().compress(&vec![0; 1 << 20]);
+    let part = ForeignDeflate::new().compress(&vec![0; 1 << 20]);
     for index in 0..64 {
         let first = if index == 0 { RSV1 | BINARY } else { CONTINUATION };
         let part = [&part[..], &[0, 0, 0xFF, 0xFF]].concat();

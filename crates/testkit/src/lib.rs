@@ -12,10 +12,14 @@ mod cancel;
 mod clock;
 mod duet;
 mod endpoint;
+pub mod event_stream;
 mod fault;
+#[cfg(feature = "deflate")]
+mod foreign_deflate;
 mod random;
 mod raw_frame;
 mod scenario;
+#[cfg(feature = "proptest")]
 mod strategies;
 mod wake;
 mod wire;
@@ -25,9 +29,12 @@ pub use clock::Clock;
 pub use duet::{Delivery, Duet, Outcome};
 pub use endpoint::{Endpoint, Side, Step};
 pub use fault::{Counters, Fault, FaultTransport, Faults, Lie};
+#[cfg(feature = "deflate")]
+pub use foreign_deflate::{ForeignDeflate, deflate_bomb};
 pub use random::{Keys, Random, for_seeds};
-pub use raw_frame::{raw_frame, raw_header};
+pub use raw_frame::{Missing, RawFrame, raw_frame, raw_header};
 pub use scenario::{Ending, Scenario};
+#[cfg(feature = "proptest")]
 pub use strategies::{binaries, fragments, steps, texts};
 pub use wake::{Woken, run_when_woken};
 pub use wire::{Illegal, Unit, Wire, WireFrame};

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::raw_frame::raw_len;
+
 /// What one side says, as its peer should see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -125,17 +127,7 @@ impl Wire {
         let masked = second & 0x80 != 0;
         illegal_if(self.from_client && !masked, "5.1: a client must mask")?;
         illegal_if(!self.from_client && masked, "5.1: a server must not mask")?;
-        let (len, mut at) = match second & 0x7F {
-            126 => match bytes.get(2..4) {
-                None => return Ok(None),
-                Some(len) => (len.iter().fold(0, |len, byte| len << 8 | u64::from(*byte)), 4),
-            },
-            127 => match bytes.get(2..10) {
-                None => return Ok(None),
-                Some(len) => (len.iter().fold(0, |len, byte| len << 8 | u64::from(*byte)), 10),
-            },
-            len => (u64::from(len), 2),
-        };
+        let Some((len, mut at)) = raw_len(bytes) else { return Ok(None) };
         let shortest = if len < 126 {
             2
         } else if len < 65536 {

@@ -13,10 +13,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use attack_scene::{
-    OFFER, Outcome, attack, attack_client, bomb, client, frame, header, listen, receive, server,
+    OFFER, Outcome, attack, attack_client, client, frame, header, listen, receive, server,
     unmask_headers,
 };
-use tidings_testkit::{Unit, Wire};
+use tidings_testkit::{Unit, Wire, deflate_bomb};
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
 use tidings_tokio::{CloseCode, Compression, Config, Error, Message, MessageKind, accept};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -254,7 +254,7 @@ async fn pongs_that_nobody_asked_for_do_nothing() {
 /// V-20: messages that grow a thousandfold, in one frame, in fragments, and byte by byte.
 #[tokio::test(start_paused = true)]
 async fn a_bomb_is_cut_at_the_limit_of_what_comes_out() {
-    let bomb = bomb(64);
+    let bomb = deflate_bomb(64);
     assert!(bomb.len() < 128 << 10, "{} bytes", bomb.len());
     for fragment_len in [bomb.len(), 1000, 7] {
         let mut bytes = frame(BINARY & !FIN | RSV1, b"");
@@ -270,7 +270,8 @@ async fn a_bomb_is_cut_at_the_limit_of_what_comes_out() {
 /// V-20, V-22: after a bomb nothing is inflated any more, not even what is corrupt.
 #[tokio::test(start_paused = true)]
 async fn after_a_bomb_nothing_is_looked_at() {
-    let bytes = [frame(BINARY | RSV1, &bomb(2)), frame(BINARY | RSV1, b"\xFF\xFF")].concat();
+    let bytes =
+        [frame(BINARY | RSV1, &deflate_bomb(2)), frame(BINARY | RSV1, b"\xFF\xFF")].concat();
     let outcome = attack(compressing(), OFFER, &bytes).await;
     assert_eq!((outcome.messages.len(), outcome.code()), (0, Some(1009)));
     assert_eq!(outcome.units.len(), 1);

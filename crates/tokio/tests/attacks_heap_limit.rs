@@ -14,8 +14,9 @@ use std::alloc::System;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use attack_scene::{OFFER, bomb, client, frame, header, server, unmask_headers};
+use attack_scene::{OFFER, client, frame, header, server, unmask_headers};
 use cap::Cap;
+use tidings_testkit::deflate_bomb;
 use tidings_tokio::websocket::Limits;
 use tidings_tokio::{CloseCode, Compression, Config, Error};
 use tokio::io::AsyncWriteExt as _;
@@ -34,7 +35,7 @@ const SPARE: usize = 4 << 20;
 fn nothing_that_a_peer_declares_reaches_a_heap_that_is_nearly_full() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-    let bomb = frame(0xC2, &bomb(1024));
+    let bomb = frame(0xC2, &deflate_bomb(1024));
     HEAP.set_limit(HEAP.allocated() + SPARE).unwrap();
     runtime.block_on(async {
         for power in 0..63 {

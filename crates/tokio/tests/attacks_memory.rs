@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::{future::Future, io};
 
-use attack_scene::{OFFER, REQUEST, bomb, client, frame, header, server, unmask_headers};
+use attack_scene::{OFFER, REQUEST, client, frame, header, server, unmask_headers};
 use peak_alloc::PeakAlloc;
+use tidings_testkit::deflate_bomb;
 use tidings_tokio::websocket::Limits;
 use tidings_tokio::{Compression, Config, Error, Message, accept};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -356,7 +357,7 @@ fn a_bomb_costs_the_limit() {
         let mut config = Config::server();
         config.compression = Some(Compression::default());
         let limit = usize::try_from(config.limits.message_len_max).unwrap();
-        let bomb = bomb(64);
+        let bomb = deflate_bomb(64);
         let mut fragments = frame(0x42, b"");
         for fragment in bomb.chunks(100) {
             fragments.extend(frame(0, fragment));
@@ -391,7 +392,7 @@ fn no_bytes_cross_from_one_connection_to_another() {
         for round in 0..10 {
             // An attacker that leaves half a compressed message, and garbage, in the pools.
             let (mut server, mut far, _) = server(config, OFFER).await;
-            let secret = bomb(1);
+            let secret = deflate_bomb(1);
             far.write_all(&header(0xC1, secret.len() as u64)).await.unwrap();
             far.write_all(&secret[..secret.len() / 2]).await.unwrap();
             poll_in_vain(pin!(server.recv()));

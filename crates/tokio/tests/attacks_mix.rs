@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use attack_scene::{OFFER, bomb, frame, header, read_head, request};
-use tidings_testkit::{Unit, Wire};
+use attack_scene::{OFFER, frame, header, read_head, request};
+use tidings_testkit::{Unit, Wire, deflate_bomb};
 use tidings_tokio::{CloseCode, Compression, Config, Error, accept, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -115,7 +115,7 @@ async fn attack(server: SocketAddr, bytes: Vec<u8>) -> Option<u16> {
 fn attacks() -> Vec<(&'static str, Vec<u8>, u16)> {
     let fragments = [frame(0x01, b""), frame(0, b"").repeat(20_000)].concat();
     vec![
-        ("a bomb", frame(0xC2, &bomb(16)), 1009),
+        ("a bomb", frame(0xC2, &deflate_bomb(16)), 1009),
         ("tiny fragments", fragments, 1008),
         ("a flood of Pings", frame(0x89, &[7; 100]).repeat(5000), 1008),
         ("a flood of Pongs", frame(0x8A, b"").repeat(5000), 1008),

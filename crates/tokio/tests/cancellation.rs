@@ -8,7 +8,7 @@
     reason = "a test that can't go on has failed"
 )]
 
-#[allow(dead_code, reason = "shared with faults.rs, which needs another part")]
+#[allow(dead_code, reason = "shared with faults, which needs another part")]
 mod scene;
 
 use scene::{Cut, Run, STYLES, Scene, large, small};

@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use compression_peer::*;
+use tidings_testkit::ForeignDeflate;
 use tidings_tokio::deflate::{Agreement, DeflateConfig, Direction, Level, WindowBits as Bits};
 use tidings_tokio::websocket::{Client as ClientOf, SendError};
 use tidings_tokio::{
@@ -54,7 +55,7 @@ async fn every_sender_can_switch_off() {
 async fn switching_off_sends_plain_and_later_messages_refer_back() {
     let (mut server, mut peer, _) = server_and_peer(with_takeover(), OFFER).await;
     let (mut client, mut client_peer) = client_and_peer(with_takeover()).await;
-    let mut foreign = [Foreign::new(), Foreign::new()];
+    let mut foreign = [ForeignDeflate::new(), ForeignDeflate::new()];
     let mut lens = Vec::new();
     for number in 0..12 {
         let is_plain = number % 3 == 1;
@@ -71,7 +72,7 @@ async fn switching_off_sends_plain_and_later_messages_refer_back() {
                 continue;
             }
             assert_eq!(first, FIN | RSV1 | TEXT);
-            assert!(foreign.decompress(&payload) == message.as_bytes());
+            assert!(foreign.decompress(&payload).unwrap() == message.as_bytes());
             lens.push(payload.len());
         }
     }
@@ -153,12 +154,12 @@ async fn a_message_for_many_is_sent_as_it_was_compressed() {
         let (first, payload) = peer.recv().await;
         assert_eq!(first, FIN | RSV1 | TEXT);
         assert_eq!(Some(payload.len()), shared.compressed_len());
-        assert!(Foreign::new().decompress(&payload) == prose(20_000, 1).as_bytes());
+        assert!(ForeignDeflate::new().decompress(&payload).unwrap() == prose(20_000, 1).as_bytes());
         payloads.push(payload);
         // What follows refers neither to it nor to what was before.
         server.send(prose(20_000, 1)).await.unwrap();
         let (_, payload) = peer.recv().await;
-        assert!(Foreign::new().decompress(&payload) == prose(20_000, 1).as_bytes());
+        assert!(ForeignDeflate::new().decompress(&payload).unwrap() == prose(20_000, 1).as_bytes());
 
         let ping = tidings_tokio::websocket::frame::ControlPayload::new(b"?").unwrap();
         server.send(CompressedMessage::new(Message::Ping(ping))).await.unwrap();
@@ -168,10 +169,10 @@ async fn a_message_for_many_is_sent_as_it_was_compressed() {
 }
 
 /// The next frame holds this message, compressed after all that `foreign` has read.
-async fn expect(peer: &mut Peer, foreign: &mut Foreign, message: &str) -> usize {
+async fn expect(peer: &mut Peer, foreign: &mut ForeignDeflate, message: &str) -> usize {
     let (first, payload) = peer.recv().await;
     assert_eq!(first, FIN | RSV1 | TEXT);
-    assert!(foreign.decompress(&payload) == message.as_bytes());
+    assert!(foreign.decompress(&payload).unwrap() == message.as_bytes());
     payload.len()
 }
 
@@ -182,7 +183,7 @@ async fn a_message_that_finds_the_queue_full_does_not_enter_the_context() {
     let mut config = with_takeover();
     config.write_queue_len_max = 10_000;
     let (mut server, mut peer, _) = server_and_peer(config, OFFER).await;
-    let mut foreign = Foreign::new();
+    let mut foreign = ForeignDeflate::new();
     let mut fed = 0;
     let refused = loop {
         match server.feed(prose(3000, fed)) {
@@ -215,7 +216,7 @@ async fn nothing_is_sent_where_nothing_may_be() {
     for inside in [true, false] {
         let (mut server, mut peer, _) = server_and_peer(with_takeover(), OFFER).await;
         server.send(prose(3000, 1)).await.unwrap();
-        expect(&mut peer, &mut Foreign::new(), &prose(3000, 1)).await;
+        expect(&mut peer, &mut ForeignDeflate::new(), &prose(3000, 1)).await;
         if inside {
             let mut writer = server.writer(MessageKind::Text).unwrap();
             writer.write(b"begun").await.unwrap();
@@ -243,7 +244,8 @@ async fn nothing_is_sent_where_nothing_may_be() {
         }
         assert_eq!(peer.recv_close().await, 1000);
         // What the peer still says is read, compressed or not.
-        peer.send(FIN | RSV1 | TEXT, &Foreign::new().compress(prose(2000, 1).as_bytes())).await;
+        peer.send(FIN | RSV1 | TEXT, &ForeignDeflate::new().compress(prose(2000, 1).as_bytes()))
+            .await;
         assert_eq!(server.recv().await.unwrap(), Some(prose(2000, 1).into()));
         peer.send(FIN | CLOSE, &[0x03, 0xE8]).await;
         peer.stream.shutdown().await.unwrap();

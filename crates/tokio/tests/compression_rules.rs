@@ -8,6 +8,9 @@
     reason = "a test that can't go on has failed"
 )]
 
+#[allow(dead_code, reason = "each test needs another part")]
+mod compression_peer;
+
 use tidings_testkit::raw_frame;
 use tidings_tokio::handshake::Key;
 use tidings_tokio::websocket::Violation;
@@ -84,22 +87,8 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// The first byte of the next frame and its payload, unmasked.
 async fn read_frame(stream: &mut DuplexStream) -> (u8, Vec<u8>) {
-    let (first, second) = (stream.read_u8().await.unwrap(), stream.read_u8().await.unwrap());
-    let len = match second & 0x7F {
-        126 => u64::from(stream.read_u16().await.unwrap()),
-        127 => stream.read_u64().await.unwrap(),
-        len => u64::from(len),
-    };
-    let mut key = [0; 4];
-    if second & 0x80 != 0 {
-        stream.read_exact(&mut key).await.unwrap();
-    }
-    let mut payload = vec![0; usize::try_from(len).unwrap()];
-    stream.read_exact(&mut payload).await.unwrap();
-    for (byte, key) in payload.iter_mut().zip(key.iter().cycle()) {
-        *byte ^= key;
-    }
-    (first, payload)
+    let frame = compression_peer::read_frame(stream).await;
+    (frame.first, frame.payload)
 }
 
 /// A stored block and the empty block at the end, without its tail (RFC 7692, 7.2.3.3).

@@ -7,10 +7,10 @@
 
 use std::collections::VecDeque;
 
-use flate2::{Decompress, FlushDecompress, Status};
 use tidings_deflate::{
     DeflateConfig, Deflater, Direction, InflateError, InflateState, Inflater, WindowBits,
 };
+use tidings_testkit::ForeignDeflate;
 
 const LIMIT: u64 = 1 << 16;
 
@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
 fn received(direction: Direction, fragment_len: usize, swaps_states: bool, data: &[u8]) {
     let mut whole = Inflater::new(direction, LIMIT);
     let mut cut = Inflater::new(direction, LIMIT);
-    let mut oracle = Some(Decompress::new(false));
+    let mut foreign = Some(ForeignDeflate::new());
     let mut states: VecDeque<InflateState> =
         if swaps_states { [used_state(b'A'), used_state(b'B')].into() } else { VecDeque::new() };
     for payload in messages(data) {
@@ -44,11 +44,16 @@ fn received(direction: Direction, fragment_len: usize, swaps_states: bool, data:
             (Err(InflateError::Corrupt { .. }), Err(InflateError::Corrupt { .. })) => {}
             _ => assert_eq!(actual, expected),
         }
-        if let (Some(inflater), Ok(message)) = (&mut oracle, &expected) {
-            if !assert_inflates(inflater, payload, message) {
-                oracle = None;
-            } else if !direction.context_takeover() {
-                inflater.reset(false);
+        if let (Some(inflater), Ok(message)) = (&mut foreign, &expected) {
+            match inflater.decompress(payload) {
+                // A block marked as the last: this one can't go on.
+                None => foreign = None,
+                Some(theirs) => {
+                    assert_eq!(&theirs, message);
+                    if !direction.context_takeover() {
+                        inflater.forget_received();
+                    }
+                }
             }
         }
         if expected.is_err() {
@@ -60,29 +65,6 @@ fn received(direction: Direction, fragment_len: usize, swaps_states: bool, data:
             states.extend(cut.release());
         }
     }
-}
-
-/// Holds a message against what flate2 makes of its payload. False where that can't go on: a block
-/// marked as the last ends its stream, and only the WebSocket's goes on (RFC 7692, 7.2.3.5).
-fn assert_inflates(oracle: &mut Decompress, payload: &[u8], message: &[u8]) -> bool {
-    // No byte is an empty message; with the tail it would be the beginning of a stored block.
-    if payload.is_empty() {
-        assert!(message.is_empty());
-        return true;
-    }
-    let mut rest = &[payload, &[0, 0, 0xFF, 0xFF]].concat()[..];
-    let mut inflated = Vec::with_capacity(message.len() + 64);
-    while !rest.is_empty() {
-        let before = oracle.total_in();
-        let status = oracle.decompress_vec(rest, &mut inflated, FlushDecompress::Sync).unwrap();
-        rest = &rest[usize::try_from(oracle.total_in() - before).unwrap()..];
-        if status == Status::StreamEnd {
-            return false;
-        }
-        assert!(inflated.len() <= message.len(), "{} bytes were kept back", inflated.len());
-    }
-    assert_eq!(inflated, message);
-    true
 }
 
 /// The memory of another connection, full of what is nobody else's.

@@ -11,8 +11,7 @@ use tidings_sse::event_source::{
     Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
 };
 use tidings_sse::{Borders, Decoder, EndOfStream, EventId, GrowableStorage, Item, Limits};
-
-use crate::sse_decoder::outcome::{Heard, Outcome};
+use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 /// Runs the steps.
 pub fn run(data: &[u8]) {
@@ -296,7 +295,7 @@ impl Side {
     fn check_stream(&self, stood: EndOfStream) {
         let mut alone = decoder();
         alone.set_last_event_id(EventId::new(&self.id_before).unwrap()).unwrap();
-        let outcome = Outcome::of(&mut alone, &[&self.stream]);
+        let outcome = Outcome::of(&mut alone, DataAs::Whole, [&self.stream]);
         assert_eq!(outcome.heard, self.heard[self.heard_before..]);
         assert_eq!(outcome.last_event_id, self.source.last_event_id());
         assert_eq!(outcome.end, stood);

@@ -3,13 +3,10 @@
 //!
 //! Input: a byte that sets the limits, the cuts, the stream.
 
-pub(crate) mod outcome;
-mod standard;
-
 use tidings_sse::{Decoder, FixedStorage, Limits};
+use tidings_testkit::event_stream::{DataAs, Outcome, interpret};
 
 use crate::cuts::Cuts;
-use outcome::{DataAs, Outcome};
 
 /// Decodes the stream in every way.
 pub fn run(data: &[u8]) {
@@ -30,15 +27,15 @@ pub fn run(data: &[u8]) {
 }
 
 fn without_limits(cuts: Cuts<'_>, stream: &[u8]) {
-    let expected = standard::interpret(stream, "");
+    let expected = interpret(stream, "");
     // The next stream of the same decoder: the last event ID is all that is left of this one.
-    let expected_next = standard::interpret(stream, &expected.last_event_id);
+    let expected_next = interpret(stream, &expected.last_event_id);
     for (way, slices) in cuts.ways(stream) {
         for data_as in [DataAs::Whole, DataAs::Parts] {
             let mut decoder = data_as.set(Decoder::with_limits(Limits::UNBOUNDED));
-            let outcome = Outcome::of(&mut decoder, &slices);
+            let outcome = Outcome::of(&mut decoder, data_as, &slices);
             assert_eq!(outcome, expected, "{way}, growable, {data_as:?}");
-            let next = Outcome::of(&mut decoder, &slices);
+            let next = Outcome::of(&mut decoder, data_as, &slices);
             assert_eq!(next, expected_next, "{way}, again, {data_as:?}");
 
             let outcome = fixed(Limits::UNBOUNDED, 3 * stream.len(), &slices, data_as);
@@ -50,10 +47,12 @@ fn without_limits(cuts: Cuts<'_>, stream: &[u8]) {
 /// What is over a limit is over it wherever the stream is cut, and memory makes no difference.
 fn with_limits(limits: Limits, cuts: Cuts<'_>, stream: &[u8]) {
     for data_as in [DataAs::Whole, DataAs::Parts] {
-        let whole = Outcome::of(&mut data_as.set(Decoder::with_limits(limits)), &[stream]);
+        let hear = |slices: &[&[u8]]| {
+            Outcome::of(&mut data_as.set(Decoder::with_limits(limits)), data_as, slices)
+        };
+        let whole = hear(&[stream]);
         for (way, slices) in cuts.ways(stream) {
-            let outcome = Outcome::of(&mut data_as.set(Decoder::with_limits(limits)), &slices);
-            assert_eq!(outcome, whole, "{way}, {limits:?}, {data_as:?}");
+            assert_eq!(hear(&slices), whole, "{way}, {limits:?}, {data_as:?}");
             let outcome = fixed(limits, 3 * stream.len() + 64, &slices, data_as);
             assert_eq!(outcome, whole, "{way}, fixed, {limits:?}, {data_as:?}");
         }
@@ -68,9 +67,11 @@ fn fixed_areas_are_limits(cuts: Cuts<'_>, stream: &[u8]) {
         .event_type_len_max(LEN)
         .last_event_id_len_max(LEN)
         .comment_len_max(LEN);
-    let growable = Outcome::of(&mut DataAs::Whole.set(Decoder::with_limits(limits)), &[stream]);
+    let data_as = DataAs::Whole;
+    let mut decoder = data_as.set(Decoder::with_limits(limits));
+    let growable = Outcome::of(&mut decoder, data_as, [stream]);
     for (way, slices) in cuts.ways(stream) {
-        let outcome = fixed(Limits::UNBOUNDED, LEN, &slices, DataAs::Whole);
+        let outcome = fixed(Limits::UNBOUNDED, LEN, &slices, data_as);
         assert_eq!(outcome, growable, "{way}, areas of {LEN} bytes");
     }
 }
@@ -88,5 +89,5 @@ fn fixed(limits: Limits, len: usize, slices: &[&[u8]], data_as: DataAs) -> Outco
         last_event_id: &mut ids,
         comment: &mut comment,
     };
-    Outcome::of(&mut data_as.set(Decoder::with_storage(storage, limits)), slices)
+    Outcome::of(&mut data_as.set(Decoder::with_storage(storage, limits)), data_as, slices)
 }

@@ -9,9 +9,9 @@ use tidings_sse::{
     BufferTooShort, Comment, Decoder, EndOfStream, Event, EventId, EventType, InvalidField, Limits,
     ReconnectionTime,
 };
+use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 use crate::cuts::Cuts;
-use crate::sse_decoder::outcome::{DataAs, Heard, Outcome};
 
 /// Encodes the events and decodes them.
 pub fn run(data: &[u8]) {
@@ -33,7 +33,7 @@ pub fn run(data: &[u8]) {
     for (way, slices) in cuts.ways(&stream) {
         for data_as in [DataAs::Whole, DataAs::Parts] {
             let mut decoder = data_as.set(Decoder::with_limits(Limits::UNBOUNDED));
-            assert_eq!(Outcome::of(&mut decoder, &slices), expected, "{way}, {data_as:?}");
+            assert_eq!(Outcome::of(&mut decoder, data_as, &slices), expected, "{way}, {data_as:?}");
         }
     }
 }

@@ -165,15 +165,3 @@ pub(crate) async fn attack_client(config: Config, bytes: &[u8]) -> Outcome {
     let ((messages, error), units) = tokio::join!(receive(&mut client), listen(far, true));
     Outcome { messages, error, units }
 }
-
-/// A message of zeros that is small on the wire: `mebibytes` times the same block, each of which
-/// stands alone.
-pub(crate) fn bomb(mebibytes: usize) -> Vec<u8> {
-    let mut block = Vec::with_capacity(1 << 16);
-    let mut deflate = flate2::Compress::new(flate2::Compression::best(), false);
-    deflate.compress_vec(&vec![0; 1 << 20], &mut block, flate2::FlushCompress::Full).unwrap();
-    let mut bomb = block.repeat(mebibytes);
-    assert!(bomb.ends_with(b"\0\0\xFF\xFF"));
-    bomb.truncate(bomb.len() - 4);
-    bomb
-}

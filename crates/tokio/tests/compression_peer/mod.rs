@@ -1,11 +1,10 @@
 //! Both ends of a compressed connection over loopback: ours, and peers made by hand, whose frames
-//! and whose DEFLATE (that of `flate2`) share no code with the library.
+//! share no code with the library.
 
-use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress};
-use tidings_testkit::raw_frame;
+use tidings_testkit::{Missing, RawFrame, raw_frame};
 use tidings_tokio::deflate::{Offer, ServerConfig, WindowBits};
 use tidings_tokio::{ClientOffer, ClientRole, Compression, Config, Connector, WebSocket, accept};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) type Server = WebSocket<TcpStream>;
@@ -130,22 +129,9 @@ impl Peer {
 
     /// The next frame: its first byte and its payload, unmasked.
     pub(crate) async fn recv(&mut self) -> (u8, Vec<u8>) {
-        let first = self.stream.read_u8().await.unwrap();
-        let second = self.stream.read_u8().await.unwrap();
-        assert_eq!(second & 0x80 == 0, self.masks, "a client masks, a server does not");
-        let len = match second & 0x7F {
-            126 => u64::from(self.stream.read_u16().await.unwrap()),
-            127 => self.stream.read_u64().await.unwrap(),
-            len => u64::from(len),
-        };
-        let mut key = [0; 4];
-        if !self.masks {
-            self.stream.read_exact(&mut key).await.unwrap();
-        }
-        let mut payload = vec![0; usize::try_from(len).unwrap()];
-        self.stream.read_exact(&mut payload).await.unwrap();
-        payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
-        (first, payload)
+        let frame = read_frame(&mut self.stream).await;
+        assert_eq!(frame.key.is_none(), self.masks, "a client masks, a server does not");
+        (frame.first, frame.payload)
     }
 
     /// The next frame, a Close: its code.
@@ -156,35 +142,18 @@ impl Peer {
     }
 }
 
-/// The DEFLATE of another library, with a window of 15 bits.
-pub(crate) struct Foreign {
-    deflate: Compress,
-    inflate: Decompress,
-}
-
-impl Foreign {
-    pub(crate) fn new() -> Self {
-        let (deflate, inflate) = (Compress::new(Level::new(6), false), Decompress::new(false));
-        Self { deflate, inflate }
-    }
-
-    /// RFC 7692, 7.2.1: flushed, and without the 00 00 FF FF.
-    pub(crate) fn compress(&mut self, message: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(message.len() + 1000);
-        self.deflate.compress_vec(message, &mut out, FlushCompress::Sync).unwrap();
-        assert!(out.len() < out.capacity());
-        assert!(out.ends_with(&[0, 0, 0xFF, 0xFF]));
-        out.truncate(out.len() - 4);
-        out
-    }
-
-    /// RFC 7692, 7.2.2.
-    pub(crate) fn decompress(&mut self, payload: &[u8]) -> Vec<u8> {
-        let payload = [payload, &[0, 0, 0xFF, 0xFF]].concat();
-        let mut out = Vec::with_capacity(1 << 20);
-        self.inflate.decompress_vec(&payload, &mut out, FlushDecompress::Sync).unwrap();
-        assert!(out.len() < out.capacity());
-        out
+/// The next frame that comes.
+pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> RawFrame {
+    let mut bytes = Vec::new();
+    loop {
+        match RawFrame::parse(&bytes) {
+            Ok(frame) => return frame,
+            Err(Missing(len)) => {
+                let read = bytes.len();
+                bytes.resize(read + len, 0);
+                stream.read_exact(&mut bytes[read..]).await.unwrap();
+            }
+        }
     }
 }
 

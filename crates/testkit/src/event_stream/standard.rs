@@ -1,12 +1,14 @@
-//! WHATWG HTML, 9.2.6, read to the letter: the stream is decoded, split into lines, and each line
-//! is processed.
+//! WHATWG HTML, 9.2.6, read to the letter, with no thought of speed or memory: the stream is
+//! decoded, split into lines, and each line is processed. It shares no code with the decoder.
 
 use tidings_sse::EndOfStream;
 
 use super::outcome::{Heard, Outcome};
 
-/// What a whole stream says to someone whose last event ID string is `last_event_id`.
-pub(super) fn interpret(stream: &[u8], last_event_id: &str) -> Outcome {
+/// What a whole stream says, comments included, to someone whose last event ID string is
+/// `last_event_id`.
+#[must_use]
+pub fn interpret(stream: &[u8], last_event_id: &str) -> Outcome {
     let mut source = EventSource {
         id_buffer: last_event_id.to_owned(),
         last_event_id: last_event_id.to_owned(),
@@ -25,11 +27,10 @@ pub(super) fn interpret(stream: &[u8], last_event_id: &str) -> Outcome {
         heard: source.heard,
         last_event_id: source.last_event_id,
         reconnection_time_ms: source.reconnection_time_ms,
-        end: match is_inside {
-            true => {
-                EndOfStream::InsideEvent { dropped_len: (stream.len() - blank_ended_at) as u64 }
-            }
-            false => EndOfStream::BetweenEvents,
+        end: if is_inside {
+            EndOfStream::InsideEvent { dropped_len: (stream.len() - blank_ended_at) as u64 }
+        } else {
+            EndOfStream::BetweenEvents
         },
     }
 }
@@ -106,5 +107,56 @@ impl EventSource {
             let event_type = if event_type.is_empty() { "message" } else { &event_type };
             self.heard.push(Heard::event(event_type, data, &self.last_event_id));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(stream: &str) -> Vec<Heard> {
+        interpret(stream.as_bytes(), "").heard
+    }
+
+    /// Two examples of WHATWG HTML, 9.2.6.
+    #[test]
+    fn the_examples_of_the_standard_say_what_it_tells() {
+        let stocks = "data: YHOO\ndata: +2\ndata: 10\n\n";
+        assert_eq!(heard(stocks), [Heard::event("message", "YHOO\n+2\n10", "")]);
+        let blocks = ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\n\
+                      data:  third event\n";
+        let expected = [
+            Heard::Comment("test stream".into()),
+            Heard::event("message", "first event", "1"),
+            Heard::event("message", "second event", ""),
+        ];
+        assert_eq!(heard(blocks), expected);
+    }
+
+    #[test]
+    fn an_end_inside_an_event_counts_from_the_last_blank_line() {
+        for (stream, dropped_len) in [
+            ("", None),
+            ("\u{FEFF}", None),
+            (": note\n", None),
+            ("data\r\n\r\n", None),
+            ("data", Some(4)),
+            ("\u{FEFF}id\r", Some(6)),
+            ("data\r\n\r\n: note\nevent: x\n", Some(16)),
+            ("data\n\n\r:", Some(1)),
+        ] {
+            let expected = match dropped_len {
+                Some(dropped_len) => EndOfStream::InsideEvent { dropped_len },
+                None => EndOfStream::BetweenEvents,
+            };
+            assert_eq!(interpret(stream.as_bytes(), "").end, expected, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_event_id_string_is_that_of_before_until_an_event_ends() {
+        assert_eq!(interpret(b"id: 8\ndata", "7").last_event_id, "7");
+        assert_eq!(interpret(b"data\n\n", "7").heard, [Heard::event("message", "", "7")]);
+        assert_eq!(interpret(b"id: 8\n\n", "7").last_event_id, "8");
     }
 }

@@ -1,0 +1,133 @@
+//! How a source ends: by its own close, by a drop, and by a closer in another thread, whatever it
+//! waits for.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tidings_std::sse::{EventSource, EventSourceRequest, ReadyState, Update};
+use tidings_std::{Connector, Proxy};
+
+use crate::source::{open, quick};
+use crate::sse_support::{OPEN, SOON, Server, say, say_and_stay};
+
+/// E-020, E-028
+#[test]
+fn nothing_comes_after_close() {
+    let server = Server::start(vec![say_and_stay(format!("{OPEN}data: one\n\ndata: two\n\n"))]);
+    let mut source = open(&server, quick());
+    assert_eq!(source.event().unwrap().unwrap().data, "one");
+    source.close();
+    assert_eq!(source.ready_state(), ReadyState::Closed);
+    assert!(source.next().is_none());
+    assert_eq!(source.event().unwrap(), None);
+    // The server has seen the end.
+    server.requests();
+
+    let server = Server::start(vec![say_and_stay(format!("{OPEN}data: one\n\ndata: two\n\n"))]);
+    let mut source = open(&server, quick());
+    assert_eq!(source.event().unwrap().unwrap().data, "one");
+    let closer = source.closer();
+    closer.close();
+    closer.clone().close();
+    assert_eq!(source.ready_state(), ReadyState::Closed);
+    assert!(source.next().is_none());
+    server.requests();
+}
+
+/// A closer that outlives its source keeps no connection.
+#[test]
+fn a_drop_ends_the_connection() {
+    let server = Server::start(vec![say_and_stay(OPEN)]);
+    let mut source = open(&server, quick());
+    assert!(matches!(source.next(), Some(Update::Open(_))));
+    let closer = source.closer();
+    drop(source);
+    server.requests();
+    closer.close();
+}
+
+/// E-028: whatever a thread waits for, another can end it.
+#[test]
+fn a_closer_interrupts_every_wait() {
+    /// Lets `source` wait until it is interrupted.
+    fn interrupt(mut source: EventSource, waits_in: &str) -> EventSource {
+        let closer = source.closer();
+        let waiting = thread::spawn(move || {
+            let update = source.next();
+            assert!(update.is_none(), "{update:?}");
+            source
+        });
+        thread::sleep(Duration::from_millis(50));
+        assert!(!waiting.is_finished(), "{waits_in}");
+        let begun = Instant::now();
+        closer.close();
+        let source = waiting.join().unwrap();
+        assert!(begun.elapsed() < SOON, "{waits_in}");
+        source
+    }
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", silent.local_addr().unwrap());
+    let through = Connector::new().proxy(Proxy::parse(&proxy).unwrap());
+    let source = EventSource::get("http://example.com/").unwrap().with_connector(through);
+    interrupt(source, "opening the way");
+
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let mut source = interrupt(EventSource::get(url).unwrap(), "the response");
+    assert!(source.next().is_none());
+
+    let server = Server::start(vec![say_and_stay(OPEN)]);
+    let mut source = open(&server, quick());
+    assert!(matches!(source.next(), Some(Update::Open(_))));
+    interrupt(source, "an event");
+    server.requests();
+
+    let server = Server::start(vec![say(OPEN)]);
+    let mut config = quick();
+    config.policy.minimum = Duration::from_secs(1000);
+    let mut source = open(&server, config);
+    assert!(matches!(source.next(), Some(Update::Open(_))));
+    assert!(matches!(source.next(), Some(Update::Lost { .. })));
+    interrupt(source, "the next attempt");
+}
+
+/// The same in between: at any moment of a source that is lost all the time.
+#[test]
+fn a_closer_ends_it_at_any_moment() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    // It is left behind.
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 1024]);
+            let answer = [
+                format!("{OPEN}retry: 0\ndata: x\n\n"),
+                "HTTP/1.1 307 X\r\nlocation: /\r\n\r\n".to_owned(),
+                format!("{OPEN}: cut"),
+            ];
+            let _ = stream.write_all(answer[number % 3].as_bytes());
+        }
+    });
+    for moment in 0..100 {
+        let request = EventSourceRequest::get(&url).config(quick());
+        let source = EventSource::open(request).unwrap();
+        let closer = source.closer();
+        let (done, wait_for) = std::sync::mpsc::channel();
+        thread::spawn(move || done.send(source.count()));
+        thread::sleep(Duration::from_micros(moment * 53));
+        closer.close();
+        wait_for.recv_timeout(SOON).unwrap();
+    }
+}
+
+#[test]
+fn a_source_can_go_to_another_thread() {
+    fn is_send<T: Send>() {}
+    fn is_sync<T: Sync>() {}
+    is_send::<EventSource>();
+    is_send::<tidings_std::sse::Closer>();
+    is_sync::<tidings_std::sse::Closer>();
+}

@@ -1,0 +1,18 @@
+//! The client of event streams over loopback: what it asks for, what it tells, when it comes back.
+#![cfg(feature = "event-source")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that can't go on has failed"
+)]
+
+mod answers;
+mod closing;
+mod requests;
+mod source;
+#[path = "../sse_support/mod.rs"]
+mod sse_support;
+mod streams;

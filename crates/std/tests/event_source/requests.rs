@@ -1,0 +1,240 @@
+//! What is asked for, and of whom: at first, and again when a stream has ended or none came.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tidings_std::sse::{
+    EndOfStream, EventError, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState,
+    RequestFault, StreamError, Update,
+};
+use tidings_std::{Connector, Proxy};
+
+use crate::source::{next_lost, once, open, quick, short, told};
+use crate::sse_support::{Answer, OPEN, Server, read_head, read_request, say, wait_for_end};
+
+/// E-021
+#[test]
+fn a_request_is_that_of_the_standard() {
+    let server = Server::start(vec![say(OPEN)]);
+    let port = server.port;
+    let request =
+        EventSourceRequest::get(server.url("/a b?c=|")).header("X-Key", "é").config(once());
+    told(EventSource::open(request).unwrap());
+    let [request] = &server.requests()[..] else { panic!() };
+    assert_eq!(request.line, "GET /a%20b?c=| HTTP/1.1");
+    let expected: [(&str, &[u8]); 5] = [
+        ("host", format!("127.0.0.1:{port}").leak().as_bytes()),
+        ("accept", b"text/event-stream"),
+        ("cache-control", b"no-cache"),
+        ("accept-encoding", b"identity"),
+        ("x-key", "é".as_bytes()),
+    ];
+    let sent = request.headers.iter().map(|(name, value)| (&**name, &**value));
+    assert_eq!(sent.collect::<Vec<_>>(), expected);
+    assert!(request.body.is_empty());
+}
+
+#[test]
+fn a_first_request_can_go_on_behind_an_earlier_stream() {
+    let server = Server::start(vec![say(OPEN)]);
+    let request = EventSourceRequest::get(server.url("/")).last_event_id("41").config(once());
+    let source = EventSource::open(request).unwrap();
+    assert_eq!(source.last_event_id(), "41");
+    told(source);
+    assert_eq!(server.requests()[0].header("last-event-id"), Some(&b"41"[..]));
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_told_at_once() {
+    assert!(matches!(EventSource::get("ftp://x/"), Err(RequestFault::Scheme(_))));
+    assert!(matches!(EventSource::get("x"), Err(RequestFault::Url(_))));
+    let request = EventSourceRequest::get("http://x/").last_event_id("a\0b");
+    assert!(matches!(EventSource::open(request), Err(RequestFault::LastEventId(_))));
+}
+
+#[cfg(not(feature = "rustls"))]
+#[test]
+fn without_tls_a_secure_url_fails_for_good() {
+    let mut source = EventSource::get("https://127.0.0.1:1/").unwrap();
+    let lost = next_lost(&mut source);
+    assert_eq!(lost.reason, LostReason::Unusable);
+    assert!(source.next().is_none());
+}
+
+/// The way is the connector's: a tunnel through its proxy.
+#[test]
+fn a_stream_comes_through_a_proxy() {
+    let tunnel: Answer = Box::new(|mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let request = read_request(&stream);
+        assert_eq!(request.header("host"), Some(&b"example.com"[..]));
+        stream.write_all(format!("{OPEN}data: x\n\n").as_bytes()).unwrap();
+    });
+    let server = Server::start(vec![tunnel]);
+    let proxy = Proxy::parse(&server.url("")).unwrap();
+    let request = EventSourceRequest::get("http://example.com/x").config(once());
+    let mut source =
+        EventSource::open(request).unwrap().with_connector(Connector::new().proxy(proxy));
+    assert_eq!(source.event().unwrap().unwrap().data, "x");
+    assert_eq!(server.requests()[0].line, "CONNECT example.com:80 HTTP/1.1");
+}
+
+/// E-025, E-026, E-027: an end of any kind leads to another attempt, behind the last event.
+#[test]
+fn a_client_comes_back_behind_the_last_event() {
+    let server = Server::start(vec![
+        say(format!("{OPEN}retry: 100\nid: é1\ndata: one\n\n")),
+        // An event without ID keeps the last one seen.
+        say(format!("{OPEN}data: two\n\nid: 9\ndata: cut")),
+        say("HTTP/1.1 200 O"),
+        say(""),
+        say(format!("{OPEN}id\ndata: three\n\n")),
+        say("HTTP/1.1 204 No Content\r\n\r\n"),
+    ]);
+    let mut source = open(&server, quick());
+    let mut updates = Vec::new();
+    for update in &mut source {
+        if let Update::Lost { wait, .. } = &update {
+            assert!(*wait >= Duration::from_millis(100), "{wait:?}");
+        }
+        updates.push(short(&update));
+    }
+    let inside = EndOfStream::InsideEvent { dropped_len: 15 };
+    assert_eq!(
+        updates,
+        [
+            "open",
+            "retry 100",
+            "event one",
+            "lost Ended(BetweenEvents)",
+            "open",
+            "event two",
+            &format!("lost Ended({inside:?})"),
+            "lost Unreachable",
+            "lost Unreachable",
+            "open",
+            "event three",
+            "lost Ended(BetweenEvents)",
+            "closed Status(204) Failed",
+        ]
+    );
+    assert!(source.next().is_none());
+    assert_eq!(source.ready_state(), ReadyState::Closed);
+    let sent: Vec<Option<Vec<u8>>> = server
+        .requests()
+        .iter()
+        .map(|request| Some(request.header("last-event-id")?.to_vec()))
+        .collect();
+    let id = Some("é1".as_bytes().to_vec());
+    assert_eq!(sent, [None, id.clone(), id.clone(), id.clone(), id, None]);
+}
+
+/// E-026, E-029
+#[test]
+fn a_loss_is_told_before_the_wait_of_a_few_seconds() {
+    let server = Server::start(vec![say(OPEN)]);
+    let mut source = EventSource::get(server.url("/")).unwrap();
+    let begun = Instant::now();
+    assert!(matches!(source.next(), Some(Update::Open(_))));
+    assert_eq!(source.ready_state(), ReadyState::Open);
+    let Some(Update::Lost { wait, .. }) = source.next() else { panic!() };
+    assert!(wait >= Duration::from_secs(3) && begun.elapsed() < wait, "{wait:?}");
+    assert_eq!((source.ready_state(), source.failures()), (ReadyState::Connecting, 1));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let request = EventSourceRequest::get(format!("http://{address}/")).config(quick());
+    let mut source = EventSource::open(request).unwrap();
+    for failures in 1..4 {
+        let lost = next_lost(&mut source);
+        assert_eq!(lost.reason, LostReason::Unreachable);
+        assert!(matches!(lost.error, Some(StreamError::Connect(_))), "{lost:?}");
+        assert_eq!(source.failures(), failures);
+    }
+    let listener = TcpListener::bind(address).unwrap();
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_request(&stream);
+        stream.write_all(format!("{OPEN}data: at last\n\n").as_bytes()).unwrap();
+        wait_for_end(stream);
+    });
+    assert_eq!(source.event().unwrap().unwrap().data, "at last");
+    assert_eq!(source.failures(), 0);
+    source.close();
+    serving.join().unwrap();
+}
+
+#[test]
+fn a_patient_client_tries_busy_servers_again() {
+    let busy = "HTTP/1.1 503 Busy\r\nretry-after: 1000\r\ncontent-length: 0\r\n\r\n";
+    let server = Server::start(vec![say(busy)]);
+    let mut config = quick();
+    config.retry_statuses = true;
+    let Some(Update::Lost { why, wait }) = open(&server, config).next() else { panic!() };
+    assert_eq!(why.reason, LostReason::Status(503));
+    assert!(wait >= Duration::from_secs(1000));
+}
+
+#[test]
+fn a_post_is_made_once_unless_more_is_asked_for() {
+    let post = |server: &Server| {
+        EventSourceRequest::post(server.url("/"), "the body")
+            .header("content-type", "text/plain")
+            .config(quick())
+    };
+    let server = Server::start(vec![say(format!("{OPEN}data: x\n\n"))]);
+    let mut source = EventSource::open(post(&server)).unwrap();
+    assert_eq!(source.event().unwrap().unwrap().data, "x");
+    assert_eq!(source.event().unwrap(), None);
+    let requests = server.requests();
+    assert_eq!(requests[0].line, "POST / HTTP/1.1");
+    assert_eq!(requests[0].header("content-length"), Some(&b"8"[..]));
+    assert_eq!(requests[0].body, b"the body");
+
+    // Not even after a break, and that is told.
+    let cut = OPEN.replace("\r\n\r\n", "\r\ncontent-length: 9\r\n\r\n");
+    let server = Server::start(vec![say(&*cut)]);
+    let mut source = EventSource::open(post(&server)).unwrap();
+    let closed = source.event().unwrap_err();
+    assert!(matches!(closed, EventError::Closed { reason: GiveUp::NotRepeatable, .. }), "{closed}");
+
+    let server = Server::start(vec![say(&*cut), say(format!("{OPEN}data: x\n\n"))]);
+    let mut source = EventSource::open(post(&server).repeats(true)).unwrap();
+    assert_eq!(source.event().unwrap().unwrap().data, "x");
+    let requests = server.requests();
+    assert!(requests.iter().all(|request| request.body == b"the body"));
+}
+
+/// RFC 9112, 9.5: the server answers before it has read a large body, and closes.
+#[test]
+fn an_early_answer_to_a_large_body_is_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = std::io::BufReader::new(&stream);
+        let (request, len) = read_head(&mut reader);
+        assert!(request.header("content-length").is_some());
+        assert_eq!(len, 32 << 20);
+        drop(reader);
+        stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nno!").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // It takes some more, or the answer could be lost, and then ends.
+        let mut taken = std::io::Read::take(&stream, 1 << 20);
+        std::io::copy(&mut taken, &mut std::io::sink()).unwrap();
+        thread::sleep(Duration::from_millis(100));
+    });
+    let request = EventSourceRequest::post(url, vec![0; 32 << 20]).config(quick());
+    let lost = next_lost(&mut EventSource::open(request).unwrap());
+    // Elsewhere what came is lost with the connection.
+    let expected =
+        if cfg!(target_os = "linux") { LostReason::Status(413) } else { LostReason::Unreachable };
+    assert!(matches!(lost.reason, LostReason::Status(413)) || lost.reason == expected, "{lost:?}");
+    serving.join().unwrap();
+}

@@ -1,0 +1,198 @@
+//! Which answers are no stream, and which of them are the end: statuses, redirects, media types.
+
+use tidings_sse::RetryClamp;
+use tidings_tokio::sse::{
+    Config, EventError, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState,
+    RedirectFault, StreamError, Update,
+};
+
+use crate::event_scene::{Answer, Server, closed, data, quick};
+use crate::held;
+
+/// E-023: 204 is how a server says that there is no more.
+#[tokio::test]
+async fn status_204_is_the_end_and_no_error() {
+    let answers = [Answer::stream("data: x\n\n"), Answer::raw("HTTP/1.1 204 No Content\r\n\r\n")];
+    for config in [quick(), Config::client()] {
+        let mut config = config;
+        (config.policy, config.retry_clamp) = (quick().policy, RetryClamp::IGNORE);
+        let server = Server::start(answers.clone()).await;
+        let mut source = server.client_with(config);
+        assert_eq!(data(&mut source).await, "x");
+        assert_eq!(source.event().await.unwrap(), None);
+        assert_eq!(source.event().await.unwrap(), None);
+        assert_eq!(source.ready_state(), ReadyState::Closed);
+        assert_eq!(server.requests().len(), 2);
+    }
+}
+
+/// E-023: the standard fails the connection for good, whatever the status.
+#[tokio::test]
+async fn any_status_but_200_is_the_end_for_a_browser() {
+    for status in [201, 202, 205, 206, 300, 304, 400, 401, 403, 404, 408, 410, 429, 500, 502, 503] {
+        let server =
+            Server::start([Answer::status(status, "Retry-After: 0\r\nX: y\r\n", "why\n")]).await;
+        let mut source = server.client();
+        match source.event().await {
+            Err(EventError::Closed { why, reason: GiveUp::Failed }) => {
+                assert_eq!(why.reason, LostReason::Status(status));
+                assert!(why.error.is_none());
+                let answer = why.answer.unwrap();
+                assert_eq!((answer.status, answer.url), (status, server.url()));
+                assert_eq!(answer.headers["x"], "y");
+                // RFC 9110, 15.3.6 and 15.4.5: these have no content.
+                let body = if [205, 304].contains(&status) && answer.body_start.is_empty() {
+                    ""
+                } else {
+                    "why\n"
+                };
+                assert_eq!(answer.body_start, body.as_bytes());
+            }
+            other => panic!("{status}: {other:?}"),
+        }
+        assert!(source.next().await.is_none());
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+/// E-023, and what a program that nobody watches does better.
+#[tokio::test]
+async fn a_status_that_says_not_now_is_tried_again_by_the_client_profile() {
+    let statuses = [408, 425, 429, 500, 502, 503, 504, 599];
+    let mut answers: Vec<_> =
+        statuses.iter().map(|status| Answer::status(*status, "", "later")).collect();
+    answers.push(held("data: x\n\n"));
+    let server = Server::start(answers).await;
+    let mut config = Config::client();
+    config.policy = quick().policy;
+    let mut source = server.client_with(config);
+    for (failures, status) in (1..).zip(statuses) {
+        match source.next().await {
+            Some(Update::Lost { why, .. }) => {
+                assert_eq!(why.reason, LostReason::Status(status));
+                assert_eq!(why.answer.unwrap().body_start, b"later");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!((source.ready_state(), source.failures()), (ReadyState::Connecting, failures));
+    }
+    assert!(matches!(source.next().await, Some(Update::Open(_))));
+    // A head alone is no success; an event is.
+    assert_eq!(source.failures(), 8);
+    assert_eq!(data(&mut source).await, "x");
+    assert_eq!(source.failures(), 0);
+
+    let server = Server::start([Answer::status(404, "", "")]).await;
+    let mut source = server.client_with(config);
+    assert_eq!(closed(&mut source).await, (LostReason::Status(404), GiveUp::Failed));
+}
+
+/// E-022
+#[tokio::test]
+async fn redirects_are_followed_within_one_attempt() {
+    let there = Server::start([held("id: 1\ndata: x\n\n")]).await;
+    for status in [301, 302, 303, 307, 308] {
+        let to = format!("http://127.0.0.1:{}/there#fragment", there.port);
+        let here =
+            Server::start([Answer::redirect(status, "/on?c"), Answer::redirect(status, &to)]).await;
+        let request = EventSourceRequest::get(here.url())
+            .header("authorization", "Bearer secret")
+            .header("cookie", "secret=1")
+            .header("x-api-key", "secret")
+            .header("accept-language", "eo")
+            .last_event_id("7");
+        let mut source = EventSource::open(request).unwrap();
+        match source.next().await {
+            Some(Update::Open(opened)) => {
+                assert_eq!(opened.url, format!("http://127.0.0.1:{}/there", there.port));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(data(&mut source).await, "x");
+        let requests = here.requests();
+        assert_eq!(requests[1].first_line(), "GET /on?c HTTP/1.1");
+        // The same origin gets all that the first request had.
+        for name in ["authorization", "cookie", "x-api-key", "accept-language", "last-event-id"] {
+            assert!(requests[1].header(name).is_some(), "{name}");
+        }
+        // Another port is another origin: no credential goes there.
+        let request = there.requests().pop().unwrap();
+        assert_eq!(request.first_line(), "GET /there HTTP/1.1");
+        let whole = request.lines.concat();
+        assert!(!whole.windows(6).any(|bytes| bytes == b"secret"), "{request:?}");
+        for (name, value) in [("accept-language", "eo"), ("last-event-id", "7")] {
+            assert_eq!(request.header(name), Some(value.as_bytes()));
+        }
+        let host = format!("127.0.0.1:{}", there.port);
+        assert_eq!(request.header("host"), Some(host.as_bytes()));
+    }
+}
+
+/// E-022
+#[tokio::test]
+async fn a_redirect_that_leads_nowhere_is_the_end() {
+    for (answer, expected) in [
+        (Answer::redirect(302, "ftp://127.0.0.1/"), Some(RedirectFault::Scheme("ftp".into()))),
+        (Answer::redirect(302, "http://u:p@127.0.0.1/"), Some(RedirectFault::Credentials)),
+        (
+            Answer::status(302, "Location: /a\r\nLocation: /b\r\n", ""),
+            Some(RedirectFault::Location),
+        ),
+        (Answer::status(302, "", ""), None),
+    ] {
+        let server = Server::start([answer]).await;
+        let mut source = server.client();
+        match (source.next().await, expected) {
+            (Some(Update::Closed { why, reason: GiveUp::Failed }), Some(expected)) => {
+                assert_eq!(why.reason, LostReason::Unusable);
+                assert!(
+                    matches!(why.error, Some(StreamError::Redirect(fault)) if fault == expected)
+                );
+            }
+            (Some(Update::Closed { why, reason: GiveUp::Failed }), None) => {
+                assert_eq!(why.reason, LostReason::Status(302));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(source.next().await.is_none());
+    }
+    // Fetch: at most 20.
+    let server = Server::start([Answer::redirect(307, "/again")]).await;
+    let mut source = server.client();
+    assert_eq!(closed(&mut source).await, (LostReason::TooManyRedirects, GiveUp::Failed));
+    assert_eq!(server.requests().len(), 21);
+}
+
+/// E-024
+#[tokio::test]
+async fn only_the_media_type_of_event_streams_will_do() {
+    for value in [
+        "text/event-stream",
+        "TEXT/Event-Stream",
+        "text/event-stream;charset=latin1",
+        " text/event-stream ; a=\"b,c\" ",
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type:{value}\r\n\r\ndata: x\n\n");
+        let server = Server::start([Answer::raw(head)]).await;
+        assert_eq!(data(&mut server.client()).await, "x", "{value}");
+    }
+    for lines in [
+        "",
+        "Content-Type:\r\n",
+        "Content-Type: text/html\r\n",
+        "Content-Type: text/event-streams\r\n",
+        "Content-Type: text/event-stream, text/html\r\n",
+        "Content-Type: text/event-stream\r\nContent-Type: text/html\r\n",
+    ] {
+        let server = Server::start([Answer::status(200, lines, "data: x\n\n")]).await;
+        let mut source = server.client();
+        match source.next().await {
+            Some(Update::Closed { why, reason: GiveUp::Failed }) => {
+                assert_eq!(why.reason, LostReason::ContentType, "{lines}");
+                assert_eq!(why.answer.unwrap().body_start, b"data: x\n\n");
+            }
+            other => panic!("{lines}: {other:?}"),
+        }
+        assert!(source.next().await.is_none());
+    }
+}

@@ -1,0 +1,76 @@
+//! When no request follows: a source that was closed or dropped, wherever it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_tokio::sse::{EventSource, ReadyState};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::event_scene::{Answer, OPEN, Request, Server, data, once, quick, updates};
+use crate::held;
+
+/// E-020, E-028
+#[tokio::test]
+async fn after_close_nothing_comes_even_if_it_was_there() {
+    let server = Server::start([held("id: 0\ndata: 0\n\nid: 1\ndata: 1\n\n")]).await;
+    let mut source = server.client();
+    assert_eq!(data(&mut source).await, "0");
+    source.close();
+    assert_eq!(source.ready_state(), ReadyState::Closed);
+    assert!(source.next().await.is_none());
+    assert_eq!(source.event().await.unwrap(), None);
+    assert_eq!(source.last_event_id(), "0");
+    source.close();
+    assert!(source.next().await.is_none());
+
+    // Before anything has happened, and within a wait.
+    let mut source = server.client();
+    source.close();
+    assert!(source.next().await.is_none());
+    let server = Server::start([Answer::stream("")]).await;
+    let mut config = quick();
+    config.policy.minimum = Duration::from_secs(3600);
+    let mut source = server.client_with(config);
+    assert_eq!(updates(&mut source, 2).await.len(), 2);
+    source.close();
+    assert!(source.next().await.is_none());
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// E-028: the server sees it.
+#[tokio::test]
+async fn a_close_or_a_drop_ends_the_connection() {
+    for close in [true, false] {
+        let gone = Arc::new(Notify::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let told = Arc::clone(&gone);
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            Request::read(&mut stream).await;
+            held("data: x\n\n").play(&mut stream).await;
+            told.notify_one();
+        });
+        let mut source = EventSource::get(url).unwrap();
+        assert_eq!(data(&mut source).await, "x");
+        let kept = if close {
+            source.close();
+            Some(source)
+        } else {
+            drop(source);
+            None
+        };
+        gone.notified().await;
+        drop(kept);
+    }
+}
+
+/// It can be moved to where there is time.
+#[tokio::test]
+async fn a_source_runs_in_any_task() {
+    let server = Server::start([Answer::raw(OPEN).write("data: x\n\n")]).await;
+    let mut source = server.client_with(once());
+    let event = tokio::spawn(async move { data(&mut source).await }).await.unwrap();
+    assert_eq!(event, "x");
+}

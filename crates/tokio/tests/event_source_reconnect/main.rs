@@ -1,0 +1,24 @@
+//! What an event source does when there is no stream: which request it makes next, when, and when
+//! none.
+#![cfg(feature = "event-source")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on has failed"
+)]
+
+mod answers;
+mod closing;
+#[allow(dead_code, reason = "shared with other tests, which need other parts")]
+#[path = "../event_scene/mod.rs"]
+mod event_scene;
+mod requests;
+mod waits;
+
+use event_scene::{Answer, Step};
+
+/// A stream that stays open behind these bytes.
+fn held(body: &str) -> Answer {
+    Answer::stream(body).then(Step::Hold)
+}
