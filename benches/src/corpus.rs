@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use tidings_testkit::{RawFrame, raw_frame};
+
 /// A small generator (xorshift64), so that each run has the same input.
 #[derive(Clone, Debug)]
 pub struct Numbers(u64);
@@ -84,23 +86,7 @@ pub fn size_name(len: usize) -> String {
 /// The bytes of one final frame, encoded step by step as RFC 6455, 5.2 draws it.
 #[must_use]
 pub fn frame(is_text: bool, masking_key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let mask = if masking_key.is_some() { 0x80 } else { 0 };
-    let mut frame = vec![if is_text { 0x81 } else { 0x82 }];
-    match payload.len() {
-        len @ 0..126 => frame.push(mask | len as u8),
-        len @ 126..65_536 => {
-            frame.push(mask | 126);
-            frame.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(mask | 127);
-            frame.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    frame.extend(masking_key.into_iter().flatten());
-    let key = masking_key.unwrap_or_default();
-    frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
+    raw_frame(if is_text { 0x81 } else { 0x82 }, payload, masking_key)
 }
 
 /// How many frames of this length one round has: about a read full, at least two.
@@ -116,20 +102,14 @@ pub fn frames_per_round(frame_len: usize) -> usize {
 #[must_use]
 pub fn payloads(mut stream: &[u8], are_masked: bool) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
-    while let [first, second, rest @ ..] = stream {
-        assert!(matches!(first, 0x81 | 0x82), "{first:x} is no final data frame");
-        assert_eq!(second & 0x80 != 0, are_masked);
-        let (len, rest) = match second & 0x7F {
-            126 => (u64::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
-            127 => (u64::from_be_bytes(rest[..8].try_into().unwrap()), &rest[8..]),
-            len => (u64::from(len), rest),
-        };
-        let (key, rest) = if are_masked { rest.split_at(4) } else { (&[0; 4][..], rest) };
-        let (payload, rest) = rest.split_at(usize::try_from(len).unwrap());
-        payloads.push(payload.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect());
-        stream = rest;
+    while !stream.is_empty() {
+        let frame = RawFrame::parse(stream).expect("a whole frame");
+        assert!(matches!(frame.first, 0x81 | 0x82), "{:x} is no final data frame", frame.first);
+        assert_eq!(frame.key.is_some(), are_masked);
+        // 5.2: the length is in its shortest form, or what follows is no frame.
+        stream = &stream[raw_frame(frame.first, &frame.payload, frame.key).len()..];
+        payloads.push(frame.payload);
     }
-    assert!(stream.is_empty(), "cut in a header");
     payloads
 }
 

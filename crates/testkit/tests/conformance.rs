@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+mod citations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+
+use citations::{Sources, TestName};
 
 /// The rules of all documents together.
 const RULES: usize = 226;
@@ -21,10 +24,8 @@ const REASON_LEN_MIN: usize = 20;
 
 #[test]
 fn every_rule_has_a_test_that_names_it_or_a_reason() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let matrix = fs::read_to_string(root.join("docs/CONFORMANCE.md")).unwrap();
-    let sources = sources(&root);
-    assert!(sources.len() > 100, "only {} sources were found", sources.len());
+    let matrix = fs::read_to_string(citations::root().join("docs/CONFORMANCE.md")).unwrap();
+    let sources = citations::sources();
     let faults = faults(&matrix, &sources, RULES);
     assert!(faults.is_empty(), "docs/CONFORMANCE.md:\n  {}", faults.join("\n  "));
 }
@@ -41,30 +42,6 @@ fn faults(matrix: &str, sources: &Sources, rules: usize) -> Vec<String> {
     let known: BTreeSet<Id> = rows.iter().map(|row| row.id).collect();
     check_citations(&known, sources, &mut faults);
     faults
-}
-
-/// The sources by their paths from the root, with `/`.
-type Sources = BTreeMap<String, String>;
-
-fn sources(root: &Path) -> Sources {
-    let mut sources = Sources::new();
-    let mut directories = vec![PathBuf::new()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(root.join(&directory)).unwrap() {
-            let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
-            let path = directory.join(&name);
-            let is_ours = !name.starts_with('.') && !name.starts_with("target");
-            if entry.file_type().unwrap().is_dir() {
-                directories.extend(is_ours.then_some(path));
-            } else if name.ends_with(".rs") {
-                let source = fs::read_to_string(root.join(&path)).unwrap();
-                let parts: Vec<_> = path.iter().map(|part| part.to_str().unwrap()).collect();
-                sources.insert(parts.join("/"), source);
-            }
-        }
-    }
-    sources
 }
 
 /// `W-001`.
@@ -142,9 +119,9 @@ fn check_row(row: &Row, sources: &Sources, faults: &mut Vec<String>) {
     let (mut tests, mut has_reason) = (BTreeSet::new(), false);
     for item in shown_by.split("<br>").map(str::trim).filter(|item| !item.is_empty()) {
         let reason = REASONS.iter().find_map(|reason| item.strip_prefix(reason));
-        match (TestName::parse(item), reason, item.strip_prefix(NOTE)) {
+        match (test_name(item), reason, item.strip_prefix(NOTE)) {
             (Some(name), _, _) if tests.insert(name) => {
-                if let Err(fault) = name.check(*id, sources) {
+                if let Err(fault) = check_test(name, *id, sources) {
                     faults.push(format!("line {line}, {id}: {fault}"));
                 }
             }
@@ -161,12 +138,25 @@ fn check_row(row: &Row, sources: &Sources, faults: &mut Vec<String>) {
     }
 }
 
+/// An item that is a test's name and nothing else.
+fn test_name(item: &str) -> Option<TestName<'_>> {
+    TestName::parse(item.strip_prefix('`')?.strip_suffix('`')?)
+}
+
+/// It is a test, and its documentation names this id.
+fn check_test(name: TestName<'_>, id: Id, sources: &Sources) -> Result<(), String> {
+    if cited(&name.find(sources)?).contains(&id) {
+        return Ok(());
+    }
+    Err(format!("{name} does not name it in its documentation"))
+}
+
 /// What is said of tests outside the rows must hold too.
 fn check_tests_between_rows(matrix: &str, sources: &Sources, faults: &mut Vec<String>) {
     let lines = matrix.lines().zip(1..).filter(|(text, _)| !text.starts_with('|'));
     for (text, line) in lines {
-        for code in text.split('`').skip(1).step_by(2) {
-            let Some(name) = TestName::parse_code(code) else { continue };
+        for code in citations::code(text) {
+            let Some(name) = TestName::parse(code) else { continue };
             if let Err(fault) = name.find(sources) {
                 faults.push(format!("line {line}: {fault}"));
             }
@@ -185,71 +175,6 @@ fn check_citations(known: &BTreeSet<Id>, sources: &Sources, faults: &mut Vec<Str
                 }
             }
         }
-    }
-}
-
-/// `` `frame/src/close.rs: the_name` ``, below `crates/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct TestName<'a> {
-    path: &'a str,
-    function: &'a str,
-}
-
-impl<'a> TestName<'a> {
-    fn parse(item: &'a str) -> Option<Self> {
-        Self::parse_code(item.strip_prefix('`')?.strip_suffix('`')?)
-    }
-
-    fn parse_code(code: &'a str) -> Option<Self> {
-        let (path, function) = code.split_once(": ")?;
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        (path.ends_with(".rs") && function.chars().all(is_name)).then_some(Self { path, function })
-    }
-
-    /// It is a test, and its documentation names this id.
-    fn check(self, id: Id, sources: &Sources) -> Result<(), String> {
-        let documentation = self.find(sources)?;
-        if cited(&documentation).contains(&id) {
-            return Ok(());
-        }
-        Err(format!("{self} does not name it in its documentation"))
-    }
-
-    /// The documentation of the test, in one line.
-    fn find(self, sources: &Sources) -> Result<String, String> {
-        let Some(source) = sources.get(&format!("crates/{}", self.path)) else {
-            return Err(format!("there is no crates/{}", self.path));
-        };
-        let lines: Vec<&str> = source.lines().map(str::trim).collect();
-        let begins = |line: &str| {
-            let line = line.strip_prefix("async ").unwrap_or(line);
-            let rest = line.strip_prefix("fn ").and_then(|line| line.strip_prefix(self.function));
-            rest.is_some_and(|rest| rest.starts_with('('))
-        };
-        let mut found = lines.iter().enumerate().filter(|(_, line)| begins(line));
-        let Some((at, _)) = found.next() else { return Err(format!("there is no {self}")) };
-        if found.next().is_some() {
-            return Err(format!("there are two functions {self}"));
-        }
-        // Upwards over attributes and documentation.
-        let is_above = |line: &&&str| line.starts_with("#[") || line.starts_with("///");
-        let above = lines.iter().take(at).rev().take_while(is_above);
-        let (attributes, mut documentation): (Vec<&str>, Vec<&str>) =
-            above.copied().partition(|line| line.starts_with("#["));
-        let is_test =
-            |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-        if !attributes.iter().any(is_test) {
-            return Err(format!("{self} is no test"));
-        }
-        documentation.reverse();
-        let words = documentation.iter().filter_map(|line| line.strip_prefix("///"));
-        Ok(words.collect::<Vec<_>>().join(" "))
-    }
-}
-
-impl std::fmt::Display for TestName<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}: {}`", self.path, self.function)
     }
 }
 
