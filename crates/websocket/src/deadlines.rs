@@ -6,7 +6,7 @@ use core::time::Duration;
 use tidings_frame::{CloseCode, CloseFrame, ControlPayload};
 
 use crate::outbound::ping_payload;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, Wait};
 
 /// How long to wait for what. [`Timeouts::NEVER`] turns one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(crate) enum Due {
 /// The clock hands of one connection. At most one Ping is on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadlines {
-    timeouts: Timeouts,
+    waits: Waits,
     last_heard: Timestamp,
     next_ping: Timestamp,
     ping_sent: Option<PingSent>,
@@ -110,6 +110,28 @@ pub(crate) struct Deadlines {
     incomplete_since: Option<Timestamp>,
     last_message: Timestamp,
     closing_begun: Option<Timestamp>,
+}
+
+/// The [`Timeouts`], packed.
+#[derive(Clone, Debug)]
+struct Waits {
+    ping_interval: Wait,
+    pong: Wait,
+    message: Wait,
+    idle: Wait,
+    closing: Wait,
+}
+
+impl From<Timeouts> for Waits {
+    fn from(timeouts: Timeouts) -> Self {
+        Self {
+            ping_interval: timeouts.ping_interval.into(),
+            pong: timeouts.pong.into(),
+            message: timeouts.message.into(),
+            idle: timeouts.idle.into(),
+            closing: timeouts.closing.into(),
+        }
+    }
 }
 
 /// A Ping on its way.
@@ -122,10 +144,11 @@ struct PingSent {
 
 impl Deadlines {
     pub(crate) fn new(timeouts: Timeouts, now: Timestamp) -> Self {
+        let waits = Waits::from(timeouts);
         Self {
-            timeouts,
             last_heard: now,
-            next_ping: now.after(timeouts.ping_interval),
+            next_ping: now.after_wait(waits.ping_interval),
+            waits,
             ping_sent: None,
             ping_number: 0,
             round_trip_time: None,
@@ -179,7 +202,7 @@ impl Deadlines {
     /// When [`take_due`](Self::take_due) has something to say, if nothing else happens.
     pub(crate) fn next(&self) -> Timestamp {
         if let Some(begun) = self.closing_begun {
-            return begun.after(self.timeouts.closing);
+            return begun.after_wait(self.waits.closing);
         }
         let ping = self.pong_due().unwrap_or(self.next_ping);
         ping.min(self.message_or_idle_due().0)
@@ -188,19 +211,19 @@ impl Deadlines {
     /// A message that is coming must end; without one, the next must come.
     fn message_or_idle_due(&self) -> (Timestamp, Timeout) {
         match self.incomplete_since {
-            Some(since) => (since.after(self.timeouts.message), Timeout::Message),
-            None => (self.last_message.after(self.timeouts.idle), Timeout::Idle),
+            Some(since) => (since.after_wait(self.waits.message), Timeout::Message),
+            None => (self.last_message.after_wait(self.waits.idle), Timeout::Idle),
         }
     }
 
     fn pong_due(&self) -> Option<Timestamp> {
-        self.ping_sent.map(|sent| sent.at.max(self.last_heard).after(self.timeouts.pong))
+        self.ping_sent.map(|sent| sent.at.max(self.last_heard).after_wait(self.waits.pong))
     }
 
     /// What is due at `now`. To be called until it returns `None`.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
         if let Some(begun) = self.closing_begun {
-            return (begun.after(self.timeouts.closing) <= now)
+            return (begun.after_wait(self.waits.closing) <= now)
                 .then_some(Due::Late(Timeout::Closing));
         }
         let (due, timeout) = self.message_or_idle_due();
@@ -212,7 +235,7 @@ impl Deadlines {
                 // Woken far too late, say after a suspend: the answer may be waiting unread. Ask
                 // once more before the verdict; but if nothing came after that, it is due, or a
                 // timer that is always late would never come to one.
-                let is_late = due.after(self.timeouts.pong) <= now;
+                let is_late = due.after_wait(self.waits.pong) <= now;
                 if is_late && (!sent.is_second || self.last_heard > sent.at) {
                     return Some(Due::Ping(self.ping(now, true)));
                 }
@@ -227,7 +250,7 @@ impl Deadlines {
     fn ping(&mut self, now: Timestamp, is_second: bool) -> u64 {
         self.ping_number = self.ping_number.wrapping_add(1);
         self.ping_sent = Some(PingSent { at: now, is_second });
-        self.next_ping = now.after(self.timeouts.ping_interval);
+        self.next_ping = now.after_wait(self.waits.ping_interval);
         self.ping_number
     }
 }

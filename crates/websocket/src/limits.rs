@@ -61,12 +61,15 @@ impl Limits {
     }
 }
 
-/// Counts what has been received against the [`Limits`]. The one place where limits are judged.
+/// Counts what has been received against the [`Limits`]. The one place where limits are judged, but
+/// for that of a frame, which is the decoder's.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    limits: Limits,
+    message_len_max: u64,
     message_len: u64,
+    fragments_max: u32,
     fragments: u32,
+    control_frames: ControlFrameRate,
     /// Control frames that may still come, in billionths of a frame: what a rate per second adds
     /// in a nanosecond, so that no time between two frames is rounded away.
     control_left: u64,
@@ -79,7 +82,15 @@ const CONTROL_FRAME: u64 = 1_000_000_000;
 impl Budget {
     pub(crate) fn new(limits: Limits, now: Timestamp) -> Self {
         let control_left = u64::from(limits.control_frames.burst) * CONTROL_FRAME;
-        Self { limits, message_len: 0, fragments: 0, control_left, control_refilled: now }
+        Self {
+            message_len_max: limits.message_len_max,
+            message_len: 0,
+            fragments_max: limits.fragments_max,
+            fragments: 0,
+            control_frames: limits.control_frames,
+            control_left,
+            control_refilled: now,
+        }
     }
 
     /// A new message begins.
@@ -91,14 +102,14 @@ impl Budget {
     /// A data frame was announced; its payload is still to come.
     pub(crate) fn spend_data_frame(&mut self, payload_len: u64) -> Result<(), Violation> {
         self.fragments = self.fragments.saturating_add(1);
-        if self.fragments > self.limits.fragments_max {
-            return Err(Violation::TooManyFragments { fragments_max: self.limits.fragments_max });
+        if self.fragments > self.fragments_max {
+            return Err(Violation::TooManyFragments { fragments_max: self.fragments_max });
         }
         self.message_len = self.message_len.saturating_add(payload_len);
-        if self.message_len > self.limits.message_len_max {
+        if self.message_len > self.message_len_max {
             return Err(Violation::MessageTooLong {
                 message_len: self.message_len,
-                len_max: self.limits.message_len_max,
+                len_max: self.message_len_max,
             });
         }
         Ok(())
@@ -106,7 +117,7 @@ impl Budget {
 
     /// A control frame was announced.
     pub(crate) fn spend_control_frame(&mut self, now: Timestamp) -> Result<(), Violation> {
-        let rate = self.limits.control_frames;
+        let rate = self.control_frames;
         let elapsed = u64::try_from(now.since(self.control_refilled).as_nanos());
         let refill = elapsed.unwrap_or(u64::MAX).saturating_mul(u64::from(rate.per_second));
         let full = u64::from(rate.burst) * CONTROL_FRAME;

@@ -1,5 +1,6 @@
 //! Points in time, as values that the caller brings: this crate reads no clock.
 
+use core::num::NonZero;
 use core::time::Duration;
 
 /// A point on the caller's monotonic clock: the time since whatever moment the caller chose.
@@ -12,35 +13,60 @@ use core::time::Duration;
 /// let now = Timestamp::from_epoch(epoch.elapsed());
 /// assert_eq!(now.since_epoch() + Duration::from_secs(1), now.after(Duration::from_secs(1)).since_epoch());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
-    nanos: u64,
+    /// Since a nanosecond before the epoch: an `Option<Timestamp>` then takes no more room.
+    nanos: NonZero<u64>,
 }
 
 impl Timestamp {
     /// The point this long after the caller's epoch. Saturates after 584 years.
     #[must_use]
     pub fn from_epoch(elapsed: Duration) -> Self {
-        Self { nanos: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX) }
+        Self::default().after(elapsed)
     }
 
     /// The time since the caller's epoch.
     #[must_use]
     pub const fn since_epoch(self) -> Duration {
-        Duration::from_nanos(self.nanos)
+        Duration::from_nanos(self.nanos.get() - 1)
     }
 
     /// The point this much later.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
-        let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
-        Self { nanos: self.nanos.saturating_add(nanos) }
+        self.after_wait(wait.into())
+    }
+
+    /// As [`after`](Self::after).
+    #[must_use]
+    pub(crate) const fn after_wait(self, wait: Wait) -> Self {
+        Self { nanos: self.nanos.saturating_add(wait.nanos) }
     }
 
     /// The time from `earlier` to this point; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))
+        Duration::from_nanos(self.nanos.get().saturating_sub(earlier.nanos.get()))
+    }
+}
+
+impl Default for Timestamp {
+    /// The caller's epoch.
+    fn default() -> Self {
+        Self { nanos: NonZero::<u64>::MIN }
+    }
+}
+
+/// A `Duration` in half the room, and in the unit of a [`Timestamp`]. Saturates as it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    nanos: u64,
+}
+
+impl From<Duration> for Wait {
+    fn from(wait: Duration) -> Self {
+        Self { nanos: u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX) }
     }
 }
 
@@ -62,5 +88,6 @@ mod tests {
         }
         assert_eq!(Timestamp::from_epoch(Duration::MAX), last);
         assert_eq!(last.after(nano), last);
+        assert_eq!(Timestamp::default().since_epoch(), Duration::ZERO);
     }
 }

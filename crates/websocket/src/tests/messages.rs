@@ -254,8 +254,8 @@ fn split_halves_fail_by_replies() {
 /// A firmware holds one of these in static memory.
 #[test]
 fn a_connection_stays_small() {
-    assert!(size_of::<Connection<Server>>() <= 736, "{}", size_of::<Connection<Server>>());
-    assert!(size_of::<Inbound>() <= 344, "{}", size_of::<Inbound>());
+    assert!(size_of::<Connection<Server>>() <= 664, "{}", size_of::<Connection<Server>>());
+    assert!(size_of::<Inbound>() <= 264, "{}", size_of::<Inbound>());
 }
 
 proptest! {
