@@ -108,9 +108,9 @@ impl Inbox {
     ) -> Poll<Result<Option<Message>, Error>> {
         self.poll_recv(session, driver, false, |incoming, _| match incoming {
             Incoming::Message(message) => Some(message.into()),
-            Incoming::Ping(payload) => control_frames.then_some(Message::Ping(payload)),
-            Incoming::Pong(payload) => control_frames.then_some(Message::Pong(payload)),
-            Incoming::Close(close) => control_frames.then_some(Message::Close(close)),
+            Incoming::Ping(payload) => control_frames.then_some(Message::ping(payload)),
+            Incoming::Pong(payload) => control_frames.then_some(Message::pong(payload)),
+            Incoming::Close(close) => control_frames.then_some(Message::close(close)),
             Incoming::Part(_) => None,
         })
     }

@@ -15,6 +15,9 @@ use crate::compression::CompressedMessage;
 /// `recv` yields texts and binaries; the others too if
 /// [`Config::deliver_control_frames`](crate::Config::deliver_control_frames) is set. All can be
 /// sent.
+///
+/// It is five words long, so that queues of it are small: what control frames say, which is rare and
+/// long, is in a box.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
@@ -23,12 +26,12 @@ pub enum Message {
     /// A binary message.
     Binary(Bytes),
     /// A Ping. One that is received was answered already.
-    Ping(ControlPayload),
+    Ping(Box<ControlPayload>),
     /// A Pong.
-    Pong(ControlPayload),
+    Pong(Box<ControlPayload>),
     /// A Close frame. To send it is to start the closing handshake; one that is received was
     /// answered already.
-    Close(Option<CloseFrame>),
+    Close(Option<Box<CloseFrame>>),
 }
 
 impl Message {
@@ -42,6 +45,24 @@ impl Message {
     #[must_use]
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::Binary(bytes.into())
+    }
+
+    /// A Ping.
+    #[must_use]
+    pub fn ping(payload: ControlPayload) -> Self {
+        Self::Ping(Box::new(payload))
+    }
+
+    /// A Pong.
+    #[must_use]
+    pub fn pong(payload: ControlPayload) -> Self {
+        Self::Pong(Box::new(payload))
+    }
+
+    /// A Close frame.
+    #[must_use]
+    pub fn close(close: Option<CloseFrame>) -> Self {
+        Self::Close(close.map(Box::new))
     }
 
     /// The text, if it is a text message.
@@ -348,6 +369,13 @@ mod tests {
         }
         assert!(SharedStr::try_from(Bytes::from_static(b"\xFF")).is_err());
         assert_eq!(SharedStr::default().into_bytes().len(), 0);
+    }
+
+    #[test]
+    fn what_waits_in_a_queue_is_small() {
+        let (message, outgoing) = (size_of::<Message>(), size_of::<Outgoing<'_>>());
+        assert!(message <= 5 * size_of::<usize>(), "{message}");
+        assert!(outgoing <= 5 * size_of::<usize>(), "{outgoing}");
     }
 
     #[test]

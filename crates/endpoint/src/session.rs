@@ -148,17 +148,17 @@ impl<R: Role> Session<R> {
                 _ => self.feed_shared(bytes, |bytes| Data::binary(bytes)),
             },
             Outgoing::Message(Message::Ping(payload)) => {
-                let frame = self.connection.ping(payload)?;
+                let frame = self.connection.ping(*payload)?;
                 self.queue.push_bytes(frame.as_bytes());
                 Ok(())
             }
             Outgoing::Message(Message::Pong(payload)) => {
-                let frame = self.connection.pong(payload)?;
+                let frame = self.connection.pong(*payload)?;
                 self.queue.push_bytes(frame.as_bytes());
                 Ok(())
             }
             Outgoing::Message(Message::Close(close)) => {
-                self.start_close(now(), close);
+                self.start_close(now(), close.map(|close| *close));
                 Ok(())
             }
         }

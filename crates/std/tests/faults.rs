@@ -102,7 +102,7 @@ fn samples() -> Vec<Message> {
         Message::text("Hello"),
         Message::text("κόσμε"),
         Message::binary(vec![7; 300]),
-        Message::Ping(ControlPayload::new(b"?").unwrap()),
+        Message::ping(ControlPayload::new(b"?").unwrap()),
         Message::text(""),
     ]
 }

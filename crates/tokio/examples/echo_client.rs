@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn greet(socket: &mut Socket) -> Result<(), Box<dyn Error>> {
-    let ping = Message::Ping(ControlPayload::new(b"are you there?")?);
+    let ping = Message::ping(ControlPayload::new(b"are you there?")?);
     let greetings = ["hello", "grüß dich", "你好"].map(Message::from);
     for message in [ping].into_iter().chain(greetings) {
         socket.send(message).await?;

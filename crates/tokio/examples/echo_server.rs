@@ -62,12 +62,12 @@ fn order(message: &LentMessage<'_>) -> Option<Message> {
     let order = text.strip_prefix('/')?;
     let (name, rest) = order.split_once(' ').unwrap_or((order, ""));
     match name {
-        "ping" => ControlPayload::new(rest.as_bytes()).ok().map(Message::Ping),
-        "close" if rest.is_empty() => Some(Message::Close(None)),
+        "ping" => ControlPayload::new(rest.as_bytes()).ok().map(Message::ping),
+        "close" if rest.is_empty() => Some(Message::close(None)),
         "close" => {
             let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
             let code = CloseCode::new(code.parse().ok()?)?;
-            Some(Message::Close(Some(CloseFrame::new(code, reason))))
+            Some(Message::close(Some(CloseFrame::new(code, reason))))
         }
         _ => None,
     }

@@ -162,7 +162,7 @@ async fn a_message_for_many_is_sent_as_it_was_compressed() {
         assert!(ForeignDeflate::new().decompress(&payload).unwrap() == prose(20_000, 1).as_bytes());
 
         let ping = tidings_tokio::websocket::frame::ControlPayload::new(b"?").unwrap();
-        server.send(CompressedMessage::new(Message::Ping(ping))).await.unwrap();
+        server.send(CompressedMessage::new(Message::ping(ping))).await.unwrap();
         assert_eq!(peer.recv().await, (FIN | PING, b"?".to_vec()));
     }
     assert!(payloads[0] == payloads[1]);

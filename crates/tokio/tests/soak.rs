@@ -132,7 +132,7 @@ async fn serve(
                 }
             }
         }
-        socket.send(Message::Ping(ping(batch))).await?;
+        socket.send(Message::ping(ping(batch))).await?;
     }
     while let Some(message) = socket.recv().await? {
         assert!(!matches!(message, Message::Text(_) | Message::Binary(_)), "one too many");
@@ -149,7 +149,7 @@ async fn ask(
     for number in 0..requests {
         window.acquire().await.unwrap().forget();
         if number % PING_EVERY == 0 {
-            sender.send(Message::Ping(ping(number))).await.unwrap();
+            sender.send(Message::ping(ping(number))).await.unwrap();
         }
         sender.send(request(number)).await.unwrap();
     }
@@ -177,7 +177,7 @@ async fn listen(
                 pongs += 1;
             }
             Message::Ping(payload) => {
-                assert_eq!(payload, ping(pings));
+                assert_eq!(*payload, ping(pings));
                 pings += 1;
             }
             message if larges * BATCH == echoes => {

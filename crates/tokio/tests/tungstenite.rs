@@ -159,7 +159,7 @@ where
         theirs.send(Theirs::Frame(frame)).await.unwrap();
     }
     let ping = ControlPayload::new(b"between").unwrap();
-    assert_eq!(ours.recv().await.unwrap(), Some(Message::Ping(ping)));
+    assert_eq!(ours.recv().await.unwrap(), Some(Message::ping(ping)));
     assert_eq!(ours.recv().await.unwrap(), Some("grün".into()));
     ours.flush().await.unwrap();
     assert_eq!(theirs.next().await.unwrap().unwrap(), Theirs::Pong("between".into()));
@@ -171,7 +171,7 @@ where
     R: Role + Send + 'static,
 {
     let payload = ControlPayload::new(b"to them").unwrap();
-    ours.send(Message::Ping(payload)).await.unwrap();
+    ours.send(Message::ping(payload)).await.unwrap();
     let answering = tokio::spawn(async move {
         assert_eq!(theirs.next().await.unwrap().unwrap(), Theirs::Ping("to them".into()));
         theirs.send(Theirs::Ping("to us".into())).await.unwrap();
@@ -180,14 +180,14 @@ where
         while let Some(Ok(_)) = theirs.next().await {}
     });
     // Their Pong may come behind their Ping: they queue it, and write it later.
-    let ping = Message::Ping(ControlPayload::new(b"to us").unwrap());
+    let ping = Message::ping(ControlPayload::new(b"to us").unwrap());
     let mut received = [ours.recv().await.unwrap(), ours.recv().await.unwrap()];
     if received[0].as_ref() == Some(&ping) {
         received.reverse();
     }
-    assert_eq!(received, [Some(Message::Pong(payload)), Some(ping)]);
+    assert_eq!(received, [Some(Message::pong(payload)), Some(ping)]);
     // The Pong goes out while the next message is waited for.
-    assert_eq!(ours.recv().await.unwrap(), Some(Message::Close(None)));
+    assert_eq!(ours.recv().await.unwrap(), Some(Message::close(None)));
     assert_eq!(ours.recv().await.unwrap(), None);
     answering.await.unwrap();
 }
@@ -242,7 +242,7 @@ where
         assert_eq!(theirs.next().await.unwrap().unwrap(), Theirs::Close(None));
         assert!(theirs.next().await.is_none());
     });
-    assert_eq!(ours.recv().await.unwrap(), Some(Message::Close(None)));
+    assert_eq!(ours.recv().await.unwrap(), Some(Message::close(None)));
     assert_eq!(ours.recv().await.unwrap(), None);
     // 7.1.5: no code is 1005.
     assert_eq!(ours.closure().received.code(), 1005);

@@ -281,12 +281,12 @@ async fn control_frames_are_delivered_on_request() {
     let client = ClientOf::new(RandomMasks);
     let mut client = WebSocket::from_handshaken(far, client, Config::client(), &[]);
     let payload = tidings_tokio::websocket::frame::ControlPayload::new(b"?").unwrap();
-    client.send(Message::Ping(payload)).await.unwrap();
-    client.send(Message::Pong(payload)).await.unwrap();
-    assert_eq!(server.recv().await.unwrap(), Some(Message::Ping(payload)));
-    assert_eq!(server.recv().await.unwrap(), Some(Message::Pong(payload)));
-    client.send(Message::Close(None)).await.unwrap();
-    assert_eq!(server.recv().await.unwrap(), Some(Message::Close(None)));
+    client.send(Message::ping(payload)).await.unwrap();
+    client.send(Message::pong(payload)).await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some(Message::ping(payload)));
+    assert_eq!(server.recv().await.unwrap(), Some(Message::pong(payload)));
+    client.send(Message::close(None)).await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some(Message::close(None)));
     assert_eq!(server.recv().await.unwrap(), None);
     assert_eq!(server.closure().received.code(), 1005);
 }

@@ -160,8 +160,8 @@ async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
         let start = Instant::now();
         match way {
             "close" => sender.close(CloseCode::NORMAL, "").await.unwrap(),
-            "send" => sender.send(Message::Close(None)).await.unwrap(),
-            _ => sender.feed(Message::Close(None)).unwrap(),
+            "send" => sender.send(Message::close(None)).await.unwrap(),
+            _ => sender.feed(Message::close(None)).unwrap(),
         }
         let received = receiving.await.unwrap();
         assert!(matches!(received, Err(Error::Timeout(_))), "{way}: {received:?}");

@@ -103,7 +103,7 @@ async fn call_whole<R: Role + Unpin>(
                     }
                 }
             }
-            Step::Ping(payload) => send(socket, cut, &Message::Ping(control(payload))).await?,
+            Step::Ping(payload) => send(socket, cut, &Message::ping(control(payload))).await?,
             Step::Pieces(kind, pieces) => write_pieces(socket, *kind, pieces, cut).await?,
         }
         let is_ping = matches!(step, Step::Ping(_));
@@ -188,7 +188,7 @@ async fn call_halves<R: Role + Unpin>(
     for step in steps {
         let messages = match step {
             Step::Say(messages) => messages.clone(),
-            Step::Ping(payload) => vec![Message::Ping(control(payload))],
+            Step::Ping(payload) => vec![Message::ping(control(payload))],
             Step::Pieces(kind, pieces) => vec![joined(*kind, pieces)],
         };
         for message in &messages {
@@ -228,7 +228,7 @@ async fn echo_whole<R: Role>(
         if matches!(message, Message::Text(_) | Message::Binary(_)) {
             echoes += 1;
             if echoes == 2 {
-                send(socket, cut, &Message::Ping(control(ECHOER_PING))).await?;
+                send(socket, cut, &Message::ping(control(ECHOER_PING))).await?;
             }
             send(socket, cut, &message).await?;
         }
@@ -246,7 +246,7 @@ async fn echo_pieces<R: Role + Unpin>(
         received.borrow_mut().push(message.clone());
         echoes += 1;
         if echoes == 2 {
-            send(socket, cut, &Message::Ping(control(ECHOER_PING))).await?;
+            send(socket, cut, &Message::ping(control(ECHOER_PING))).await?;
         }
         let (kind, bytes) = match message {
             Unit::Text(text) => (MessageKind::Text, text.into_bytes()),
@@ -274,7 +274,7 @@ async fn echo_halves<R: Role>(
             received.borrow_mut().push(unit(copied(&message)));
             echoes += 1;
             if echoes == 2 {
-                sender.send(Message::Ping(control(ECHOER_PING))).await?;
+                sender.send(Message::ping(control(ECHOER_PING))).await?;
             }
             sender.send(message).await?;
             continue;
@@ -284,7 +284,7 @@ async fn echo_halves<R: Role>(
         received.borrow_mut().push(unit(message.clone()));
         echoes += 1;
         if echoes == 2 {
-            sender.send(Message::Ping(control(ECHOER_PING))).await?;
+            sender.send(Message::ping(control(ECHOER_PING))).await?;
         }
         // If it is dropped, the next `recv` writes it.
         let mut is_queued = false;
@@ -317,7 +317,7 @@ async fn call_split<R: Role>(
         for step in steps {
             let messages = match step {
                 Step::Say(messages) => messages.clone(),
-                Step::Ping(payload) => vec![Message::Ping(control(payload))],
+                Step::Ping(payload) => vec![Message::ping(control(payload))],
                 Step::Pieces(kind, pieces) => vec![joined(*kind, pieces)],
             };
             match &messages[..] {
@@ -363,7 +363,7 @@ async fn echo_split<R: Role>(socket: WebSocket<End, R>, cut: &Cut, received: &Re
         while let Some(message) = to_echo.recv().await {
             echoes += 1;
             if echoes == 2 {
-                send_owned(&mut sender, cut, &Message::Ping(control(ECHOER_PING))).await?;
+                send_owned(&mut sender, cut, &Message::ping(control(ECHOER_PING))).await?;
             }
             send_owned(&mut sender, cut, &message).await?;
         }
