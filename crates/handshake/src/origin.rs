@@ -6,7 +6,7 @@
 use core::fmt;
 
 use crate::authority::{Authority, AuthorityError};
-use crate::uri::default_port;
+use crate::uri::{default_port, split_scheme};
 
 /// What to do with a request that has no `Origin`: it does not come from a browser
 /// (RFC 6455, 4.2.1), so no page can be behind it, but neither is it known who is.
@@ -146,7 +146,7 @@ impl<'a> Origin<'a> {
         if text == "null" {
             return Ok(Self::Null);
         }
-        let (scheme, authority) = text.split_once("://").ok_or(OriginError::Malformed)?;
+        let (scheme, authority) = split_scheme(text).ok_or(OriginError::Malformed)?;
         if !is_scheme(scheme) {
             return Err(OriginError::Malformed);
         }
@@ -209,7 +209,7 @@ impl<'a> OriginPattern<'a> {
     /// The text is not `scheme://host`, `scheme://*.host`, or either with a port or `:*`. A star
     /// anywhere else is refused, since it would not do what it seems to.
     pub fn parse(text: &'a str) -> Result<Self, OriginPatternError> {
-        let (scheme, rest) = text.split_once("://").ok_or(OriginPatternError::Scheme)?;
+        let (scheme, rest) = split_scheme(text).ok_or(OriginPatternError::Scheme)?;
         if !is_scheme(scheme) {
             return Err(OriginPatternError::Scheme);
         }

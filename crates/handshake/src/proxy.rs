@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::authority::{Authority, AuthorityError};
 use crate::proxy::tunnel::TunnelRequest;
-use crate::uri::WebSocketUri;
+use crate::uri::{WebSocketUri, split_scheme};
 
 /// An HTTP proxy that is asked for a tunnel by CONNECT.
 ///
@@ -54,7 +54,7 @@ impl Proxy {
     /// The text is no such URI. Proxies of other kinds (`https`, `socks5`) are refused by their
     /// scheme.
     pub fn parse(uri: &str) -> Result<Self, ProxyUriError> {
-        let rest = match uri.split_once("://") {
+        let rest = match split_scheme(uri) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
             Some(_) => return Err(ProxyUriError::Scheme),
             None => uri,

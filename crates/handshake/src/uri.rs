@@ -33,7 +33,7 @@ impl<'a> WebSocketUri<'a> {
     ///
     /// The text is not a `ws` or `wss` URI, or has a fragment or user information.
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
-        let (scheme, rest) = text.split_once("://").ok_or(UriError::Scheme)?;
+        let (scheme, rest) = split_scheme(text).ok_or(UriError::Scheme)?;
         // RFC 6455, 3: the scheme in any case.
         let secure = if scheme.eq_ignore_ascii_case("ws") {
             false
@@ -136,6 +136,13 @@ impl fmt::Display for ResourceName<'_> {
 /// RFC 6455, 3; RFC 9110, 4.2.
 pub(crate) const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
+}
+
+/// `scheme "://" rest` (RFC 3986, 3). To search for the three characters would bring a kilobyte of
+/// code along, and no scheme has a colon.
+pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    Some((scheme, rest.strip_prefix("//")?))
 }
 
 /// The text up to the first of these characters, and the rest from it on.

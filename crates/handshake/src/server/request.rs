@@ -13,6 +13,7 @@ use crate::server::acceptance::Acceptance;
 use crate::server::request_error::{RequestError, RequestField};
 use crate::subprotocol::{self, Subprotocols};
 use crate::token::{is_field_value_byte, is_token, list_contains, trim};
+use crate::uri::split_scheme;
 
 /// The version of HTTP in a start line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -317,7 +318,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
     if target.starts_with('/') {
         return Ok((None, target));
     }
-    let (scheme, rest) = target.split_once("://").ok_or(RequestError::Target)?;
+    let (scheme, rest) = split_scheme(target).ok_or(RequestError::Target)?;
     if !["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Err(RequestError::Target);
     }
