@@ -170,7 +170,7 @@ impl Round for OurMessages {
             let len = pipe.take(buffer);
             let mut input = &mut buffer[..len];
             while let Some(event) = connection.receive(Timestamp::default(), &mut input) {
-                match self.assembler.push(event) {
+                match self.assembler.push(event, connection.announced_rest_len()) {
                     Assembled::Incomplete => continue,
                     Assembled::Message(Message::Text(text)) => sink.bytes(text.as_bytes()),
                     Assembled::Message(Message::Binary(bytes)) => sink.bytes(&bytes),

@@ -244,10 +244,13 @@ impl Inbox {
                 event => match self.parts.route(&event, in_parts) {
                     Route::Part(part) => take(Incoming::Part(part), origin),
                     Route::Skip => None,
-                    Route::Whole => match self.assembler.push(event) {
-                        Assembled::Message(message) => take(Incoming::Message(message), origin),
-                        Assembled::Incomplete | Assembled::Other(_) => None,
-                    },
+                    Route::Whole => {
+                        let rest_len = session.connection.announced_rest_len();
+                        match self.assembler.push(event, rest_len) {
+                            Assembled::Message(message) => take(Incoming::Message(message), origin),
+                            Assembled::Incomplete | Assembled::Other(_) => None,
+                        }
+                    }
                 },
             };
             self.read.consume(taken_len);

@@ -178,6 +178,16 @@ impl Decoder {
         matches!(self.state, State::Header { len: 0, .. })
     }
 
+    /// The frame whose payload has begun to come and not ended, and how many bytes of it are still to
+    /// come: a number that the peer chose, so nothing may be sized by it alone.
+    #[must_use]
+    pub const fn unfinished_frame(&self) -> Option<(Header, u64)> {
+        match self.state {
+            State::Payload { header, remaining, .. } => Some((header, remaining)),
+            _ => None,
+        }
+    }
+
     /// Adds bytes to a cut header, never more than belong to it.
     #[cold]
     fn resume_header<'a>(

@@ -33,7 +33,7 @@ impl<R: Role> End<R> {
         let mut input = &mut bytes[..];
         // 2. Events out. An event borrows the slice, not the connection: so we can send.
         while let Some(event) = self.connection.receive(now, &mut input) {
-            match self.assembler.push(event) {
+            match self.assembler.push(event, self.connection.announced_rest_len()) {
                 Assembled::Message(Message::Text(text)) => {
                     println!("{} got {text:?}", self.name);
                     if self.name == "server" {

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
 use tidings_frame::Text;
 
@@ -30,8 +31,9 @@ pub enum Assembled<'a> {
 
 /// Puts messages together from [`Event`]s.
 ///
-/// Its buffer grows with what has arrived, never by what was announced; the connection's limits
-/// bound it. A message that is handed out takes the memory with it, so nothing stays behind.
+/// Its buffer grows with what has arrived, to at most four times that, whatever was announced; the
+/// connection's limits bound it. A message that is handed out takes the memory with it, so nothing
+/// stays behind.
 ///
 /// ```
 /// use tidings_websocket::{Assembled, Assembler, Event, Message};
@@ -40,10 +42,10 @@ pub enum Assembled<'a> {
 /// let mut assembler = Assembler::new();
 /// let first = Text { carried: None, rest: "tid" };
 /// let first = Event::Text { text: first, is_first: true, is_last: false };
-/// assert_eq!(assembler.push(first), Assembled::Incomplete);
+/// assert_eq!(assembler.push(first, None), Assembled::Incomplete);
 /// let last = Text { carried: Some('ï'), rest: "ngs" };
 /// let last = Event::Text { text: last, is_first: false, is_last: true };
-/// assert_eq!(assembler.push(last), Assembled::Message(Message::Text("tidïngs".into())));
+/// assert_eq!(assembler.push(last, None), Assembled::Message(Message::Text("tidïngs".into())));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Assembler {
@@ -58,15 +60,35 @@ impl Assembler {
         Self { text: String::new(), bytes: Vec::new() }
     }
 
-    /// Takes the next event.
+    /// Takes the next event. `rest_len` is what the connection says of it
+    /// ([`Connection::announced_rest_len`](crate::Connection::announced_rest_len)): a message that
+    /// takes many reads then grows in few steps, to the room that it needs. `None` will do.
     #[inline]
-    pub fn push<'a>(&mut self, event: Event<'a>) -> Assembled<'a> {
+    pub fn push<'a>(&mut self, event: Event<'a>, rest_len: Option<u64>) -> Assembled<'a> {
         let message = match event {
-            Event::Text { text, is_first, is_last } => self.push_text(text, is_first, is_last),
-            Event::Binary { bytes, is_first, is_last } => self.push_bytes(bytes, is_first, is_last),
+            Event::Text { text, is_first: true, is_last: true } => {
+                Message::Text(Cow::Borrowed(text.rest))
+            }
+            Event::Binary { bytes, is_first: true, is_last: true } => {
+                Message::Binary(Cow::Borrowed(bytes))
+            }
+            Event::Text { text, is_first, is_last } => {
+                self.push_text(&text, is_first, if is_last { Some(0) } else { rest_len });
+                match is_last {
+                    true => Message::Text(Cow::Owned(mem::take(&mut self.text))),
+                    false => return Assembled::Incomplete,
+                }
+            }
+            Event::Binary { bytes, is_first, is_last } => {
+                self.push_bytes(bytes, is_first, if is_last { Some(0) } else { rest_len });
+                match is_last {
+                    true => Message::Binary(Cow::Owned(mem::take(&mut self.bytes))),
+                    false => return Assembled::Incomplete,
+                }
+            }
             other => return Assembled::Other(other),
         };
-        message.map_or(Assembled::Incomplete, Assembled::Message)
+        Assembled::Message(message)
     }
 
     /// How many bytes of an unfinished message are held.
@@ -81,40 +103,43 @@ impl Assembler {
         self.len() == 0
     }
 
-    #[inline]
-    fn push_text<'a>(
-        &mut self,
-        text: Text<'a>,
-        is_first: bool,
-        is_last: bool,
-    ) -> Option<Message<'a>> {
-        if is_first && is_last {
-            return Some(Message::Text(Cow::Borrowed(text.rest)));
-        }
+    fn push_text(&mut self, text: &Text<'_>, is_first: bool, rest_len: Option<u64>) {
         if is_first {
             self.text.clear();
         }
+        let part_len = text.carried.map_or(0, char::len_utf8).saturating_add(text.rest.len());
+        if let Some(len) = growth(self.text.len(), self.text.capacity(), part_len, rest_len) {
+            self.text.reserve_exact(len);
+        }
         self.text.extend(text.carried);
         self.text.push_str(text.rest);
-        is_last.then(|| Message::Text(Cow::Owned(core::mem::take(&mut self.text))))
     }
 
-    #[inline]
-    fn push_bytes<'a>(
-        &mut self,
-        bytes: &'a mut [u8],
-        is_first: bool,
-        is_last: bool,
-    ) -> Option<Message<'a>> {
-        if is_first && is_last {
-            return Some(Message::Binary(Cow::Borrowed(bytes)));
-        }
+    fn push_bytes(&mut self, bytes: &[u8], is_first: bool, rest_len: Option<u64>) {
         if is_first {
             self.bytes.clear();
         }
+        if let Some(len) = growth(self.bytes.len(), self.bytes.capacity(), bytes.len(), rest_len) {
+            self.bytes.reserve_exact(len);
+        }
         self.bytes.extend_from_slice(bytes);
-        is_last.then(|| Message::Binary(Cow::Owned(core::mem::take(&mut self.bytes))))
     }
+}
+
+/// By how much to grow for a part, if there is no room for it and the message's end is known: up to
+/// that, or four times what has come. Without a known end memory grows as it does elsewhere.
+fn growth(
+    held_len: usize,
+    capacity: usize,
+    part_len: usize,
+    rest_len: Option<u64>,
+) -> Option<usize> {
+    let len = held_len.saturating_add(part_len);
+    if len <= capacity {
+        return None;
+    }
+    let rest_len = usize::try_from(rest_len?).unwrap_or(usize::MAX);
+    Some(part_len.saturating_add(rest_len.min(len.saturating_mul(3))))
 }
 
 #[cfg(test)]
@@ -136,36 +161,67 @@ mod tests {
         assert!(assembler.is_empty());
 
         let whole = Message::Text(Cow::Borrowed("whole"));
-        assert_eq!(assembler.push(text("whole", true, true)), Assembled::Message(whole));
+        assert_eq!(assembler.push(text("whole", true, true), None), Assembled::Message(whole));
         assert!(assembler.is_empty(), "lent, not held");
-        assert_eq!(assembler.push(text("gr", true, false)), Assembled::Incomplete);
+        assert_eq!(assembler.push(text("gr", true, false), None), Assembled::Incomplete);
         assert_eq!((assembler.len(), assembler.is_empty()), (2, false));
         let carried = Text { carried: Some('\u{FC}'), rest: "n" };
         let last = Event::Text { text: carried, is_first: false, is_last: true };
         let message = Message::Text(Cow::Owned("gr\u{FC}n".into()));
-        assert_eq!(assembler.push(last), Assembled::Message(message));
+        assert_eq!(assembler.push(last, None), Assembled::Message(message));
         assert_eq!((assembler.len(), assembler.is_empty()), (0, true));
 
-        assert_eq!(assembler.push(binary(&mut [1, 2], true, false)), Assembled::Incomplete);
-        assert_eq!(assembler.push(binary(&mut [3], false, false)), Assembled::Incomplete);
+        assert_eq!(assembler.push(binary(&mut [1, 2], true, false), None), Assembled::Incomplete);
+        assert_eq!(assembler.push(binary(&mut [3], false, false), None), Assembled::Incomplete);
         assert_eq!((assembler.len(), assembler.is_empty()), (3, false));
         let message = Message::Binary(Cow::Owned([1, 2, 3].into()));
-        assert_eq!(assembler.push(binary(&mut [], false, true)), Assembled::Message(message));
+        assert_eq!(assembler.push(binary(&mut [], false, true), None), Assembled::Message(message));
         assert!(assembler.is_empty());
+    }
+
+    /// V-01, W-125: whatever is announced, there is room for four times what has come; what is
+    /// announced truly gets the room that it needs, in few steps.
+    #[test]
+    fn room_grows_with_what_has_come() {
+        const LEN: usize = 1000;
+        type Announced = fn(usize) -> Option<u64>;
+        let cases: [(Announced, _); 3] = [
+            (|_| None, LEN..=2 * LEN + 48),
+            (|come| Some((LEN - come) as u64), LEN..=LEN),
+            (|_| Some(u64::MAX), LEN..=4 * LEN),
+        ];
+        for (announced, room) in cases {
+            let mut assembler = Assembler::new();
+            let mut steps = 0;
+            for come in 1..=LEN {
+                let before = assembler.bytes.capacity();
+                let mut part = [7];
+                let part = binary(&mut part, come == 1, false);
+                assert_eq!(assembler.push(part, announced(come)), Assembled::Incomplete);
+                let capacity = assembler.bytes.capacity();
+                assert!(capacity <= (4 * come).max(8), "{capacity} for {come}");
+                steps += usize::from(capacity != before);
+            }
+            assert!(room.contains(&assembler.bytes.capacity()), "{}", assembler.bytes.capacity());
+            assert!(steps <= 9, "{steps}");
+        }
     }
 
     /// An assembler that is used for the next connection starts anew at the next message.
     #[test]
     fn what_a_lost_connection_left_behind_is_dropped() {
         let mut assembler = Assembler::new();
-        assembler.push(text("cut", true, false));
-        assert_eq!(assembler.push(text("n", true, false)), Assembled::Incomplete);
+        assembler.push(text("cut", true, false), None);
+        assert_eq!(assembler.push(text("n", true, false), None), Assembled::Incomplete);
         let message = Message::Text(Cow::Owned("new".into()));
-        assert_eq!(assembler.push(text("ew", false, true)), Assembled::Message(message));
+        assert_eq!(assembler.push(text("ew", false, true), None), Assembled::Message(message));
 
-        assembler.push(binary(b"cut".to_vec().leak(), true, false));
-        assert_eq!(assembler.push(binary(&mut [1], true, false)), Assembled::Incomplete);
+        assembler.push(binary(b"cut".to_vec().leak(), true, false), None);
+        assert_eq!(assembler.push(binary(&mut [1], true, false), None), Assembled::Incomplete);
         let message = Message::Binary(Cow::Owned([1, 2].into()));
-        assert_eq!(assembler.push(binary(&mut [2], false, true)), Assembled::Message(message));
+        assert_eq!(
+            assembler.push(binary(&mut [2], false, true), None),
+            Assembled::Message(message)
+        );
     }
 }

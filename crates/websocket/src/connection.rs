@@ -232,6 +232,13 @@ impl<R: Role> Connection<R> {
         self.inbound.is_open()
     }
 
+    /// How much of the open message is still to come, as the peer announces it: known once its last
+    /// frame has begun. For [`Assembler::push`](crate::Assembler::push).
+    #[must_use]
+    pub const fn announced_rest_len(&self) -> Option<u64> {
+        self.inbound.announced_rest_len()
+    }
+
     /// Whether [`Transmit::Shutdown`] was handed out: there is nothing left to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {

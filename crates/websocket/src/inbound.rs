@@ -148,6 +148,18 @@ impl Inbound {
         self.message.is_some() || !self.decoder.is_between_frames()
     }
 
+    /// How much of the open message is still to come, as the peer announces it: known once its last
+    /// frame has begun. For [`Assembler::push`](crate::Assembler::push).
+    #[must_use]
+    pub const fn announced_rest_len(&self) -> Option<u64> {
+        match self.decoder.unfinished_frame() {
+            Some((header, rest_len)) if header.fin() && !header.opcode().is_control() => {
+                Some(rest_len)
+            }
+            _ => None,
+        }
+    }
+
     /// What the peer's Close frame said, if it came.
     #[must_use]
     pub fn close_received(&self) -> CloseStatus {

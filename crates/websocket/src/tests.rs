@@ -64,7 +64,7 @@ impl Log {
             let mut chunk = chunk.to_owned();
             let mut input = &mut chunk[..];
             while let Some(event) = connection.receive(Timestamp::default(), &mut input) {
-                match assembler.push(event) {
+                match assembler.push(event, connection.announced_rest_len()) {
                     Assembled::Incomplete => {}
                     Assembled::Message(Message::Text(text)) => {
                         log.0.push(std::format!("text {text}"));

@@ -97,7 +97,7 @@ impl<R: Role> Adapter<R> {
 
     fn receive(&mut self, mut input: &mut [u8]) {
         while let Some(event) = self.connection.receive(Timestamp::default(), &mut input) {
-            match self.assembler.push(event) {
+            match self.assembler.push(event, self.connection.announced_rest_len()) {
                 Assembled::Incomplete => {}
                 Assembled::Message(message) => {
                     self.seen.push(format!("{message:?}"));

@@ -75,6 +75,26 @@ fn corpus() -> (Vec<u8>, usize) {
 }
 
 /// P-02, W-049.
+/// W-125: what is announced of a payload is known while it comes, and not before or after.
+#[test]
+fn an_unfinished_frame_is_known_while_its_payload_comes() {
+    let frame = *b"\x01\x85\0\0\0\0Hello";
+    let mut decoder = Decoder::new(PayloadLimit::SERVER, Rsv::NONE);
+    for (mut byte, place) in frame.map(|byte| [byte]).into_iter().zip(1..) {
+        let _ = decoder.decode(&mut &mut byte[..]).unwrap();
+        let unfinished = decoder.unfinished_frame();
+        let rest_len = unfinished.map(|(header, rest_len)| {
+            assert!(!header.fin() && header.payload_len() == 5);
+            rest_len
+        });
+        let expected = match place {
+            ..6 | 11 => None,
+            _ => Some(11 - place),
+        };
+        assert_eq!(rest_len, expected, "after {place} bytes");
+    }
+}
+
 #[test]
 fn a_stream_gives_the_same_frames_at_every_cut() {
     let (stream, count) = corpus();
