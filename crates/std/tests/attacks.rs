@@ -10,7 +10,7 @@
 )]
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,21 +18,11 @@ use tidings_std::websocket::Timeout;
 use tidings_std::{
     CloseCode, Compression, Config, Connector, Error, Message, Proxy, ServerRole, WebSocket, accept,
 };
-use tidings_testkit::{Unit, Wire, deflate_bomb, raw_frame, raw_header};
+use tidings_testkit::{Unit, Wire, deflate_bomb, loopback, raw_frame, raw_header};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-fn streams() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (near, _) = listener.accept().unwrap();
-    for stream in [&near, &far] {
-        stream.set_nodelay(true).unwrap();
-    }
-    (near, far)
-}
 
 /// The masking key of all frames, which is as legal as any.
 const KEY: Option<[u8; 4]> = Some([0; 4]);
@@ -69,7 +59,7 @@ fn config() -> Config {
 /// These bytes at a server, behind a handshake that agreed on compression: what it delivered, and
 /// the code that the attacker was told.
 fn attack(bytes: Vec<u8>) -> (Vec<Message>, Option<Error>, Option<u16>) {
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let serving = thread::spawn(move || receive(&mut accept(near, config()).unwrap()));
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     far.write_all(format!("{REQUEST}{offer}").as_bytes()).unwrap();
@@ -130,7 +120,7 @@ fn a_request_that_is_none_opens_no_tunnel() {
         "X : a\r\n",
         "X: a\0\r\n",
     ] {
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         let serving = thread::spawn(move || accept(near, Config::server()).map(drop));
         let second = format!("{REQUEST}\r\n");
         far.write_all(format!("{REQUEST}{lines}\r\n{second}").as_bytes()).unwrap();
@@ -147,7 +137,7 @@ fn a_request_that_is_none_opens_no_tunnel() {
 #[test]
 fn a_head_without_end_is_refused() {
     for again in ["A: b\r\n", "a"] {
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         let serving = thread::spawn(move || accept(near, Config::server()).map(drop));
         let mut reader = far.try_clone().unwrap();
         let reading = thread::spawn(move || {
@@ -180,7 +170,7 @@ fn no_line_can_be_injected_into_a_request() {
         (Connector::new().header("Host", "evil.example"), "ws://a/"),
         (Connector::new(), "ws://a/\r\nX: y"),
     ] {
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         let failed = connector.handshake(near, uri);
         assert!(matches!(failed, Err(Error::RequestBuild(_) | Error::Uri(_))), "{failed:?}");
         let mut sent = Vec::new();
@@ -206,14 +196,14 @@ fn a_slow_writer_is_given_up() {
             scope.spawn(move || check_trickle(config, state, &first, slow));
         }
     });
-    let (near, _far) = streams();
+    let (near, _far) = loopback();
     let mut server = WebSocket::from_handshaken(near, ServerRole, config, &[]);
     let closed = server.close(CloseCode::NORMAL, "");
     assert!(matches!(closed, Err(Error::Timeout(Timeout::Closing))), "{closed:?}");
 }
 
 fn check_trickle(config: Config, state: &str, first: &[u8], slow: Vec<u8>) {
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let mut server = WebSocket::from_handshaken(near, ServerRole, config, &[]);
     far.write_all(first).unwrap();
     let mut writer = far.try_clone().unwrap();
@@ -244,7 +234,7 @@ fn a_slow_reader_does_not_hold_up_the_end() {
     config.timeouts.closing = Duration::from_millis(200);
     config.write_timeout = Duration::from_millis(300);
     config.write_queue_len_max = 1 << 26;
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let mut server = WebSocket::from_handshaken(near, ServerRole, config, &[]);
     server.feed(vec![7; LEN]).unwrap();
     let (done, until) = std::sync::mpsc::channel::<()>();
@@ -277,7 +267,7 @@ fn debug_output_shows_no_secret() {
 fn a_peer_that_vanishes_anywhere_is_a_disconnect() {
     let bytes = [frame(0x81, b"a"), frame(0x02, &[1; 20]), frame(0x80, b"b")].concat();
     for cut in 0..=bytes.len() {
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         let mut server = WebSocket::from_handshaken(near, ServerRole, Config::server(), &[]);
         far.write_all(&bytes[..cut]).unwrap();
         drop(far);

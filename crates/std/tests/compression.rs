@@ -10,7 +10,7 @@
 )]
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 
 use tidings_std::deflate::{Offer, ServerConfig, WindowBits};
@@ -20,20 +20,10 @@ use tidings_std::{
     ClientOffer, ClientRole, CloseCode, CompressedMessage, Compression, Config, Connector, Error,
     Message, MessageKind, Transport, WebSocket, accept, accept_with,
 };
-use tidings_testkit::{ForeignDeflate, Missing, RawFrame, raw_frame};
+use tidings_testkit::{ForeignDeflate, Missing, RawFrame, loopback, raw_frame, read_head};
 
 const URI: &str = "ws://example.com/";
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
-
-fn streams() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (near, _) = listener.accept().unwrap();
-    for stream in [&near, &far] {
-        stream.set_nodelay(true).unwrap();
-    }
-    (near, far)
-}
 
 /// Window bits and context takeover of server and client.
 fn compressing(server: (u8, bool), client: (u8, bool)) -> Config {
@@ -59,7 +49,7 @@ type Server = WebSocket<TcpStream>;
 type Client = WebSocket<TcpStream, ClientRole>;
 
 fn pair_of(server: Config, client: Config) -> (Server, Client) {
-    let (near, far) = streams();
+    let (near, far) = loopback();
     let server = thread::spawn(move || accept(near, server).unwrap());
     let client = Connector::new().config(client).handshake(far, URI).unwrap();
     (server.join().unwrap(), client)
@@ -161,20 +151,9 @@ impl Peer {
     }
 }
 
-/// The head of what comes, up to its blank line.
-fn read_head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.extend(byte);
-    }
-    String::from_utf8(head).unwrap()
-}
-
 /// A server of ours, a bare client that offered this, and whether that was taken.
 fn server_and_peer(config: Config, offer: &str) -> (Server, Peer, bool) {
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let request = format!(
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -190,7 +169,7 @@ fn server_and_peer(config: Config, offer: &str) -> (Server, Peer, bool) {
 
 /// A client of ours and a bare server that agreed as such a server of ours would.
 fn client_and_peer(config: Config) -> (Client, Peer) {
-    let (near, far) = streams();
+    let (near, far) = loopback();
     let copy = near.try_clone().unwrap();
     // The handshake is that of our server, which reads no more than the request.
     let server = thread::spawn(move || drop(accept(copy, config).unwrap()));
@@ -208,7 +187,7 @@ fn compression_is_off_by_default() {
     let (server, _peer, is_taken) = server_and_peer(Config::server(), OFFER);
     assert!(!is_taken && !server.may_compress());
 
-    let (mut near, far) = streams();
+    let (mut near, far) = loopback();
     let client = thread::spawn(move || Connector::new().handshake(far, URI).map(drop));
     let request = read_head(&mut near).to_ascii_lowercase();
     drop(near);
@@ -469,7 +448,7 @@ fn a_wrong_answer_fails_the_connection() {
         &[("server_no_context_takeover", None), ("server_no_context_takeover", None)],
     ];
     for parameters in cases {
-        let (near, far) = streams();
+        let (near, far) = loopback();
         let extension = Extension::new("permessage-deflate", parameters).unwrap();
         // The acceptance is of any lifetime.
         let extensions: &'static [Extension<'static>] = Box::leak(Box::new([extension]));

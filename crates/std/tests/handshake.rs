@@ -4,38 +4,22 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
 use tidings_std::handshake::Key;
 use tidings_std::{CloseCode, Config, Connector, Error, accept};
+use tidings_testkit::{loopback, read_head};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                        Sec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-fn streams() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (listener.accept().unwrap().0, far)
-}
-
-/// Reads one head, byte by byte.
-fn read_head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.extend(byte);
-    }
-    String::from_utf8(head).unwrap()
-}
-
 /// W-022: there is nothing to send with before the answer, and nothing is sent by itself.
 #[test]
 fn a_client_says_nothing_between_its_request_and_the_answer() {
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let connecting = thread::spawn(move || {
         let mut socket = Connector::new().handshake(near, "ws://a/").unwrap();
         socket.send("hello").unwrap();
@@ -66,7 +50,7 @@ fn a_server_that_gives_a_handshake_up_just_hangs_up() {
     for sent in ["", "GET", REQUEST.strip_suffix("\r\n").unwrap()] {
         let mut config = Config::server();
         config.handshake_timeout = Duration::from_millis(50);
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         far.write_all(sent.as_bytes()).unwrap();
         let error = accept(near, config).unwrap_err();
         assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
@@ -83,7 +67,7 @@ fn a_close_arrives_at_a_peer_that_is_still_sending() {
     // A masked binary frame of 64 KiB.
     let long = [&b"\x82\xFF\0\0\0\0\0\x01\0\0\0\0\0\0"[..], &[0; 65_536]].concat();
     for violation in [true, false] {
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         far.write_all(REQUEST.as_bytes()).unwrap();
         let serving = thread::spawn(move || {
             let mut server = accept(near, Config::server()).unwrap();

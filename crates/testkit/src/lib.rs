@@ -16,6 +16,7 @@ pub mod event_stream;
 mod fault;
 #[cfg(feature = "deflate")]
 mod foreign_deflate;
+mod loopback;
 mod random;
 mod raw_frame;
 mod scenario;
@@ -31,6 +32,7 @@ pub use endpoint::{Endpoint, Side, Step};
 pub use fault::{Counters, Fault, FaultTransport, Faults, Lie};
 #[cfg(feature = "deflate")]
 pub use foreign_deflate::{ForeignDeflate, deflate_bomb};
+pub use loopback::{loopback, read_head};
 pub use random::{Keys, Random, for_seeds};
 pub use raw_frame::{Missing, RawFrame, raw_frame, raw_header};
 pub use scenario::{Ending, Scenario};

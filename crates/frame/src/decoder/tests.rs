@@ -74,7 +74,6 @@ fn corpus() -> (Vec<u8>, usize) {
     (stream, frames.len())
 }
 
-/// P-02, W-049.
 /// W-125: what is announced of a payload is known while it comes, and not before or after.
 #[test]
 fn an_unfinished_frame_is_known_while_its_payload_comes() {
@@ -95,6 +94,7 @@ fn an_unfinished_frame_is_known_while_its_payload_comes() {
     }
 }
 
+/// P-02, W-049.
 #[test]
 fn a_stream_gives_the_same_frames_at_every_cut() {
     let (stream, count) = corpus();

@@ -2,13 +2,14 @@
 //! socket.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tidings_std::websocket::Client as ClientOf;
 use tidings_std::{ClientRole, Config, Error, RandomMasks, ServerRole, Transport, WebSocket};
+use tidings_testkit::loopback;
 
 pub(crate) type Server = WebSocket<Counted>;
 pub(crate) type Client = WebSocket<TcpStream, ClientRole>;
@@ -18,7 +19,7 @@ pub(crate) fn pair() -> (Server, Client) {
 }
 
 pub(crate) fn pair_with(config: Config) -> (Server, Client) {
-    let (near, far) = streams();
+    let (near, far) = loopback();
     (server_on(near, config), client_on(far))
 }
 
@@ -30,16 +31,6 @@ pub(crate) fn server_on(inner: TcpStream, config: Config) -> Server {
 fn client_on(stream: TcpStream) -> Client {
     let role = ClientOf::new(RandomMasks);
     WebSocket::from_handshaken(stream, role, Config::client(), &[])
-}
-
-pub(crate) fn streams() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (near, _) = listener.accept().unwrap();
-    for stream in [&near, &far] {
-        stream.set_nodelay(true).unwrap();
-    }
-    (near, far)
 }
 
 pub(crate) fn echo<S: Transport>(mut socket: WebSocket<S>) -> Result<WebSocket<S>, Error> {

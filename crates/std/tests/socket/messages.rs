@@ -8,8 +8,9 @@ use std::thread;
 
 use tidings_std::websocket::{CloseStatus, SendError, Violation};
 use tidings_std::{CloseCode, Config, Error, LentMessage, Message, MessageKind};
+use tidings_testkit::loopback;
 
-use crate::loopback::{MASKED_HELLO, echo, pair, pair_with, server_on, streams};
+use crate::loopback::{MASKED_HELLO, echo, pair, pair_with, server_on};
 
 #[test]
 fn messages_of_both_types_go_both_ways() {
@@ -146,7 +147,7 @@ fn the_natural_loop_answers_one_read_with_one_write() {
 /// Queued replies go out before the Close of a violation; the error says what it was.
 #[test]
 fn what_was_queued_goes_out_before_the_close_of_a_violation() {
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let mut server = server_on(near, Config::server());
     far.write_all(&[MASKED_HELLO, b"\x81\x00"].concat()).unwrap();
     let peer = thread::spawn(move || {

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::{CloseCode, Config, Connector, Error, Untimed, accept, accept_with};
+use tidings_testkit::loopback;
 
-use crate::loopback::{MASKED_HELLO, echo, streams};
+use crate::loopback::{MASKED_HELLO, echo};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                        Sec-WebSocket-Version: 13\r\n\
@@ -28,13 +29,13 @@ fn the_hook_accepts_or_rejects() {
         }
     }
     let connector = Connector::new().subprotocols(["other", "chat.v1", "chat.v2"]);
-    let (near, far) = streams();
+    let (near, far) = loopback();
     let serving = thread::spawn(|| accept_with(near, Config::server(), decide));
     let client = connector.handshake(far, "ws://a/chat?room=1").unwrap();
     assert_eq!(client.subprotocol(), Some("chat.v2"));
     assert_eq!(serving.join().unwrap().unwrap().subprotocol(), Some("chat.v2"));
 
-    let (near, far) = streams();
+    let (near, far) = loopback();
     let serving = thread::spawn(|| accept_with(near, Config::server(), decide));
     match connector.handshake(far, "ws://a/elsewhere") {
         Err(Error::Declined(declined)) => {
@@ -57,7 +58,7 @@ fn a_request_that_is_no_handshake_gets_its_status() {
         ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 405 "),
         (&evil, "HTTP/1.1 403 "),
     ] {
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         let serving = thread::spawn(|| accept(near, Config::server()));
         far.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -74,7 +75,7 @@ fn a_request_that_is_no_handshake_gets_its_status() {
 fn frames_behind_the_handshake_are_received() {
     let bytes = [REQUEST.as_bytes(), MASKED_HELLO].concat();
     for piece_len in [bytes.len(), 1] {
-        let (near, mut far) = streams();
+        let (near, mut far) = loopback();
         let serving = thread::spawn(|| accept(near, Config::server())?.recv());
         for piece in bytes.chunks(piece_len) {
             far.write_all(piece).unwrap();
@@ -88,7 +89,7 @@ fn frames_behind_the_handshake_are_received() {
 fn a_slow_handshake_is_given_up_as_a_whole() {
     let mut config = Config::server();
     config.handshake_timeout = Duration::from_millis(200);
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let begun = Instant::now();
     let serving = thread::spawn(move || accept(near, config));
     for byte in REQUEST.as_bytes() {
@@ -101,7 +102,7 @@ fn a_slow_handshake_is_given_up_as_a_whole() {
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
 
     // A server that says nothing.
-    let (_near, far) = streams();
+    let (_near, far) = loopback();
     let begun = Instant::now();
     let error = Connector::new().config(config).handshake(far, "ws://a/").unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
@@ -112,7 +113,7 @@ fn a_slow_handshake_is_given_up_as_a_whole() {
 #[test]
 fn a_bad_uri_fails_before_any_byte() {
     for uri in ["http://a/", "ws://", "ws://a/#x", "ws://a b/", "ws://user@a/", "ws://a:99999/"] {
-        let (mut near, far) = streams();
+        let (mut near, far) = loopback();
         let error = Connector::new().handshake(far, uri).unwrap_err();
         assert!(matches!(error, Error::Uri(_)), "{uri}: {error}");
         let mut sent = Vec::new();
@@ -135,7 +136,7 @@ fn a_unix_socket_is_as_good() {
 
 #[test]
 fn a_stream_without_timeouts_works_too() {
-    let (near, far) = streams();
+    let (near, far) = loopback();
     let serving = thread::spawn(move || echo(accept(Untimed(near), Config::server())?).map(drop));
     let mut client = Connector::new().handshake(Untimed(far), "ws://localhost/").unwrap();
     client.send("untimed").unwrap();

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use tidings_std::websocket::{Client as ClientOf, Timeout};
 use tidings_std::{CloseCode, Config, Error, Message, MessageKind, RandomMasks, WebSocket};
+use tidings_testkit::loopback;
 
-use crate::loopback::{MASKED_HELLO, pair, pair_with, server_on, streams};
+use crate::loopback::{MASKED_HELLO, pair, pair_with, server_on};
 
 /// Giving up in the middle of frames, again and again, loses nothing.
 #[test]
 fn a_recv_that_times_out_loses_nothing() {
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let mut server = server_on(near, Config::server());
     let peer = thread::spawn(move || {
         for byte in MASKED_HELLO.iter().chain(MASKED_HELLO) {
@@ -119,7 +120,7 @@ fn two_ends_that_both_have_much_to_say_do_not_wait_for_each_other() {
     const COUNT: usize = 300;
     let mut config = Config::server();
     config.write_queue_len_max = usize::MAX;
-    let (near, far) = streams();
+    let (near, far) = loopback();
     let mut server = server_on(near, config);
     let role = ClientOf::new(RandomMasks);
     let mut client = WebSocket::from_handshaken(far, role, config, &[]);
@@ -166,7 +167,7 @@ fn impatient() -> Config {
 /// V-67, F-07: a peer that says nothing at all is pinged, then closed, by a `recv` that waits.
 #[test]
 fn a_silent_peer_is_given_up() {
-    let (near, mut far) = streams();
+    let (near, mut far) = loopback();
     let mut server = server_on(near, impatient());
     let begun = Instant::now();
     let error = server.recv().unwrap_err();
@@ -208,7 +209,7 @@ fn a_quiet_peer_stays_but_a_message_must_end() {
 /// W-098: a peer that does not answer our Close is left after a while.
 #[test]
 fn a_close_that_is_not_answered_ends() {
-    let (near, _far) = streams();
+    let (near, _far) = loopback();
     let mut server = server_on(near, impatient());
     let begun = Instant::now();
     let error = server.close(CloseCode::NORMAL, "").unwrap_err();
@@ -219,7 +220,7 @@ fn a_close_that_is_not_answered_ends() {
 /// V-09, F-08: a peer that takes nothing makes `send` wait, and is given up after a while.
 #[test]
 fn a_peer_that_reads_nothing_is_given_up() {
-    let (near, _far) = streams();
+    let (near, _far) = loopback();
     let mut config = impatient();
     config.timeouts = tidings_std::websocket::Timeouts::server();
     let mut server = server_on(near, config);
