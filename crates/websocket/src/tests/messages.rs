@@ -251,6 +251,31 @@ fn split_halves_fail_by_replies() {
     assert!(outbound.is_shut_down());
 }
 
+/// W-125: the end of a message is known while the payload of its last frame comes: not in another
+/// fragment, not in a control frame between, not in a header, not behind it.
+#[test]
+fn what_is_announced_of_a_message_is_known_in_its_last_frame() {
+    let last = bytes_of(Frame::data(DataOpcode::Continuation, b"cde"), true);
+    let before = [
+        bytes_of(Frame::fragment(DataOpcode::Binary, b"ab"), true),
+        control(ControlOpcode::Ping, b"ping", true),
+    ]
+    .concat();
+    let mut connection = server();
+    let mut announced = Vec::new();
+    for byte in [&before[..], &last].concat() {
+        let mut byte = [byte];
+        let mut input = &mut byte[..];
+        while connection.receive(at(0), &mut input).is_some() {}
+        announced.push(connection.announced_rest_len());
+    }
+    let (before, last) = announced.split_at(before.len());
+    assert!(before.iter().all(Option::is_none), "{before:?}");
+    // Two bytes of header, four of masking key.
+    assert_eq!(last[..5], [None; 5]);
+    assert_eq!(last[5..], [Some(3), Some(2), Some(1), None]);
+}
+
 /// A firmware holds one of these in static memory.
 #[test]
 fn a_connection_stays_small() {
