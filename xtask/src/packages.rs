@@ -45,6 +45,7 @@ pub(crate) struct Arguments {
 
 /// Packages every published crate, and checks what came out.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
+    forget_unpacked()?;
     package(arguments)?;
     let mut faults = Vec::new();
     println!("{:<24} {:>7} {:>6}", "package", "bytes", "files");
@@ -73,6 +74,31 @@ fn package(arguments: &Arguments) -> Result<(), Error> {
         command.arg("--no-verify");
     }
     crate::run(&mut command)
+}
+
+/// Cargo puts the packages into a registry of its own, below the target directory, and unpacks them to
+/// its home as those of any registry: once for each version. Of a crate that has changed since, the
+/// others would be built on what it was the last time.
+fn forget_unpacked() -> Result<(), Error> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let Some(Ok(registries)) = home.map(|home| fs::read_dir(home.join("registry/src"))) else {
+        return Ok(()); // nothing was ever unpacked
+    };
+    for registry in registries {
+        let registry = registry?;
+        // Registries with an address are called by its host.
+        if !registry.file_name().to_string_lossy().starts_with('-') {
+            continue;
+        }
+        for crate_ in published()? {
+            let unpacked = registry.path().join(format!("{}-{}", crate_.name, crate_.version));
+            if unpacked.exists() {
+                fs::remove_dir_all(unpacked)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A package, unpacked.
