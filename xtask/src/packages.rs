@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 
 /// Packages every published crate, and checks what came out.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    forget_unpacked()?;
+    forget_the_last_time()?;
     package(arguments)?;
     let mut faults = Vec::new();
     println!("{:<24} {:>7} {:>6}", "package", "bytes", "files");
@@ -58,10 +58,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n       ").into()) }
 }
 
+/// Where packages are made and built.
+fn workshop() -> PathBuf {
+    crate::target_directory().join("packages")
+}
+
 /// `cargo package` of the whole workspace: it builds each crate as published, on the others as
 /// packaged a moment before.
 fn package(arguments: &Arguments) -> Result<(), Error> {
     let mut command = crate::cargo();
+    command.env("CARGO_TARGET_DIR", workshop());
     // Cargo warns of each test that is not in the package.
     command.args(["package", "--quiet", "--locked", "--workspace", "--all-features"]);
     for name in unpublished()? {
@@ -76,10 +82,13 @@ fn package(arguments: &Arguments) -> Result<(), Error> {
     crate::run(&mut command)
 }
 
-/// Cargo puts the packages into a registry of its own, below the target directory, and unpacks them to
-/// its home as those of any registry: once for each version. Of a crate that has changed since, the
-/// others would be built on what it was the last time.
-fn forget_unpacked() -> Result<(), Error> {
+/// Cargo puts the packages into a registry of its own, below the target directory, unpacks them to its
+/// home, and builds them, as those of any registry: once for each version. Of a crate that has changed
+/// since, the others would be built on what it was the last time.
+fn forget_the_last_time() -> Result<(), Error> {
+    if workshop().exists() {
+        fs::remove_dir_all(workshop())?;
+    }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let Some(Ok(registries)) = home.map(|home| fs::read_dir(home.join("registry/src"))) else {
@@ -114,9 +123,8 @@ struct Package {
 impl Package {
     fn unpack(crate_: &Published) -> Result<Self, Error> {
         let name = format!("{}-{}", crate_.name, crate_.version);
-        let target = crate::target_directory();
-        let archive = target.join("package").join(format!("{name}.crate"));
-        let into = target.join("xtask/packages");
+        let archive = workshop().join("package").join(format!("{name}.crate"));
+        let into = workshop().join("unpacked");
         let directory = into.join(&name);
         fs::create_dir_all(&into)?;
         if directory.exists() {
