@@ -127,9 +127,6 @@ impl Package {
         let into = workshop().join("unpacked");
         let directory = into.join(&name);
         fs::create_dir_all(&into)?;
-        if directory.exists() {
-            fs::remove_dir_all(&directory)?;
-        }
         let mut tar = std::process::Command::new("tar");
         crate::run(tar.arg("xzf").arg(&archive).arg("-C").arg(&into).stdin(Stdio::null()))?;
         let mut files = BTreeSet::new();
