@@ -45,12 +45,13 @@ pub(crate) struct Arguments {
 
 /// Packages every published crate, and checks what came out.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    forget_the_last_time()?;
+    let crates = published()?;
+    forget_the_last_time(&crates)?;
     package(arguments)?;
     let mut faults = Vec::new();
     println!("{:<24} {:>7} {:>6}", "package", "bytes", "files");
-    for crate_ in published()? {
-        let package = Package::unpack(&crate_)?;
+    for crate_ in &crates {
+        let package = Package::unpack(crate_)?;
         println!("{:<24} {:>7} {:>6}", crate_.name, package.len, package.files.len());
         faults
             .extend(package.faults()?.into_iter().map(|fault| format!("{}: {fault}", crate_.name)));
@@ -85,7 +86,7 @@ fn package(arguments: &Arguments) -> Result<(), Error> {
 /// Cargo puts the packages into a registry of its own, below the target directory, unpacks them to its
 /// home, and builds them, as those of any registry: once for each version. Of a crate that has changed
 /// since, the others would be built on what it was the last time.
-fn forget_the_last_time() -> Result<(), Error> {
+fn forget_the_last_time(crates: &[Published]) -> Result<(), Error> {
     if workshop().exists() {
         fs::remove_dir_all(workshop())?;
     }
@@ -100,7 +101,7 @@ fn forget_the_last_time() -> Result<(), Error> {
         if !registry.file_name().to_string_lossy().starts_with('-') {
             continue;
         }
-        for crate_ in published()? {
+        for crate_ in crates {
             let unpacked = registry.path().join(format!("{}-{}", crate_.name, crate_.version));
             if unpacked.exists() {
                 fs::remove_dir_all(unpacked)?;
