@@ -103,12 +103,11 @@ pub fn frames_per_round(frame_len: usize) -> usize {
 pub fn payloads(mut stream: &[u8], are_masked: bool) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
     while !stream.is_empty() {
-        let frame = RawFrame::parse(stream).expect("a whole frame");
+        let (frame, rest) = RawFrame::split_first(stream).expect("a whole frame");
         assert!(matches!(frame.first, 0x81 | 0x82), "{:x} is no final data frame", frame.first);
         assert_eq!(frame.key.is_some(), are_masked);
-        // 5.2: the length is in its shortest form, or what follows is no frame.
-        stream = &stream[raw_frame(frame.first, &frame.payload, frame.key).len()..];
         payloads.push(frame.payload);
+        stream = rest;
     }
     payloads
 }

@@ -26,6 +26,14 @@ impl RawFrame {
     /// # Errors
     /// [`Missing`] if the frame is not complete.
     pub fn parse(bytes: &[u8]) -> Result<Self, Missing> {
+        Self::split_first(bytes).map(|(frame, _)| frame)
+    }
+
+    /// As [`parse`](Self::parse), with what follows the frame.
+    ///
+    /// # Errors
+    /// [`Missing`] if the frame is not complete.
+    pub fn split_first(bytes: &[u8]) -> Result<(Self, &[u8]), Missing> {
         let missing_to = |end: usize| Missing(end - bytes.len());
         let &[first, second, ..] = bytes else { return Err(missing_to(2)) };
         let Some((payload_len, mut at)) = raw_len(bytes) else {
@@ -41,7 +49,8 @@ impl RawFrame {
         }
         let end = at.saturating_add(usize::try_from(payload_len).unwrap_or(usize::MAX));
         let payload = bytes.get(at..end).ok_or_else(|| missing_to(end))?;
-        Ok(Self { first, key, payload: masked(payload, key) })
+        let frame = Self { first, key, payload: masked(payload, key) };
+        Ok((frame, bytes.get(end..).unwrap_or_default()))
     }
 }
 
@@ -116,6 +125,8 @@ mod tests {
                 let frame = raw_frame(0xC2, &payload, key);
                 let stream = [&frame[..], b"\x81\x00"].concat();
                 assert_eq!(RawFrame::parse(&stream), Ok(expected.clone()));
+                let with_rest = (expected.clone(), &b"\x81\x00"[..]);
+                assert_eq!(RawFrame::split_first(&stream), Ok(with_rest));
                 let mut read = 0;
                 let mut reads = 0;
                 let found = loop {
