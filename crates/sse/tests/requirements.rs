@@ -11,8 +11,8 @@
 mod support;
 
 use support::{decode, decode_at_every_cut};
-use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits, Storage};
-use tidings_testkit::event_stream::{Heard, Outcome};
+use tidings_sse::{EndOfStream, EventId, Item, Limits};
+use tidings_testkit::event_stream::{Heard, Outcome, decoder};
 
 fn outcome(stream: &[u8]) -> Outcome {
     decode_at_every_cut(Limits::DEFAULT, stream)
@@ -25,18 +25,6 @@ fn data(stream: &[u8]) -> Vec<String> {
         _ => None,
     };
     outcome(stream).heard.iter().filter_map(data).collect()
-}
-
-/// A decoder that does not borrow from a test's stack.
-fn decoder() -> Decoder<impl Storage> {
-    let area = |len| Vec::leak(vec![0; len]);
-    let storage = FixedStorage {
-        data: area(1024),
-        event_type: area(64),
-        last_event_id: area(192),
-        comment: area(64),
-    };
-    Decoder::with_storage(storage, Limits::DEFAULT)
 }
 
 /// E-001

@@ -4,5 +4,5 @@
 mod outcome;
 mod standard;
 
-pub use outcome::{DataAs, Heard, Outcome};
+pub use outcome::{DataAs, Heard, Outcome, decoder};
 pub use standard::interpret;

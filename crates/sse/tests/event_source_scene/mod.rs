@@ -13,7 +13,8 @@ use std::time::Duration;
 use tidings_sse::event_source::{
     Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
 };
-use tidings_sse::{Decoder, EndOfStream, FixedStorage, Item, Limits};
+use tidings_sse::{EndOfStream, FixedStorage, Item};
+pub(crate) use tidings_testkit::event_stream::decoder;
 
 pub(crate) type Source = EventSource<FixedStorage<'static>>;
 
@@ -23,17 +24,6 @@ pub(crate) const LATEST: u64 = u64::MAX;
 
 pub(crate) const ENDS: [End; 4] = [End::Unreachable, End::EndOfBody, End::Broken, End::Unusable];
 pub(crate) const BETWEEN: EndOfStream = EndOfStream::BetweenEvents;
-
-pub(crate) fn decoder() -> Decoder<FixedStorage<'static>> {
-    let area = |len| Vec::leak(vec![0; len]);
-    let storage = FixedStorage {
-        data: area(1024),
-        event_type: area(64),
-        last_event_id: area(192),
-        comment: area(64),
-    };
-    Decoder::with_storage(storage, Limits::DEFAULT)
-}
 
 pub(crate) fn source(config: Config) -> Source {
     EventSource::new(decoder(), config)

@@ -1,7 +1,8 @@
 //! All that a stream said, owned: [`Outcome`].
 
 use tidings_sse::{
-    Decoder, EndOfStream, Item, Limit, LimitExceeded, MessageEvent, ReconnectionTime, Storage,
+    Decoder, EndOfStream, FixedStorage, Item, Limit, LimitExceeded, Limits, MessageEvent,
+    ReconnectionTime, Storage,
 };
 
 /// An item that owns its text.
@@ -62,6 +63,19 @@ impl From<MessageEvent<'_>> for Heard {
             last_event_id: event.last_event_id.to_owned(),
         }
     }
+}
+
+/// A decoder in memory of its own for short streams, which borrows nothing from a test.
+#[must_use]
+pub fn decoder() -> Decoder<FixedStorage<'static>> {
+    let area = |len| Vec::leak(vec![0; len]);
+    let storage = FixedStorage {
+        data: area(1024),
+        event_type: area(64),
+        last_event_id: area(192),
+        comment: area(64),
+    };
+    Decoder::with_storage(storage, Limits::DEFAULT)
 }
 
 impl DataAs {
@@ -133,22 +147,9 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use tidings_sse::{FixedStorage, Limits};
-
     use super::*;
 
     const STREAM: &[u8] = b"retry: 5\n: note\nid: 7\nevent: tick\ndata: a\ndata: b\n\ndata: cut";
-
-    fn decoder() -> Decoder<FixedStorage<'static>> {
-        let area = || Vec::leak(vec![0; 64]);
-        let storage = FixedStorage {
-            data: area(),
-            event_type: area(),
-            last_event_id: area(),
-            comment: area(),
-        };
-        Decoder::with_storage(storage, Limits::DEFAULT)
-    }
 
     #[test]
     fn all_that_a_stream_says_is_heard() {
