@@ -43,7 +43,7 @@ for (const name of ['autobahn_server', 'blocking_autobahn_server']) {
     }, 60);
   }
   await check('zeros of the length that is allowed come back, one more -> 1009', async () => {
-    const server = await startServer(path.join(programs, name), '127.0.0.1:0', '--message-len-max', 1 << 20);
+    const server = await startServer(path.join(programs, name), '127.0.0.1:0', '--max-message-len', 1 << 20);
     const page = await openPage(server.url);
     const closed = await page.evaluate(async () => {
       await connected;

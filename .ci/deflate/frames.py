@@ -297,7 +297,7 @@ def bomb_checks(program, bombs):
         return client.close_code()
 
     def explode(frames, len_max):
-        server = start_server(program, "127.0.0.1:0", "--message-len-max", str(len_max))
+        server = start_server(program, "127.0.0.1:0", "--max-message-len", str(len_max))
         try:
             # What any conversation needs is not counted.
             client = Client(server.port)

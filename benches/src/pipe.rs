@@ -46,12 +46,12 @@ impl Pipe {
         bytes.len()
     }
 
-    fn next(&mut self, len_max: usize) -> &[u8] {
+    fn next(&mut self, max_len: usize) -> &[u8] {
         if self.position == self.incoming.len() {
             self.position = 0;
         }
         let rest = &self.incoming[self.position..];
-        let bytes = &rest[..rest.len().min(len_max)];
+        let bytes = &rest[..rest.len().min(max_len)];
         self.position += bytes.len();
         bytes
     }

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::published::{Published, published, unpublished};
 
 /// No package is larger, compressed. What is over this has files that nobody needs.
-const LEN_MAX: u64 = 128 * 1024;
+const MAX_LEN: u64 = 128 * 1024;
 
 /// Both licences go with each package, word for word.
 const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
@@ -145,8 +145,8 @@ impl Package {
                 faults.push(format!("{license} is not the project's"));
             }
         }
-        if self.len > LEN_MAX {
-            faults.push(format!("{} bytes, and {LEN_MAX} are allowed", self.len));
+        if self.len > MAX_LEN {
+            faults.push(format!("{} bytes, and {MAX_LEN} are allowed", self.len));
         }
         let manifest = fs::read_to_string(self.directory.join("Cargo.toml"))?;
         for key in ["description", "keywords", "categories", "license", "rust-version", "readme"] {

@@ -25,30 +25,31 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "tidings-embedded",
         "embedded_io embedded_io_async \
-         tidings_frame tidings_handshake tidings_sse tidings_websocket",
+         tidings_frame tidings_handshake tidings_sse tidings_time tidings_websocket",
     ),
     (
         "tidings-endpoint",
         "bytes http rustls rustls_pki_types \
-         tidings_deflate tidings_frame tidings_handshake tidings_sse tidings_websocket",
+         tidings_deflate tidings_frame tidings_handshake tidings_sse tidings_time tidings_websocket",
     ),
     ("tidings-frame", ""),
     ("tidings-handshake", "http"),
     ("tidings-reconnect", ""),
+    ("tidings-time", ""),
     ("tidings-sse", "tidings_reconnect"),
     (
         "tidings-std",
         "rustls tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_sse \
-         tidings_websocket",
+         tidings_time tidings_websocket",
     ),
     (
         "tidings-tokio",
         "bytes futures_core futures_sink http http_body hyper rustls serde_core serde_json tokio \
          tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_reconnect \
-         tidings_sse tidings_websocket",
+         tidings_sse tidings_time tidings_websocket",
     ),
     ("tidings-wasm", "wasm_bindgen"),
-    ("tidings-websocket", "tidings_frame"),
+    ("tidings-websocket", "tidings_frame tidings_time"),
 ];
 
 #[derive(Debug, clap::Args)]

@@ -33,7 +33,7 @@ use dashboard::Dashboard;
 
 /// The time to send a request head, and the longest one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-const HEAD_LEN_MAX: usize = 16 * 1024;
+const MAX_HEAD_LEN: usize = 16 * 1024;
 /// How long a client may take nothing before its connection is cut.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many ports are tried if the first is taken.
@@ -140,7 +140,7 @@ async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::R
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_LEN_MAX)
+        .max_buf_size(MAX_HEAD_LEN)
         .serve_connection(TokioIo::new(WriteDeadline::new(stream, WRITE_TIMEOUT)), service)
         .with_upgrades();
     tokio::pin!(connection);

@@ -80,7 +80,7 @@ fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
     };
     config.reconnect = !arguments.once;
     if let Some(attempts) = arguments.attempts {
-        config.policy.attempts_max = attempts;
+        config.policy.max_attempts = attempts;
     }
     let mut request = match &arguments.data {
         None => EventSourceRequest::get(&arguments.url),

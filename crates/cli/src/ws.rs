@@ -20,7 +20,7 @@ use crate::request::{parse_header, trust_only};
 use crate::terminal::{escape_controls, print_line};
 
 /// Lines that may wait for a slow server before stdin is no longer read.
-const LINES_WAITING_MAX: usize = 64;
+const MAX_LINES_WAITING: usize = 64;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -84,7 +84,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
 
     let ended = talk(&mut socket, linger).await;
-    let closure = socket.closure();
+    let closure = socket.close_info();
     eprintln!("closed: {}", closed(&closure.received));
     ended?;
     Ok(if closure.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -131,7 +131,7 @@ async fn talk(
 
 /// Stdin, line by line. A thread of its own reads it: a blocked read can't be given up.
 fn read_lines() -> mpsc::Receiver<String> {
-    let (lines, receiver) = mpsc::channel(LINES_WAITING_MAX);
+    let (lines, receiver) = mpsc::channel(MAX_LINES_WAITING);
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines() {
             match line {

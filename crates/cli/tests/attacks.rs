@@ -16,8 +16,8 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(descriptors_max: u32) -> Self {
-        let script = format!("ulimit -n {descriptors_max}; exec \"$0\" demo --listen 127.0.0.1:0");
+    fn start(max_descriptors: u32) -> Self {
+        let script = format!("ulimit -n {max_descriptors}; exec \"$0\" demo --listen 127.0.0.1:0");
         let mut process = Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_tidings")])
             .stdout(Stdio::piped())

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::agreement::{Agreement, Direction};
+use crate::negotiated::{Direction, NegotiatedCompression};
 use crate::offer::Offer;
 use crate::parameters::{
     ClientMaxWindowBits, EXTENSION_NAME, Parameter, ParameterError, ParameterSet, Parameters, Side,
@@ -29,8 +29,8 @@ impl Answer {
 
     /// What both sides keep to from now on.
     #[must_use]
-    pub fn agreement(&self) -> Agreement {
-        Agreement {
+    pub fn negotiated(&self) -> NegotiatedCompression {
+        NegotiatedCompression {
             server: Direction::new(
                 self.server_max_window_bits.unwrap_or(WindowBits::MAX),
                 !self.server_no_context_takeover,
@@ -67,7 +67,7 @@ impl Answer {
     }
 
     /// Whether this answers that offer, and what is then agreed.
-    fn answers(&self, offer: &Offer) -> Result<Agreement, AnswerError> {
+    fn answers(&self, offer: &Offer) -> Result<NegotiatedCompression, AnswerError> {
         let offer = offer.set();
         // RFC 7692, 7.1.1.1: a server accepts this parameter by sending it back.
         if offer.server_no_context_takeover && !self.server_no_context_takeover {
@@ -81,7 +81,7 @@ impl Answer {
                 return Err(AnswerError::WindowTooLarge { parameter, offered, answered });
             }
         }
-        let mut agreement = self.agreement();
+        let mut agreement = self.negotiated();
         // RFC 7692, 7.1.1.2: the client keeps to its own word without an echo.
         agreement.client = Direction::new(
             agreement.client.window_bits(),
@@ -136,7 +136,7 @@ impl fmt::Display for Answer {
 pub fn check_answer<'a, P, V>(
     offers: &[Offer],
     answer: impl IntoIterator<Item = (&'a str, P)>,
-) -> Result<Option<Agreement>, AnswerError>
+) -> Result<Option<NegotiatedCompression>, AnswerError>
 where
     P: IntoIterator<Item = (&'a str, Option<V>)>,
     V: fmt::Display,

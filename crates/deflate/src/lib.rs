@@ -13,15 +13,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod agreement;
 mod answer;
+mod negotiated;
 mod offer;
 mod parameters;
 mod server;
 mod window_bits;
 
-pub use agreement::{Agreement, Direction};
 pub use answer::{Answer, AnswerError, check_answer};
+pub use negotiated::{Direction, NegotiatedCompression};
 pub use offer::Offer;
 pub use parameters::{EXTENSION_NAME, Parameter, ParameterError, ParameterErrorKind, Parameters};
 pub use server::{Decline, ServerConfig};

@@ -38,7 +38,7 @@ fn accept(config: &ServerConfig, offers: &str) -> Option<String> {
     config.accept(borrowed(&elements(offers))).map(|answer| answer.to_string())
 }
 
-fn check(offers: &[Offer], answer: &str) -> Result<Option<Agreement>, AnswerError> {
+fn check(offers: &[Offer], answer: &str) -> Result<Option<NegotiatedCompression>, AnswerError> {
     check_answer(offers, borrowed(&elements(answer)))
 }
 
@@ -277,7 +277,7 @@ fn a_client_refuses_an_answer_that_does_not_suit() {
 #[test]
 fn a_client_keeps_to_what_was_answered_and_to_its_own_word() {
     let agreed = |server, server_takeover, client, client_takeover| {
-        Ok(Some(Agreement {
+        Ok(Some(NegotiatedCompression {
             server: Direction::new(bits(server), server_takeover),
             client: Direction::new(bits(client), client_takeover),
         }))
@@ -394,7 +394,7 @@ proptest! {
                 prop_assert!(config.answer(offer).is_err());
             }
             Some(answer) => {
-                let server_side = answer.agreement();
+                let server_side = answer.negotiated();
                 let client_side = check(&offers, &answer.to_string()).unwrap().unwrap();
                 prop_assert_eq!(client_side.server, server_side.server);
                 prop_assert!(client_side.client.window_bits() <= server_side.client.window_bits());

@@ -23,7 +23,7 @@ pub use shared::SharedMessage;
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// The most that a backend writes at once. More would cost memory, less would cost calls.
-const PIECE_LEN_MAX: usize = 16 * 1024;
+const MAX_PIECE_LEN: usize = 16 * 1024;
 
 /// What one call of the backend's decompressor did.
 struct Step {

@@ -66,7 +66,7 @@ fn a_gibibyte_of_zeros_is_refused_at_the_limit() {
             }
         }
     }
-    assert_eq!(result, Err(InflateError::TooLong { len_max: LIMIT as u64 }));
+    assert_eq!(result, Err(InflateError::TooLong { max_len: LIMIT as u64 }));
     assert!(message.len() <= LIMIT);
     // What it held is gone, and it stays shut.
     assert!(inflater.needs_state());

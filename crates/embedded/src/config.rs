@@ -10,7 +10,7 @@ use tidings_websocket::{Limits, Timeouts};
 /// use tidings_embedded::Config;
 ///
 /// let mut config = Config::server();
-/// config.limits.message_len_max = 4 * 1024;
+/// config.limits.max_message_len = 4 * 1024;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

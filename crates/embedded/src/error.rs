@@ -63,7 +63,7 @@ pub enum Error<E> {
 /// Who is to blame for an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Blame {
+pub enum ErrorSource {
     /// The stream below: the network, or its driver.
     Stream,
     /// The other side of the connection.
@@ -75,9 +75,9 @@ pub enum Blame {
 impl<E> Error<E> {
     /// Who is to blame.
     #[must_use]
-    pub const fn blame(&self) -> Blame {
+    pub const fn error_source(&self) -> ErrorSource {
         match self {
-            Self::Io(_) | Self::BrokenStream => Blame::Stream,
+            Self::Io(_) | Self::BrokenStream => ErrorSource::Stream,
             Self::Eof
             | Self::Request(_)
             | Self::Response(_)
@@ -85,12 +85,12 @@ impl<E> Error<E> {
             | Self::TooManyInterimResponses
             | Self::HandshakeTimeout
             | Self::Violation(_)
-            | Self::Timeout(_) => Blame::Peer,
+            | Self::Timeout(_) => ErrorSource::Peer,
             Self::Refused { .. }
             | Self::BufferTooSmall(_)
             | Self::Extension
             | Self::Send(_)
-            | Self::FrameUnfinished => Blame::Application,
+            | Self::FrameUnfinished => ErrorSource::Application,
         }
     }
 }

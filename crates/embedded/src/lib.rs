@@ -24,7 +24,7 @@ pub mod asynchronous;
 pub mod blocking;
 
 pub use config::Config;
-pub use error::{Blame, Error};
+pub use error::{Error, ErrorSource};
 pub use event_error::{EventStreamError, EventWriterError};
 pub use message::{Gathered, Message, MessageBuffer};
 

@@ -5,7 +5,7 @@ use tidings_websocket::{Event, MessageType};
 /// Puts the parts of a message together in memory that the caller lends.
 ///
 /// A message that came in one part is lent from where it is, and not copied. The longest message is
-/// as long as the memory: let [`Limits::message_len_max`](tidings_websocket::Limits) say so too, and
+/// as long as the memory: let [`Limits::max_message_len`](tidings_websocket::Limits) say so too, and
 /// a peer that sends a longer one is told.
 ///
 /// ```

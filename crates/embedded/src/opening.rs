@@ -14,9 +14,9 @@ use crate::error::Error;
 
 /// Header lines that a head may have. The slots for them take 4 words each, on the stack, while a
 /// head is judged.
-const HEADERS_MAX: usize = 32;
+const MAX_HEADERS: usize = 32;
 /// 103 comes once, perhaps after a 100 or a few 102.
-const INTERIM_RESPONSES_MAX: usize = 8;
+const MAX_INTERIM_RESPONSES: usize = 8;
 
 /// A head that is being received, at the front of the caller's buffer.
 pub(crate) struct Opening<'b> {
@@ -146,7 +146,7 @@ impl<'b> Opening<'b> {
             Ok(Progress::Partial) => return Ok(None),
             Err(error) => return Err(Error::Response(error.into())),
         };
-        let mut slots = HeaderSlots::<HEADERS_MAX>::new();
+        let mut slots = HeaderSlots::<MAX_HEADERS>::new();
         let answer = request.parse_response(head, &mut slots).map_err(Error::Response)?;
         inspect(&answer);
         match answer {
@@ -158,7 +158,7 @@ impl<'b> Opening<'b> {
             }
             Answer::Interim(interim) => {
                 self.interim_responses = self.interim_responses.saturating_add(1);
-                if self.interim_responses > INTERIM_RESPONSES_MAX {
+                if self.interim_responses > MAX_INTERIM_RESPONSES {
                     return Err(Error::TooManyInterimResponses);
                 }
                 let behind = interim.head_len()..self.end;
@@ -205,7 +205,7 @@ where
         }
         Err(error) => return Err(error.into()),
     };
-    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
+    let mut slots = HeaderSlots::<MAX_HEADERS>::new();
     let request = ServerRequest::parse(head, &mut slots).map_err(Refusal::Request)?;
     let (encoded, verdict) = match decide(&request) {
         Ok(acceptance) if !acceptance.has_no_extensions() => return Err(Refusal::Extension),
@@ -222,8 +222,8 @@ where
 /// A head may fill the buffer.
 fn limits(buffer_len: usize) -> Limits {
     let mut limits = Limits::server();
-    limits.head_len_max = buffer_len;
-    limits.headers_max = HEADERS_MAX;
+    limits.max_head_len = buffer_len;
+    limits.max_headers = MAX_HEADERS;
     limits
 }
 

@@ -256,7 +256,7 @@ impl<R: Role, C: FnMut() -> Timestamp> Session<R, C> {
         }
         let Some(timeout) = self.connection.handle_timeout(now) else { return };
         // A peer that said Close and is only slow to hang up has done its part.
-        if !self.connection.closure().is_clean() {
+        if !self.connection.close_info().is_clean() {
             self.fail(Failure::Timeout(timeout));
         }
         // The time to say the last words is over too: the peer may take nothing any more.

@@ -192,8 +192,8 @@ const ENCODED: &[u8] = b"event: greeting\nid: 7\ndata: hello\ndata: world\n\n";
 /// E-031, E-033, E-034: each event is whole, in order and flushed, however little the stream takes.
 #[test]
 fn events_are_written_and_flushed() {
-    for write_len_max in [1, 7, usize::MAX] {
-        let script = Script::new([]).writes_of(write_len_max);
+    for max_write_len in [1, 7, usize::MAX] {
+        let script = Script::new([]).writes_of(max_write_len);
         let mut buffer = [0; ENCODED.len()];
         let mut events = blocking::EventWriter::new(script.clone(), &mut buffer);
         events.send(&event()).unwrap();
@@ -245,9 +245,9 @@ fn a_cut_event_is_finished() {
 /// A `send` and a `flush` that are dropped are gone on with, at every await point.
 #[test]
 fn a_dropped_send_is_finished() {
-    for write_len_max in [1, usize::MAX] {
+    for max_write_len in [1, usize::MAX] {
         for_every_cancellation(|polls| {
-            let script = Script::new([]).writes_of(write_len_max);
+            let script = Script::new([]).writes_of(max_write_len);
             let mut buffer = [0; 64];
             let mut events = asynchronous::EventWriter::new(script.clone(), &mut buffer);
             let sent = block_on(async {

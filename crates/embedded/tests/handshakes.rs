@@ -19,7 +19,7 @@ use tidings_embedded::handshake::{
     Rejection, RequestError, RequestField, ResponseError, ServerRequest, WebSocketUri,
 };
 use tidings_embedded::websocket::Event;
-use tidings_embedded::{Blame, Config, Error, asynchronous, blocking};
+use tidings_embedded::{Config, Error, ErrorSource, asynchronous, blocking};
 
 use script::{Read, Script, Write, block_on, cuts};
 
@@ -163,8 +163,8 @@ fn encoded(request: &ClientRequest<'_>) -> Vec<u8> {
 fn a_server_opens_and_loses_no_bundled_frame() {
     let input = [REQUEST, MASKED].concat();
     for cut in cuts(&input) {
-        for write_len_max in [1, usize::MAX] {
-            let script = || Script::new(cut.iter().copied()).writes_of(write_len_max);
+        for max_write_len in [1, usize::MAX] {
+            let script = || Script::new(cut.iter().copied()).writes_of(max_write_len);
             let (message, written) = accept(script, 512);
             assert_eq!(message, Ok("Hello".into()));
             assert_eq!(String::from_utf8(written).unwrap(), RESPONSE);
@@ -181,8 +181,8 @@ fn a_client_opens_and_loses_no_bundled_frame() {
         [&b"HTTP/1.1 100 Continue\r\n\r\n"[..], early, RESPONSE.as_bytes(), UNMASKED].concat();
     let request = ClientRequest::new(uri(), key()).subprotocols(&["chat", "superchat"]).unwrap();
     for cut in cuts(&input) {
-        for write_len_max in [1, usize::MAX] {
-            let script = || Script::new(cut.iter().copied()).writes_of(write_len_max);
+        for max_write_len in [1, usize::MAX] {
+            let script = || Script::new(cut.iter().copied()).writes_of(max_write_len);
             let (message, seen) = connect(script, &request, 256);
             assert_eq!(message, Ok("Hello".into()));
             assert_eq!(seen, ["interim 100", "interim 103", "opened Some(\"chat\")"]);
@@ -263,7 +263,10 @@ fn the_buffer_bounds_the_head() {
         let (result, written) = accept(|| Script::new([REQUEST]), buffer_len);
         let Err(Error::BufferTooSmall(error)) = result else { panic!("{result:?}") };
         assert_eq!((error.needed, error.available), (RESPONSE.len(), buffer_len - REQUEST.len()));
-        assert_eq!(Error::<ErrorKind>::BufferTooSmall(error).blame(), Blame::Application);
+        assert_eq!(
+            Error::<ErrorKind>::BufferTooSmall(error).error_source(),
+            ErrorSource::Application
+        );
         assert!(written.starts_with(b"HTTP/1.1 431 "), "{written:?}");
     }
     let script = || {
@@ -329,7 +332,7 @@ fn a_client_judges_the_answer() {
     for (answer, error) in cases {
         let (result, seen) = connect(|| Script::new([answer.as_bytes()]), &request, 300);
         assert_eq!(result, Err(error));
-        assert_eq!(error.blame(), Blame::Peer);
+        assert_eq!(error.error_source(), ErrorSource::Peer);
         if let Error::Declined { status, .. } = error {
             assert_eq!(seen, [format!("declined {status}")]);
         }

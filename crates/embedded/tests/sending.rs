@@ -43,11 +43,11 @@ fn a_small_frame_is_one_write() {
 #[test]
 fn a_client_masks_any_length() {
     for payload_len in [0, 1, 3, 4, 5, 241, 242, 243, 248, 249, 250, 600, 65_536] {
-        for write_len_max in [1, 3, 255, 256, usize::MAX] {
-            if write_len_max == 1 && payload_len > 600 {
+        for max_write_len in [1, 3, 255, 256, usize::MAX] {
+            if max_write_len == 1 && payload_len > 600 {
                 continue;
             }
-            let script = Script { hesitates: false, ..Script::new([]).writes_of(write_len_max) };
+            let script = Script { hesitates: false, ..Script::new([]).writes_of(max_write_len) };
             let mut buffer = [0; 64];
             let mut socket = async_client(&script, &mut buffer);
             let payload: Vec<u8> = (0..251).cycle().take(payload_len).collect();
@@ -132,9 +132,9 @@ fn a_cut_send_keeps_no_connection_from_its_end() {
 #[test]
 fn a_dropped_send_is_resumed() {
     let payload: Vec<u8> = (0..=255).cycle().take(300).collect();
-    for (write_len_max, owes_pong) in [(1, false), (1, true), (100, false), (usize::MAX, true)] {
+    for (max_write_len, owes_pong) in [(1, false), (1, true), (100, false), (usize::MAX, true)] {
         let runs = tidings_testkit::for_every_cancellation(|polls| {
-            let script = Script::new([&plain(0x89, b"?")[..]]).writes_of(write_len_max);
+            let script = Script::new([&plain(0x89, b"?")[..]]).writes_of(max_write_len);
             let mut buffer = [0; 64];
             let mut socket = async_client(&script, &mut buffer);
             let was_cancelled = block_on(async {
@@ -216,9 +216,9 @@ fn a_send_behind_a_cut_pong_is_resumed() {
 /// A dropped `ping`, `close` or `flush` goes on with the next call.
 #[test]
 fn a_dropped_control_frame_is_finished_by_the_next_call() {
-    for write_len_max in [1, usize::MAX] {
+    for max_write_len in [1, usize::MAX] {
         tidings_testkit::for_every_cancellation(|polls| {
-            let script = Script::new([&plain(0x88, b"\x03\xE8")[..]]).writes_of(write_len_max);
+            let script = Script::new([&plain(0x88, b"\x03\xE8")[..]]).writes_of(max_write_len);
             let mut buffer = [0; 64];
             let mut socket = async_client(&script, &mut buffer);
             block_on(async {
@@ -257,7 +257,7 @@ fn closing_is_ours_to_begin() {
     assert!(matches!(socket.recv(), Ok(Some((Event::Text { .. }, _)))));
     assert!(matches!(socket.recv(), Ok(Some((Event::Close(Some(_)), _)))));
     assert!(matches!(socket.recv(), Ok(None)));
-    assert!(socket.sender().connection().closure().is_clean());
+    assert!(socket.sender().connection().close_info().is_clean());
     let wire = Wire::read(false, &socket.into_stream().take_written()).unwrap();
     assert_eq!(wire.units(), [close(1000, "enough")]);
 }

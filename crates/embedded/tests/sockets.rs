@@ -240,7 +240,7 @@ fn server_cases() -> Vec<Case> {
             input: b"\x82\xFF\x00\x00\x00\x00\x00\x10\x00\x01mask".to_vec(),
             lines: vec![
                 "Violation(Frame(DecodeError { kind: PayloadTooLong(PayloadTooLong { \
-                 payload_len: 1048577, len_max: 1048576 }), frame_offset: 0 }))",
+                 payload_len: 1048577, max_len: 1048576 }), frame_offset: 0 }))",
             ],
             units: vec![close(1009, "frame too long")],
         },
@@ -300,12 +300,12 @@ fn client_cases() -> Vec<Case> {
 /// Runs a case on both fronts, for every cut of the input and for short writes.
 fn check<R: Role>(case: &Case, role: impl Fn() -> R, from_client: bool) {
     for (i, cut) in cuts(&case.input).into_iter().enumerate() {
-        for (buffer_len, write_len_max) in [(256, usize::MAX), (64, 1), (1, 7)] {
+        for (buffer_len, max_write_len) in [(256, usize::MAX), (64, 1), (1, 7)] {
             // The bounds of memory and of writes need not meet every cut.
             if buffer_len != 256 && i % 8 != 0 {
                 continue;
             }
-            let script = || Script::new(cut.iter().copied()).writes_of(write_len_max);
+            let script = || Script::new(cut.iter().copied()).writes_of(max_write_len);
             let check = |front: &str, script: &Script, log: &Log| {
                 assert_eq!(log.lines, case.lines, "{front}, {}, cut {i}", case.name);
                 let wire = Wire::read(from_client, &script.take_written()).unwrap();
@@ -336,9 +336,9 @@ fn events_and_answers_are_the_same_at_every_cut() {
 #[test]
 fn a_dropped_recv_loses_nothing() {
     for case in server_cases() {
-        for write_len_max in [1, usize::MAX] {
+        for max_write_len in [1, usize::MAX] {
             for polls in 2..6 {
-                let script = Script::new([&case.input[..]]).writes_of(write_len_max);
+                let script = Script::new([&case.input[..]]).writes_of(max_write_len);
                 let log = echo_async(Server, &script, 64, || polls);
                 assert_eq!(log.lines, case.lines, "{}", case.name);
                 let wire = Wire::read(false, &script.take_written()).unwrap();
@@ -346,7 +346,7 @@ fn a_dropped_recv_loses_nothing() {
             }
             // After 1, 2, 3 ... polls, from each first number on.
             for first in 0..12 {
-                let script = Script::new([&case.input[..]]).writes_of(write_len_max);
+                let script = Script::new([&case.input[..]]).writes_of(max_write_len);
                 let mut polls = first;
                 let next = || {
                     polls = polls % 12 + 1;
@@ -438,9 +438,9 @@ fn first_frames_may_lie_anywhere_in_the_buffer() {
 #[test]
 fn a_socket_is_small() {
     type Clock = fn() -> Timestamp;
-    let len_max = if usize::BITS == 32 { 1024 } else { 1088 };
+    let max_len = if usize::BITS == 32 { 1024 } else { 1088 };
     let len = size_of::<blocking::WebSocket<'static, (), Server, Clock>>();
-    assert!(len <= len_max, "{len} bytes");
+    assert!(len <= max_len, "{len} bytes");
     let len = size_of::<asynchronous::WebSocket<'static, (), Client<fn() -> [u8; 4]>, Clock>>();
-    assert!(len <= len_max, "{len} bytes");
+    assert!(len <= max_len, "{len} bytes");
 }

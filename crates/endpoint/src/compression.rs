@@ -8,8 +8,8 @@ mod inflating;
 mod pool;
 
 use tidings_deflate::{
-    Agreement, Answer, AnswerError, DeflateConfig, EXTENSION_NAME, Offer, Parameters, ServerConfig,
-    check_answer,
+    Answer, AnswerError, DeflateConfig, EXTENSION_NAME, NegotiatedCompression, Offer, Parameters,
+    ServerConfig, check_answer,
 };
 use tidings_handshake::{Extension, ExtensionBuildError, Extensions, ServerRequest};
 use tidings_websocket::MaskSource as _;
@@ -73,11 +73,11 @@ impl ClientOffer {
 
 /// What the opening handshake has settled.
 #[derive(Clone, Debug, Default)]
-pub struct Agreed {
+pub struct Negotiated {
     /// The subprotocol.
     pub subprotocol: Option<Box<str>>,
     /// How messages are compressed, if they are.
-    pub compression: Option<Agreement>,
+    pub compression: Option<NegotiatedCompression>,
 }
 
 /// The server's side of the negotiation: the answer to the client's offers, if one can be kept.
@@ -104,7 +104,7 @@ pub(crate) fn offers(compression: Option<&Compression>) -> Vec<Offer> {
 pub(crate) fn check(
     compression: Option<&Compression>,
     answer: Extensions<'_>,
-) -> Result<Option<Agreement>, AnswerError> {
+) -> Result<Option<NegotiatedCompression>, AnswerError> {
     let answer = answer.map(|extension| (extension.name(), extension.params()));
     check_answer(&offers(compression), answer)
 }

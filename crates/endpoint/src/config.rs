@@ -23,7 +23,7 @@ pub struct Config {
     /// connection ends, the time for all that is still to be written.
     pub write_timeout: Duration,
     /// How many bytes may be queued before `feed` refuses more. `send` waits at 64 KiB.
-    pub write_queue_len_max: usize,
+    pub max_write_queue_len: usize,
     /// How to compress messages with a peer that agrees (RFC 7692); `None`: not at all.
     pub compression: Option<Compression>,
     /// Whether `recv` also yields Ping, Pong and Close, which are dealt with in any case.
@@ -40,7 +40,7 @@ impl Config {
             head_limits: tidings_handshake::Limits::server(),
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
-            write_queue_len_max: 1024 * 1024,
+            max_write_queue_len: 1024 * 1024,
             compression: None,
             deliver_control_frames: false,
         }

@@ -27,7 +27,7 @@ pub struct ConnectOptions {
     subprotocols: Vec<String>,
     origin: Option<String>,
     headers: Vec<(String, String)>,
-    redirects_max: u32,
+    max_redirects: u32,
     proxies: ProxyRules,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<ClientConfig>>,
@@ -40,7 +40,7 @@ impl Default for ConnectOptions {
             subprotocols: Vec::new(),
             origin: None,
             headers: Vec::new(),
-            redirects_max: 0,
+            max_redirects: 0,
             proxies: ProxyRules::direct(),
             #[cfg(feature = "rustls")]
             tls: None,
@@ -57,8 +57,8 @@ impl ConnectOptions {
 
     /// How many redirects to follow.
     #[must_use]
-    pub const fn redirects_max(&self) -> u32 {
-        self.redirects_max
+    pub const fn max_redirects(&self) -> u32 {
+        self.max_redirects
     }
 
     /// The proxy on the way to a server, if there is one.
@@ -102,8 +102,8 @@ impl ConnectOptions {
     }
 
     /// Sets how many redirects to follow.
-    pub fn set_redirects_max(&mut self, redirects_max: u32) {
-        self.redirects_max = redirects_max;
+    pub fn set_max_redirects(&mut self, max_redirects: u32) {
+        self.max_redirects = max_redirects;
     }
 
     /// Goes through this proxy, whatever the host.
@@ -132,7 +132,7 @@ impl fmt::Debug for ConnectOptions {
             .field("subprotocols", &self.subprotocols)
             .field("origin", &self.origin)
             .field("headers", &headers)
-            .field("redirects_max", &self.redirects_max)
+            .field("max_redirects", &self.max_redirects)
             .field("proxies", &self.proxies)
             .finish_non_exhaustive()
     }

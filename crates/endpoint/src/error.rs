@@ -72,8 +72,8 @@ pub enum Error {
     QueueFull {
         /// What is queued, in bytes.
         len: usize,
-        /// [`Config::write_queue_len_max`](crate::Config).
-        len_max: usize,
+        /// [`Config::max_write_queue_len`](crate::Config).
+        max_len: usize,
     },
     /// The caller wrote a text message that is not UTF-8.
     NotUtf8(InvalidUtf8),
@@ -124,7 +124,7 @@ impl Error {
 impl Error {
     /// Whether the fault is in what the caller asked for: another attempt would ask the same.
     #[must_use]
-    pub const fn is_callers(&self) -> bool {
+    pub const fn is_user(&self) -> bool {
         matches!(
             self,
             Self::Uri(_)
@@ -177,8 +177,8 @@ impl fmt::Display for Error {
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::WriteTimeout(limit) => write!(f, "the peer took no bytes for {limit:?}"),
             Self::Send(error) => error.fmt(f),
-            Self::QueueFull { len, len_max } => {
-                write!(f, "{len} bytes are queued already, the limit is {len_max}")
+            Self::QueueFull { len, max_len } => {
+                write!(f, "{len} bytes are queued already, the limit is {max_len}")
             }
             Self::MessageUnfinished => f.write_str("an earlier message was not finished"),
             Self::NotUtf8(error) => write!(f, "the text to send: {error}"),

@@ -6,7 +6,7 @@ use std::task::{Poll, ready};
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
 use tidings_websocket::{Assembled, Assembler, Event, Message as Whole, Role, Timestamp};
 
-use crate::compression::{Agreed, Inflated, Inflating};
+use crate::compression::{Inflated, Inflating, Negotiated};
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -81,10 +81,10 @@ impl Inbox {
     /// `received` is what came behind the opening handshake, which has agreed on this: the first
     /// frames.
     #[must_use]
-    pub fn new<R: Role>(received: &[u8], config: &Config, agreed: &Agreed) -> Self {
-        let inflating = agreed.compression.map(|agreement| {
+    pub fn new<R: Role>(received: &[u8], config: &Config, negotiated: &Negotiated) -> Self {
+        let inflating = negotiated.compression.map(|agreement| {
             let theirs = if R::IS_SERVER { agreement.client } else { agreement.server };
-            Box::new(Inflating::new(theirs, config.limits.message_len_max))
+            Box::new(Inflating::new(theirs, config.limits.max_message_len))
         });
         Self {
             read: ReadBuffer::with(received),

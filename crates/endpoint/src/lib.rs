@@ -27,7 +27,7 @@ mod write_queue;
 
 pub use addresses::{ATTEMPT_DELAY, interleave};
 pub use compression::{
-    Agreed, ClientOffer, CompressedMessage, Compression, mandatory_extension_close,
+    ClientOffer, CompressedMessage, Compression, Negotiated, mandatory_extension_close,
 };
 pub use config::Config;
 pub use connect::{ConnectOptions, Offer, OfferLines};
@@ -38,7 +38,7 @@ pub use message::{LentMessage, Message, MessageKind, Outgoing, SharedStr};
 pub use pieces::{OutgoingPieces, Pieces};
 pub use random::{ClientRole, RandomMasks, random_u64};
 pub use request::{RequestVerdict, accept_same_origin, agree, judge_request};
-pub use response::{INTERIM_RESPONSES_MAX, ResponseVerdict, judge_response, too_many_interim};
+pub use response::{MAX_INTERIM_RESPONSES, ResponseVerdict, judge_response, too_many_interim};
 pub use retry_after::retry_after;
 pub use session::Session;
 #[cfg(feature = "rustls")]
@@ -55,6 +55,6 @@ use std::time::Duration;
 
 /// How much is read and dropped behind the refusal of a request, and for how long. A socket that
 /// is closed with unread bytes resets the connection, and the client may lose the answer.
-pub const REFUSED_DRAIN_LEN_MAX: usize = 256 * 1024;
-/// See [`REFUSED_DRAIN_LEN_MAX`].
+pub const MAX_REFUSED_DRAIN_LEN: usize = 256 * 1024;
+/// See [`MAX_REFUSED_DRAIN_LEN`].
 pub const REFUSED_DRAIN_TIME: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ use crate::read_buffer::Place;
 use crate::session::Session;
 
 /// The longest piece that is framed at once.
-const PIECE_LEN_MAX: usize = 64 * 1024;
+const MAX_PIECE_LEN: usize = 64 * 1024;
 
 /// The unread part of a message that comes in parts.
 #[derive(Debug, Default)]
@@ -216,7 +216,7 @@ impl OutgoingPieces {
         bytes: &[u8],
     ) -> Poll<Result<usize, Error>> {
         ready!(session.poll_room(driver))?;
-        let piece = bytes.get(..PIECE_LEN_MAX).unwrap_or(bytes);
+        let piece = bytes.get(..MAX_PIECE_LEN).unwrap_or(bytes);
         if self.kind == MessageKind::Text {
             self.utf8.push(piece).map_err(Error::NotUtf8)?;
         }

@@ -7,7 +7,7 @@ use std::thread::LocalKey;
 /// Holds most reads and most batches of replies whole, and stays in the second-level cache.
 pub(crate) const BUFFER_LEN: usize = 64 * 1024;
 /// How many buffers of a kind a thread keeps for its connections.
-const POOLED_MAX: usize = 8;
+const MAX_POOLED: usize = 8;
 
 type Pool = LocalKey<RefCell<Vec<Vec<u8>>>>;
 
@@ -51,7 +51,7 @@ fn take(pool: &'static Pool) -> Option<Vec<u8>> {
 fn give_back(pool: &'static Pool, buffer: Vec<u8>) {
     let _ = pool.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        if pool.len() < POOLED_MAX {
+        if pool.len() < MAX_POOLED {
             pool.push(buffer);
         }
     });

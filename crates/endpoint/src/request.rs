@@ -5,12 +5,12 @@ use tidings_handshake::{
     ServerRequest,
 };
 
-use crate::compression::{self, Agreed};
+use crate::compression::{self, Negotiated};
 use crate::config::Config;
 use crate::error::Error;
 
 /// Headers of one request; more are refused with 431.
-const HEADERS_MAX: usize = 100;
+const MAX_HEADERS: usize = 100;
 
 /// What to do about a request.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub enum RequestVerdict {
         /// The 101.
         answer: Vec<u8>,
         /// What was agreed on.
-        agreed: Agreed,
+        negotiated: Negotiated,
         /// How many bytes of what was received are the head; the first frames are behind it.
         head_len: usize,
     },
@@ -47,7 +47,7 @@ where
         let answer = rejection.to_vec();
         RequestVerdict::Refuse { answer, error }
     };
-    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
+    let mut slots = HeaderSlots::<MAX_HEADERS>::new();
     let parsed =
         head.map_err(RequestError::from).and_then(|head| ServerRequest::parse(head, &mut slots));
     let request = match parsed {
@@ -55,9 +55,9 @@ where
         Err(error) => return refuse(error.into(), Error::Request(error)),
     };
     match decide(&request) {
-        Ok(acceptance) => agree(&request, acceptance, config, |acceptance, agreed| {
+        Ok(acceptance) => agree(&request, acceptance, config, |acceptance, negotiated| {
             let head_len = request.head_len();
-            RequestVerdict::Accept { answer: acceptance.to_vec(), agreed, head_len }
+            RequestVerdict::Accept { answer: acceptance.to_vec(), negotiated, head_len }
         }),
         Err(rejection) => {
             let status = rejection.status();
@@ -72,20 +72,22 @@ pub fn agree<'r, T>(
     request: &ServerRequest<'r>,
     acceptance: Acceptance<'r>,
     config: &Config,
-    done: impl FnOnce(Acceptance<'_>, Agreed) -> T,
+    done: impl FnOnce(Acceptance<'_>, Negotiated) -> T,
 ) -> T {
-    let mut agreed =
-        Agreed { subprotocol: acceptance.chosen_subprotocol().map(Box::from), compression: None };
+    let mut negotiated = Negotiated {
+        subprotocol: acceptance.chosen_subprotocol().map(Box::from),
+        compression: None,
+    };
     let accepted = compression::accept(config.compression.as_ref(), request);
     if let (Some((answer, parameters)), true) = (accepted, acceptance.has_no_extensions()) {
         if let Ok(element) = compression::element(&parameters) {
             if let Ok(acceptance) = acceptance.extensions(&[element]) {
-                agreed.compression = Some(answer.agreement());
-                return done(acceptance, agreed);
+                negotiated.compression = Some(answer.negotiated());
+                return done(acceptance, negotiated);
             }
         }
     }
-    done(acceptance, agreed)
+    done(acceptance, negotiated)
 }
 
 /// The decision of `accept`: any path, for clients that are no browser and for pages of the same

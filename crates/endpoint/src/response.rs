@@ -4,16 +4,16 @@ use tidings_handshake::{
     Answer, ClientRequest, DeclinedBody, Head, HeadError, HeaderSlots, Redirect, Redirects,
 };
 
-use crate::compression::{self, Agreed};
+use crate::compression::{self, Negotiated};
 use crate::config::Config;
 use crate::error::{Declined, Error};
 
 /// Headers of one response; more fail the handshake.
-pub(crate) const HEADERS_MAX: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
 /// Responses such as 103 that may come before the answer.
-pub const INTERIM_RESPONSES_MAX: usize = 8;
+pub const MAX_INTERIM_RESPONSES: usize = 8;
 /// What is read of the body behind a declined handshake.
-const BODY_LEN_MAX: usize = 64 * 1024;
+const MAX_BODY_LEN: usize = 64 * 1024;
 
 /// What a response means.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub enum ResponseVerdict {
     /// The WebSocket is open.
     Open {
         /// What was agreed on.
-        agreed: Agreed,
+        negotiated: Negotiated,
         /// How many bytes of what was received are the head; the first frames are behind it.
         head_len: usize,
     },
@@ -54,10 +54,10 @@ pub fn judge_response(
     redirects: &mut Redirects,
 ) -> Result<ResponseVerdict, Error> {
     let head = head.map_err(|error| Error::Response(error.into()))?;
-    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
+    let mut slots = HeaderSlots::<MAX_HEADERS>::new();
     Ok(match request.parse_response(head, &mut slots).map_err(Error::Response)? {
         Answer::Opened(opened) => ResponseVerdict::Open {
-            agreed: Agreed {
+            negotiated: Negotiated {
                 subprotocol: opened.subprotocol().map(Box::from),
                 compression: compression::check(config.compression.as_ref(), opened.extensions())
                     .map_err(Error::Compression)?,
@@ -75,7 +75,7 @@ pub fn judge_response(
             };
             ResponseVerdict::Declined {
                 declined: Box::new(declined),
-                body: DeclinedBody::new(&answer, BODY_LEN_MAX),
+                body: DeclinedBody::new(&answer, MAX_BODY_LEN),
                 redirect: redirects.follow(&request.uri(), &answer).map_err(Error::Redirect)?,
                 head_len: answer.head_len(),
             }
@@ -83,8 +83,8 @@ pub fn judge_response(
     })
 }
 
-/// The error if more than [`INTERIM_RESPONSES_MAX`] responses came before the answer.
+/// The error if more than [`MAX_INTERIM_RESPONSES`] responses came before the answer.
 #[must_use]
 pub fn too_many_interim() -> Error {
-    Error::Response(HeadError::TooManyHeaders { limit: INTERIM_RESPONSES_MAX }.into())
+    Error::Response(HeadError::TooManyHeaders { limit: MAX_INTERIM_RESPONSES }.into())
 }

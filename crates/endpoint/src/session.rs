@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_websocket::frame::{CloseFrame, Frame};
-use tidings_websocket::{Closure, Connection, Data, Role, Timestamp, Transmit};
+use tidings_websocket::{CloseInfo, Connection, Data, Role, Timestamp, Transmit};
 
-use crate::compression::{Agreed, Deflating};
+use crate::compression::{Deflating, Negotiated};
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -23,12 +23,12 @@ use crate::write_queue::{BY_REFERENCE_FROM, WriteQueue};
 const HIGH_WATER: usize = 64 * 1024;
 /// Above this many queued bytes a Ping is not answered in its place. A peer that floods us and takes
 /// nothing would fill the queue.
-const PONGS_LEN_MAX: usize = 4 * 1024;
+const MAX_PONGS_LEN: usize = 4 * 1024;
 /// How much is read, and for how long, between our last byte and the end of the transport. A
 /// socket that is closed with unread bytes resets the connection, and the peer may lose our Close:
 /// one that is still sending the message that was too long, most of all. The time is the bound that
 /// counts; the bytes cost nothing but that.
-const DRAIN_LEN_MAX: usize = 32 * 1024 * 1024;
+const MAX_DRAIN_LEN: usize = 32 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The sending side of a WebSocket, its deadlines and its end.
@@ -40,7 +40,7 @@ pub struct Session<R> {
     /// Whether to compress what could be.
     compresses: bool,
     queue: WriteQueue,
-    queue_len_max: usize,
+    max_queue_len: usize,
     write_timeout: Duration,
     /// Since when the transport takes nothing.
     write_stalled: Option<Timestamp>,
@@ -70,12 +70,12 @@ enum Phase {
 impl<R: Role> Session<R> {
     /// The session of a WebSocket whose opening handshake has just been done, and has agreed on
     /// this. The driver's time begins now.
-    pub fn new(role: R, config: &Config, agreed: &Agreed) -> Self {
+    pub fn new(role: R, config: &Config, negotiated: &Negotiated) -> Self {
         let mut timeouts = config.timeouts;
         timeouts.ping_interval = random::spread(timeouts.ping_interval);
         let mut connection = Connection::new(role, config.limits, timeouts, Timestamp::default());
         let mut deflating = None;
-        if let Some(agreement) = agreed.compression {
+        if let Some(agreement) = negotiated.compression {
             connection = connection.allow_compression();
             let ours = if R::IS_SERVER { agreement.server } else { agreement.client };
             let deflate = config.compression.unwrap_or_default().deflate;
@@ -86,7 +86,7 @@ impl<R: Role> Session<R> {
             deflating,
             compresses: true,
             queue: WriteQueue::default(),
-            queue_len_max: config.write_queue_len_max,
+            max_queue_len: config.max_write_queue_len,
             write_timeout: config.write_timeout,
             write_stalled: None,
             needs_flush: false,
@@ -128,9 +128,9 @@ impl<R: Role> Session<R> {
         outgoing: Outgoing<'_>,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(), Error> {
-        let (len, len_max) = (self.queue.len(), self.queue_len_max);
-        if len >= len_max && !matches!(outgoing, Outgoing::Message(Message::Close(_))) {
-            return Err(Error::QueueFull { len, len_max });
+        let (len, max_len) = (self.queue.len(), self.max_queue_len);
+        if len >= max_len && !matches!(outgoing, Outgoing::Message(Message::Close(_))) {
+            return Err(Error::QueueFull { len, max_len });
         }
         if let Some(compressed) = self.compress(&outgoing) {
             return self.feed_compressed(compressed);
@@ -284,7 +284,7 @@ impl<R: Role> Session<R> {
     /// Queues the answer to a Ping in its place: before what is said to later messages of the same
     /// read. Of many Pings in a row the first are answered so, and the last.
     pub(crate) fn transmit_pong(&mut self) {
-        if self.queue.len() < PONGS_LEN_MAX {
+        if self.queue.len() < MAX_PONGS_LEN {
             self.transmit();
         }
     }
@@ -384,7 +384,7 @@ impl<R: Role> Session<R> {
         }
         if let Some(timeout) = self.connection.handle_timeout(now) {
             // A peer that said Close and is only slow to hang up has done its part.
-            if !self.connection.closure().is_clean() {
+            if !self.connection.close_info().is_clean() {
                 self.fail(Error::Timeout(timeout));
             }
         }
@@ -412,7 +412,7 @@ impl<R: Role> Session<R> {
                         Poll::Ready(Ok(())) => {
                             self.write_stalled = None;
                             let until = driver.now().after(DRAIN_TIME);
-                            self.phase = Phase::Draining { left: DRAIN_LEN_MAX, until };
+                            self.phase = Phase::Draining { left: MAX_DRAIN_LEN, until };
                         }
                         // The peer is gone; how the connection ended is known already.
                         Poll::Ready(Err(_)) => self.phase = Phase::Ended,
@@ -477,8 +477,8 @@ impl<R: Role> Session<R> {
 
     /// The Close frames of both sides, as far as they came and went.
     #[must_use]
-    pub fn closure(&self) -> Closure {
-        self.connection.closure()
+    pub fn close_info(&self) -> CloseInfo {
+        self.connection.close_info()
     }
 
     /// How long the last answered Ping of the connection's own took.

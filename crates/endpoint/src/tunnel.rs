@@ -3,7 +3,7 @@
 use tidings_handshake::{Head, HeadError, HeaderSlots, TunnelAnswer, TunnelRequest};
 
 use crate::error::Error;
-use crate::response::{HEADERS_MAX, INTERIM_RESPONSES_MAX};
+use crate::response::{MAX_HEADERS, MAX_INTERIM_RESPONSES};
 
 /// What the answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub fn judge_tunnel(
     request: &TunnelRequest<'_>,
 ) -> Result<TunnelVerdict, Error> {
     let head = head.map_err(|error| Error::ProxyResponse(error.into()))?;
-    let mut slots = HeaderSlots::<HEADERS_MAX>::new();
+    let mut slots = HeaderSlots::<MAX_HEADERS>::new();
     match request.parse_response(head, &mut slots).map_err(Error::ProxyResponse)? {
         TunnelAnswer::Open { .. } => Ok(TunnelVerdict::Open),
         TunnelAnswer::Interim(_) => Ok(TunnelVerdict::Interim),
@@ -31,8 +31,8 @@ pub fn judge_tunnel(
     }
 }
 
-/// The error if more than [`INTERIM_RESPONSES_MAX`] responses came before the proxy's answer.
+/// The error if more than [`MAX_INTERIM_RESPONSES`] responses came before the proxy's answer.
 #[must_use]
 pub fn too_many_interim_of_proxy() -> Error {
-    Error::ProxyResponse(HeadError::TooManyHeaders { limit: INTERIM_RESPONSES_MAX }.into())
+    Error::ProxyResponse(HeadError::TooManyHeaders { limit: MAX_INTERIM_RESPONSES }.into())
 }

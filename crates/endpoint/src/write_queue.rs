@@ -15,7 +15,7 @@ use crate::pool::{self, BUFFER_LEN};
 /// From this many bytes on, a payload is cheaper to write from where it is than to copy.
 pub(crate) const BY_REFERENCE_FROM: usize = 8 * 1024;
 /// How many slices one write hands over.
-const SLICES_MAX: usize = 16;
+const MAX_SLICES: usize = 16;
 
 /// The queue. The first buffer is inline, because for small frames it is the only one.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ impl WriteQueue {
         header: &[u8],
         payload: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut given = 0usize;
         let mut count = 0;
         let front = self.first.get(self.written..).unwrap_or_default();
@@ -136,7 +136,7 @@ impl WriteQueue {
         for (to, from) in slices.iter_mut().zip(all.filter(|slice| !slice.is_empty())) {
             *to = IoSlice::new(from);
             given = given.saturating_add(from.len());
-            count += 1; // SLICES_MAX at most
+            count += 1; // MAX_SLICES at most
         }
         let slices = slices.get(..count).unwrap_or_default();
         if slices.is_empty() {

@@ -151,7 +151,7 @@ pub struct CloseReason {
 
 impl CloseReason {
     /// The most bytes of text beside the code.
-    pub const LEN_MAX: usize = ControlPayload::LEN_MAX - 2;
+    pub const MAX_LEN: usize = ControlPayload::MAX_LEN - 2;
 
     /// No reason.
     pub const EMPTY: Self = Self { text: ControlPayload::EMPTY };
@@ -167,7 +167,7 @@ impl CloseReason {
     #[must_use]
     pub fn truncated(text: &str) -> Self {
         let mut reason = Self::EMPTY;
-        let mut room = Self::LEN_MAX;
+        let mut room = Self::MAX_LEN;
         for character in text.chars() {
             let mut utf8 = [0; 4];
             let bytes = character.encode_utf8(&mut utf8).as_bytes();
@@ -402,8 +402,8 @@ mod tests {
                 let reason = CloseReason::truncated(&text);
                 let kept = reason.as_str();
                 assert!(text.starts_with(kept));
-                assert!(kept.len() + character.len() > CloseReason::LEN_MAX);
-                assert!(kept.len() <= CloseReason::LEN_MAX);
+                assert!(kept.len() + character.len() > CloseReason::MAX_LEN);
+                assert!(kept.len() <= CloseReason::MAX_LEN);
                 assert!(!shift.is_empty() || kept.chars().count() == count);
                 let close = CloseFrame::new(CloseCode::NORMAL, &text);
                 assert_eq!(CloseFrame::parse(&close.to_payload()), Ok(Some(close)));

@@ -16,16 +16,16 @@ use core::fmt;
 /// ```
 #[derive(Clone, Copy)]
 pub struct ControlPayload {
-    bytes: [u8; Self::LEN_MAX],
+    bytes: [u8; Self::MAX_LEN],
     len: u8,
 }
 
 impl ControlPayload {
     /// The most bytes that a control frame carries.
-    pub const LEN_MAX: usize = 125;
+    pub const MAX_LEN: usize = 125;
 
     /// No payload.
-    pub const EMPTY: Self = Self { bytes: [0; Self::LEN_MAX], len: 0 };
+    pub const EMPTY: Self = Self { bytes: [0; Self::MAX_LEN], len: 0 };
 
     /// Copies up to 125 bytes.
     ///
@@ -48,7 +48,7 @@ impl ControlPayload {
             *to = *from;
             taken += 1; // at most 125
         }
-        self.len += taken; // `skip` leaves LEN_MAX - len places
+        self.len += taken; // `skip` leaves MAX_LEN - len places
         usize::from(taken)
     }
 

@@ -48,14 +48,14 @@ pub struct Decoder {
 #[derive(Clone, Debug)]
 enum State {
     /// Before or inside a header; the first `len` of `cut` came with earlier slices.
-    Header { cut: [u8; Header::LEN_MAX], len: usize },
+    Header { cut: [u8; Header::MAX_LEN], len: usize },
     /// Inside a payload.
     Payload { header: Header, masker: Option<Masker>, remaining: u64 },
     /// An error was reported; nothing is read any more.
     Failed(DecodeErrorKind),
 }
 
-const BETWEEN_FRAMES: State = State::Header { cut: [0; Header::LEN_MAX], len: 0 };
+const BETWEEN_FRAMES: State = State::Header { cut: [0; Header::MAX_LEN], len: 0 };
 
 /// A piece of one frame: its header and the payload that was in the slice.
 ///
@@ -209,7 +209,7 @@ impl Decoder {
                     }
                     for (to, from) in cut.iter_mut().skip(*len).zip(available) {
                         *to = *from;
-                        *len += 1; // `missing` never asks for more than LEN_MAX in all
+                        *len += 1; // `missing` never asks for more than MAX_LEN in all
                     }
                 }
                 Err(error) => return Err(self.fail(DecodeErrorKind::Header(error))),

@@ -66,16 +66,16 @@ pub enum ParsedHeader {
 
 impl Header {
     /// The length of the longest header: 2 bytes, 8 of length, 4 of masking key.
-    pub const LEN_MAX: usize = 14;
+    pub const MAX_LEN: usize = 14;
     /// The longest payload that a header can declare: the top bit of the length is 0.
-    pub const PAYLOAD_LEN_MAX: u64 = u64::MAX >> 1;
+    pub const MAX_PAYLOAD_LEN: u64 = u64::MAX >> 1;
 
     /// A final, unmasked data frame.
     ///
     /// # Errors
     /// [`HeaderError::LengthTopBit`] if `payload_len` is 2^63 or more.
     pub const fn data(opcode: DataOpcode, payload_len: u64) -> Result<Self, HeaderError> {
-        if payload_len > Self::PAYLOAD_LEN_MAX {
+        if payload_len > Self::MAX_PAYLOAD_LEN {
             return Err(HeaderError::LengthTopBit);
         }
         let opcode = Opcode::Data(opcode);
@@ -182,7 +182,7 @@ impl Header {
                 };
                 let length = u64::from_be_bytes(*length);
                 // 5.2: "the most significant bit MUST be 0".
-                if length > Self::PAYLOAD_LEN_MAX {
+                if length > Self::MAX_PAYLOAD_LEN {
                     return Err(HeaderError::LengthTopBit);
                 }
                 (minimal(length, 1 << 16)?, rest, 8)
@@ -316,12 +316,12 @@ fn minimal(length: u64, shortest_for: u64) -> Result<u64, HeaderError> {
 /// The bytes of one header, held inline; derefs to a slice of 2 to 14 bytes.
 #[derive(Clone, Copy)]
 pub struct HeaderBytes {
-    bytes: [u8; Header::LEN_MAX],
+    bytes: [u8; Header::MAX_LEN],
     len: usize,
 }
 
 impl HeaderBytes {
-    const EMPTY: Self = Self { bytes: [0; Header::LEN_MAX], len: 0 };
+    const EMPTY: Self = Self { bytes: [0; Header::MAX_LEN], len: 0 };
 
     fn push<const N: usize>(&mut self, bytes: [u8; N]) {
         if let Some(to) = self.bytes.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut()) {

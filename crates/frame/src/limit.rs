@@ -26,25 +26,25 @@ impl PayloadLimit {
     /// and keeps nothing.
     pub const UNBOUNDED: Self = Self(u64::MAX >> 1);
 
-    /// A limit of `len_max` bytes.
+    /// A limit of `max_len` bytes.
     #[must_use]
-    pub const fn new(len_max: u64) -> Self {
-        Self(len_max)
+    pub const fn new(max_len: u64) -> Self {
+        Self(max_len)
     }
 
     /// The limit in bytes.
     #[must_use]
-    pub const fn len_max(self) -> u64 {
+    pub const fn max_len(self) -> u64 {
         self.0
     }
 
     /// Judges a declared length. It stays a `u64` until here, so no platform truncates it.
     ///
     /// # Errors
-    /// [`PayloadTooLong`] for more than [`len_max`](Self::len_max) bytes.
+    /// [`PayloadTooLong`] for more than [`max_len`](Self::max_len) bytes.
     pub const fn check(self, payload_len: u64) -> Result<(), PayloadTooLong> {
         if payload_len > self.0 {
-            Err(PayloadTooLong { payload_len, len_max: self.0 })
+            Err(PayloadTooLong { payload_len, max_len: self.0 })
         } else {
             Ok(())
         }
@@ -57,13 +57,13 @@ pub struct PayloadTooLong {
     /// What the header declares, in bytes.
     pub payload_len: u64,
     /// What was allowed, in bytes.
-    pub len_max: u64,
+    pub max_len: u64,
 }
 
 impl fmt::Display for PayloadTooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { payload_len, len_max } = self;
-        write!(f, "the frame declares a payload of {payload_len} bytes, the limit is {len_max}")
+        let Self { payload_len, max_len } = self;
+        write!(f, "the frame declares a payload of {payload_len} bytes, the limit is {max_len}")
     }
 }
 
@@ -77,23 +77,23 @@ mod tests {
     /// W-125: the limit itself is allowed, one byte more is not.
     #[test]
     fn the_limit_is_the_longest_payload_that_is_taken() {
-        for (limit, len_max) in [
+        for (limit, max_len) in [
             (PayloadLimit::new(0), 0),
             (PayloadLimit::new(125), 125),
             (PayloadLimit::SERVER, 1024 * 1024),
             (PayloadLimit::CLIENT, 16 * 1024 * 1024),
             (PayloadLimit::UNBOUNDED, (1 << 63) - 1),
         ] {
-            assert_eq!(limit.len_max(), len_max);
-            assert_eq!(limit.check(len_max), Ok(()));
-            let payload_len = len_max + 1;
-            assert_eq!(limit.check(payload_len), Err(PayloadTooLong { payload_len, len_max }));
+            assert_eq!(limit.max_len(), max_len);
+            assert_eq!(limit.check(max_len), Ok(()));
+            let payload_len = max_len + 1;
+            assert_eq!(limit.check(payload_len), Err(PayloadTooLong { payload_len, max_len }));
         }
     }
 
     #[test]
     fn the_error_says_both_lengths() {
-        let error = PayloadTooLong { payload_len: 1001, len_max: 1000 };
+        let error = PayloadTooLong { payload_len: 1001, max_len: 1000 };
         let shown = "the frame declares a payload of 1001 bytes, the limit is 1000";
         assert_eq!(error.to_string(), shown);
     }

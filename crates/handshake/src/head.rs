@@ -147,7 +147,7 @@ impl HeadScanner {
     ///
     /// The peer sent what is not a head, or more of it than the limits allow.
     pub fn scan<'a>(&mut self, buffer: &'a [u8]) -> Result<Progress<Head<'a>>, HeadError> {
-        let room = self.limits.head_len_max.saturating_sub(self.scanned);
+        let room = self.limits.max_head_len.saturating_sub(self.scanned);
         let fresh = buffer.get(self.scanned..).unwrap_or_default();
         let mut rest = fresh.get(..room).unwrap_or(fresh);
         while !self.has_ended() {
@@ -163,8 +163,8 @@ impl HeadScanner {
             self.scanned = self.scanned.saturating_add(1);
             rest = after;
         }
-        if !self.has_ended() && self.scanned >= self.limits.head_len_max {
-            let limit = self.limits.head_len_max;
+        if !self.has_ended() && self.scanned >= self.limits.max_head_len {
+            let limit = self.limits.max_head_len;
             self.state = State::Failed(HeadError::HeadTooLong { limit });
         }
         match (self.state, buffer.get(..self.scanned)) {
@@ -298,8 +298,8 @@ impl HeadScanner {
             b'\r' => Ok(State::LastLineFeed),
             b'\n' => Ok(State::Done),
             _ if is_tchar(byte) => {
-                if self.headers >= self.limits.headers_max {
-                    return Err(HeadError::TooManyHeaders { limit: self.limits.headers_max });
+                if self.headers >= self.limits.max_headers {
+                    return Err(HeadError::TooManyHeaders { limit: self.limits.max_headers });
                 }
                 self.headers = self.headers.saturating_add(1);
                 Ok(State::HeaderName)
@@ -312,7 +312,7 @@ impl HeadScanner {
 
     /// Counts a byte of the start line.
     fn start_line(&self, offset: usize) -> Result<(), HeadError> {
-        let limit = self.limits.start_line_len_max;
+        let limit = self.limits.max_start_line_len;
         if offset.saturating_sub(self.start_line_offset) >= limit {
             Err(HeadError::StartLineTooLong { limit })
         } else {
@@ -336,17 +336,17 @@ const fn line_end(byte: u8) -> Option<State> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadError {
-    /// The head did not end within [`Limits::head_len_max`].
+    /// The head did not end within [`Limits::max_head_len`].
     HeadTooLong {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The start line is longer than [`Limits::start_line_len_max`].
+    /// The start line is longer than [`Limits::max_start_line_len`].
     StartLineTooLong {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// There are more header lines than [`Limits::headers_max`], or than the slots can hold.
+    /// There are more header lines than [`Limits::max_headers`], or than the slots can hold.
     TooManyHeaders {
         /// The limit, in header lines.
         limit: usize,

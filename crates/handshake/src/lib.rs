@@ -57,6 +57,6 @@ pub use server::acceptance::{AcceptError, Acceptance};
 pub use server::rejection::{Rejection, RejectionBuildError};
 pub use server::request::{HttpVersion, RequestLine, ServerRequest};
 pub use server::request_error::{RequestError, RequestField};
-pub use subprotocol::{SUBPROTOCOLS_MAX, SubprotocolError, Subprotocols};
+pub use subprotocol::{MAX_SUBPROTOCOLS, SubprotocolError, Subprotocols};
 pub use uri::{ResourceName, UriError, WebSocketUri};
 pub use wire::BufferTooSmall;

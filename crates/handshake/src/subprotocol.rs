@@ -8,7 +8,7 @@ use crate::token::{is_token, trim};
 pub(crate) const HEADER: &str = "Sec-WebSocket-Protocol";
 
 /// How many subprotocols a request may offer: they are compared with each other.
-pub const SUBPROTOCOLS_MAX: usize = 64;
+pub const MAX_SUBPROTOCOLS: usize = 64;
 
 /// The subprotocols that a client offers, in its order of preference, over all header lines.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(crate) fn check_offer(headers: Headers<'_>) -> Result<(), SubprotocolError> 
     if headers.get(HEADER).is_none() {
         return Ok(());
     }
-    let mut seen: [&[u8]; SUBPROTOCOLS_MAX] = [&[]; SUBPROTOCOLS_MAX];
+    let mut seen: [&[u8]; MAX_SUBPROTOCOLS] = [&[]; MAX_SUBPROTOCOLS];
     let mut count = 0;
     let mut elements = Subprotocols::of(headers);
     while let Some(element) = elements.next_element() {
@@ -78,7 +78,7 @@ pub(crate) fn check_list(subprotocols: &[&str]) -> Result<(), SubprotocolError> 
         if subprotocols.iter().take(index).any(|other| other == subprotocol) {
             return Err(SubprotocolError::Repeated { index });
         }
-        if index >= SUBPROTOCOLS_MAX {
+        if index >= MAX_SUBPROTOCOLS {
             return Err(SubprotocolError::TooMany);
         }
     }
@@ -101,7 +101,7 @@ pub enum SubprotocolError {
         /// Which element.
         index: usize,
     },
-    /// There are more than [`SUBPROTOCOLS_MAX`].
+    /// There are more than [`MAX_SUBPROTOCOLS`].
     TooMany,
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for SubprotocolError {
             Self::Empty => f.write_str("the list of subprotocols is empty"),
             Self::NotToken { index } => write!(f, "subprotocol {index} is not a token"),
             Self::Repeated { index } => write!(f, "subprotocol {index} is listed twice"),
-            Self::TooMany => write!(f, "there are more than {SUBPROTOCOLS_MAX} subprotocols"),
+            Self::TooMany => write!(f, "there are more than {MAX_SUBPROTOCOLS} subprotocols"),
         }
     }
 }

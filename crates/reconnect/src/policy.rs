@@ -11,7 +11,7 @@ use core::time::Duration;
 ///
 /// let mut policy = Policy::websocket();
 /// policy.cap = Duration::from_secs(20);
-/// policy.attempts_max = 10;
+/// policy.max_attempts = 10;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,18 +25,18 @@ pub struct Policy {
     /// How long a connection must live to be a success, after which the waits start anew.
     pub healthy_after: Duration,
     /// The most that a server can make this client wait with `Retry-After`.
-    pub server_wait_max: Duration,
+    pub max_server_wait: Duration,
     /// The least wait for a server that restarts or has too much to do: Close 1012 and 1013,
     /// status 429 and 503.
     pub busy_minimum: Duration,
     /// The least random window after such a wait.
     pub busy_spread: Duration,
     /// How many attempts in a row may fail; [`Policy::UNLIMITED`] for no limit.
-    pub attempts_max: u32,
+    pub max_attempts: u32,
 }
 
 impl Policy {
-    /// For [`attempts_max`](Self::attempts_max): never give up because of failures alone.
+    /// For [`max_attempts`](Self::max_attempts): never give up because of failures alone.
     pub const UNLIMITED: u32 = u32::MAX;
 
     /// For a WebSocket client.
@@ -51,10 +51,10 @@ impl Policy {
             cap: Duration::from_secs(60),
             minimum: Duration::ZERO,
             healthy_after: Duration::from_secs(60),
-            server_wait_max: Duration::from_secs(3600),
+            max_server_wait: Duration::from_secs(3600),
             busy_minimum: Duration::from_secs(5),
             busy_spread: Duration::from_secs(25),
-            attempts_max: Self::UNLIMITED,
+            max_attempts: Self::UNLIMITED,
         }
     }
 
@@ -106,10 +106,10 @@ mod tests {
             cap: secs(60),
             minimum: secs(0),
             healthy_after: secs(60),
-            server_wait_max: secs(3600),
+            max_server_wait: secs(3600),
             busy_minimum: secs(5),
             busy_spread: secs(25),
-            attempts_max: Policy::UNLIMITED,
+            max_attempts: Policy::UNLIMITED,
         };
         assert_eq!(Policy::websocket(), websocket);
         let event_source = Policy { base: secs(3), minimum: secs(3), ..websocket };

@@ -57,7 +57,7 @@ pub enum Next {
 pub enum GiveUp {
     /// The reason [forbids](Reason::forbids_retry) it.
     Forbidden,
-    /// [`Policy::attempts_max`] attempts have failed in a row.
+    /// [`Policy::max_attempts`] attempts have failed in a row.
     AttemptsExhausted,
 }
 
@@ -97,8 +97,8 @@ impl Reconnect {
         if reason.forbids_retry() {
             return Next::GiveUp(GiveUp::Forbidden);
         }
-        if self.failures >= self.policy.attempts_max
-            && self.policy.attempts_max != Policy::UNLIMITED
+        if self.failures >= self.policy.max_attempts
+            && self.policy.max_attempts != Policy::UNLIMITED
         {
             return Next::GiveUp(GiveUp::AttemptsExhausted);
         }
@@ -115,7 +115,7 @@ impl Reconnect {
 
     fn wait(&self, reason: Reason, random: u64) -> Duration {
         let policy = &self.policy;
-        let mut minimum = policy.minimum.max(reason.retry_after().min(policy.server_wait_max));
+        let mut minimum = policy.minimum.max(reason.retry_after().min(policy.max_server_wait));
         let mut window = policy.window(self.failures);
         if reason.is_busy() {
             minimum = minimum.max(policy.busy_minimum);

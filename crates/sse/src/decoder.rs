@@ -71,8 +71,8 @@ pub struct Decoder<S: Storage> {
 
     /// Length of the data parts of the open event.
     parts_len: usize,
-    /// [`Limits::data_len_max`] as it was given: parts do not need the data area.
-    parts_len_max: usize,
+    /// [`Limits::max_data_len`] as it was given: parts do not need the data area.
+    max_parts_len: usize,
     /// How much of the input is looked at for the next data part.
     part_window: usize,
     /// A character that the input cuts within a data part.
@@ -125,14 +125,14 @@ impl<S: Storage> Decoder<S> {
     #[must_use]
     pub fn with_storage(storage: S, limits: Limits) -> Self {
         let areas = storage.into_areas();
-        let id_len_max = areas.id_string.len_max().min(areas.id_field.len_max());
-        let parts_len_max = limits.data_len_max;
+        let max_id_len = areas.id_string.max_len().min(areas.id_field.max_len());
+        let max_parts_len = limits.max_data_len;
         let limits = Limits {
-            line_len_max: limits.line_len_max,
-            data_len_max: limits.data_len_max.min(areas.data.len_max()),
-            event_type_len_max: limits.event_type_len_max.min(areas.event_type.len_max()),
-            last_event_id_len_max: limits.last_event_id_len_max.min(id_len_max),
-            comment_len_max: limits.comment_len_max.min(areas.comment.len_max()),
+            max_line_len: limits.max_line_len,
+            max_data_len: limits.max_data_len.min(areas.data.max_len()),
+            max_event_type_len: limits.max_event_type_len.min(areas.event_type.max_len()),
+            max_last_event_id_len: limits.max_last_event_id_len.min(max_id_len),
+            max_comment_len: limits.max_comment_len.min(areas.comment.max_len()),
         };
         Self {
             areas,
@@ -148,7 +148,7 @@ impl<S: Storage> Decoder<S> {
             skipping: false,
             lent: false,
             parts_len: 0,
-            parts_len_max,
+            max_parts_len,
             part_window: usize::MAX,
             carry: Carry::default(),
             retry: None,
@@ -165,7 +165,7 @@ impl<S: Storage> Decoder<S> {
 
     /// Yields data as it arrives, as [`Item::DataPart`], and [`Item::EventEnd`] where it is
     /// dispatched, so that an event of any length passes in constant memory. Limits count as
-    /// always; raise [`Limits::line_len_max`] and [`Limits::data_len_max`] to taste.
+    /// always; raise [`Limits::max_line_len`] and [`Limits::max_data_len`] to taste.
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
@@ -224,9 +224,9 @@ impl<S: Storage> Decoder<S> {
     /// # Errors
     /// [`LimitExceeded`] if the ID is over the limit or larger than its area. The old one stays.
     pub fn set_last_event_id(&mut self, id: EventId<'_>) -> Result<(), LimitExceeded> {
-        let len_max = self.limits.last_event_id_len_max;
-        if id.as_str().len() > len_max {
-            return Err(LimitExceeded { limit: Limit::LastEventId, len_max });
+        let max_len = self.limits.max_last_event_id_len;
+        if id.as_str().len() > max_len {
+            return Err(LimitExceeded { limit: Limit::LastEventId, max_len });
         }
         self.areas.id_string.set_text(id.as_str());
         Ok(())
@@ -290,7 +290,7 @@ impl<S: Storage> Decoder<S> {
             _ => return None,
         };
         let line_len = data.len().saturating_add(b"data: ".len());
-        if line_len > self.limits.line_len_max || data.len() > self.limits.data_len_max {
+        if line_len > self.limits.max_line_len || data.len() > self.limits.max_data_len {
             return None;
         }
         Some((utf8::validate(data).ok()?, behind))
@@ -364,7 +364,7 @@ impl<S: Storage> Decoder<S> {
                 Some(split) => split,
                 None => (rest, &[][..]),
             };
-            let whole = if line_end.is_some() && line.len() <= self.limits.line_len_max {
+            let whole = if line_end.is_some() && line.len() <= self.limits.max_line_len {
                 self.read_line(line, first, &mut borrowed)
             } else {
                 WholeLine::Open

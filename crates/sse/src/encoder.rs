@@ -196,20 +196,20 @@ impl Writer for Vec<u8> {
 
 /// A number in decimal digits.
 struct Decimal {
-    digits: [u8; Self::LEN_MAX],
+    digits: [u8; Self::MAX_LEN],
     start: usize,
 }
 
 impl Decimal {
     /// 2^64 - 1 has 20 digits.
-    const LEN_MAX: usize = 20;
+    const MAX_LEN: usize = 20;
 
     fn new(mut number: u64) -> Self {
-        let mut digits = [b'0'; Self::LEN_MAX];
-        let mut start = Self::LEN_MAX;
+        let mut digits = [b'0'; Self::MAX_LEN];
+        let mut start = Self::MAX_LEN;
         for digit in digits.iter_mut().rev() {
             *digit = b"0123456789".get((number % 10) as usize).copied().unwrap_or_default();
-            start -= 1; // at most LEN_MAX times
+            start -= 1; // at most MAX_LEN times
             number /= 10;
             if number == 0 {
                 break;

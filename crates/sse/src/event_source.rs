@@ -189,7 +189,7 @@ impl<S: Storage> EventSource<S> {
             200 => (LostReason::ContentType, None),
             // Fetch, "HTTP-redirect fetch".
             301 | 302 | 303 | 307 | 308 if response.has_location => {
-                if redirects < self.config.redirects_max {
+                if redirects < self.config.max_redirects {
                     self.state = State::Requesting { since: now, redirects: redirects + 1 };
                     return Verdict::Redirect;
                 }

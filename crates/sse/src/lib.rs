@@ -8,7 +8,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod borders;
+mod boundaries;
 mod decoder;
 mod encoder;
 pub mod event_source;
@@ -22,7 +22,7 @@ mod utf8;
 #[cfg(test)]
 mod work;
 
-pub use borders::Borders;
+pub use boundaries::EventBoundaries;
 pub use decoder::{Decoder, EndOfStream};
 pub use encoder::{BufferTooShort, Event};
 pub use event_source::EventSource;

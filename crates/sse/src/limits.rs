@@ -12,65 +12,65 @@ use core::fmt;
 /// ```
 /// use tidings_sse::Limits;
 ///
-/// let limits = Limits::DEFAULT.data_len_max(64 * 1024).line_len_max(64 * 1024 + 16);
+/// let limits = Limits::DEFAULT.max_data_len(64 * 1024).max_line_len(64 * 1024 + 16);
 /// # let _ = limits;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    pub(crate) line_len_max: usize,
-    pub(crate) data_len_max: usize,
-    pub(crate) event_type_len_max: usize,
-    pub(crate) last_event_id_len_max: usize,
-    pub(crate) comment_len_max: usize,
+    pub(crate) max_line_len: usize,
+    pub(crate) max_data_len: usize,
+    pub(crate) max_event_type_len: usize,
+    pub(crate) max_last_event_id_len: usize,
+    pub(crate) max_comment_len: usize,
 }
 
 impl Limits {
     /// Lines and data of 1 MiB, event IDs and comments of 1 KiB, event types of 256 bytes.
     pub const DEFAULT: Self = Self {
-        line_len_max: 1 << 20,
-        data_len_max: 1 << 20,
-        event_type_len_max: 256,
-        last_event_id_len_max: 1 << 10,
-        comment_len_max: 1 << 10,
+        max_line_len: 1 << 20,
+        max_data_len: 1 << 20,
+        max_event_type_len: 256,
+        max_last_event_id_len: 1 << 10,
+        max_comment_len: 1 << 10,
     };
 
     /// No limit at all: for a server that is trusted as much as the program itself.
     pub const UNBOUNDED: Self = Self {
-        line_len_max: usize::MAX,
-        data_len_max: usize::MAX,
-        event_type_len_max: usize::MAX,
-        last_event_id_len_max: usize::MAX,
-        comment_len_max: usize::MAX,
+        max_line_len: usize::MAX,
+        max_data_len: usize::MAX,
+        max_event_type_len: usize::MAX,
+        max_last_event_id_len: usize::MAX,
+        max_comment_len: usize::MAX,
     };
 
     /// The longest line of any kind, as received, without its line end.
     #[must_use]
-    pub const fn line_len_max(self, line_len_max: usize) -> Self {
-        Self { line_len_max, ..self }
+    pub const fn max_line_len(self, max_line_len: usize) -> Self {
+        Self { max_line_len, ..self }
     }
 
     /// The longest data of one event, all its lines joined.
     #[must_use]
-    pub const fn data_len_max(self, data_len_max: usize) -> Self {
-        Self { data_len_max, ..self }
+    pub const fn max_data_len(self, max_data_len: usize) -> Self {
+        Self { max_data_len, ..self }
     }
 
     /// The longest event type.
     #[must_use]
-    pub const fn event_type_len_max(self, event_type_len_max: usize) -> Self {
-        Self { event_type_len_max, ..self }
+    pub const fn max_event_type_len(self, max_event_type_len: usize) -> Self {
+        Self { max_event_type_len, ..self }
     }
 
     /// The longest event ID. It comes back to the server in a request header.
     #[must_use]
-    pub const fn last_event_id_len_max(self, last_event_id_len_max: usize) -> Self {
-        Self { last_event_id_len_max, ..self }
+    pub const fn max_last_event_id_len(self, max_last_event_id_len: usize) -> Self {
+        Self { max_last_event_id_len, ..self }
     }
 
     /// The longest comment. Counts only where comments are asked for.
     #[must_use]
-    pub const fn comment_len_max(self, comment_len_max: usize) -> Self {
-        Self { comment_len_max, ..self }
+    pub const fn max_comment_len(self, max_comment_len: usize) -> Self {
+        Self { max_comment_len, ..self }
     }
 }
 
@@ -105,7 +105,7 @@ pub struct LimitExceeded {
     /// Which limit.
     pub limit: Limit,
     /// Its value, in bytes. At least one byte more than this had arrived.
-    pub len_max: usize,
+    pub max_len: usize,
 }
 
 impl fmt::Display for LimitExceeded {
@@ -117,7 +117,7 @@ impl fmt::Display for LimitExceeded {
             Limit::LastEventId => "an event ID",
             Limit::Comment => "a comment of the event stream",
         };
-        write!(f, "{what} is longer than the limit of {} bytes", self.len_max)
+        write!(f, "{what} is longer than the limit of {} bytes", self.max_len)
     }
 }
 
@@ -130,11 +130,11 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_documentation() {
         let expected = Limits {
-            line_len_max: 1024 * 1024,
-            data_len_max: 1024 * 1024,
-            event_type_len_max: 256,
-            last_event_id_len_max: 1024,
-            comment_len_max: 1024,
+            max_line_len: 1024 * 1024,
+            max_data_len: 1024 * 1024,
+            max_event_type_len: 256,
+            max_last_event_id_len: 1024,
+            max_comment_len: 1024,
         };
         assert_eq!(Limits::default(), expected);
         assert_eq!(Limits::DEFAULT, expected);

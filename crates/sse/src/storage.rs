@@ -42,7 +42,7 @@ pub(crate) struct Areas<A> {
 /// Bytes that are collected, then made text, then cleared.
 pub(crate) trait Area: core::fmt::Debug {
     /// The most bytes that it can ever hold.
-    fn len_max(&self) -> usize;
+    fn max_len(&self) -> usize;
 
     /// How many bytes it holds.
     fn len(&self) -> usize;
@@ -51,8 +51,8 @@ pub(crate) trait Area: core::fmt::Debug {
     fn push(&mut self, bytes: &[u8]);
 
     /// Makes text of what was collected, with U+FFFD for what is malformed, unless that gets longer
-    /// than `len_max`.
-    fn make_text(&mut self, len_max: usize) -> Result<(), TooLong>;
+    /// than `max_len`.
+    fn make_text(&mut self, max_len: usize) -> Result<(), TooLong>;
 
     /// Replaces all by a text. The caller has made sure that it fits.
     fn set_text(&mut self, text: &str) {

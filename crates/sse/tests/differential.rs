@@ -122,11 +122,11 @@ proptest! {
         [line, data, event_type, id, comment] in proptest::array::uniform5(0..24usize),
     ) {
         let limits = Limits::DEFAULT
-            .line_len_max(line + 4)
-            .data_len_max(data)
-            .event_type_len_max(event_type)
-            .last_event_id_len_max(id)
-            .comment_len_max(comment);
+            .max_line_len(line + 4)
+            .max_data_len(data)
+            .max_event_type_len(event_type)
+            .max_last_event_id_len(id)
+            .max_comment_len(comment);
         for data_as in [DataAs::Whole, DataAs::Parts] {
             let whole = decode_data(limits, [&stream[..]], data_as);
             let slices = cut(&stream, &lens);

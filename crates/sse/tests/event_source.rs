@@ -211,11 +211,11 @@ fn the_defaults_are_those_of_the_standard() {
     let standard = Config::event_source();
     assert_eq!(Config::default(), standard);
     assert_eq!((standard.policy.base, standard.policy.minimum), (secs(3), secs(3)));
-    assert_eq!(standard.policy.attempts_max, u32::MAX);
+    assert_eq!(standard.policy.max_attempts, u32::MAX);
     assert_eq!(standard.retry_clamp, RetryClamp::DEFAULT);
     assert_eq!(standard.response_timeout, secs(30));
     assert_eq!(standard.idle_timeout, Config::NEVER);
-    assert_eq!(standard.redirects_max, 20);
+    assert_eq!(standard.max_redirects, 20);
     assert!(!standard.retry_statuses && standard.reconnect && standard.repeat_request);
 
     let mut client = Config::client();
@@ -252,15 +252,15 @@ fn close_is_final() {
 #[test]
 fn redirects_are_followed_and_counted() {
     for number in [301, 302, 303, 307, 308] {
-        for redirects_max in [0, 1, 20] {
+        for max_redirects in [0, 1, 20] {
             let mut config = Config::event_source();
-            config.redirects_max = redirects_max;
+            config.max_redirects = max_redirects;
             let mut source = source(config);
             let redirect = Response { has_location: true, content_type: None, ..status(number) };
             for round in 0..2 {
                 let now = source.poll_timeout().unwrap();
                 assert!(source.poll_attempt(now).is_some());
-                for _ in 0..redirects_max {
+                for _ in 0..max_redirects {
                     let verdict = source.handle_response(now, &redirect, EARLIEST);
                     assert_eq!(verdict, Verdict::Redirect);
                     assert_eq!(source.ready_state(), ReadyState::Connecting);

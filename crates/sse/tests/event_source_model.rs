@@ -83,14 +83,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let attempts_max = prop::sample::select(vec![0, 1, 3, u32::MAX, u32::MAX]);
-    (any::<bool>(), 0..3u32, prop::bool::weighted(0.8), prop::bool::weighted(0.8), attempts_max)
-        .prop_map(|(is_client, redirects_max, reconnect, repeat_request, attempts_max)| {
+    let max_attempts = prop::sample::select(vec![0, 1, 3, u32::MAX, u32::MAX]);
+    (any::<bool>(), 0..3u32, prop::bool::weighted(0.8), prop::bool::weighted(0.8), max_attempts)
+        .prop_map(|(is_client, max_redirects, reconnect, repeat_request, max_attempts)| {
             let mut config = if is_client { Config::client() } else { Config::event_source() };
-            config.redirects_max = redirects_max;
+            config.max_redirects = max_redirects;
             config.reconnect = reconnect;
             config.repeat_request = repeat_request;
-            config.policy.attempts_max = attempts_max;
+            config.policy.max_attempts = max_attempts;
             config
         })
 }
@@ -146,7 +146,7 @@ impl Model {
     fn attempt(&mut self, now: u64) -> Option<(u32, Option<Vec<u8>>)> {
         match self.state {
             State::Waiting { until } if now >= until => {
-                let redirects_left = self.config.redirects_max;
+                let redirects_left = self.config.max_redirects;
                 self.state = State::Requesting { deadline: now + 30_000, redirects_left };
                 self.attempts += 1;
                 let id = self.decoder.last_event_id();
@@ -252,11 +252,11 @@ impl Model {
     }
 
     fn again(&mut self, now: u64, reason: LostReason, server_minimum: u64) -> Lost {
-        let attempts_max = self.config.policy.attempts_max;
+        let max_attempts = self.config.policy.max_attempts;
         let give_up = match self.config {
             Config { reconnect: false, .. } => Some(GiveUp::Once),
             Config { repeat_request: false, .. } => Some(GiveUp::NotRepeatable),
-            _ if attempts_max != u32::MAX && self.failures >= attempts_max => {
+            _ if max_attempts != u32::MAX && self.failures >= max_attempts => {
                 Some(GiveUp::AttemptsExhausted)
             }
             _ => None,

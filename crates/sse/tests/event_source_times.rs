@@ -214,7 +214,7 @@ fn parts_of_an_event_are_no_success_yet() {
 #[test]
 fn attempts_that_fail_in_a_row_can_be_limited() {
     let mut config = Config::event_source();
-    config.policy.attempts_max = 2;
+    config.policy.max_attempts = 2;
     let mut source = open(config, secs(0));
     assert_eq!(hear(&mut source, secs(0), b"data\n\n"), [""]);
     let lost = source.handle_end(secs(0), End::EndOfBody, EARLIEST);

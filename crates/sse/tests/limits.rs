@@ -16,8 +16,8 @@ use tidings_sse::{
 };
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
-fn over(limit: Limit, len_max: usize) -> Heard {
-    Heard::Overflow(LimitExceeded { limit, len_max })
+fn over(limit: Limit, max_len: usize) -> Heard {
+    Heard::Overflow(LimitExceeded { limit, max_len })
 }
 
 /// Limits so far away that a test is of one limit.
@@ -44,22 +44,22 @@ fn each_limit_is_exact() {
         (Limit::Data, 10, b"data: 1234567890", b"data: 12345678901"),
         (Limit::Line, 16, b"data: 1234567890", b"data: 12345678901"),
     ];
-    for (limit, len_max, within, beyond) in cases {
+    for (limit, max_len, within, beyond) in cases {
         let limits = match limit {
-            Limit::Line => limits().line_len_max(len_max),
-            Limit::Data => limits().data_len_max(len_max),
-            Limit::EventType => limits().event_type_len_max(len_max),
-            _ => limits().last_event_id_len_max(len_max),
+            Limit::Line => limits().max_line_len(max_len),
+            Limit::Data => limits().max_data_len(max_len),
+            Limit::EventType => limits().max_event_type_len(max_len),
+            _ => limits().max_last_event_id_len(max_len),
         };
         for before in [&b""[..], b"\n"] {
             let stream = [before, within, b"\n\ndata: ok\n\n"].concat();
             let outcome = decode_at_every_cut(limits, &stream);
             assert_eq!(outcome.events().len(), 2, "{within:?}");
-            assert!(!outcome.heard.contains(&over(limit, len_max)), "{within:?}");
+            assert!(!outcome.heard.contains(&over(limit, max_len)), "{within:?}");
 
             let stream = [before, beyond, b"\n\nid:\ndata: ok\n\n"].concat();
             let outcome = decode_at_every_cut(limits, &stream);
-            let is_refusal = |heard: &&Heard| **heard == over(limit, len_max);
+            let is_refusal = |heard: &&Heard| **heard == over(limit, max_len);
             assert_eq!(outcome.heard.iter().filter(is_refusal).count(), 1, "{beyond:?}");
             assert_eq!(outcome.events(), [&Heard::event("message", "ok", "")], "{beyond:?}");
         }
@@ -68,7 +68,7 @@ fn each_limit_is_exact() {
 
 #[test]
 fn a_long_comment_costs_the_comment_only() {
-    let limits = limits().comment_len_max(4);
+    let limits = limits().max_comment_len(4);
     let stream = b"data: a\n: 1234\n: 12345\n:12345\n: \xFFx\n: \xFFxx\ndata: b\n\n";
     let outcome = decode_at_every_cut(limits, stream);
     let expected = [
@@ -84,7 +84,7 @@ fn a_long_comment_costs_the_comment_only() {
 
 #[test]
 fn an_id_and_a_retry_count_in_an_event_over_a_limit() {
-    let limits = limits().data_len_max(3);
+    let limits = limits().max_data_len(3);
     let outcome =
         decode_at_every_cut(limits, b"id: 7\ndata: long\nretry: 5\ndata: x\n\ndata: ok\n\n");
     let expected = [over(Limit::Data, 3), Heard::Retry(5), Heard::event("message", "ok", "7")];
@@ -93,7 +93,7 @@ fn an_id_and_a_retry_count_in_an_event_over_a_limit() {
 
 #[test]
 fn an_id_over_its_limit_leaves_the_last_one() {
-    let limits = limits().last_event_id_len_max(2);
+    let limits = limits().max_last_event_id_len(2);
     let outcome = decode_at_every_cut(limits, b"id: 7\ndata\n\nid: 123\ndata\n\ndata: ok\n\n");
     let expected = [
         Heard::event("message", "", "7"),
@@ -105,7 +105,7 @@ fn an_id_over_its_limit_leaves_the_last_one() {
 
 #[test]
 fn an_event_over_several_limits_is_reported_once() {
-    let limits = limits().data_len_max(1).event_type_len_max(1).line_len_max(20);
+    let limits = limits().max_data_len(1).max_event_type_len(1).max_line_len(20);
     let stream = b"event: ab\ndata: ab\ndata: a very long line of data\nevent: cd\n\ndata: b\n\n";
     let outcome = decode_at_every_cut(limits, stream);
     assert_eq!(outcome.heard, [over(Limit::EventType, 1), Heard::event("message", "b", "")]);
@@ -121,7 +121,7 @@ fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
         (b"event: ", b"e", Limit::EventType, 8),
         (b"unknown", b"xxxxxxxx", Limit::Line, 1000),
     ];
-    for (start, endless, limit, len_max) in cases {
+    for (start, endless, limit, max_len) in cases {
         let (mut data, mut event_type, mut ids) = ([0; 64], [0; 8], [0; 48]);
         let storage = FixedStorage {
             data: &mut data,
@@ -129,12 +129,12 @@ fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
             last_event_id: &mut ids,
             comment: &mut [],
         };
-        let mut decoder = Decoder::with_storage(storage, limits().line_len_max(1000));
+        let mut decoder = Decoder::with_storage(storage, limits().max_line_len(1000));
         let slices = std::iter::once(start)
             .chain(std::iter::repeat_n(endless, 5000))
             .chain([&b"\n\ndata: ok\n\n"[..]]);
         let outcome = Outcome::of(&mut decoder, DataAs::Whole, slices);
-        assert_eq!(outcome.heard, [over(limit, len_max), Heard::event("message", "ok", "")]);
+        assert_eq!(outcome.heard, [over(limit, max_len), Heard::event("message", "ok", "")]);
     }
 }
 
@@ -146,7 +146,7 @@ fn data_in_parts_needs_no_memory_and_any_length_passes() {
         last_event_id: &mut [],
         comment: &mut [],
     };
-    let limits = limits().line_len_max(usize::MAX).data_len_max(usize::MAX);
+    let limits = limits().max_line_len(usize::MAX).max_data_len(usize::MAX);
     let mut decoder = Decoder::with_storage(storage, limits).report_data_parts();
     let mut len = 0;
     let mut start = &b"data: "[..];
@@ -165,7 +165,7 @@ fn data_in_parts_needs_no_memory_and_any_length_passes() {
 
 #[test]
 fn parts_up_to_the_limit_are_delivered_before_the_overflow() {
-    let limits = limits().data_len_max(8);
+    let limits = limits().max_data_len(8);
     for slice_len in [1, 2, 3, 100] {
         let mut decoder = fixed(limits).report_data_parts();
         let mut parts = String::new();
@@ -175,7 +175,7 @@ fn parts_up_to_the_limit_are_delivered_before_the_overflow() {
                 match item {
                     Item::DataPart(part) => parts.push_str(part),
                     Item::Overflow(exceeded) => {
-                        assert_eq!(exceeded, LimitExceeded { limit: Limit::Data, len_max: 8 });
+                        assert_eq!(exceeded, LimitExceeded { limit: Limit::Data, max_len: 8 });
                         overflows += 1;
                     }
                     other => panic!("{other:?}"),
@@ -191,7 +191,7 @@ fn parts_up_to_the_limit_are_delivered_before_the_overflow() {
 /// has parted, and U+FFFD.
 #[test]
 fn parts_may_be_as_long_as_the_limit() {
-    let limits = limits().data_len_max(8);
+    let limits = limits().max_data_len(8);
     for (within, data, beyond) in [
         (&b"data: 12345678"[..], "12345678", &b"data: 123456789"[..]),
         (b"data: 1234\ndata: 678", "1234\n678", b"data: 1234\ndata: 6789"),
@@ -231,7 +231,7 @@ fn a_seed_is_limited_like_an_id_of_the_stream() {
     decoder.set_last_event_id(EventId::new(&longest).unwrap()).unwrap();
     let too_long = "x".repeat(17);
     let refused = decoder.set_last_event_id(EventId::new(&too_long).unwrap());
-    assert_eq!(refused, Err(LimitExceeded { limit: Limit::LastEventId, len_max: 16 }));
+    assert_eq!(refused, Err(LimitExceeded { limit: Limit::LastEventId, max_len: 16 }));
     assert_eq!(decoder.last_event_id(), longest);
 }
 
@@ -240,7 +240,7 @@ fn a_seed_is_limited_like_an_id_of_the_stream() {
 #[cfg(feature = "alloc")]
 fn a_decoder_on_the_heap_has_the_default_limits() {
     for mut decoder in [Decoder::new(), Decoder::default()] {
-        let limit = LimitExceeded { limit: Limit::Line, len_max: 1 << 20 };
+        let limit = LimitExceeded { limit: Limit::Line, max_len: 1 << 20 };
         let line = [&b":"[..], &vec![b'x'; 1 << 20], b"\n"].concat();
         let mut input = &line[1..];
         assert_eq!(decoder.decode(&mut input), None, "as long as the limit");
@@ -300,7 +300,7 @@ fn a_limit_says_what_was_exceeded() {
         (Limit::LastEventId, "an event ID"),
         (Limit::Comment, "a comment of the event stream"),
     ] {
-        let exceeded = LimitExceeded { limit, len_max: 1000 };
+        let exceeded = LimitExceeded { limit, max_len: 1000 };
         let expected = format!("{what} is longer than the limit of 1000 bytes");
         assert_eq!(exceeded.to_string(), expected);
     }

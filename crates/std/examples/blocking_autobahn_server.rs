@@ -4,7 +4,7 @@
 //! Run it with `cargo run --release -p tidings-std --example blocking_autobahn_server -- 127.0.0.1:9001`
 //!
 //! `--no-takeover` and `--window-bits N` are what it agrees to instead, in both directions;
-//! `--message-len-max BYTES` is another limit.
+//! `--max-message-len BYTES` is another limit.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--window-bits" => {
                 window_bits = WindowBits::new(number()?.parse()?).ok_or("a window has 8 to 15")?;
             }
-            "--message-len-max" => config.limits.message_len_max = number()?.parse()?,
+            "--max-message-len" => config.limits.max_message_len = number()?.parse()?,
             _ => address = argument,
         }
     }

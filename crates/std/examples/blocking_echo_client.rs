@@ -17,6 +17,6 @@ fn main() -> Result<(), Error> {
         }
     }
     socket.close(CloseCode::NORMAL, "done")?;
-    println!("closed: {}", socket.closure().received);
+    println!("closed: {}", socket.close_info().received);
     Ok(())
 }

@@ -52,10 +52,10 @@ where
         judge_request(head, &config, decide)
     })?;
     match verdict {
-        RequestVerdict::Accept { answer, agreed, head_len } => {
+        RequestVerdict::Accept { answer, negotiated, head_len } => {
             write_answer(&mut stream, &answer, deadline)?;
             let first = received.get(head_len..).unwrap_or_default();
-            Ok(WebSocket::from_agreed(stream, Server, config, first, agreed))
+            Ok(WebSocket::from_negotiated(stream, Server, config, first, negotiated))
         }
         RequestVerdict::Refuse { answer, error } => {
             refuse(&mut stream, &answer, deadline)?;

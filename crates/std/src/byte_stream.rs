@@ -9,7 +9,7 @@ use crate::socket::WebSocket;
 use crate::transport::Transport;
 
 /// The longest message that one write becomes.
-const WRITE_LEN_MAX: usize = 64 * 1024;
+const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`Read`] and [`Write`].
 ///
@@ -54,7 +54,7 @@ impl<S: Transport, R: Role> Read for ByteStream<S, R> {
 
 impl<S: Transport, R: Role> Write for ByteStream<S, R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = bytes.get(..WRITE_LEN_MAX).unwrap_or(bytes);
+        let piece = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
         // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
         self.socket.link.send(Outgoing::Binary(piece), false).map_err(Error::into_io)?;
         Ok(piece.len())

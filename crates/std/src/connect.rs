@@ -123,8 +123,8 @@ impl Connector {
     /// harmless ones go ([`Redirect::keeps_header`](tidings_handshake::Redirect::keeps_header)),
     /// and `Origin` becomes `null`. Subprotocols always go along, so put no secret into them. From
     /// `wss` to `ws` no redirect is followed.
-    pub fn redirects_max(mut self, redirects_max: u32) -> Self {
-        self.options.set_redirects_max(redirects_max);
+    pub fn max_redirects(mut self, max_redirects: u32) -> Self {
+        self.options.set_max_redirects(max_redirects);
         self
     }
 
@@ -204,7 +204,7 @@ impl Connector {
         let mut uri = WebSocketUri::parse(uri)?.to_string();
         let config = self.options.config();
         let mut offer = Offer::of(&self.options);
-        let mut redirects = Redirects::new(self.options.redirects_max());
+        let mut redirects = Redirects::new(self.options.max_redirects());
         loop {
             let target = WebSocketUri::parse(&uri)?;
             let redirect = {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use tidings_endpoint::{Error, REFUSED_DRAIN_LEN_MAX, REFUSED_DRAIN_TIME};
+use tidings_endpoint::{Error, MAX_REFUSED_DRAIN_LEN, REFUSED_DRAIN_TIME};
 use tidings_handshake::{Head, HeadError, HeadScanner, Progress};
 
 use crate::deadline::{Bounded, Deadline};
@@ -83,7 +83,7 @@ pub(crate) fn refuse<S: Transport>(
     let mut sink = [0; READ_LEN];
     let mut drained = 0usize;
     // Running out of time or bytes is as good an end as any.
-    while drained < REFUSED_DRAIN_LEN_MAX {
+    while drained < MAX_REFUSED_DRAIN_LEN {
         match stream.read(&mut sink) {
             Ok(0) | Err(_) => break,
             Ok(len) => drained = drained.saturating_add(len),

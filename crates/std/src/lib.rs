@@ -30,8 +30,8 @@ pub use rustls;
 pub use tidings_endpoint::TlsError;
 pub use tidings_endpoint::deflate;
 pub use tidings_endpoint::{
-    Agreed, ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error,
-    LentMessage, Message, MessageKind, Outgoing, RandomMasks, SharedStr,
+    ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error, LentMessage,
+    Message, MessageKind, Negotiated, Outgoing, RandomMasks, SharedStr,
 };
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;

@@ -4,7 +4,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use tidings_endpoint::{Agreed, Config, Driver as _, Error, Outgoing, Session};
+use tidings_endpoint::{Config, Driver as _, Error, Negotiated, Outgoing, Session};
 use tidings_websocket::Role;
 use tidings_websocket::frame::CloseFrame;
 
@@ -19,10 +19,10 @@ pub(crate) struct Link<S, R> {
 }
 
 impl<S: Transport, R: Role> Link<S, R> {
-    pub(crate) fn new(stream: S, role: R, config: &Config, agreed: &Agreed) -> Self {
+    pub(crate) fn new(stream: S, role: R, config: &Config, negotiated: &Negotiated) -> Self {
         Self {
             line: Line::new(stream),
-            session: Session::new(role, config, agreed),
+            session: Session::new(role, config, negotiated),
             recv_timeout: None,
         }
     }

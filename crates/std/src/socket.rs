@@ -6,9 +6,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use tidings_endpoint::{Agreed, Config, Driver as _, Error, Inbox, Message, MessageKind, Outgoing};
+use tidings_endpoint::{
+    Config, Driver as _, Error, Inbox, Message, MessageKind, Negotiated, Outgoing,
+};
 use tidings_websocket::frame::{CloseCode, CloseFrame};
-use tidings_websocket::{Closure, Role, Server};
+use tidings_websocket::{CloseInfo, Role, Server};
 
 use crate::halves::{Receiver, Sender};
 use crate::link::Link;
@@ -56,22 +58,22 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Takes over a stream whose opening handshake was done elsewhere, and did not agree on
     /// compression. `received` is what came behind the handshake: the first frames.
     pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
-        Self::from_agreed(stream, role, config, received, Agreed::default())
+        Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
 
     /// As [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
-    pub fn from_agreed(
+    pub fn from_negotiated(
         stream: S,
         role: R,
         config: Config,
         received: &[u8],
-        agreed: Agreed,
+        negotiated: Negotiated,
     ) -> Self {
         Self {
-            inbox: Inbox::new::<R>(received, &config, &agreed),
-            link: Link::new(stream, role, &config, &agreed),
+            inbox: Inbox::new::<R>(received, &config, &negotiated),
+            link: Link::new(stream, role, &config, &negotiated),
             deliver_control_frames: config.deliver_control_frames,
-            subprotocol: agreed.subprotocol,
+            subprotocol: negotiated.subprotocol,
         }
     }
 
@@ -170,7 +172,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// Receives the next message in pieces, so that one of any length passes in constant memory.
     /// `None` after the closing handshake. Raise
-    /// [`Limits::message_len_max`](tidings_websocket::Limits) and `frame_len_max` for messages
+    /// [`Limits::max_message_len`](tidings_websocket::Limits) and `max_frame_len` for messages
     /// longer than the defaults.
     ///
     /// # Errors
@@ -204,8 +206,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// The Close frames of both sides, as far as they came and went.
     #[must_use]
-    pub fn closure(&self) -> Closure {
-        self.link.session.closure()
+    pub fn close_info(&self) -> CloseInfo {
+        self.link.session.close_info()
     }
 
     /// How long the last answered Ping of the connection's own took.

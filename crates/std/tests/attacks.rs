@@ -233,7 +233,7 @@ fn a_slow_reader_does_not_hold_up_the_end() {
     let mut config = Config::server();
     config.timeouts.closing = Duration::from_millis(200);
     config.write_timeout = Duration::from_millis(300);
-    config.write_queue_len_max = 1 << 26;
+    config.max_write_queue_len = 1 << 26;
     let (near, mut far) = loopback();
     let mut server = WebSocket::from_handshaken(near, ServerRole, config, &[]);
     server.feed(vec![7; LEN]).unwrap();

@@ -173,7 +173,7 @@ fn credentials_stay_within_one_origin() {
     let elsewhere = format!("http://127.0.0.1:{far_port}/third");
     let near = answer(near, vec![redirect(302, "/second"), redirect(307, &elsewhere)]);
     let far = answer(far, vec![String::new()]);
-    let connector = Connector::new().redirects_max(5).header("Authorization", "secret");
+    let connector = Connector::new().max_redirects(5).header("Authorization", "secret");
     connector.connect(&format!("ws://127.0.0.1:{near_port}/first")).unwrap();
     let (near, far) = (near.join().unwrap(), far.join().unwrap());
     for (request, path, trusted) in
@@ -186,7 +186,7 @@ fn credentials_stay_within_one_origin() {
     let (listener, port) = listen();
     let server = answer(listener, vec![redirect(302, "/"); 3]);
     let uri = format!("ws://127.0.0.1:{port}/");
-    let error = Connector::new().redirects_max(2).connect(&uri).unwrap_err();
+    let error = Connector::new().max_redirects(2).connect(&uri).unwrap_err();
     assert!(matches!(error, Error::Redirect(RedirectError::TooMany { max: 2 })), "{error}");
     server.join().unwrap();
 }
@@ -226,7 +226,7 @@ fn one_deadline_holds_for_all_steps() {
             let _ = stream.write_all(redirect(302, "/").as_bytes());
         }
     });
-    let connector = Connector::new().config(in_ms(300)).redirects_max(100);
+    let connector = Connector::new().config(in_ms(300)).max_redirects(100);
     let uri = format!("ws://127.0.0.1:{port}/");
     let begun = Instant::now();
     let error = connector.connect(&uri).unwrap_err();

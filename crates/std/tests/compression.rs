@@ -75,9 +75,9 @@ fn call<S: Transport, R: Role>(socket: &mut WebSocket<S, R>, samples: &[Message]
 }
 
 /// Messages around the threshold and above, that get shorter and that do not, of both types.
-fn samples(len_max: usize) -> Vec<Message> {
+fn samples(max_len: usize) -> Vec<Message> {
     let mut samples: Vec<Message> = vec!["".into(), Message::binary(Vec::new())];
-    for (number, len) in [1, 1023, 1024, 1025, len_max].into_iter().enumerate() {
+    for (number, len) in [1, 1023, 1024, 1025, max_len].into_iter().enumerate() {
         samples.push(prose(len, number).into());
         samples.push(Message::binary(noise(len.min(5000))));
         samples.push(Message::binary(prose(len, number + 1).into_bytes()));
@@ -369,7 +369,7 @@ fn bad_peers_are_refused() {
     let no_utf8 = ForeignDeflate::new().compress(b"\xFF");
     let long = ForeignDeflate::new().compress(&prose(5001, 1).into_bytes());
     let mut small = with_takeover();
-    small.limits.message_len_max = 5000;
+    small.limits.max_message_len = 5000;
     let cases: [(Config, &[Frame<'_>], u16, &str); 7] = [
         (with_takeover(), &[(FIN | RSV1 | TEXT, &[0x07])], 1007, "can't be inflated"),
         (with_takeover(), &[(FIN | RSV1 | TEXT, cut)], 1007, "can't be inflated"),
@@ -420,7 +420,7 @@ fn is_refused<R: Role + Send + 'static>(
 #[test]
 fn a_bomb_is_refused_at_the_limit() {
     let mut config = with_takeover();
-    config.limits.message_len_max = 1 << 20;
+    config.limits.max_message_len = 1 << 20;
     let (mut server, mut peer, _) = server_and_peer(config, OFFER);
     let receiving = thread::spawn(move || server.recv().unwrap_err());
     let part = ForeignDeflate::new().compress(&vec![0; 1 << 20]);
@@ -431,7 +431,7 @@ fn a_bomb_is_refused_at_the_limit() {
     }
     let (first, payload) = peer.recv();
     assert_eq!((first, &payload[..2]), (FIN | CLOSE, &1009u16.to_be_bytes()[..]));
-    let expected = Violation::MessageTooLong { message_len: (1 << 20) + 1, len_max: 1 << 20 };
+    let expected = Violation::MessageTooLong { message_len: (1 << 20) + 1, max_len: 1 << 20 };
     drop(peer);
     let error = receiving.join().unwrap();
     assert!(matches!(error, Error::Violation(violation) if violation == expected), "{error}");
@@ -458,7 +458,7 @@ fn a_wrong_answer_fails_the_connection() {
             });
             let mut server = accepted.unwrap();
             assert_eq!(server.recv().unwrap(), None);
-            server.closure().received.code()
+            server.close_info().received.code()
         });
         let connector = Connector::new().config(with_takeover());
         let error = connector.handshake(far, URI).map(drop).unwrap_err();
@@ -493,8 +493,8 @@ fn plain_own_and_shared_messages_alternate() {
 #[test]
 fn a_message_that_would_block_does_not_enter_the_context() {
     let mut config = with_takeover();
-    config.limits.message_len_max = 1 << 26;
-    config.limits.frame_len_max = 1 << 26;
+    config.limits.max_message_len = 1 << 26;
+    config.limits.max_frame_len = 1 << 26;
     let (mut server, mut client) = pair(config);
     server.get_ref().set_nonblocking(true).unwrap();
     // More than the system's buffers hold; nobody reads.

@@ -115,12 +115,12 @@ fn a_source_that_fails_is_given_up_behind_what_it_brought() {
 /// V-81
 #[test]
 fn an_event_over_a_limit_is_told_in_its_place() {
-    let limits = Limits::DEFAULT.data_len_max(3);
+    let limits = Limits::DEFAULT.max_data_len(3);
     let input = &b"data: one\n\ndata: three\n\ndata: two\n\n"[..];
     let told: Vec<_> = EventStream::with_decoder(input, Decoder::with_limits(limits))
         .map(|event| match event {
             Ok(event) => event.data,
-            Err(EventStreamError::Overflow(exceeded)) => exceeded.len_max.to_string(),
+            Err(EventStreamError::Overflow(exceeded)) => exceeded.max_len.to_string(),
             Err(error) => panic!("{error}"),
         })
         .collect();

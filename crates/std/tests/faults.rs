@@ -86,7 +86,7 @@ impl Seen {
                 }
             }
         }
-        self.close_received = Some(socket.closure().received);
+        self.close_received = Some(socket.close_info().received);
     }
 }
 

@@ -36,7 +36,7 @@ fn messages_go_through_tls() {
         assert_eq!(socket.recv().unwrap(), Some(message));
     }
     socket.close(CloseCode::NORMAL, "").unwrap();
-    assert!(socket.closure().is_clean());
+    assert!(socket.close_info().is_clean());
     assert_eq!(serving.join().unwrap().unwrap(), 2);
 }
 

@@ -1,4 +1,4 @@
-//! One side of a [`Duet`](crate::Duet): a connection, what it was told to do, what it wrote, and
+//! One side of a [`Pair`](crate::Pair): a connection, what it was told to do, what it wrote, and
 //! what it saw.
 
 use std::time::Duration;

@@ -79,8 +79,8 @@ impl Counters {
 /// What goes wrong at one end. Calls are counted from 0: reads, writes, flushes and shutdowns.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    read_len_max: Option<usize>,
-    write_len_max: Option<usize>,
+    max_read_len: Option<usize>,
+    max_write_len: Option<usize>,
     at: BTreeMap<u64, Fault>,
     reset_after_reading: Option<u64>,
     reset_after_writing: Option<u64>,
@@ -119,14 +119,14 @@ impl Faults {
 
     /// Reads give at most so many bytes.
     #[must_use]
-    pub fn reads_of(self, len_max: usize) -> Self {
-        Self { read_len_max: Some(len_max), ..self }
+    pub fn reads_of(self, max_len: usize) -> Self {
+        Self { max_read_len: Some(max_len), ..self }
     }
 
     /// Writes take at most so many bytes.
     #[must_use]
-    pub fn writes_of(self, len_max: usize) -> Self {
-        Self { write_len_max: Some(len_max), ..self }
+    pub fn writes_of(self, max_len: usize) -> Self {
+        Self { max_write_len: Some(max_len), ..self }
     }
 
     /// This happens in the call with this number.
@@ -234,11 +234,11 @@ impl FaultTransport {
     fn call(&mut self, mut call: Call<'_, '_>, waker: Option<&Waker>) -> Answer {
         let link = Arc::clone(&self.link);
         let mut pipes = lock(&link);
-        let (fault, len_max) = self.begin(&mut pipes, &call);
+        let (fault, max_len) = self.begin(&mut pipes, &call);
         let answer = match fault {
             Some(fault) => answer_fault(&mut pipes, fault, &call),
             None => loop {
-                match self.work(&mut pipes, &mut call, len_max, waker) {
+                match self.work(&mut pipes, &mut call, max_len, waker) {
                     Answer::Wait if self.is_blocking && waker.is_none() => {
                         pipes = link.changed.wait(pipes).unwrap();
                     }
@@ -262,14 +262,14 @@ impl FaultTransport {
         };
         let until_read = left(self.faults.reset_after_reading, counters.bytes_read);
         let until_written = left(self.faults.reset_after_writing, counters.bytes_written);
-        let mut len_max = match call {
+        let mut max_len = match call {
             Call::Read(_) => {
                 counters.reads += 1;
-                self.faults.read_len_max.unwrap_or(usize::MAX).min(until_read)
+                self.faults.max_read_len.unwrap_or(usize::MAX).min(until_read)
             }
             Call::Write(_) => {
                 counters.writes += 1;
-                self.faults.write_len_max.unwrap_or(usize::MAX).min(until_written)
+                self.faults.max_write_len.unwrap_or(usize::MAX).min(until_written)
             }
             Call::Flush => {
                 counters.flushes += 1;
@@ -282,7 +282,7 @@ impl FaultTransport {
         };
         let mut fault = self.faults.at.get(&number).copied();
         if let Some(random) = &mut self.faults.random {
-            len_max = len_max.min(1 + random.below(20));
+            max_len = max_len.min(1 + random.below(20));
             if random.one_in(4) {
                 fault = fault.or(Some(Fault::Block));
             }
@@ -293,7 +293,7 @@ impl FaultTransport {
         if until_read == 0 || until_written == 0 {
             fault = Some(Fault::Reset);
         }
-        (fault, len_max)
+        (fault, max_len)
     }
 
     /// Does the call as an honest transport.
@@ -301,7 +301,7 @@ impl FaultTransport {
         &self,
         pipes: &mut [Pipe; 2],
         call: &mut Call<'_, '_>,
-        len_max: usize,
+        max_len: usize,
         waker: Option<&Waker>,
     ) -> Answer {
         let (reads, writes) = (self.reads, self.writes());
@@ -313,13 +313,13 @@ impl FaultTransport {
                 if until_eof == 0 {
                     return Answer::Done(0);
                 }
-                let len_max = buffer.len().min(len_max).min(until_eof);
-                let answer = read(&mut pipes[reads], &mut buffer[..len_max], waker);
+                let max_len = buffer.len().min(max_len).min(until_eof);
+                let answer = read(&mut pipes[reads], &mut buffer[..max_len], waker);
                 pipes[writes].counters.bytes_read += answer.len();
                 answer
             }
             Call::Write(slices) => {
-                let answer = write(&mut pipes[writes], slices, len_max, waker);
+                let answer = write(&mut pipes[writes], slices, max_len, waker);
                 pipes[writes].counters.bytes_written += answer.len();
                 answer
             }
@@ -390,7 +390,7 @@ fn read(pipe: &mut Pipe, buffer: &mut [u8], waker: Option<&Waker>) -> Answer {
     Answer::Done(len)
 }
 
-fn write(pipe: &mut Pipe, slices: &[IoSlice<'_>], len_max: usize, waker: Option<&Waker>) -> Answer {
+fn write(pipe: &mut Pipe, slices: &[IoSlice<'_>], max_len: usize, waker: Option<&Waker>) -> Answer {
     if pipe.is_reset {
         return Answer::Error(ErrorKind::ConnectionReset);
     }
@@ -404,7 +404,7 @@ fn write(pipe: &mut Pipe, slices: &[IoSlice<'_>], len_max: usize, waker: Option<
     }
     let before = pipe.bytes.len();
     let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
-    pipe.bytes.extend(bytes.take(room.min(len_max)));
+    pipe.bytes.extend(bytes.take(room.min(max_len)));
     wake(&mut pipe.reader);
     Answer::Done(pipe.bytes.len() - before)
 }

@@ -10,13 +10,13 @@
 
 mod cancel;
 mod clock;
-mod duet;
 mod endpoint;
 pub mod event_stream;
 mod fault;
 #[cfg(feature = "deflate")]
 mod foreign_deflate;
 mod loopback;
+mod pair;
 mod random;
 mod raw_frame;
 mod scenario;
@@ -27,12 +27,12 @@ mod wire;
 
 pub use cancel::{Cancelled, cancelled_once, for_every_cancellation, poll_then_drop};
 pub use clock::Clock;
-pub use duet::{Delivery, Duet, Outcome};
 pub use endpoint::{Endpoint, Side, Step};
 pub use fault::{Counters, Fault, FaultTransport, Faults, Lie};
 #[cfg(feature = "deflate")]
 pub use foreign_deflate::{ForeignDeflate, deflate_bomb};
 pub use loopback::{loopback, read_head};
+pub use pair::{Delivery, Outcome, Pair};
 pub use random::{Keys, Random, for_seeds};
 pub use raw_frame::{Missing, RawFrame, raw_frame, raw_header};
 pub use scenario::{Ending, Scenario};

@@ -2,8 +2,8 @@
 
 use tidings_websocket::{CloseStatus, Role};
 
-use crate::duet::{Delivery, Duet, Outcome};
 use crate::endpoint::{Side, Step};
+use crate::pair::{Delivery, Outcome, Pair};
 use crate::random::Random;
 use crate::wire::Unit;
 
@@ -94,14 +94,14 @@ impl Scenario {
     /// Runs it with the frames of both directions delivered in every order between the steps, and
     /// returns how many orders there are. For short scenarios without `Advance`.
     pub fn check_every_order(&self) -> usize {
-        let client_first = self.every_order(|| Duet::client_and_server(Delivery::Whole));
-        let server_first = self.every_order(|| Duet::server_and_client(Delivery::Whole));
+        let client_first = self.every_order(|| Pair::client_and_server(Delivery::Whole));
+        let server_first = self.every_order(|| Pair::server_and_client(Delivery::Whole));
         client_first + server_first
     }
 
     /// Depth first: each run repeats the choices of the one before up to the last that has an
     /// alternative, and takes that.
-    fn every_order<A: Role, B: Role>(&self, new: impl Fn() -> Duet<A, B>) -> usize {
+    fn every_order<A: Role, B: Role>(&self, new: impl Fn() -> Pair<A, B>) -> usize {
         let mut choices: Vec<(usize, usize)> = Vec::new();
         for orders in 1.. {
             let mut duet = new();
@@ -123,7 +123,7 @@ impl Scenario {
     /// At each point either the next step is done, or a frame is delivered to A, or to B.
     fn run_in_order<A: Role, B: Role>(
         &self,
-        duet: &mut Duet<A, B>,
+        duet: &mut Pair<A, B>,
         choices: &mut Vec<(usize, usize)>,
     ) {
         let mut steps = self.steps.iter();
@@ -145,7 +145,7 @@ impl Scenario {
         }
     }
 
-    fn check_one_order<A: Role, B: Role>(&self, duet: &Duet<A, B>, choices: &[(usize, usize)]) {
+    fn check_one_order<A: Role, B: Role>(&self, duet: &Pair<A, B>, choices: &[(usize, usize)]) {
         duet.check();
         let outcome = duet.outcome();
         for side in [&outcome.a, &outcome.b] {
@@ -159,14 +159,14 @@ impl Scenario {
     fn run_as(&self, role: RoleOfA, delivery: &Delivery) -> Run {
         let shown = ShownOnPanic { name: self.name, role, delivery };
         let run = match role {
-            RoleOfA::Client => self.run(Duet::client_and_server(delivery.clone())),
-            RoleOfA::Server => self.run(Duet::server_and_client(delivery.clone())),
+            RoleOfA::Client => self.run(Pair::client_and_server(delivery.clone())),
+            RoleOfA::Server => self.run(Pair::server_and_client(delivery.clone())),
         };
         drop(shown);
         run
     }
 
-    fn run<A: Role, B: Role>(&self, mut duet: Duet<A, B>) -> Run {
+    fn run<A: Role, B: Role>(&self, mut duet: Pair<A, B>) -> Run {
         for step in &self.steps {
             duet.step(step);
         }

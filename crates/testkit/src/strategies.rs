@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use crate::endpoint::{Side, Step};
 
-/// Texts of up to `chars_max` characters, of one to four bytes each.
-pub fn texts(chars_max: usize) -> impl Strategy<Value = String> {
+/// Texts of up to `max_chars` characters, of one to four bytes each.
+pub fn texts(max_chars: usize) -> impl Strategy<Value = String> {
     let character = prop_oneof![
         any::<char>(),
         prop::char::range('a', 'z'),
@@ -20,22 +20,22 @@ pub fn texts(chars_max: usize) -> impl Strategy<Value = String> {
             '\u{10FFFF}'
         ]),
     ];
-    prop::collection::vec(character, 0..=chars_max).prop_map(String::from_iter)
+    prop::collection::vec(character, 0..=max_chars).prop_map(String::from_iter)
 }
 
 /// Bytes, around the lengths where a header changes its form too.
-pub fn binaries(len_max: usize) -> impl Strategy<Value = Vec<u8>> {
+pub fn binaries(max_len: usize) -> impl Strategy<Value = Vec<u8>> {
     let near = [0, 1, 124, 125, 126, 127, 128, 65_535, 65_536, 65_537];
-    let near: Vec<usize> = near.into_iter().filter(|len| *len <= len_max).collect();
+    let near: Vec<usize> = near.into_iter().filter(|len| *len <= max_len).collect();
     prop_oneof![
-        4 => prop::collection::vec(any::<u8>(), 0..=len_max.min(64)),
+        4 => prop::collection::vec(any::<u8>(), 0..=max_len.min(64)),
         1 => (prop::sample::select(near), any::<u8>()).prop_map(|(len, byte)| vec![byte; len]),
     ]
 }
 
-/// Cuts a message into up to `pieces_max` pieces, empty ones too; a text between characters.
-pub fn fragments(message: Step, pieces_max: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(any::<prop::sample::Index>(), 0..pieces_max).prop_map(move |cuts| {
+/// Cuts a message into up to `max_pieces` pieces, empty ones too; a text between characters.
+pub fn fragments(message: Step, max_pieces: usize) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(any::<prop::sample::Index>(), 0..max_pieces).prop_map(move |cuts| {
         let mut borders: Vec<usize> = match &message {
             Step::Text(_, text, _) => {
                 let borders: Vec<usize> =
@@ -75,7 +75,7 @@ fn piece(message: &Step, begin: usize, end: Option<usize>) -> Step {
 
 /// Steps of both sides: fragmented messages with Pings and Pongs between, partly delivered. Some
 /// are refused, because a message of the other type is open or a side has closed.
-pub fn steps(messages_max: usize) -> impl Strategy<Value = Vec<Step>> {
+pub fn steps(max_messages: usize) -> impl Strategy<Value = Vec<Step>> {
     let side = || prop::sample::select(vec![Side::A, Side::B]);
     let message = prop_oneof![
         (side(), texts(20)).prop_map(|(side, text)| Step::Text(side, text, false)),
@@ -92,5 +92,5 @@ pub fn steps(messages_max: usize) -> impl Strategy<Value = Vec<Step>> {
         3 => message.prop_flat_map(|message| fragments(message, 4)),
         2 => between.prop_map(|step| vec![step]),
     ];
-    prop::collection::vec(part, 0..=messages_max).prop_map(|parts| parts.concat())
+    prop::collection::vec(part, 0..=max_messages).prop_map(|parts| parts.concat())
 }

@@ -34,9 +34,9 @@ impl Wake for Flag {
 ///
 /// # Panics
 /// If neither is woken and not both are done: a wake-up was lost. If it takes more than
-/// `polls_max` polls: something spins.
+/// `max_polls` polls: something spins.
 pub fn run_when_woken<A: Future, B: Future>(
-    polls_max: usize,
+    max_polls: usize,
     a: A,
     b: B,
 ) -> Woken<A::Output, B::Output> {
@@ -74,7 +74,7 @@ pub fn run_when_woken<A: Future, B: Future>(
         };
         let done = [from_a.is_some(), from_b.is_some()];
         assert!(progress, "a wake-up was lost: done {done:?}, polls {polls:?}, wakes {wakes:?}");
-        assert!(polls[0] + polls[1] <= polls_max, "it spins: done {done:?}, polls {polls:?}");
+        assert!(polls[0] + polls[1] <= max_polls, "it spins: done {done:?}, polls {polls:?}");
     }
 }
 

@@ -7,19 +7,20 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// A crate, its features, and all that comes with them, direct or not, in the order of the alphabet.
-const BUDGETS: [(&str, &str, &str); 17] = [
+const BUDGETS: [(&str, &str, &str); 18] = [
     ("tidings-frame", "", ""),
     ("tidings-frame", "alloc,std", ""),
     ("tidings-frame", "simdutf8", "simdutf8"),
     ("tidings-handshake", "", HANDSHAKE),
     ("tidings-handshake", "alloc,std", HANDSHAKE),
     ("tidings-reconnect", "", ""),
+    ("tidings-time", "", ""),
     ("tidings-sse", "", "memchr tidings-reconnect"),
     ("tidings-sse", "alloc,std", "memchr tidings-reconnect"),
     ("tidings-sse", "simdutf8", "memchr simdutf8 tidings-reconnect"),
-    ("tidings-websocket", "", "tidings-frame"),
-    ("tidings-websocket", "alloc,std", "tidings-frame"),
-    ("tidings-websocket", "simdutf8", "simdutf8 tidings-frame"),
+    ("tidings-websocket", "", "tidings-frame tidings-time"),
+    ("tidings-websocket", "alloc,std", "tidings-frame tidings-time"),
+    ("tidings-websocket", "simdutf8", "simdutf8 tidings-frame tidings-time"),
     ("tidings-deflate", "", ""),
     ("tidings-deflate", "zlib-rs", "zlib-rs"),
     ("tidings-deflate", "miniz_oxide", "adler2 miniz_oxide"),
@@ -34,7 +35,7 @@ const BUDGETS: [(&str, &str, &str); 17] = [
         "blocking,async",
         "base64 block-buffer cfg-if cpufeatures crypto-common digest embedded-io embedded-io-async \
          httparse hybrid-array memchr sha1 tidings-frame tidings-handshake tidings-reconnect \
-         tidings-sse tidings-websocket typenum",
+         tidings-sse tidings-time tidings-websocket typenum",
     ),
 ];
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tidings_testkit::Side::{A, B};
-use tidings_testkit::{Delivery, Duet, Ending, Scenario, Step, Unit};
+use tidings_testkit::{Delivery, Ending, Pair, Scenario, Step, Unit};
 
 /// What a check says when it fails.
 fn failure(check: impl FnOnce()) -> String {
@@ -38,8 +38,8 @@ fn an_outcome_that_depends_on_the_order_is_seen() {
     // With A as client its Close has 8 bytes, as server 4: one of both refuses the message.
     scenario.check();
     let mut refused = Vec::new();
-    let mut client = Duet::client_and_server(Delivery::Whole);
-    let mut server = Duet::server_and_client(Delivery::Whole);
+    let mut client = Pair::client_and_server(Delivery::Whole);
+    let mut server = Pair::server_and_client(Delivery::Whole);
     for step in &scenario.steps {
         client.step(step);
         server.step(step);
@@ -51,7 +51,7 @@ fn an_outcome_that_depends_on_the_order_is_seen() {
 
 #[test]
 fn what_is_under_way_is_seen_when_it_is_delivered() {
-    let mut duet = Duet::client_and_server(Delivery::Chunks(1));
+    let mut duet = Pair::client_and_server(Delivery::Chunks(1));
     duet.step(&Step::text(A, "ab"));
     duet.step(&Step::ping(A, b"?"));
     assert!(duet.has_under_way(B) && !duet.has_under_way(A));
@@ -67,7 +67,7 @@ fn what_is_under_way_is_seen_when_it_is_delivered() {
 
 #[test]
 fn time_passes_from_deadline_to_deadline() {
-    let mut duet = Duet::server_and_client(Delivery::Whole);
+    let mut duet = Pair::server_and_client(Delivery::Whole);
     duet.step(&Step::Advance(Duration::from_secs(60)));
     let pings = duet.a().wire().units().iter().filter(|unit| matches!(unit, Unit::Ping(_)));
     assert_eq!(pings.count(), 2, "after 25 and 50 seconds");

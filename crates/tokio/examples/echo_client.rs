@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let code = code.and_then(|code| CloseCode::new(code.parse().ok()?));
         socket.close(code.unwrap_or(CloseCode::NORMAL), &reason).await?;
     }
-    println!("closed: {}", socket.closure().received);
+    println!("closed: {}", socket.close_info().received);
     Ok(())
 }
 

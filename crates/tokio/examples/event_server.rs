@@ -113,7 +113,7 @@ fn numbers(request: &Request<Incoming>) -> Result<Answer, Anything> {
     let drop_after = query(request, "drop_after");
 
     let all = (1..=count).map(number).collect::<Result<Vec<_>, _>>()?;
-    let history = History::new(Capacity { events_max: all.len(), bytes_max: usize::MAX });
+    let history = History::new(Capacity { max_events: all.len(), max_bytes: usize::MAX });
     for event in &all {
         history.push(event.clone())?;
     }

@@ -27,7 +27,7 @@ const PACE: Duration = Duration::from_secs(1);
 const ATTACKERS: usize = 4;
 const REST: Duration = Duration::from_millis(250);
 /// How much worse the slowest hundredth may be under attack. A millisecond on top is the machine's.
-const SLOWDOWN_MAX: f64 = 1.5;
+const MAX_SLOWDOWN: f64 = 1.5;
 const GRACE: Duration = Duration::from_millis(1);
 /// How much memory may grow under attack.
 const GROWTH_MAX_KIB: u64 = 64 * 1024;
@@ -97,7 +97,7 @@ async fn main() -> Result<(), Error> {
 }
 
 fn judge(quiet: &Report, attacked: &Report) -> Result<(), Error> {
-    let allowed = quiet.p99.mul_f64(SLOWDOWN_MAX) + GRACE;
+    let allowed = quiet.p99.mul_f64(MAX_SLOWDOWN) + GRACE;
     if attacked.p99 > allowed {
         return Err(
             format!("p99 is {:?} under attack, {:?} is allowed", attacked.p99, allowed).into()
@@ -165,7 +165,11 @@ impl Honest {
             said += 1;
         }
         socket.close(CloseCode::NORMAL, "").await?;
-        if socket.closure().is_clean() { Ok(()) } else { Err("it was not closed cleanly".into()) }
+        if socket.close_info().is_clean() {
+            Ok(())
+        } else {
+            Err("it was not closed cleanly".into())
+        }
     }
 
     async fn watch(&self, name: &str, duration: Duration) -> Report {

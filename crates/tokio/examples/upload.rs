@@ -39,8 +39,8 @@ async fn main() -> Result<(), Error> {
 /// No limit: every piece is passed on at once and nothing is kept.
 fn config() -> Config {
     let mut config = Config::server();
-    config.limits.message_len_max = Limits::UNBOUNDED;
-    config.limits.fragments_max = u32::MAX;
+    config.limits.max_message_len = Limits::UNBOUNDED;
+    config.limits.max_fragments = u32::MAX;
     config
 }
 

@@ -90,10 +90,10 @@ where
     let scanner = HeadScanner::request(config.head_limits);
     let on_head = |head: Result<Head<'_>, HeadError>| judge_request(head, config, decide);
     match read_head(&mut stream, &mut received, scanner, on_head).await? {
-        RequestVerdict::Accept { answer, agreed, head_len } => {
+        RequestVerdict::Accept { answer, negotiated, head_len } => {
             write_answer(&mut stream, &answer).await?;
             received.drain(..head_len);
-            Ok(WebSocket::from_agreed(stream, Server, *config, &received, agreed))
+            Ok(WebSocket::from_negotiated(stream, Server, *config, &received, negotiated))
         }
         RequestVerdict::Refuse { answer, error } => {
             refuse(&mut stream, &answer).await?;

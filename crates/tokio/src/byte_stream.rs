@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::socket::WebSocket;
 
 /// The longest message that one write becomes.
-const WRITE_LEN_MAX: usize = 64 * 1024;
+const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`AsyncRead`] and [`AsyncWrite`].
 ///
@@ -74,7 +74,7 @@ where
     ) -> Poll<io::Result<usize>> {
         let socket = &mut self.get_mut().socket;
         ready!(socket.poll_room(cx)).map_err(Error::into_io)?;
-        let piece = bytes.get(..WRITE_LEN_MAX).unwrap_or(bytes);
+        let piece = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
         let (session, mut polled) = socket.link.poll(cx);
         let sent = session.send(&mut polled, Outgoing::Binary(piece), false);
         sent.map_err(Error::into_io)?;

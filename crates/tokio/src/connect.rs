@@ -132,8 +132,8 @@ impl Connector {
     /// harmless ones go ([`Redirect::keeps_header`](tidings_handshake::Redirect::keeps_header)),
     /// and `Origin` becomes `null`. Subprotocols always go along, so put no secret into them. From
     /// `wss` to `ws` no redirect is followed.
-    pub fn redirects_max(mut self, redirects_max: u32) -> Self {
-        self.options.set_redirects_max(redirects_max);
+    pub fn max_redirects(mut self, max_redirects: u32) -> Self {
+        self.options.set_max_redirects(max_redirects);
         self
     }
 
@@ -236,7 +236,7 @@ impl Connector {
         let mut uri = WebSocketUri::parse(uri)?.to_string();
         let mut offer = Offer::of(&self.options);
         let config = self.options.config();
-        let mut redirects = Redirects::new(self.options.redirects_max());
+        let mut redirects = Redirects::new(self.options.max_redirects());
         loop {
             let target = WebSocketUri::parse(&uri)?;
             let redirect = {
@@ -261,8 +261,8 @@ impl Connector {
 
     /// How long the head of a response may be.
     #[cfg(feature = "event-source")]
-    pub(crate) const fn head_len_max(&self) -> usize {
-        self.options.config().head_limits.head_len_max
+    pub(crate) const fn max_head_len(&self) -> usize {
+        self.options.config().head_limits.max_head_len
     }
 
     /// Everything below HTTP. `protocols` are offered by TLS (RFC 7301), if there are any.

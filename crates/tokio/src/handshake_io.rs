@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tidings_endpoint::{REFUSED_DRAIN_LEN_MAX, REFUSED_DRAIN_TIME};
+use tidings_endpoint::{MAX_REFUSED_DRAIN_LEN, REFUSED_DRAIN_TIME};
 use tidings_handshake::{Head, HeadError, HeadScanner, Progress};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -53,7 +53,7 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
     let drain = async {
         let mut sink = vec![0; 4096];
         let mut drained = 0;
-        while drained < REFUSED_DRAIN_LEN_MAX {
+        while drained < MAX_REFUSED_DRAIN_LEN {
             match stream.read(&mut sink).await {
                 Ok(0) | Err(_) => break,
                 Ok(len) => drained = len.saturating_add(drained),

@@ -33,8 +33,8 @@ pub use upgrade::{Upgrade, UpgradedStream, upgrade};
 pub use tidings_endpoint::TlsError;
 pub use tidings_endpoint::deflate;
 pub use tidings_endpoint::{
-    Agreed, ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error,
-    LentMessage, Message, MessageKind, Outgoing, RandomMasks, SharedStr, accept_same_origin,
+    ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error, LentMessage,
+    Message, MessageKind, Negotiated, Outgoing, RandomMasks, SharedStr, accept_same_origin,
 };
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;

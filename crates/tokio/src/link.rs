@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tidings_endpoint::{Agreed, Driver, Error, Outgoing, Session};
+use tidings_endpoint::{Driver, Error, Negotiated, Outgoing, Session};
 use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -37,9 +37,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    pub(crate) fn new(stream: S, role: R, config: &Config, agreed: &Agreed) -> Self {
+    pub(crate) fn new(stream: S, role: R, config: &Config, negotiated: &Negotiated) -> Self {
         let clock = Clock { epoch: Instant::now(), timer: None };
-        Self { stream, clock, session: Session::new(role, config, agreed) }
+        Self { stream, clock, session: Session::new(role, config, negotiated) }
     }
 
     /// Waits for room, queues the message once, and writes unless more received bytes wait.

@@ -140,7 +140,7 @@ impl Reconnecting {
                             Update::Message(message)
                         }
                         Ok(None) => {
-                            let close = socket.closure().received;
+                            let close = socket.close_info().received;
                             self.lost(Lost::Closed(close))
                         }
                         Err(error) => self.lost(Lost::Error(error)),
@@ -166,7 +166,7 @@ impl Reconnecting {
 
     fn lost(&mut self, why: Lost) -> Update {
         let reason = why.reason();
-        let next = match why.is_callers() {
+        let next = match why.is_user() {
             true => Next::GiveUp(GiveUp::Forbidden),
             false => self.reconnect.failed(self.epoch.elapsed(), reason, random_u64()),
         };
@@ -209,8 +209,8 @@ impl Lost {
     }
 
     /// Whether the fault is in what the caller asked for: another attempt would ask the same.
-    const fn is_callers(&self) -> bool {
-        matches!(self, Self::Error(error) if error.is_callers())
+    const fn is_user(&self) -> bool {
+        matches!(self, Self::Error(error) if error.is_user())
     }
 }
 

@@ -8,9 +8,9 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tidings_endpoint::{Agreed, Config, Error, Inbox, Message, MessageKind, Outgoing};
+use tidings_endpoint::{Config, Error, Inbox, Message, MessageKind, Negotiated, Outgoing};
 use tidings_websocket::frame::{CloseCode, CloseFrame};
-use tidings_websocket::{Closure, Role, Server};
+use tidings_websocket::{CloseInfo, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::halves::{Receiver, Sender};
@@ -56,22 +56,22 @@ where
     /// Takes over a stream whose opening handshake was done elsewhere, and did not agree on
     /// compression. `received` is what came behind the handshake: the first frames.
     pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
-        Self::from_agreed(stream, role, config, received, Agreed::default())
+        Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
 
     /// As [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
-    pub fn from_agreed(
+    pub fn from_negotiated(
         stream: S,
         role: R,
         config: Config,
         received: &[u8],
-        agreed: Agreed,
+        negotiated: Negotiated,
     ) -> Self {
         Self {
-            inbox: Inbox::new::<R>(received, &config, &agreed),
-            link: Link::new(stream, role, &config, &agreed),
+            inbox: Inbox::new::<R>(received, &config, &negotiated),
+            link: Link::new(stream, role, &config, &negotiated),
             deliver_control_frames: config.deliver_control_frames,
-            subprotocol: agreed.subprotocol,
+            subprotocol: negotiated.subprotocol,
         }
     }
 
@@ -112,7 +112,7 @@ where
     ///
     /// # Errors
     /// As [`send`](Self::send), without those of the transport; [`Error::QueueFull`] above
-    /// [`Config::write_queue_len_max`].
+    /// [`Config::max_write_queue_len`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         let clock = &self.link.clock;
         self.link.session.feed(message.into(), || clock.now())
@@ -187,7 +187,7 @@ where
 
     /// Receives the next message in pieces, so that one of any length passes in constant memory.
     /// `None` after the closing handshake. Raise
-    /// [`Limits::message_len_max`](tidings_websocket::Limits) and `frame_len_max` for messages
+    /// [`Limits::max_message_len`](tidings_websocket::Limits) and `max_frame_len` for messages
     /// longer than the defaults.
     ///
     /// # Errors
@@ -210,8 +210,8 @@ where
 
     /// The Close frames of both sides, as far as they came and went.
     #[must_use]
-    pub fn closure(&self) -> Closure {
-        self.link.session.closure()
+    pub fn close_info(&self) -> CloseInfo {
+        self.link.session.close_info()
     }
 
     /// How long the last answered Ping of the connection's own took.

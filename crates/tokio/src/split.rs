@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tidings_endpoint::{Error, Message, Outgoing};
 use tidings_websocket::frame::CloseCode;
-use tidings_websocket::{Closure, Role, Server};
+use tidings_websocket::{CloseInfo, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::socket::WebSocket;
@@ -129,10 +129,10 @@ where
         self.0.poll(&self.0.wakers.receiver, cx, WebSocket::poll_recv)
     }
 
-    /// As [`WebSocket::closure`].
+    /// As [`WebSocket::close_info`].
     #[must_use]
-    pub fn closure(&self) -> Closure {
-        lock(&self.0.socket).closure()
+    pub fn close_info(&self) -> CloseInfo {
+        lock(&self.0.socket).close_info()
     }
 
     /// Puts the ends together again; gives them back if they are not of one WebSocket.
@@ -230,10 +230,10 @@ where
         self.0.with(|socket| socket.start_close(code, reason));
     }
 
-    /// As [`WebSocket::closure`].
+    /// As [`WebSocket::close_info`].
     #[must_use]
-    pub fn closure(&self) -> Closure {
-        lock(&self.0.socket).closure()
+    pub fn close_info(&self) -> CloseInfo {
+        lock(&self.0.socket).close_info()
     }
 }
 

@@ -4,7 +4,7 @@ mod stream;
 
 use http::{Request, Response};
 use hyper::upgrade::OnUpgrade;
-use tidings_endpoint::{Agreed, Config, agree};
+use tidings_endpoint::{Config, Negotiated, agree};
 use tidings_handshake::{Acceptance, Rejection, ServerRequest};
 use tidings_websocket::Server;
 
@@ -18,7 +18,7 @@ pub use crate::upgrade::stream::UpgradedStream;
 pub struct Upgrade {
     on_upgrade: OnUpgrade,
     config: Config,
-    agreed: Agreed,
+    negotiated: Negotiated,
 }
 
 /// Judges an upgrade request and makes the response to it. `decide` is that of
@@ -62,9 +62,11 @@ where
     let handshake =
         ServerRequest::from_http(request, None).map_err(|error| reject(error.into()))?;
     let acceptance = decide(&handshake).map_err(reject)?;
-    let (response, agreed) =
-        agree(&handshake, acceptance, &config, |acceptance, agreed| (acceptance.to_http(), agreed));
-    Ok((response, Upgrade { on_upgrade, config, agreed }))
+    let (response, negotiated) =
+        agree(&handshake, acceptance, &config, |acceptance, negotiated| {
+            (acceptance.to_http(), negotiated)
+        });
+    Ok((response, Upgrade { on_upgrade, config, negotiated }))
 }
 
 impl Upgrade {
@@ -73,9 +75,9 @@ impl Upgrade {
     /// # Errors
     /// The connection failed before.
     pub async fn socket(self) -> Result<WebSocket<UpgradedStream>, hyper::Error> {
-        let Self { on_upgrade, config, agreed } = self;
+        let Self { on_upgrade, config, negotiated } = self;
         let stream = UpgradedStream::new(on_upgrade.await?);
         // hyper keeps what came behind the request, and reads it out first.
-        Ok(WebSocket::from_agreed(stream, Server, config, &[], agreed))
+        Ok(WebSocket::from_negotiated(stream, Server, config, &[], negotiated))
     }
 }

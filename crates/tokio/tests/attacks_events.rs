@@ -89,25 +89,25 @@ async fn a_made_up_last_event_id_costs_no_more_than_a_replay() {
         assert!(refused.response().body().len() < 200, "the ID is not told back");
     }
     for bad in [&b"7\0"[..], b"7\r\nX: y", b"\xFF\xFE", b"7\n"] {
-        let refused = LastEventId::new(bad, LastEventId::LEN_MAX);
+        let refused = LastEventId::new(bad, LastEventId::MAX_LEN);
         assert!(
             matches!(refused, Err(LastEventIdError::Illegal(_) | LastEventIdError::NotUtf8 { .. })),
             "{refused:?}"
         );
     }
 
-    let history = Arc::new(History::new(Capacity { events_max: 1000, ..Capacity::DEFAULT }));
+    let history = Arc::new(History::new(Capacity { max_events: 1000, ..Capacity::DEFAULT }));
     for id in 0..5000 {
         history.push(event(id)).unwrap();
     }
     for made_up in ["-1", "5000", "18446744073709551616", "0", "x", "../../etc", "4000 ", "'--"] {
-        let id = LastEventId::new(made_up.as_bytes(), LastEventId::LEN_MAX).unwrap();
+        let id = LastEventId::new(made_up.as_bytes(), LastEventId::MAX_LEN).unwrap();
         let replayed: Replayed = history.after(&id, 100);
         assert!(!replayed.is_complete(), "{made_up}");
         assert!(replayed.events().len() <= 100, "{made_up}: {}", replayed.events().len());
 
         let (sender, response) =
-            Responder::new().replay_events_max(100).replay(Arc::clone(&history), Some(id));
+            Responder::new().max_replay_events(100).replay(Arc::clone(&history), Some(id));
         drop(sender);
         let mut body = response.into_body();
         let mut bytes = Vec::new();

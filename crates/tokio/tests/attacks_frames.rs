@@ -143,7 +143,7 @@ async fn every_way_to_receive_refuses_the_same() {
 /// is refused on the header that takes it over the limit.
 #[tokio::test(start_paused = true)]
 async fn a_message_without_end_is_cut_at_the_default_limit() {
-    let limit = Config::server().limits.message_len_max;
+    let limit = Config::server().limits.max_message_len;
     for fragment_len in [1 << 10, 1 << 16] {
         let mut bytes = frame(BINARY & !FIN, &[]);
         for _ in 0..limit / fragment_len {
@@ -171,7 +171,7 @@ async fn tiny_fragments_are_counted() {
         assert_eq!((outcome.messages.len(), outcome.code()), (0, Some(1008)));
         let violation = matches!(
             outcome.error,
-            Some(Error::Violation(Violation::TooManyFragments { fragments_max: 16_384 }))
+            Some(Error::Violation(Violation::TooManyFragments { max_fragments: 16_384 }))
         );
         assert!(violation, "{:?}", outcome.error);
     }
@@ -470,7 +470,7 @@ async fn closing_from_everywhere_at_once_ends_once() {
         client.close(CloseCode::NORMAL, "c")
     );
     assert!(served.is_ok() && closed.is_ok(), "{served:?}, {closed:?}");
-    assert_eq!(server.closure().received.reason(), "c");
+    assert_eq!(server.close_info().received.reason(), "c");
     // Twice, and then a message.
     server.close(CloseCode::NORMAL, "again").await.unwrap();
     let sent = server.send("more").await;
@@ -487,7 +487,7 @@ async fn closing_from_everywhere_at_once_ends_once() {
     });
     let receiving = tokio::spawn(async move {
         while let Ok(Some(_)) = receiver.recv().await {}
-        receiver.closure().is_clean()
+        receiver.close_info().is_clean()
     });
     let whole = other_receiver.recv().await.unwrap().unwrap();
     assert_eq!(whole.as_binary().map(<[u8]>::len), Some(300_000));
@@ -532,7 +532,7 @@ async fn a_peer_that_takes_nothing_stops_the_sender() {
     };
     assert!(matches!(refused, Error::QueueFull { .. }), "{refused:?}");
     // The one that crosses the mark is taken whole.
-    assert!(fed <= Config::server().write_queue_len_max + 10_000, "{fed} bytes were queued");
+    assert!(fed <= Config::server().max_write_queue_len + 10_000, "{fed} bytes were queued");
     let mut writer = server.writer(MessageKind::Binary).unwrap();
     let mut written = 0;
     let error = loop {
@@ -589,7 +589,7 @@ async fn a_peer_that_vanishes_anywhere_is_a_disconnect() {
         drop(far);
         let (messages, error) = receive(&mut server).await;
         assert!(error.as_ref().is_some_and(Error::is_disconnect), "{cut}: {error:?}");
-        assert_eq!(server.closure().received, CloseStatus::Missing);
+        assert_eq!(server.close_info().received, CloseStatus::Missing);
         assert_eq!(messages.len(), usize::from(cut >= 8) + usize::from(cut == bytes.len()));
     }
 }

@@ -44,7 +44,7 @@ fn nothing_that_a_peer_declares_reaches_a_heap_that_is_nearly_full() {
         }
         let mut config = Config::server();
         config.compression = Some(Compression::default());
-        config.limits.message_len_max = 64 << 10;
+        config.limits.max_message_len = 64 << 10;
         let (mut server, mut far, _) = server(config, OFFER).await;
         let write = async {
             // The server may have enough before all of it is sent.
@@ -78,8 +78,8 @@ async fn declared_to_a_client(len: u64) {
 }
 
 fn without_limits(mut config: Config) -> Config {
-    config.limits.frame_len_max = Limits::UNBOUNDED;
-    config.limits.message_len_max = Limits::UNBOUNDED;
+    config.limits.max_frame_len = Limits::UNBOUNDED;
+    config.limits.max_message_len = Limits::UNBOUNDED;
     config
 }
 

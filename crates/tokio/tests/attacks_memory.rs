@@ -60,8 +60,8 @@ fn poll_in_vain<F: Future<Output: std::fmt::Debug>>(future: Pin<&mut F>) {
 
 fn unbounded() -> Config {
     let mut config = Config::server();
-    config.limits.frame_len_max = Limits::UNBOUNDED;
-    config.limits.message_len_max = Limits::UNBOUNDED;
+    config.limits.max_frame_len = Limits::UNBOUNDED;
+    config.limits.max_message_len = Limits::UNBOUNDED;
     config
 }
 
@@ -151,7 +151,7 @@ struct Endless {
     at: usize,
     /// No more than this in all, then nothing comes.
     left: usize,
-    read_len_max: usize,
+    max_read_len: usize,
 }
 
 impl AsyncRead for Endless {
@@ -165,7 +165,7 @@ impl AsyncRead for Endless {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        for _ in 0..this.read_len_max.min(buf.remaining()).min(this.left) {
+        for _ in 0..this.max_read_len.min(buf.remaining()).min(this.left) {
             let byte = match this.first.get(this.at) {
                 Some(byte) => *byte,
                 None => this.again[(this.at - this.first.len()) % this.again.len()],
@@ -197,8 +197,8 @@ impl AsyncWrite for Endless {
 }
 
 impl Endless {
-    fn new(first: Vec<u8>, again: Vec<u8>, len: usize, read_len_max: usize) -> Self {
-        Self { first, again, at: 0, left: len, read_len_max }
+    fn new(first: Vec<u8>, again: Vec<u8>, len: usize, max_read_len: usize) -> Self {
+        Self { first, again, at: 0, left: len, max_read_len }
     }
 
     /// An open WebSocket over it.
@@ -214,7 +214,7 @@ fn fragments_cost_their_payload_only() {
     alone(async || {
         for (payload, count) in [(&b""[..], 300_000), (b"x", 100_000)] {
             let mut config = unbounded();
-            config.limits.fragments_max = u32::MAX;
+            config.limits.max_fragments = u32::MAX;
             let fragment = frame(0, payload);
             let len = fragment.len() * count;
             let first = frame(0x02, payload);
@@ -327,8 +327,8 @@ fn a_head_without_end_costs_its_limit() {
             ("GET / HTTP/1.1\r\nA:", b" "),
         ];
         for (first, again) in endless {
-            for read_len_max in [1, usize::MAX] {
-                let stream = Endless::new(first.into(), again.to_vec(), 10 * MIB, read_len_max);
+            for max_read_len in [1, usize::MAX] {
+                let stream = Endless::new(first.into(), again.to_vec(), 10 * MIB, max_read_len);
                 let (refused, peak) = peak_of(accept(stream, Config::server())).await;
                 assert!(matches!(refused, Err(Error::Request(_))), "{refused:?}");
                 // The head, a growing buffer of it, and the answer.
@@ -356,7 +356,7 @@ fn a_bomb_costs_the_limit() {
     alone(async || {
         let mut config = Config::server();
         config.compression = Some(Compression::default());
-        let limit = usize::try_from(config.limits.message_len_max).unwrap();
+        let limit = usize::try_from(config.limits.max_message_len).unwrap();
         let bomb = deflate_bomb(64);
         let mut fragments = frame(0x42, b"");
         for fragment in bomb.chunks(100) {
@@ -450,7 +450,7 @@ fn an_event_without_end_costs_its_limit() {
         }
     }
     alone(async || {
-        let limits = Limits::DEFAULT.line_len_max(64 * KIB).data_len_max(128 * KIB);
+        let limits = Limits::DEFAULT.max_line_len(64 * KIB).max_data_len(128 * KIB);
         for (first, again) in [
             (&b"data: "[..], &b"x"[..]),
             (b"", b"data: x\n"),

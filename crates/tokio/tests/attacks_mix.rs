@@ -148,7 +148,7 @@ fn attackers_are_cut_and_good_clients_lose_nothing() {
                     assert_eq!(socket.recv().await.unwrap(), Some(text.into()));
                 }
                 socket.close(CloseCode::NORMAL, "").await.unwrap();
-                assert!(socket.closure().is_clean());
+                assert!(socket.close_info().is_clean());
             }));
         }
         let mut bad = Vec::new();

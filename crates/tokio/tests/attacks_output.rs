@@ -46,8 +46,8 @@ async fn no_line_can_be_injected_into_a_request() {
     for (connector, uri) in cases {
         let (near, mut far) = tokio::io::duplex(1 << 16);
         let failed = connector.handshake(near, uri).await;
-        let is_callers = matches!(failed, Err(Error::RequestBuild(_) | Error::Uri(_)));
-        assert!(is_callers, "{connector:?} to {uri:?}: {failed:?}");
+        let is_user = matches!(failed, Err(Error::RequestBuild(_) | Error::Uri(_)));
+        assert!(is_user, "{connector:?} to {uri:?}: {failed:?}");
         let mut sent = Vec::new();
         far.read_to_end(&mut sent).await.unwrap();
         assert!(sent.is_empty(), "{sent:?}");
@@ -119,8 +119,8 @@ async fn what_a_peer_wrote_is_shown_escaped() {
     let (mut server, mut far, _) = attack_scene::server(Config::server(), "").await;
     far.write_all(&frame(0x88, b"\x0F\xA0\x1B[31m\r\nforged")).await.unwrap();
     server.recv().await.unwrap();
-    let tidings_tokio::websocket::CloseStatus::Frame(close) = server.closure().received else {
-        panic!("{:?}", server.closure())
+    let tidings_tokio::websocket::CloseStatus::Frame(close) = server.close_info().received else {
+        panic!("{:?}", server.close_info())
     };
     assert!(!close.to_string().chars().any(char::is_control), "{close}");
 }

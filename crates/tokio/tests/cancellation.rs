@@ -15,12 +15,12 @@ use scene::{Cut, Run, STYLES, Scene, large, small};
 use tidings_testkit::{Faults, Random, for_every_cancellation, for_seeds};
 
 /// A talk in which every other call is dropped takes more polls, but not without end.
-const POLLS_MAX: usize = 2_000_000;
+const MAX_POLLS: usize = 2_000_000;
 
 /// The talk with these dropped futures goes as without.
 fn check_same(scene: &Scene, base: &Run, faults: [Faults; 2], cuts: &[Cut; 2]) {
     let shown = Shown(scene, cuts);
-    let run = scene::run(scene, faults, cuts, POLLS_MAX);
+    let run = scene::run(scene, faults, cuts, MAX_POLLS);
     let roles = [scene.caller_is_client, !scene.caller_is_client];
     for ((side, expected), is_client) in run.sides().into_iter().zip(base.sides()).zip(roles) {
         assert!(side.error.is_none(), "{:?}", side.error);
@@ -55,7 +55,7 @@ fn for_scenes(new: impl Fn(bool, scene::Style) -> Scene, mut test: impl FnMut(&S
         for caller_is_client in [true, false] {
             let scene = new(caller_is_client, style);
             let none = [Faults::none(), Faults::none()];
-            test(&scene, &scene::run(&scene, none, &never, POLLS_MAX));
+            test(&scene, &scene::run(&scene, none, &never, MAX_POLLS));
         }
     }
 }

@@ -268,7 +268,7 @@ async fn credentials_stay_within_one_origin() {
         );
         let far = answer(far, vec![redirect(status, &format!("ws://127.0.0.1:{near_port}/back"))]);
         let connector = Connector::new()
-            .redirects_max(5)
+            .max_redirects(5)
             .origin("https://page.example")
             .subprotocols(["chat"])
             .header("Authorization", "secret")
@@ -312,7 +312,7 @@ async fn credentials_stay_within_one_origin() {
 async fn the_sixth_redirect_fails() {
     let (listener, port) = listen().await;
     let server = answer(listener, vec![redirect(302, "/"); 6]);
-    let connector = Connector::new().redirects_max(5);
+    let connector = Connector::new().max_redirects(5);
     let error = connector.connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
     assert!(matches!(error, Error::Redirect(RedirectError::TooMany { max: 5 })), "{error}");
     server.await.unwrap();
@@ -322,7 +322,7 @@ async fn the_sixth_redirect_fails() {
 async fn a_redirect_to_no_websocket_fails() {
     let (listener, port) = listen().await;
     let server = answer(listener, vec![redirect(302, "ftp://a/")]);
-    let connector = Connector::new().redirects_max(5);
+    let connector = Connector::new().max_redirects(5);
     let error = connector.connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
     assert!(matches!(error, Error::Redirect(RedirectError::Location(_))), "{error}");
     server.await.unwrap();
@@ -418,7 +418,7 @@ async fn one_deadline_holds_for_all_steps() {
     });
     let mut config = Config::client();
     config.handshake_timeout = Duration::from_millis(300);
-    let connector = Connector::new().config(config).redirects_max(100);
+    let connector = Connector::new().config(config).max_redirects(100);
     let uri = format!("ws://127.0.0.1:{port}/");
     let error = connector.connect(&uri).await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");

@@ -110,7 +110,7 @@ async fn messages_go_through_tls_and_the_server_is_named() {
             assert_eq!(socket.recv().await.unwrap(), Some(message));
         }
         socket.close(CloseCode::NORMAL, "").await.unwrap();
-        assert!(socket.closure().is_clean());
+        assert!(socket.close_info().is_clean());
         let seen = server.await.unwrap().unwrap();
         // RFC 6066, 3: an address is no name.
         assert_eq!(seen.server_name.as_deref(), server_name);
@@ -264,7 +264,7 @@ async fn a_redirect_never_leaves_tls() {
         stream.write_all(answer.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
     });
-    let connector = Connector::new().tls_config(trusting(&authority)).redirects_max(5);
+    let connector = Connector::new().tls_config(trusting(&authority)).max_redirects(5);
     let error = connector.connect(&format!("wss://localhost:{port}/")).await.unwrap_err();
     let refused =
         matches!(error, Error::Redirect(tidings_tokio::handshake::RedirectError::Downgrade));

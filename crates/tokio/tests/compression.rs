@@ -164,9 +164,9 @@ fn samples() -> Vec<Message> {
     samples_to(70_000)
 }
 
-fn samples_to(len_max: usize) -> Vec<Message> {
+fn samples_to(max_len: usize) -> Vec<Message> {
     let mut samples: Vec<Message> = vec!["".into(), Message::binary(Vec::new())];
-    for (number, len) in [1, 1023, 1024, 1025, len_max].into_iter().enumerate() {
+    for (number, len) in [1, 1023, 1024, 1025, max_len].into_iter().enumerate() {
         samples.push(prose(len, number).into());
         samples.push(Message::binary(noise(len.min(5000), 5)));
         samples.push(Message::binary(prose(len, number + 1).into_bytes()));

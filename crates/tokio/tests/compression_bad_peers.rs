@@ -138,7 +138,7 @@ async fn rsv1_is_refused_after_a_declined_offer() {
 #[tokio::test]
 async fn the_limit_counts_what_comes_out() {
     let mut config = with_takeover();
-    config.limits.message_len_max = 5000;
+    config.limits.max_message_len = 5000;
     let whole = prose(5001, 1).into_bytes();
     let (mut server, mut peer, _) = server_and_peer(config, OFFER).await;
     let mut foreign = ForeignDeflate::new();
@@ -151,7 +151,7 @@ async fn the_limit_counts_what_comes_out() {
     let payload = ForeignDeflate::new().compress(&whole);
     let frames = [(FIN | RSV1 | BINARY, &payload[..])];
     for violation in refuses(config, &frames, 1009).await {
-        let expected = Violation::MessageTooLong { message_len: 5001, len_max: 5000 };
+        let expected = Violation::MessageTooLong { message_len: 5001, max_len: 5000 };
         assert_eq!(violation, expected);
     }
 }
@@ -165,14 +165,14 @@ async fn a_compressed_message_in_tiny_fragments_is_bounded() {
     frames.extend(payload.chunks(1).map(|byte| (CONTINUATION, byte)));
     frames.push((FIN | CONTINUATION, &[]));
     let mut config = with_takeover();
-    config.limits.fragments_max = u32::try_from(frames.len()).unwrap();
+    config.limits.max_fragments = u32::try_from(frames.len()).unwrap();
     let (mut server, mut peer, _) = server_and_peer(config, OFFER).await;
     for (first, payload) in &frames {
         peer.send(*first, payload).await;
     }
     assert_eq!(server.recv().await.unwrap(), Some(Message::binary(noise(1000, 1))));
 
-    config.limits.fragments_max -= 1;
+    config.limits.max_fragments -= 1;
     for violation in refuses(config, &frames, 1008).await {
         assert!(matches!(violation, Violation::TooManyFragments { .. }), "{violation}");
     }
@@ -217,7 +217,7 @@ async fn a_wrong_answer_fails_the_connection() {
             });
             let mut server = accepting.await.unwrap();
             assert_eq!(server.recv().await.unwrap(), None);
-            server.closure().received.code()
+            server.close_info().received.code()
         };
         let connector = Connector::new().config(compressing(compression));
         let (code, client) =
@@ -226,7 +226,7 @@ async fn a_wrong_answer_fails_the_connection() {
         let error = client.unwrap_err();
         assert!(matches!(error, Error::Compression(_)), "{parameters:?}: {error}");
         assert!(error.to_string().starts_with("the server's permessage-deflate: "), "{error}");
-        assert!(!error.is_callers());
+        assert!(!error.is_user());
     }
 }
 
@@ -280,7 +280,7 @@ fn bomb() -> Vec<(u8, Vec<u8>)> {
 /// Sends the bomb to a server with this limit.
 async fn is_refused(frames: &[(u8, Vec<u8>)], limit: u64) {
     let mut config = with_takeover();
-    config.limits.message_len_max = limit;
+    config.limits.max_message_len = limit;
     let (mut server, mut peer, _) = server_and_peer(config, OFFER).await;
     let receiving = async {
         let error = server.recv().await.unwrap_err();
@@ -301,7 +301,7 @@ async fn is_refused(frames: &[(u8, Vec<u8>)], limit: u64) {
     };
     let (error, code) = tokio::join!(receiving, sending);
     assert_eq!(code, 1009);
-    let expected = Violation::MessageTooLong { message_len: limit + 1, len_max: limit };
+    let expected = Violation::MessageTooLong { message_len: limit + 1, max_len: limit };
     assert!(matches!(error, Error::Violation(violation) if violation == expected), "{error}");
 }
 

@@ -17,10 +17,12 @@ use std::task::Poll;
 
 use compression_peer::*;
 use tidings_testkit::ForeignDeflate;
-use tidings_tokio::deflate::{Agreement, DeflateConfig, Direction, Level, WindowBits as Bits};
+use tidings_tokio::deflate::{
+    DeflateConfig, Direction, Level, NegotiatedCompression, WindowBits as Bits,
+};
 use tidings_tokio::websocket::{Client as ClientOf, SendError};
 use tidings_tokio::{
-    Agreed, ClientRole, CloseCode, CompressedMessage, Error, Message, MessageKind, RandomMasks,
+    ClientRole, CloseCode, CompressedMessage, Error, Message, MessageKind, Negotiated, RandomMasks,
     ServerRole, WebSocket,
 };
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
@@ -181,7 +183,7 @@ async fn expect(peer: &mut Peer, foreign: &mut ForeignDeflate, message: &str) ->
 #[tokio::test]
 async fn a_message_that_finds_the_queue_full_does_not_enter_the_context() {
     let mut config = with_takeover();
-    config.write_queue_len_max = 10_000;
+    config.max_write_queue_len = 10_000;
     let (mut server, mut peer, _) = server_and_peer(config, OFFER).await;
     let mut foreign = ForeignDeflate::new();
     let mut fed = 0;
@@ -191,7 +193,7 @@ async fn a_message_that_finds_the_queue_full_does_not_enter_the_context() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(refused, Error::QueueFull { len_max: 10_000, .. }), "{refused}");
+    assert!(matches!(refused, Error::QueueFull { max_len: 10_000, .. }), "{refused}");
     assert!(fed > 10, "{fed} messages of 3000 bytes fit");
     let shared = CompressedMessage::new(prose(3000, 7777).into());
     assert!(server.feed(&shared).is_err());
@@ -256,14 +258,14 @@ async fn nothing_is_sent_where_nothing_may_be() {
 /// The two ends over a transport that takes so many bytes at a time.
 fn narrow_pair(room: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream, ClientRole>) {
     let direction = Direction::new(Bits::MAX, true);
-    let agreement = Agreement { server: direction, client: direction };
-    let agreed = || Agreed { compression: Some(agreement), ..Agreed::default() };
+    let agreement = NegotiatedCompression { server: direction, client: direction };
+    let agreed = || Negotiated { compression: Some(agreement), ..Negotiated::default() };
     let config = with_takeover();
     let (near, far) = tokio::io::duplex(room);
     let role = ClientOf::new(RandomMasks);
     (
-        WebSocket::from_agreed(near, ServerRole, config, &[], agreed()),
-        WebSocket::from_agreed(far, role, config, &[], agreed()),
+        WebSocket::from_negotiated(near, ServerRole, config, &[], agreed()),
+        WebSocket::from_negotiated(far, role, config, &[], agreed()),
     )
 }
 
@@ -323,7 +325,7 @@ async fn futures_that_are_dropped_lose_no_compressed_message() {
             tokio::task::yield_now().await;
         }
         echo.await.unwrap();
-        assert!(client.closure().is_clean());
+        assert!(client.close_info().is_clean());
     }
 }
 

@@ -276,22 +276,22 @@ async fn an_empty_message_may_come_compressed() {
 /// W-125: the limit on a message holds for what comes out: n is taken, n + 1 is refused.
 #[tokio::test(start_paused = true)]
 async fn a_message_may_be_as_long_as_its_limit_after_inflating() {
-    const LEN_MAX: usize = 50_000;
+    const MAX_LEN: usize = 50_000;
     let mut config = compressing(Config::server());
-    config.limits.message_len_max = LEN_MAX as u64;
+    config.limits.max_message_len = MAX_LEN as u64;
     let (near, far) = tokio::io::duplex(4096);
     let connector = Connector::new().config(compressing(Config::client()));
     let (server, client) = tokio::join!(accept(near, config), connector.handshake(far, "ws://a/"));
     let (mut server, mut client) = (server.unwrap(), client.unwrap());
     // Both are shorter on the wire than the room of the transport, so they are written at once.
-    client.send(vec![7; LEN_MAX]).await.unwrap();
-    assert_eq!(server.recv().await.unwrap(), Some(Message::binary(vec![7; LEN_MAX])));
-    client.send(vec![7; LEN_MAX + 1]).await.unwrap();
+    client.send(vec![7; MAX_LEN]).await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some(Message::binary(vec![7; MAX_LEN])));
+    client.send(vec![7; MAX_LEN + 1]).await.unwrap();
     let (refused, told) = tokio::join!(server.recv(), client.recv());
     let violation = violation(refused);
     let expected =
-        Violation::MessageTooLong { message_len: LEN_MAX as u64 + 1, len_max: LEN_MAX as u64 };
+        Violation::MessageTooLong { message_len: MAX_LEN as u64 + 1, max_len: MAX_LEN as u64 };
     assert_eq!(violation, expected);
     assert_eq!(told.unwrap(), None);
-    assert_eq!(client.closure().received.code(), 1009);
+    assert_eq!(client.close_info().received.code(), 1009);
 }

@@ -53,10 +53,10 @@ async fn limited(bodies: &[&[u8]]) -> (Server, EventSource) {
     }
     let server = Server::start([answer]).await;
     let limits = Limits::DEFAULT
-        .line_len_max(1000)
-        .data_len_max(2000)
-        .event_type_len_max(100)
-        .last_event_id_len_max(50);
+        .max_line_len(1000)
+        .max_data_len(2000)
+        .max_event_type_len(100)
+        .max_last_event_id_len(50);
     let request = EventSourceRequest::get(server.url()).config(once()).limits(limits);
     (server, EventSource::open(request).unwrap())
 }
@@ -355,7 +355,7 @@ async fn check_bomb(body: Vec<u8>, read: impl AsyncFnOnce(&mut EventSource)) {
 async fn a_server_that_only_opens_streams_is_not_asked_without_end() {
     let server = Server::start([Answer::stream(": hello\n\n")]).await;
     let mut config = quick();
-    config.policy.attempts_max = 5;
+    config.policy.max_attempts = 5;
     let mut source = server.client_with(config);
     while source.next().await.is_some() {}
     assert_eq!(server.requests().len(), 6);

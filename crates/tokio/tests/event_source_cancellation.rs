@@ -75,7 +75,7 @@ fn run(
         config.retry_statuses = true;
         let request = EventSourceRequest::get(server.url())
             .config(config)
-            .limits(Limits::DEFAULT.line_len_max(100))
+            .limits(Limits::DEFAULT.max_line_len(100))
             .report_comments();
         let mut source = EventSource::open(request).unwrap();
         let mut updates = Vec::new();

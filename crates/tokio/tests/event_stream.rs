@@ -179,14 +179,14 @@ async fn an_end_inside_an_event_is_told_once() {
 async fn an_event_over_a_limit_is_an_error_and_the_stream_goes_on() {
     let text = format!("data: {}\nid: 5\n\ndata: next\n\n", "x".repeat(100));
     for size in [1, 7, 1400] {
-        let mut decoder = Decoder::with_limits(Limits::DEFAULT.data_len_max(50));
+        let mut decoder = Decoder::with_limits(Limits::DEFAULT.max_data_len(50));
         decoder.set_last_event_id(EventId::new("4").unwrap()).unwrap();
         let chunks = stream::iter(text.as_bytes().chunks(size).map(Ok::<_, Infallible>));
         let mut events = EventStream::with_decoder(chunks, decoder);
         assert_eq!(events.last_event_id(), "4");
         match events.next().await {
             Some(Err(EventStreamError::Overflow(exceeded))) => {
-                assert_eq!((exceeded.limit, exceeded.len_max), (Limit::Data, 50));
+                assert_eq!((exceeded.limit, exceeded.max_len), (Limit::Data, 50));
             }
             other => panic!("{other:?}"),
         }

@@ -46,7 +46,7 @@ async fn pair() -> (WebSocket<Stream>, WebSocket<Stream, ClientRole>) {
     near.set_nodelay(true).unwrap();
     far.set_nodelay(true).unwrap();
     let mut config = Config::server();
-    config.limits.message_len_max = 1 << 30;
+    config.limits.max_message_len = 1 << 30;
     config.deliver_control_frames = true;
     // The Pings of the connections themselves are not among those that are counted.
     config.timeouts.ping_interval = Duration::from_secs(3600);
@@ -211,7 +211,7 @@ async fn soak(requests: usize, pieces: usize) {
         let is_control = matches!(message, Message::Ping(_) | Message::Pong(_) | Message::Close(_));
         assert!(is_control, "{message:?}");
     }
-    assert!(receiver.closure().is_clean());
+    assert!(receiver.close_info().is_clean());
     assert_eq!(serving.await.unwrap().unwrap(), requests / PING_EVERY, "every Ping came");
     // 5.5.3: of several that wait, the last may be answered alone.
     assert!(pongs > 0 && pongs <= requests / PING_EVERY, "{pongs} Pongs");

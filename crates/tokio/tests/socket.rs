@@ -31,12 +31,12 @@ struct Counted {
     inner: DuplexStream,
     reads: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
-    read_len_max: usize,
+    max_read_len: usize,
 }
 
 impl Counted {
     fn new(inner: DuplexStream) -> Self {
-        Self { inner, reads: Arc::default(), writes: Arc::default(), read_len_max: usize::MAX }
+        Self { inner, reads: Arc::default(), writes: Arc::default(), max_read_len: usize::MAX }
     }
 }
 
@@ -47,7 +47,7 @@ impl AsyncRead for Counted {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let mut bytes = vec![0; self.read_len_max.min(buf.remaining())];
+        let mut bytes = vec![0; self.max_read_len.min(buf.remaining())];
         let mut limited = ReadBuf::new(&mut bytes);
         let polled = Pin::new(&mut self.inner).poll_read(cx, &mut limited);
         buf.put_slice(limited.filled());
@@ -178,7 +178,7 @@ async fn flushing_between_buffered_messages_loses_none() {
 #[tokio::test(start_paused = true)]
 async fn one_byte_a_read_changes_nothing() {
     let (near, far) = tokio::io::duplex(1 << 16);
-    let near = Counted { read_len_max: 1, ..Counted::new(near) };
+    let near = Counted { max_read_len: 1, ..Counted::new(near) };
     let connector = Connector::new();
     let (server, client) = tokio::join!(
         accept(near, Config::server()),
@@ -193,7 +193,7 @@ async fn one_byte_a_read_changes_nothing() {
     assert_eq!(server.recv().await.unwrap(), Some("second".into()));
     let (ended, answered) = tokio::join!(server.recv(), client.recv());
     assert_eq!((ended.unwrap(), answered.unwrap()), (None, None));
-    assert_eq!(server.closure().received.reason(), "bye");
+    assert_eq!(server.close_info().received.reason(), "bye");
 }
 
 /// W-049, F-02: frames that come with the handshake are not lost, on either side.
@@ -247,7 +247,7 @@ async fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert!(matches!(ended, Err(Error::Violation(Violation::UnmaskedFrame))), "{ended:?}");
     assert_eq!(written, b"\x81\x05Hello\x88\x12\x03\xeaframe not masked");
     assert_eq!(server.recv().await.unwrap(), None, "an error is reported once");
-    assert_eq!(server.closure().received, CloseStatus::Missing);
+    assert_eq!(server.close_info().received, CloseStatus::Missing);
     let sent = server.send("late").await;
     assert!(matches!(sent, Err(Error::Send(SendError::NotOpen))), "{sent:?}");
 }
@@ -282,10 +282,10 @@ async fn a_closing_handshake_ends_both_sides_without_waiting() {
     assert_eq!(served.unwrap(), None);
     closed.unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert_eq!(server.closure().received.code(), 4001);
-    assert_eq!(server.closure().received.reason(), "enough");
-    assert_eq!(client.closure().received.code(), 4001);
-    assert!(server.closure().is_clean() && client.closure().is_clean());
+    assert_eq!(server.close_info().received.code(), 4001);
+    assert_eq!(server.close_info().received.reason(), "enough");
+    assert_eq!(client.close_info().received.code(), 4001);
+    assert!(server.close_info().is_clean() && client.close_info().is_clean());
 }
 
 /// W-098: what the peer said before its Close is still delivered to a side that is closing.
@@ -308,7 +308,7 @@ async fn a_peer_that_vanishes_is_a_disconnect() {
     drop(client);
     let error = server.recv().await.unwrap_err();
     assert!(error.is_disconnect(), "{error}");
-    assert_eq!(server.closure().received.code(), 1006);
+    assert_eq!(server.close_info().received.code(), 1006);
     assert_eq!(server.recv().await.unwrap(), None);
 }
 

@@ -20,8 +20,8 @@ use tidings_tokio::sse::{Comment, Event, EventId, EventType, InvalidField, Recon
 use tokio::time::{Instant, sleep};
 
 /// A stream whose first frame is read, and whose queue holds so many events.
-fn opened(responder: &Responder, events_max: usize) -> (EventSender, EventBody) {
-    let queue = Capacity { events_max, ..Capacity::DEFAULT };
+fn opened(responder: &Responder, max_events: usize) -> (EventSender, EventBody) {
+    let queue = Capacity { max_events, ..Capacity::DEFAULT };
     let (sender, response) = responder.clone().queue(queue).open();
     let mut body = response.into_body();
     assert_eq!(take(&mut body), b": \n\n");
@@ -261,7 +261,7 @@ async fn a_client_that_is_too_slow_is_disconnected() {
 async fn bytes_are_bounded_too() {
     let len = event(1).as_bytes().len();
     for when_full in [WhenFull::Wait, WhenFull::DropOldest, WhenFull::LatestByKey] {
-        let queue = Capacity { events_max: 1_000, bytes_max: 4 * len };
+        let queue = Capacity { max_events: 1_000, max_bytes: 4 * len };
         let (sender, _response) = Responder::new().when_full(when_full).queue(queue).open();
         for id in 1..=9 {
             let _ = sender.try_send(keyed(&id.to_string(), id));

@@ -304,14 +304,14 @@ fn large(id: u64) -> EncodedEvent {
 #[tokio::test]
 async fn a_slow_reader_gets_the_newest_and_is_told_of_the_rest() {
     for when_full in [WhenFull::DropOldest, WhenFull::LatestByKey] {
-        let queue = Capacity { events_max: 8, ..Capacity::DEFAULT };
+        let queue = Capacity { max_events: 8, ..Capacity::DEFAULT };
         let responder = Responder::new().queue(queue).when_full(when_full);
         let (sender, mut client, _) =
             slow_reader(responder.stall_timeout(PATIENCE), PATIENCE).await;
         for id in 1..=FLOOD_LEN {
             sender.try_send(large(id)).unwrap();
             let queued = sender.queued();
-            assert!(queued.events <= 8 && queued.bytes <= Capacity::DEFAULT.bytes_max);
+            assert!(queued.events <= 8 && queued.bytes <= Capacity::DEFAULT.max_bytes);
             tokio::task::yield_now().await;
         }
         drop(sender);
@@ -338,7 +338,7 @@ async fn a_slow_reader_gets_the_newest_and_is_told_of_the_rest() {
 
 #[tokio::test]
 async fn a_slow_reader_is_disconnected_if_that_is_asked_for() {
-    let queue = Capacity { events_max: 8, ..Capacity::DEFAULT };
+    let queue = Capacity { max_events: 8, ..Capacity::DEFAULT };
     let responder = Responder::new().queue(queue).when_full(WhenFull::Disconnect);
     let (sender, mut client, mut ended) = slow_reader(responder, PATIENCE).await;
     let mut refused = None;
@@ -359,7 +359,7 @@ async fn a_slow_reader_is_disconnected_if_that_is_asked_for() {
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_stalls_the_stream() {
-    let queue = Capacity { events_max: 8, ..Capacity::DEFAULT };
+    let queue = Capacity { max_events: 8, ..Capacity::DEFAULT };
     let responder = Responder::new().queue(queue).stall_timeout(Duration::from_millis(200));
     let (sender, _client, _) = slow_reader(responder, PATIENCE).await;
     let flood = async {
@@ -380,7 +380,7 @@ async fn a_reader_that_takes_nothing_stalls_the_stream() {
 /// Over HTTP/2 it is the stream's window that stays shut.
 #[tokio::test]
 async fn a_stream_whose_window_stays_shut_stalls_alone() {
-    let queue = Capacity { events_max: 8, ..Capacity::DEFAULT };
+    let queue = Capacity { max_events: 8, ..Capacity::DEFAULT };
     let responder = Responder::new().queue(queue).stall_timeout(Duration::from_millis(200));
     let (sender, response) = open(Version::Http2, responder).await;
     let flood = async {

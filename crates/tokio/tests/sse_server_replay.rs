@@ -23,11 +23,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 fn last(id: u64) -> Option<LastEventId> {
-    Some(LastEventId::new(id.to_string().as_bytes(), LastEventId::LEN_MAX).unwrap())
+    Some(LastEventId::new(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap())
 }
 
 fn history(ids: std::ops::RangeInclusive<u64>) -> Arc<History> {
-    let history = History::new(Capacity { events_max: 10_000, bytes_max: usize::MAX });
+    let history = History::new(Capacity { max_events: 10_000, max_bytes: usize::MAX });
     ids.for_each(|id| history.push(event(id)).unwrap());
     Arc::new(history)
 }
@@ -95,7 +95,7 @@ async fn a_replay_is_bounded_and_the_rest_is_a_gap() {
 
     // A store that gives more than it is asked for is cut.
     let (answer, store) = slow();
-    let (sender, response) = Responder::new().replay_events_max(2).replay(store, last(0));
+    let (sender, response) = Responder::new().max_replay_events(2).replay(store, last(0));
     let _ = answer.send(Replayed::complete((1..=5).map(event).collect()));
     for id in 1..=6 {
         sender.try_send(event(id)).unwrap();
@@ -107,7 +107,7 @@ async fn a_replay_is_bounded_and_the_rest_is_a_gap() {
 #[tokio::test(start_paused = true)]
 async fn what_comes_waits_until_the_store_has_answered() {
     let (answer, store) = slow();
-    let queue = Capacity { events_max: 2, ..Capacity::DEFAULT };
+    let queue = Capacity { max_events: 2, ..Capacity::DEFAULT };
     let (sender, response) = Responder::new().queue(queue).replay(store, last(1));
     let mut body = response.into_body();
     sender.try_send(event(3)).unwrap();
@@ -158,7 +158,7 @@ async fn replayed_ids_are_remembered_for_a_while() {
 async fn what_overflowed_during_a_replay_is_no_gap_if_it_was_replayed() {
     let open = || {
         let (answer, store) = slow();
-        let queue = Capacity { events_max: 3, ..Capacity::DEFAULT };
+        let queue = Capacity { max_events: 3, ..Capacity::DEFAULT };
         let responder = Responder::new().queue(queue).when_full(WhenFull::DropOldest);
         let (sender, response) = responder.replay(store, last(0));
         for id in 1..=9 {
@@ -214,9 +214,9 @@ impl Feed {
 async fn between_replay_and_what_comes_nothing_is_lost_or_doubled() {
     const PUBLISHERS: u64 = 4;
     const EACH: u64 = 300;
-    let queue = Capacity { events_max: 16, ..Capacity::DEFAULT };
+    let queue = Capacity { max_events: 16, ..Capacity::DEFAULT };
     let feed = Arc::new(Feed {
-        responder: Responder::new().queue(queue).replay_events_max(10_000),
+        responder: Responder::new().queue(queue).max_replay_events(10_000),
         history: history(0..=0),
         senders: Mutex::default(),
         newest: tokio::sync::Mutex::new(0),

@@ -52,9 +52,9 @@ struct Feed {
 
 impl Feed {
     fn new() -> Self {
-        let capacity = Capacity { events_max: 1_000_000, bytes_max: 1 << 30 };
+        let capacity = Capacity { max_events: 1_000_000, max_bytes: 1 << 30 };
         Self {
-            responder: Responder::new().queue(capacity).replay_events_max(1_000_000),
+            responder: Responder::new().queue(capacity).max_replay_events(1_000_000),
             history: Arc::new(History::new(capacity)),
             senders: Mutex::default(),
             published: AtomicU64::new(0),
@@ -110,8 +110,8 @@ async fn cut_connections(
         }
         let is_cut = cuts.load(Ordering::SeqCst) < CUTS;
         // A request is shorter than that, a response without end is not.
-        let request_max = if is_cut && random.one_in(5) { random.below(250) } else { usize::MAX };
-        let response_max = match random.below(4) {
+        let max_request = if is_cut && random.one_in(5) { random.below(250) } else { usize::MAX };
+        let max_response = match random.below(4) {
             _ if !is_cut => usize::MAX,
             0 => random.below(300),
             1 => random.below(6000),
@@ -124,8 +124,8 @@ async fn cut_connections(
             let (mut from_server, mut to_server) = server.into_split();
             // Whichever limit is reached first cuts both.
             tokio::select! {
-                () = forward(&mut from_client, &mut to_server, request_max) => {}
-                () = forward(&mut from_server, &mut to_client, response_max) => {}
+                () = forward(&mut from_client, &mut to_server, max_request) => {}
+                () = forward(&mut from_server, &mut to_client, max_response) => {}
             }
             cuts.fetch_add(1, Ordering::SeqCst);
             for (half, resets) in [(to_client, client_resets), (to_server, server_resets)] {

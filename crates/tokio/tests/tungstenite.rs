@@ -204,7 +204,7 @@ where
         assert!(theirs.next().await.is_none(), "a clean end");
     });
     ours.close(CloseCode::new(4321).unwrap(), "gründlich").await.unwrap();
-    let closure = ours.closure();
+    let closure = ours.close_info();
     assert!(closure.is_clean());
     assert_eq!((closure.sent.code(), closure.received.code()), (4321, 4321));
     answering.await.unwrap();
@@ -228,7 +228,7 @@ where
     let Some(Message::Close(Some(close))) = close else { panic!("{close:?}") };
     assert_eq!((close.code.get(), close.reason.as_str()), (1001, "bis später"));
     assert_eq!(ours.recv().await.unwrap(), None);
-    assert!(ours.closure().is_clean());
+    assert!(ours.close_info().is_clean());
     closing.await.unwrap();
 }
 
@@ -245,7 +245,7 @@ where
     assert_eq!(ours.recv().await.unwrap(), Some(Message::close(None)));
     assert_eq!(ours.recv().await.unwrap(), None);
     // 7.1.5: no code is 1005.
-    assert_eq!(ours.closure().received.code(), 1005);
+    assert_eq!(ours.close_info().received.code(), 1005);
     closing.await.unwrap();
 }
 
@@ -258,5 +258,5 @@ where
     let error = ours.recv().await.unwrap_err();
     assert!(error.is_disconnect(), "{error}");
     assert_eq!(ours.recv().await.unwrap(), None);
-    assert_eq!(ours.closure().received.code(), 1006);
+    assert_eq!(ours.close_info().received.code(), 1006);
 }

@@ -25,8 +25,8 @@ type Client = WebSocket<DuplexStream, ClientRole>;
 
 fn pair_with_room(len: usize) -> (Server, Client) {
     let mut config = Config::server();
-    config.limits.message_len_max = 1 << 30;
-    config.limits.frame_len_max = 1 << 30;
+    config.limits.max_message_len = 1 << 30;
+    config.limits.max_frame_len = 1 << 30;
     let (near, far) = tokio::io::duplex(len);
     let client = ClientOf::new(RandomMasks);
     (
@@ -99,7 +99,7 @@ async fn owned_halves_go_on_in_two_tasks() {
             while let Some(message) = server.recv().await? {
                 server.send(message).await?;
             }
-            Ok::<_, Error>(server.closure())
+            Ok::<_, Error>(server.close_info())
         });
         let (mut sender, mut receiver) = client.split();
         let sending = tokio::spawn(async move {
@@ -118,7 +118,7 @@ async fn owned_halves_go_on_in_two_tasks() {
         let sent = sender.send("late").await;
         assert!(matches!(sent, Err(Error::Send(SendError::NotOpen))), "{sent:?}");
         assert!(echo.await.unwrap().unwrap().is_clean());
-        assert!(receiver.reunite(sender).unwrap().closure().is_clean());
+        assert!(receiver.reunite(sender).unwrap().close_info().is_clean());
     }
 }
 
@@ -178,8 +178,8 @@ async fn a_byte_stream_carries_bytes() {
         let mut received = Vec::new();
         server.read_to_end(&mut received).await.unwrap();
         assert!(received == sent);
-        assert!(sending.await.unwrap().get_ref().closure().is_clean());
-        assert!(server.get_ref().closure().is_clean());
+        assert!(sending.await.unwrap().get_ref().close_info().is_clean());
+        assert!(server.get_ref().close_info().is_clean());
     }
 }
 
@@ -288,5 +288,5 @@ async fn control_frames_are_delivered_on_request() {
     client.send(Message::close(None)).await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some(Message::close(None)));
     assert_eq!(server.recv().await.unwrap(), None);
-    assert_eq!(server.closure().received.code(), 1005);
+    assert_eq!(server.close_info().received.code(), 1005);
 }

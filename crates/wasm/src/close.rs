@@ -28,11 +28,11 @@ pub fn close_payload(
     };
     let reason =
         if reason.is_undefined() { String::new() } else { values::string(reason, "reason")? };
-    if reason.len() > CloseReason::LEN_MAX {
+    if reason.len() > CloseReason::MAX_LEN {
         return Err(values::range_error(&format!(
             "the reason of a Close frame is {} bytes of UTF-8, the most is {} (RFC 6455, 5.5)",
             reason.len(),
-            CloseReason::LEN_MAX
+            CloseReason::MAX_LEN
         )));
     }
     Ok(CloseFrame::new(close_code, &reason).to_payload().as_bytes().to_vec())

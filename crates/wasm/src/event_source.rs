@@ -186,15 +186,15 @@ fn config(options: &Options<'_>) -> Result<Config, JsValue> {
         config.policy.cap = time;
     }
     if let Some(time) = options.time("retryAfterMsMax")? {
-        config.policy.server_wait_max = time;
+        config.policy.max_server_wait = time;
     }
     if let Some(count) = options.count("attemptsMax")? {
-        config.policy.attempts_max = u32::try_from(count).unwrap_or(u32::MAX);
+        config.policy.max_attempts = u32::try_from(count).unwrap_or(u32::MAX);
     }
-    let (retry_min, retry_max) = (options.count("retryMsMin")?, options.count("retryMsMax")?);
-    if retry_min.is_some() || retry_max.is_some() {
+    let (retry_min, max_retry) = (options.count("retryMsMin")?, options.count("retryMsMax")?);
+    if retry_min.is_some() || max_retry.is_some() {
         let min = ReconnectionTime::from_ms(retry_min.unwrap_or(100));
-        let max = ReconnectionTime::from_ms(retry_max.unwrap_or(3_600_000));
+        let max = ReconnectionTime::from_ms(max_retry.unwrap_or(3_600_000));
         config.retry_clamp = RetryClamp::new(min, max);
     }
     if let Some(time) = options.time("responseTimeoutMs")? {

@@ -78,19 +78,19 @@ impl EventStreamDecoder {
 pub(crate) fn decoder(options: &Options<'_>) -> Result<Decoder<GrowableStorage>, JsValue> {
     let mut limits = Limits::DEFAULT;
     if let Some(length) = options.length("lineLengthMax")? {
-        limits = limits.line_len_max(length);
+        limits = limits.max_line_len(length);
     }
     if let Some(length) = options.length("dataLengthMax")? {
-        limits = limits.data_len_max(length);
+        limits = limits.max_data_len(length);
     }
     if let Some(length) = options.length("eventTypeLengthMax")? {
-        limits = limits.event_type_len_max(length);
+        limits = limits.max_event_type_len(length);
     }
     if let Some(length) = options.length("lastEventIdLengthMax")? {
-        limits = limits.last_event_id_len_max(length);
+        limits = limits.max_last_event_id_len(length);
     }
     if let Some(length) = options.length("commentLengthMax")? {
-        limits = limits.comment_len_max(length);
+        limits = limits.max_comment_len(length);
     }
     let mut decoder = Decoder::with_limits(limits);
     if options.flag("reportComments")? == Some(true) {

@@ -20,9 +20,9 @@ pub(crate) fn add(items: &Items, item: &Item<'_>) {
         Item::Comment(text) => values::add_comment(items, text),
         Item::Retry(time) => values::add_retry(items, number::from_u64(time.as_ms())),
         Item::Overflow(exceeded) => {
-            let length_max = number::from_usize(exceeded.len_max);
+            let max_length = number::from_usize(exceeded.max_len);
             let message = alloc::format!("{exceeded}");
-            values::add_overflow(items, limit_name(exceeded.limit), length_max, &message);
+            values::add_overflow(items, limit_name(exceeded.limit), max_length, &message);
         }
         _ => {}
     }

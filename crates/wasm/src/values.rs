@@ -73,7 +73,7 @@ extern "C" {
     #[wasm_bindgen(js_name = addRetry)]
     pub(crate) fn add_retry(items: &Items, time_ms: f64);
     #[wasm_bindgen(js_name = addOverflow)]
-    pub(crate) fn add_overflow(items: &Items, limit: &str, length_max: f64, message: &str);
+    pub(crate) fn add_overflow(items: &Items, limit: &str, max_length: f64, message: &str);
 
     #[wasm_bindgen(js_name = newAttempt)]
     pub(crate) fn new_attempt(number: u32, accept: &str, last_event_id: Option<&str>) -> JsValue;

@@ -99,6 +99,6 @@ fn main() -> Result<(), SendError> {
     client.connection.receive_eof();
     client.transmit();
     assert!(client.connection.is_finished() && server.connection.is_finished());
-    println!("both closed: {:?}", client.connection.closure().is_clean());
+    println!("both closed: {:?}", client.connection.close_info().is_clean());
     Ok(())
 }

@@ -4,15 +4,15 @@ use core::time::Duration;
 
 use tidings_frame::{CloseFrame, ControlPayload, Frame};
 
-use crate::closure::Closure;
+use crate::close_info::CloseInfo;
 use crate::deadlines::{Deadlines, Due, Timeout, Timeouts};
 use crate::event::Event;
 use crate::inbound::{Inbound, Next, Reply};
 use crate::limits::Limits;
 use crate::outbound::{ControlFrame, Data, Outbound, SendError, Transmit};
 use crate::role::Role;
-use crate::timestamp::Timestamp;
 use crate::violation::Violation;
+use tidings_time::Timestamp;
 
 /// A WebSocket connection after its opening handshake.
 ///
@@ -247,8 +247,8 @@ impl<R: Role> Connection<R> {
 
     /// The Close frames of both sides, as far as they came and went.
     #[must_use]
-    pub fn closure(&self) -> Closure {
-        Closure { received: self.inbound.close_received(), sent: self.outbound.close_sent() }
+    pub fn close_info(&self) -> CloseInfo {
+        CloseInfo { received: self.inbound.close_received(), sent: self.outbound.close_sent() }
     }
 
     /// How long the last answered Ping of the connection's own took.

@@ -4,9 +4,9 @@
 use core::time::Duration;
 
 use tidings_frame::{CloseCode, CloseFrame, ControlPayload};
+use tidings_time::Timestamp;
 
 use crate::outbound::ping_payload;
-use crate::timestamp::{Timestamp, Wait};
 
 /// How long to wait for what. [`Timeouts::NEVER`] turns one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,24 +112,25 @@ pub(crate) struct Deadlines {
     closing_begun: Option<Timestamp>,
 }
 
-/// The [`Timeouts`], packed.
+/// The [`Timeouts`] in nanoseconds, which take half the room of a `Duration`.
 #[derive(Clone, Debug)]
 struct Waits {
-    ping_interval: Wait,
-    pong: Wait,
-    message: Wait,
-    idle: Wait,
-    closing: Wait,
+    ping_interval: u64,
+    pong: u64,
+    message: u64,
+    idle: u64,
+    closing: u64,
 }
 
 impl From<Timeouts> for Waits {
     fn from(timeouts: Timeouts) -> Self {
+        let nanos = |wait: Duration| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         Self {
-            ping_interval: timeouts.ping_interval.into(),
-            pong: timeouts.pong.into(),
-            message: timeouts.message.into(),
-            idle: timeouts.idle.into(),
-            closing: timeouts.closing.into(),
+            ping_interval: nanos(timeouts.ping_interval),
+            pong: nanos(timeouts.pong),
+            message: nanos(timeouts.message),
+            idle: nanos(timeouts.idle),
+            closing: nanos(timeouts.closing),
         }
     }
 }
@@ -147,7 +148,7 @@ impl Deadlines {
         let waits = Waits::from(timeouts);
         Self {
             last_heard: now,
-            next_ping: now.after_wait(waits.ping_interval),
+            next_ping: now.after_nanos(waits.ping_interval),
             waits,
             ping_sent: None,
             ping_number: 0,
@@ -202,7 +203,7 @@ impl Deadlines {
     /// When [`take_due`](Self::take_due) has something to say, if nothing else happens.
     pub(crate) fn next(&self) -> Timestamp {
         if let Some(begun) = self.closing_begun {
-            return begun.after_wait(self.waits.closing);
+            return begun.after_nanos(self.waits.closing);
         }
         let ping = self.pong_due().unwrap_or(self.next_ping);
         ping.min(self.message_or_idle_due().0)
@@ -211,19 +212,19 @@ impl Deadlines {
     /// A message that is coming must end; without one, the next must come.
     fn message_or_idle_due(&self) -> (Timestamp, Timeout) {
         match self.incomplete_since {
-            Some(since) => (since.after_wait(self.waits.message), Timeout::Message),
-            None => (self.last_message.after_wait(self.waits.idle), Timeout::Idle),
+            Some(since) => (since.after_nanos(self.waits.message), Timeout::Message),
+            None => (self.last_message.after_nanos(self.waits.idle), Timeout::Idle),
         }
     }
 
     fn pong_due(&self) -> Option<Timestamp> {
-        self.ping_sent.map(|sent| sent.at.max(self.last_heard).after_wait(self.waits.pong))
+        self.ping_sent.map(|sent| sent.at.max(self.last_heard).after_nanos(self.waits.pong))
     }
 
     /// What is due at `now`. To be called until it returns `None`.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
         if let Some(begun) = self.closing_begun {
-            return (begun.after_wait(self.waits.closing) <= now)
+            return (begun.after_nanos(self.waits.closing) <= now)
                 .then_some(Due::Late(Timeout::Closing));
         }
         let (due, timeout) = self.message_or_idle_due();
@@ -235,7 +236,7 @@ impl Deadlines {
                 // Woken far too late, say after a suspend: the answer may be waiting unread. Ask
                 // once more before the verdict; but if nothing came after that, it is due, or a
                 // timer that is always late would never come to one.
-                let is_late = due.after_wait(self.waits.pong) <= now;
+                let is_late = due.after_nanos(self.waits.pong) <= now;
                 if is_late && (!sent.is_second || self.last_heard > sent.at) {
                     return Some(Due::Ping(self.ping(now, true)));
                 }
@@ -250,7 +251,7 @@ impl Deadlines {
     fn ping(&mut self, now: Timestamp, is_second: bool) -> u64 {
         self.ping_number = self.ping_number.wrapping_add(1);
         self.ping_sent = Some(PingSent { at: now, is_second });
-        self.next_ping = now.after_wait(self.waits.ping_interval);
+        self.next_ping = now.after_nanos(self.waits.ping_interval);
         self.ping_number
     }
 }

@@ -6,11 +6,11 @@ use tidings_frame::{
     Part, PayloadLimit, Rsv, Text, Utf8Validator,
 };
 
-use crate::closure::CloseStatus;
+use crate::close_info::CloseStatus;
 use crate::event::{Event, MessageType};
 use crate::limits::{Budget, Limits};
-use crate::timestamp::Timestamp;
 use crate::violation::Violation;
+use tidings_time::Timestamp;
 
 /// The half of a connection that receives.
 ///
@@ -67,7 +67,7 @@ impl Inbound {
     /// The receiving half of a server (`frames_are_masked`) or of a client.
     pub(crate) fn new(frames_are_masked: bool, limits: Limits, now: Timestamp) -> Self {
         Self {
-            decoder: Decoder::new(PayloadLimit::new(limits.frame_len_max), Rsv::NONE),
+            decoder: Decoder::new(PayloadLimit::new(limits.max_frame_len), Rsv::NONE),
             budget: Budget::new(limits, now),
             frames_are_masked,
             message: None,

@@ -10,7 +10,7 @@ extern crate std;
 
 #[cfg(feature = "alloc")]
 mod assembler;
-mod closure;
+mod close_info;
 mod connection;
 mod deadlines;
 mod event;
@@ -18,12 +18,11 @@ mod inbound;
 mod limits;
 mod outbound;
 mod role;
-mod timestamp;
 mod violation;
 
 #[cfg(feature = "alloc")]
 pub use assembler::{Assembled, Assembler, Message};
-pub use closure::{CloseStatus, Closure};
+pub use close_info::{CloseInfo, CloseStatus};
 pub use connection::Connection;
 pub use deadlines::{Timeout, Timeouts};
 pub use event::{Event, MessageType};
@@ -31,10 +30,10 @@ pub use inbound::{Inbound, Received, Reply};
 pub use limits::{ControlFrameRate, Limits};
 pub use outbound::{ControlFrame, Data, Outbound, SendError, Transmit};
 pub use role::{Client, MaskSource, Role, Server};
-pub use timestamp::Timestamp;
 pub use violation::Violation;
 
 pub use tidings_frame as frame;
+pub use tidings_time::Timestamp;
 
 #[cfg(test)]
 #[cfg(feature = "alloc")]

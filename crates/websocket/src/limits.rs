@@ -2,8 +2,8 @@
 
 use tidings_frame::PayloadLimit;
 
-use crate::timestamp::Timestamp;
 use crate::violation::Violation;
+use tidings_time::Timestamp;
 
 /// The limits of one connection. All are judged on a frame's header, before its payload is looked
 /// at, and each refusal names the limit and what was seen.
@@ -11,11 +11,11 @@ use crate::violation::Violation;
 #[non_exhaustive]
 pub struct Limits {
     /// The longest payload of a frame, in bytes.
-    pub frame_len_max: u64,
+    pub max_frame_len: u64,
     /// The longest message, in bytes, over all its frames.
-    pub message_len_max: u64,
+    pub max_message_len: u64,
     /// The most frames of one message, empty ones included.
-    pub fragments_max: u32,
+    pub max_fragments: u32,
     /// How fast control frames may come.
     pub control_frames: ControlFrameRate,
 }
@@ -31,15 +31,15 @@ pub struct ControlFrameRate {
 
 impl Limits {
     /// For "as much as the protocol can say". Only where every part is passed on at once.
-    pub const UNBOUNDED: u64 = PayloadLimit::UNBOUNDED.len_max();
+    pub const UNBOUNDED: u64 = PayloadLimit::UNBOUNDED.max_len();
 
     /// For a server, whose peers are strangers: messages of 1 MiB in up to 16,384 frames.
     #[must_use]
     pub const fn server() -> Self {
         Self {
-            frame_len_max: PayloadLimit::SERVER.len_max(),
-            message_len_max: PayloadLimit::SERVER.len_max(),
-            fragments_max: 16_384,
+            max_frame_len: PayloadLimit::SERVER.max_len(),
+            max_message_len: PayloadLimit::SERVER.max_len(),
+            max_fragments: 16_384,
             control_frames: ControlFrameRate { burst: 200, per_second: 50 },
         }
     }
@@ -48,8 +48,8 @@ impl Limits {
     #[must_use]
     pub const fn client() -> Self {
         Self {
-            frame_len_max: PayloadLimit::CLIENT.len_max(),
-            message_len_max: PayloadLimit::CLIENT.len_max(),
+            max_frame_len: PayloadLimit::CLIENT.max_len(),
+            max_message_len: PayloadLimit::CLIENT.max_len(),
             ..Self::server()
         }
     }
@@ -57,7 +57,7 @@ impl Limits {
     /// For conformance suites: messages of 16 MiB in up to 131,072 frames.
     #[must_use]
     pub const fn conformance() -> Self {
-        Self { fragments_max: 131_072, ..Self::client() }
+        Self { max_fragments: 131_072, ..Self::client() }
     }
 }
 
@@ -65,9 +65,9 @@ impl Limits {
 /// for that of a frame, which is the decoder's.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    message_len_max: u64,
+    max_message_len: u64,
     message_len: u64,
-    fragments_max: u32,
+    max_fragments: u32,
     fragments: u32,
     control_frames: ControlFrameRate,
     /// Control frames that may still come, in billionths of a frame: what a rate per second adds
@@ -83,9 +83,9 @@ impl Budget {
     pub(crate) fn new(limits: Limits, now: Timestamp) -> Self {
         let control_left = u64::from(limits.control_frames.burst) * CONTROL_FRAME;
         Self {
-            message_len_max: limits.message_len_max,
+            max_message_len: limits.max_message_len,
             message_len: 0,
-            fragments_max: limits.fragments_max,
+            max_fragments: limits.max_fragments,
             fragments: 0,
             control_frames: limits.control_frames,
             control_left,
@@ -102,14 +102,14 @@ impl Budget {
     /// A data frame was announced; its payload is still to come.
     pub(crate) fn spend_data_frame(&mut self, payload_len: u64) -> Result<(), Violation> {
         self.fragments = self.fragments.saturating_add(1);
-        if self.fragments > self.fragments_max {
-            return Err(Violation::TooManyFragments { fragments_max: self.fragments_max });
+        if self.fragments > self.max_fragments {
+            return Err(Violation::TooManyFragments { max_fragments: self.max_fragments });
         }
         self.message_len = self.message_len.saturating_add(payload_len);
-        if self.message_len > self.message_len_max {
+        if self.message_len > self.max_message_len {
             return Err(Violation::MessageTooLong {
                 message_len: self.message_len,
-                len_max: self.message_len_max,
+                max_len: self.max_message_len,
             });
         }
         Ok(())
@@ -146,7 +146,7 @@ mod tests {
     fn the_presets_are_those_of_the_documentation() {
         let lens = |limits: Limits| {
             assert_eq!(limits.control_frames, ControlFrameRate { burst: 200, per_second: 50 });
-            (limits.frame_len_max, limits.message_len_max, limits.fragments_max)
+            (limits.max_frame_len, limits.max_message_len, limits.max_fragments)
         };
         assert_eq!(lens(Limits::server()), (1024 * 1024, 1024 * 1024, 16_384));
         assert_eq!(lens(Limits::client()), (16 * 1024 * 1024, 16 * 1024 * 1024, 16_384));
@@ -157,17 +157,17 @@ mod tests {
     /// P-07, W-125: n accepted, n + 1 refused, whatever the fragmentation (V-06).
     #[test]
     fn a_message_may_be_as_long_as_the_limit_in_any_fragmentation() {
-        let len_max = Limits::server().message_len_max;
-        for step in [1024, 4096, len_max] {
+        let max_len = Limits::server().max_message_len;
+        for step in [1024, 4096, max_len] {
             let mut budget = budget();
-            for _ in 0..len_max / step {
+            for _ in 0..max_len / step {
                 assert_eq!(budget.spend_data_frame(step), Ok(()));
             }
-            let message_len = len_max + 1;
-            let refused = Violation::MessageTooLong { message_len, len_max };
+            let message_len = max_len + 1;
+            let refused = Violation::MessageTooLong { message_len, max_len };
             assert_eq!(budget.spend_data_frame(1), Err(refused));
             budget.begin_message();
-            assert_eq!(budget.spend_data_frame(len_max), Ok(()));
+            assert_eq!(budget.spend_data_frame(max_len), Ok(()));
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
         for _ in 0..16_384 {
             assert_eq!(budget.spend_data_frame(0), Ok(()));
         }
-        let refused = Violation::TooManyFragments { fragments_max: 16_384 };
+        let refused = Violation::TooManyFragments { max_fragments: 16_384 };
         assert_eq!(budget.spend_data_frame(0), Err(refused));
     }
 

@@ -7,7 +7,7 @@ use tidings_frame::{
     CloseCode, CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Frame, MaskingKey, Rsv,
 };
 
-use crate::closure::CloseStatus;
+use crate::close_info::CloseStatus;
 use crate::inbound::Reply;
 use crate::role::Role;
 
@@ -319,12 +319,12 @@ pub(crate) fn ping_payload(number: u64) -> ControlPayload {
 /// An encoded control frame, at most 131 bytes, held inline.
 #[derive(Clone, Copy)]
 pub struct ControlFrame {
-    bytes: [u8; Self::LEN_MAX],
+    bytes: [u8; Self::MAX_LEN],
     len: usize,
 }
 
 impl ControlFrame {
-    const LEN_MAX: usize = 2 + MaskingKey::LEN + ControlPayload::LEN_MAX;
+    const MAX_LEN: usize = 2 + MaskingKey::LEN + ControlPayload::MAX_LEN;
 
     fn new(opcode: ControlOpcode, payload: &ControlPayload, key: Option<MaskingKey>) -> Self {
         let frame = Frame::control(opcode, payload);
@@ -332,8 +332,8 @@ impl ControlFrame {
             Some(key) => frame.with_masking_key(key),
             None => frame,
         };
-        let mut bytes = [0; Self::LEN_MAX];
-        let len = frame.encode_into(&mut bytes).unwrap_or_default(); // fits by LEN_MAX
+        let mut bytes = [0; Self::MAX_LEN];
+        let len = frame.encode_into(&mut bytes).unwrap_or_default(); // fits by MAX_LEN
         Self { bytes, len }
     }
 
@@ -454,9 +454,9 @@ mod tests {
     /// RFC 6455, 5.5: a control frame has at most 125 bytes; the longest one is held whole.
     #[test]
     fn the_longest_control_frame_is_held_whole() {
-        let payload = ControlPayload::new(&[b'x'; ControlPayload::LEN_MAX]).unwrap();
+        let payload = ControlPayload::new(&[b'x'; ControlPayload::MAX_LEN]).unwrap();
         let frame = client().ping(payload).unwrap();
-        assert_eq!((frame.as_bytes().len(), ControlFrame::LEN_MAX), (131, 131));
+        assert_eq!((frame.as_bytes().len(), ControlFrame::MAX_LEN), (131, 131));
         let held: &[u8] = frame.as_ref();
         assert_eq!(held, frame.as_bytes());
         assert!(held.starts_with(b"\x89\xFD\0\0\0\0x") && held.ends_with(b"x"));

@@ -34,12 +34,12 @@ pub enum Violation {
         /// Its length so far, with the frame just announced, in bytes.
         message_len: u64,
         /// What is allowed, in bytes.
-        len_max: u64,
+        max_len: u64,
     },
     /// A message has more frames than the limit.
     TooManyFragments {
         /// What is allowed.
-        fragments_max: u32,
+        max_fragments: u32,
     },
     /// Control frames come faster than allowed.
     TooManyControlFrames {
@@ -113,11 +113,11 @@ impl fmt::Display for Violation {
             }
             Self::InvalidUtf8(error) => write!(f, "in a text message: {error}"),
             Self::CloseFrame(error) => error.fmt(f),
-            Self::MessageTooLong { message_len, len_max } => {
-                write!(f, "the message has at least {message_len} bytes, the limit is {len_max}")
+            Self::MessageTooLong { message_len, max_len } => {
+                write!(f, "the message has at least {message_len} bytes, the limit is {max_len}")
             }
-            Self::TooManyFragments { fragments_max } => {
-                write!(f, "the message has more than {fragments_max} frames, the limit")
+            Self::TooManyFragments { max_fragments } => {
+                write!(f, "the message has more than {max_fragments} frames, the limit")
             }
             Self::TooManyControlFrames { rate: ControlFrameRate { burst, per_second } } => {
                 write!(f, "more control frames than {burst} at once and {per_second} per second")
@@ -140,7 +140,7 @@ mod tests {
     /// words that fit a Close frame, with the code of RFC 6455, 7.4.1.
     #[test]
     fn a_violation_names_its_rule_on_both_sides() {
-        let kind = PayloadTooLong { payload_len: 9, len_max: 8 };
+        let kind = PayloadTooLong { payload_len: 9, max_len: 8 };
         let too_long = DecodeError { kind: DecodeErrorKind::PayloadTooLong(kind), frame_offset: 7 };
         let rate = ControlFrameRate { burst: 3, per_second: 1 };
         for (violation, code, reason, text) in [
@@ -199,13 +199,13 @@ mod tests {
                 "a Close frame's payload is 1 byte (RFC 6455, 5.5.1)",
             ),
             (
-                Violation::MessageTooLong { message_len: 11, len_max: 10 },
+                Violation::MessageTooLong { message_len: 11, max_len: 10 },
                 1009,
                 "message too long",
                 "the message has at least 11 bytes, the limit is 10",
             ),
             (
-                Violation::TooManyFragments { fragments_max: 4 },
+                Violation::TooManyFragments { max_fragments: 4 },
                 1008,
                 "too many fragments",
                 "the message has more than 4 frames, the limit",

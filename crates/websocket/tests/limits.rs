@@ -66,15 +66,15 @@ fn last_violation<R: Role>(
 /// W-109, W-125: a frame's length.
 #[test]
 fn a_frame_may_be_as_long_as_its_limit() {
-    for len_max in [0u64, 1, 125, 126, 300] {
+    for max_len in [0u64, 1, 125, 126, 300] {
         let mut limits = Limits::server();
-        limits.frame_len_max = len_max;
-        let bytes = vec![0; usize::try_from(len_max).unwrap() + 1];
+        limits.max_frame_len = max_len;
+        let bytes = vec![0; usize::try_from(max_len).unwrap() + 1];
         let (at_limit, over) = (bytes.get(1..).unwrap(), &bytes[..]);
         assert_eq!(violation(limits, &[Frame::data(DataOpcode::Binary, at_limit)]), None);
         match violation(limits, &[Frame::data(DataOpcode::Binary, over)]) {
             Some(Violation::Frame(error)) => {
-                let expected = PayloadTooLong { payload_len: len_max + 1, len_max };
+                let expected = PayloadTooLong { payload_len: max_len + 1, max_len };
                 assert_eq!(error.kind, DecodeErrorKind::PayloadTooLong(expected));
                 assert_eq!(error.close_code(), CloseCode::MESSAGE_TOO_BIG);
             }
@@ -87,12 +87,12 @@ fn a_frame_may_be_as_long_as_its_limit() {
 #[test]
 fn a_message_may_be_as_long_as_its_limit() {
     let mut limits = Limits::server();
-    limits.message_len_max = 10;
+    limits.max_message_len = 10;
     let six = Frame::fragment(DataOpcode::Text, b"123456");
     let four = Frame::data(DataOpcode::Continuation, b"1234");
     let five = Frame::data(DataOpcode::Continuation, b"12345");
     assert_eq!(violation(limits, &[six, four, six, four]), None);
-    let too_long = Violation::MessageTooLong { message_len: 11, len_max: 10 };
+    let too_long = Violation::MessageTooLong { message_len: 11, max_len: 10 };
     assert_eq!(violation(limits, &[six, four, six, five]), Some(too_long));
     assert_eq!(too_long.close_code(), CloseCode::MESSAGE_TOO_BIG);
     let ten = Frame::data(DataOpcode::Text, b"1234567890");
@@ -105,13 +105,13 @@ fn a_message_may_be_as_long_as_its_limit() {
 #[test]
 fn a_message_may_have_as_many_frames_as_its_limit() {
     let mut limits = Limits::server();
-    limits.fragments_max = 3;
+    limits.max_fragments = 3;
     let first = Frame::fragment(DataOpcode::Binary, b"");
     let next = Frame::fragment(DataOpcode::Continuation, b"");
     let last = Frame::data(DataOpcode::Continuation, b"");
     let ping = Frame::control(ControlOpcode::Ping, &ControlPayload::EMPTY);
     assert_eq!(violation(limits, &[first, ping, next, ping, last, first, next, last]), None);
-    let too_many = Violation::TooManyFragments { fragments_max: 3 };
+    let too_many = Violation::TooManyFragments { max_fragments: 3 };
     assert_eq!(violation(limits, &[first, next, next, last]), Some(too_many));
     assert_eq!(too_many.close_code(), CloseCode::POLICY_VIOLATION);
 }

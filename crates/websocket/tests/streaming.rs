@@ -15,9 +15,9 @@ use tidings_websocket::{
 const PIECE: usize = 64 * 1024;
 
 fn unbounded(mut limits: Limits) -> Limits {
-    limits.frame_len_max = Limits::UNBOUNDED;
-    limits.message_len_max = Limits::UNBOUNDED;
-    limits.fragments_max = u32::MAX;
+    limits.max_frame_len = Limits::UNBOUNDED;
+    limits.max_message_len = Limits::UNBOUNDED;
+    limits.max_fragments = u32::MAX;
     limits
 }
 
@@ -44,7 +44,7 @@ fn stream<S: Role, R: Role>(mut sender: Connection<S>, mut receiver: Connection<
     let now = Timestamp::default();
     let mut piece = vec![0; PIECE];
     let mut expected = vec![0; PIECE];
-    let mut wire = vec![0; PIECE + Header::LEN_MAX];
+    let mut wire = vec![0; PIECE + Header::MAX_LEN];
     let (mut sent, mut received, mut is_done) = (0u64, 0u64, false);
     while !is_done {
         let left = usize::try_from(len - sent).unwrap_or(PIECE).min(PIECE);

@@ -9,8 +9,8 @@ use std::net::Shutdown;
 use tidings_testkit::{Counters, Fault, FaultTransport, Faults, Keys, Lie, for_seeds};
 use tidings_websocket::frame::{CloseCode, CloseFrame, ControlPayload, Frame};
 use tidings_websocket::{
-    Assembled, Assembler, Client, Closure, Connection, Data, Event, Limits, Role, Server, Timeouts,
-    Timestamp, Transmit,
+    Assembled, Assembler, Client, CloseInfo, Connection, Data, Event, Limits, Role, Server,
+    Timeouts, Timestamp, Transmit,
 };
 
 /// The smallest adapter there can be, over a nonblocking transport.
@@ -143,7 +143,7 @@ fn append(frame: &Frame<'_>, out: &mut Vec<u8>) {
 #[derive(Debug, PartialEq)]
 struct Talk {
     seen: [Vec<String>; 2],
-    closures: [Closure; 2],
+    closures: [CloseInfo; 2],
     errors: [Option<ErrorKind>; 2],
 }
 
@@ -173,7 +173,7 @@ fn talk(client_faults: Faults, server_faults: Faults) -> (Talk, [Counters; 2]) {
         if client.is_done() && server.is_done() {
             let talk = Talk {
                 seen: [client.seen, server.seen],
-                closures: [client.connection.closure(), server.connection.closure()],
+                closures: [client.connection.close_info(), server.connection.close_info()],
                 errors: [client.error, server.error],
             };
             return (talk, counters.map(|counters| counters()));
@@ -186,7 +186,7 @@ fn talk(client_faults: Faults, server_faults: Faults) -> (Talk, [Counters; 2]) {
 fn honest() -> (Talk, [Counters; 2]) {
     let (talk, counters) = talk(Faults::none(), Faults::none());
     assert_eq!(talk.errors, [None, None]);
-    assert!(talk.closures.iter().all(Closure::is_clean));
+    assert!(talk.closures.iter().all(CloseInfo::is_clean));
     assert_eq!([talk.seen[0].len(), talk.seen[1].len()], [4, 5]);
     (talk, counters)
 }

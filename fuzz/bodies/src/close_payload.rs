@@ -14,7 +14,7 @@ pub fn run(data: &[u8]) {
     match ControlPayload::new(data) {
         Ok(payload) => parse(data, &payload),
         Err(error) => {
-            assert!(data.len() > ControlPayload::LEN_MAX);
+            assert!(data.len() > ControlPayload::MAX_LEN);
             assert_eq!(error, ControlPayloadTooLong { len: data.len() });
         }
     }
@@ -66,8 +66,8 @@ fn build(code: u16, text: &str) {
     let reason = close.reason.as_str();
     let rest = text.strip_prefix(reason).expect("a reason is a prefix of its text");
     let next_len = rest.chars().next().map_or(0, char::len_utf8);
-    assert!(reason.len() <= CloseReason::LEN_MAX);
-    assert!(rest.is_empty() || reason.len() + next_len > CloseReason::LEN_MAX);
+    assert!(reason.len() <= CloseReason::MAX_LEN);
+    assert!(rest.is_empty() || reason.len() + next_len > CloseReason::MAX_LEN);
 }
 
 /// RFC 6455, 7.4.1 and 7.4.2, and the IANA registry for 1012 to 1014.

@@ -6,8 +6,8 @@
 //! Input: a byte for role, limits, timeouts and whether the peer may compress, then the steps, each a byte and its arguments.
 
 mod expected;
-mod ledger;
 mod log;
+mod model;
 mod script;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -17,8 +17,8 @@ use tidings_websocket::{
     Timestamp, Transmit,
 };
 
-use ledger::Ledger;
 use log::Log;
+use model::Model;
 use script::Step;
 
 /// Runs the steps.
@@ -51,7 +51,7 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
     };
     let mut whole = Side { connection: new(), log: Log::default() };
     let mut bytewise = Side { connection: new(), log: Log::default() };
-    let mut ledger = Ledger::new(is_server);
+    let mut ledger = Model::new(is_server);
     let mut received = Vec::new();
 
     while !input.is_empty() {
@@ -149,7 +149,7 @@ impl<R: Role> Side<R> {
         assert_eq!(self.log, other.log, "byte by byte it is something else");
         let (one, other) = (&self.connection, &other.connection);
         assert_eq!(one.poll_timeout(), other.poll_timeout());
-        assert_eq!(one.closure(), other.closure());
+        assert_eq!(one.close_info(), other.close_info());
         assert_eq!(one.round_trip_time(), other.round_trip_time());
         assert_eq!(
             (one.is_open(), one.is_receiving(), one.is_finished()),
@@ -158,7 +158,7 @@ impl<R: Role> Side<R> {
     }
 }
 
-fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Ledger) -> bool {
+fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Model) -> bool {
     let transmit = whole.connection.poll_transmit();
     assert_eq!(transmit, bytewise.connection.poll_transmit());
     match &transmit {
@@ -169,7 +169,7 @@ fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut L
     transmit.is_some()
 }
 
-fn transmit_all<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Ledger) {
+fn transmit_all<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Model) {
     // A Pong, a Ping, a Close, the shutdown: what is owed is bounded.
     let count = (0..6).take_while(|_| transmit(whole, bytewise, ledger)).count();
     assert!(count <= 4, "more is owed than there can be");
@@ -180,7 +180,7 @@ fn handle_timeouts<R: Role>(
     whole: &mut Side<R>,
     bytewise: &mut Side<R>,
     now: Timestamp,
-    ledger: &mut Ledger,
+    ledger: &mut Model,
 ) {
     let due = whole.connection.poll_timeout().is_some_and(|deadline| deadline <= now);
     let timeout = whole.connection.handle_timeout(now);
@@ -204,9 +204,9 @@ fn handle_timeouts<R: Role>(
 fn limits(selector: u8) -> Limits {
     let mut limits = if selector == 0 { Limits::server() } else { Limits::conformance() };
     if selector >= 2 {
-        limits.frame_len_max = 40;
-        limits.message_len_max = 64;
-        limits.fragments_max = 4;
+        limits.max_frame_len = 40;
+        limits.max_message_len = 64;
+        limits.max_fragments = 4;
     }
     if selector == 3 {
         limits.control_frames = ControlFrameRate { burst: 2, per_second: 1 };

@@ -10,7 +10,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use tidings_sse::event_source::{
     Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
 };
-use tidings_sse::{Borders, Decoder, EndOfStream, EventId, GrowableStorage, Item, Limits};
+use tidings_sse::{Decoder, EndOfStream, EventBoundaries, EventId, GrowableStorage, Item, Limits};
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 /// Runs the steps.
@@ -59,9 +59,9 @@ fn config(settings: u8) -> Config {
     let mut config = if settings & 1 == 0 { Config::event_source() } else { Config::client() };
     config.reconnect = settings & 0b1110 != 0b0110;
     config.repeat_request = settings & 0b1110 != 0b1010;
-    config.redirects_max = u32::from(settings >> 4 & 3);
+    config.max_redirects = u32::from(settings >> 4 & 3);
     if settings & 0x40 != 0 {
-        config.policy.attempts_max = 2;
+        config.policy.max_attempts = 2;
     }
     config
 }
@@ -139,7 +139,7 @@ struct Side {
     stream: Vec<u8>,
     heard_before: usize,
     id_before: String,
-    borders: Borders,
+    borders: EventBoundaries,
     redirects: u32,
     /// The least wait, by the last `retry`.
     reconnection_time: Duration,
@@ -155,7 +155,7 @@ impl Side {
             stream: Vec::new(),
             heard_before: 0,
             id_before: String::new(),
-            borders: Borders::new(),
+            borders: EventBoundaries::new(),
             redirects: 0,
             reconnection_time: Duration::from_secs(3),
             closed: None,
@@ -187,14 +187,14 @@ impl Side {
             Verdict::Open => {
                 assert!(response.status == 200 && response.content_type.is_some());
                 self.stream.clear();
-                self.borders = Borders::new();
+                self.borders = EventBoundaries::new();
                 self.heard_before = self.heard.len();
                 self.id_before = self.source.last_event_id().to_owned();
             }
             Verdict::Redirect => {
                 assert!(response.has_location && matches!(response.status, 301 | 307));
                 self.redirects += 1;
-                assert!(self.redirects <= self.config.redirects_max);
+                assert!(self.redirects <= self.config.max_redirects);
             }
             Verdict::Lost(lost) => {
                 assert!(!was_open, "a response out of turn ends no stream");
@@ -304,5 +304,5 @@ impl Side {
 }
 
 fn decoder() -> Decoder<GrowableStorage> {
-    Decoder::with_limits(Limits::UNBOUNDED.data_len_max(20)).report_comments()
+    Decoder::with_limits(Limits::UNBOUNDED.max_data_len(20)).report_comments()
 }

@@ -32,14 +32,14 @@ pub fn run(data: &[u8]) {
             }
         }
         Ok(ParsedHeader::Partial { .. }) => {
-            assert!(bytes.len() < Header::LEN_MAX);
+            assert!(bytes.len() < Header::MAX_LEN);
             for prefix in 0..bytes.len() {
                 missing(Header::parse(&bytes[..prefix], allowed));
             }
         }
         // Once refused, refused for the same reason whatever follows, and legal so far before.
         Err(error) => {
-            let refused = (0..=bytes.len().min(Header::LEN_MAX))
+            let refused = (0..=bytes.len().min(Header::MAX_LEN))
                 .map(|prefix| Header::parse(&bytes[..prefix], allowed))
                 .skip_while(|parsed| matches!(parsed, Ok(ParsedHeader::Partial { .. })));
             let mut count = 0;

@@ -103,7 +103,7 @@ impl Transcript {
         let mut frame_offset = 0;
         for frame in &self.frames {
             frame_offset = written.len();
-            assert!(frame.header.payload_len() <= limit.len_max());
+            assert!(frame.header.payload_len() <= limit.max_len());
             assert!(allowed.contains(frame.header.rsv()));
             written.extend_from_slice(&frame.header.encode());
             let key = frame.header.masking_key().map_or([0; 4], MaskingKey::to_bytes);
@@ -129,9 +129,9 @@ impl Transcript {
                         DecodeErrorKind::PayloadTooLong(error),
                         Ok(ParsedHeader::Complete { header, .. }),
                     ) => {
-                        assert!(header.payload_len() > limit.len_max());
+                        assert!(header.payload_len() > limit.max_len());
                         assert_eq!(error.payload_len, header.payload_len());
-                        assert_eq!(error.len_max, limit.len_max());
+                        assert_eq!(error.max_len, limit.max_len());
                     }
                     other => panic!("{other:?}"),
                 }

@@ -18,9 +18,9 @@ use crate::http_response::{
 /// The limits are low, so that inputs reach them.
 pub(crate) fn limits() -> Limits {
     let mut limits = Limits::server();
-    limits.head_len_max = 1024;
-    limits.start_line_len_max = 256;
-    limits.headers_max = 24;
+    limits.max_head_len = 1024;
+    limits.max_start_line_len = 256;
+    limits.max_headers = 24;
     limits
 }
 

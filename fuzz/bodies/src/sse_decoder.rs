@@ -15,13 +15,13 @@ pub fn run(data: &[u8]) {
     let stream = rest;
 
     without_limits(cuts, stream);
-    let len_max = |bits: u8| usize::from(settings >> bits & 3) * 3;
+    let max_len = |bits: u8| usize::from(settings >> bits & 3) * 3;
     let limits = Limits::UNBOUNDED
-        .line_len_max(8 + 4 * len_max(0))
-        .data_len_max(1 + len_max(2))
-        .event_type_len_max(1 + len_max(4))
-        .last_event_id_len_max(1 + len_max(6))
-        .comment_len_max(1 + len_max(4));
+        .max_line_len(8 + 4 * max_len(0))
+        .max_data_len(1 + max_len(2))
+        .max_event_type_len(1 + max_len(4))
+        .max_last_event_id_len(1 + max_len(6))
+        .max_comment_len(1 + max_len(4));
     with_limits(limits, cuts, stream);
     fixed_areas_are_limits(cuts, stream);
 }
@@ -63,10 +63,10 @@ fn with_limits(limits: Limits, cuts: Cuts<'_>, stream: &[u8]) {
 fn fixed_areas_are_limits(cuts: Cuts<'_>, stream: &[u8]) {
     const LEN: usize = 6;
     let limits = Limits::UNBOUNDED
-        .data_len_max(LEN)
-        .event_type_len_max(LEN)
-        .last_event_id_len_max(LEN)
-        .comment_len_max(LEN);
+        .max_data_len(LEN)
+        .max_event_type_len(LEN)
+        .max_last_event_id_len(LEN)
+        .max_comment_len(LEN);
     let data_as = DataAs::Whole;
     let mut decoder = data_as.set(Decoder::with_limits(limits));
     let growable = Outcome::of(&mut decoder, data_as, [stream]);

@@ -111,8 +111,8 @@ impl Findings {
 
     fn row(&mut self, budget: &Budget, code_bytes: u64, ram_bytes: u64, vectors: Option<u64>) {
         let name = budget.name;
-        self.hold(&format!("{name}: bytes of code"), code_bytes, budget.code_bytes_max);
-        self.hold(&format!("{name}: bytes of RAM"), ram_bytes, budget.ram_bytes_max);
+        self.hold(&format!("{name}: bytes of code"), code_bytes, budget.max_code_bytes);
+        self.hold(&format!("{name}: bytes of RAM"), ram_bytes, budget.max_ram_bytes);
         self.rows.push(Row {
             target: TARGET,
             crate_name: name.to_owned(),
@@ -131,9 +131,9 @@ impl Findings {
                 Some(Line::Vectors(passed)) => vectors += passed,
                 Some(Line::State { name, bytes }) => {
                     println!("{TARGET}: {crate_name}: {line}");
-                    let state = budget.states_max.iter().find(|(state, _)| *state == name);
-                    let (_, bytes_max) = state.ok_or_else(|| format!("no budget for {name}"))?;
-                    self.hold(&format!("{crate_name}: {name}"), bytes, *bytes_max);
+                    let state = budget.max_states.iter().find(|(state, _)| *state == name);
+                    let (_, max_bytes) = state.ok_or_else(|| format!("no budget for {name}"))?;
+                    self.hold(&format!("{crate_name}: {name}"), bytes, *max_bytes);
                 }
                 None => return Err(format!("{crate_name}: not a line of a result: {line}").into()),
             }
@@ -145,9 +145,9 @@ impl Findings {
         }
     }
 
-    fn hold(&mut self, what: &str, figure: u64, figure_max: u64) {
-        if figure > figure_max {
-            self.over_budget.push(format!("{what}: {figure}, the budget is {figure_max}"));
+    fn hold(&mut self, what: &str, figure: u64, max_figure: u64) {
+        if figure > max_figure {
+            self.over_budget.push(format!("{what}: {figure}, the budget is {max_figure}"));
         }
     }
 

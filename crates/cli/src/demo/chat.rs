@@ -15,9 +15,9 @@ use super::{Body, Demo};
 /// Messages that a slow reader may be behind; after that it loses the oldest.
 const BACKLOG_LEN: usize = 1024;
 /// Messages that go out in one write; the longest of them fit into the socket's queue.
-const BATCH_LEN_MAX: usize = 32;
+const MAX_BATCH_LEN: usize = 32;
 /// The longest chat message, in bytes.
-const MESSAGE_LEN_MAX: u64 = 16 * 1024;
+const MAX_MESSAGE_LEN: u64 = 16 * 1024;
 
 /// The one room.
 pub(super) struct Chat {
@@ -61,8 +61,8 @@ pub(super) fn upgrade(
     stopping: watch::Receiver<()>,
 ) -> Response<Body> {
     let mut config = Config::server();
-    config.limits.message_len_max = MESSAGE_LEN_MAX;
-    config.limits.frame_len_max = MESSAGE_LEN_MAX;
+    config.limits.max_message_len = MAX_MESSAGE_LEN;
+    config.limits.max_frame_len = MAX_MESSAGE_LEN;
     // RFC 6455, 10.2: no page of another site may speak in its visitor's name.
     match tidings_tokio::upgrade(&mut request, config, accept_same_origin) {
         Ok((response, upgrade)) => {
@@ -98,7 +98,7 @@ async fn attend(
                 Ok(text) => {
                     socket.feed(Message::Text(text))?;
                     // What is there already goes out in the same write.
-                    for _ in 0..BATCH_LEN_MAX {
+                    for _ in 0..MAX_BATCH_LEN {
                         let Ok(text) = messages.try_recv() else { break };
                         socket.feed(Message::Text(text))?;
                     }

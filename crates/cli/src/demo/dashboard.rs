@@ -43,10 +43,10 @@ impl Dashboard {
     pub(super) fn new() -> Self {
         let responder = Responder::new()
             .retry(RECONNECTION_TIME)
-            .queue(Capacity { events_max: BACKLOG_LEN, ..Capacity::DEFAULT })
+            .queue(Capacity { max_events: BACKLOG_LEN, ..Capacity::DEFAULT })
             .when_full(WhenFull::Disconnect);
         let history =
-            Arc::new(History::new(Capacity { events_max: HISTORY_LEN, ..Capacity::DEFAULT }));
+            Arc::new(History::new(Capacity { max_events: HISTORY_LEN, ..Capacity::DEFAULT }));
         Self { run: since_epoch().as_secs(), responder, history, live: Mutex::default() }
     }
 

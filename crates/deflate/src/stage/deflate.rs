@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::shared::SharedMessage;
 use super::{TAIL, backend};
-use crate::agreement::Direction;
+use crate::negotiated::Direction;
 use crate::window_bits::{UnsupportedWindow, WindowBits};
 
 /// Compresses the messages for one peer.

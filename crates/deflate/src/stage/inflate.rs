@@ -3,10 +3,10 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::PIECE_LEN_MAX;
+use super::MAX_PIECE_LEN;
 use super::backend;
 use super::history::History;
-use crate::agreement::Direction;
+use crate::negotiated::Direction;
 
 /// Decompresses the messages of one peer, a piece at a time, with a limit on what comes out.
 ///
@@ -38,7 +38,7 @@ use crate::agreement::Direction;
 #[derive(Debug)]
 pub struct Inflater {
     direction: Direction,
-    message_len_max: u64,
+    max_message_len: u64,
     phase: Phase,
     state: Option<InflateState>,
     /// What the message may refer back to.
@@ -65,12 +65,12 @@ enum Phase {
 
 impl Inflater {
     /// For the messages that come in this direction, of which none may be longer than
-    /// `message_len_max` bytes when decompressed.
+    /// `max_message_len` bytes when decompressed.
     #[must_use]
-    pub const fn new(direction: Direction, message_len_max: u64) -> Self {
+    pub const fn new(direction: Direction, max_message_len: u64) -> Self {
         Self {
             direction,
-            message_len_max,
+            max_message_len,
             phase: Phase::BetweenMessages,
             state: None,
             history: History::new(),
@@ -139,7 +139,7 @@ impl Inflater {
     ///
     /// With context takeover it remembers the last messages as far as the window goes, in no more
     /// memory than that; a later message is decompressed as if nothing had happened, unless the peer
-    /// reaches further back than was agreed. To bring back a full window of 15 bits takes about half
+    /// reaches further back than was negotiated. To bring back a full window of 15 bits takes about half
     /// a microsecond.
     pub fn release(&mut self) -> Option<InflateState> {
         match self.phase {
@@ -169,16 +169,16 @@ impl Inflater {
             let corrupt = InflateError::Corrupt { offset: self.input_len };
             let state = self.state.as_mut().ok_or(corrupt)?;
             // One byte above the limit is asked for, so that its existence is known.
-            let left = self.message_len_max.saturating_sub(self.output_len).saturating_add(1);
-            let output_len_max = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_LEN_MAX);
-            let step = state.inflate.inflate(payload, output_len_max).map_err(|_| corrupt)?;
+            let left = self.max_message_len.saturating_sub(self.output_len).saturating_add(1);
+            let max_output_len = usize::try_from(left).unwrap_or(usize::MAX).min(MAX_PIECE_LEN);
+            let step = state.inflate.inflate(payload, max_output_len).map_err(|_| corrupt)?;
             *payload = payload.get(step.consumed..).ok_or(corrupt)?;
             self.input_len = self.input_len.saturating_add(len_u64(step.consumed));
             self.output_len = self.output_len.saturating_add(len_u64(step.written));
-            if self.output_len > self.message_len_max {
-                return Err(InflateError::TooLong { len_max: self.message_len_max });
+            if self.output_len > self.max_message_len {
+                return Err(InflateError::TooLong { max_len: self.max_message_len });
             }
-            self.output_is_cut = step.written == output_len_max && !step.ended;
+            self.output_is_cut = step.written == max_output_len && !step.ended;
             if step.ended {
                 self.phase = Phase::BehindFinalBlock;
             }
@@ -311,7 +311,7 @@ pub enum InflateError {
     /// The message is longer than the limit.
     TooLong {
         /// The most that is taken, in decompressed bytes.
-        len_max: u64,
+        max_len: u64,
     },
     /// The caller's fault: it ended a message before [`Inflater::inflate`] gave `None`.
     PieceLeft,
@@ -326,8 +326,8 @@ impl fmt::Display for InflateError {
             Self::Truncated { len } => {
                 write!(f, "the compressed message ends inside a block, after {len} bytes")
             }
-            Self::TooLong { len_max } => {
-                write!(f, "the message is longer than {len_max} bytes when it is decompressed")
+            Self::TooLong { max_len } => {
+                write!(f, "the message is longer than {max_len} bytes when it is decompressed")
             }
             Self::PieceLeft => {
                 f.write_str("the message was ended before all its pieces were taken")

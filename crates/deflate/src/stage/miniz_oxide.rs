@@ -14,7 +14,7 @@ use miniz_oxide::inflate::core::inflate_flags::{
 };
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress_with_limit};
 
-use super::{Corrupt, PIECE_LEN_MAX, Stalled, Step, TAIL};
+use super::{Corrupt, MAX_PIECE_LEN, Stalled, Step, TAIL};
 use crate::window_bits::WindowBits;
 
 const WINDOW_LEN: usize = WindowBits::MAX.window_len();
@@ -37,7 +37,7 @@ impl Inflate {
     pub(super) fn new() -> Self {
         Self {
             decompressor: Box::default(),
-            buffer: vec![0; WINDOW_LEN + PIECE_LEN_MAX].into(),
+            buffer: vec![0; WINDOW_LEN + MAX_PIECE_LEN].into(),
             end: 0,
         }
     }
@@ -54,8 +54,8 @@ impl Inflate {
         Ok(())
     }
 
-    pub(super) fn inflate(&mut self, input: &[u8], output_len_max: usize) -> Result<Step, Corrupt> {
-        self.run(input, output_len_max, FLAGS).map(|(step, _)| step)
+    pub(super) fn inflate(&mut self, input: &[u8], max_output_len: usize) -> Result<Step, Corrupt> {
+        self.run(input, max_output_len, FLAGS).map(|(step, _)| step)
     }
 
     /// What the last call wrote.
@@ -81,10 +81,10 @@ impl Inflate {
     fn run(
         &mut self,
         input: &[u8],
-        output_len_max: usize,
+        max_output_len: usize,
         flags: u32,
     ) -> Result<(Step, TINFLStatus), Corrupt> {
-        if self.buffer.len().saturating_sub(self.end) < output_len_max {
+        if self.buffer.len().saturating_sub(self.end) < max_output_len {
             let window_start = self.end.saturating_sub(WINDOW_LEN);
             self.buffer.copy_within(window_start..self.end, 0);
             self.end = self.end.saturating_sub(window_start);
@@ -94,7 +94,7 @@ impl Inflate {
             input,
             &mut self.buffer,
             self.end,
-            output_len_max,
+            max_output_len,
             flags,
         );
         self.end = self.end.saturating_add(written);
@@ -123,7 +123,7 @@ impl Deflate {
             create_comp_flags_from_zip_params(level.into(), -i32::from(WindowBits::MAX.get()), 0);
         Self {
             compressor: Box::new(CompressorOxide::new(flags)),
-            output: vec![0; PIECE_LEN_MAX].into(),
+            output: vec![0; MAX_PIECE_LEN].into(),
         }
     }
 

@@ -12,14 +12,14 @@ pub(super) struct Strict {
     /// All that the window ever held; the end of it counts.
     pub(super) history: Vec<u8>,
     /// How far any match reached.
-    pub(super) distance_max: usize,
+    pub(super) max_distance: usize,
 }
 
 type Result<T> = std::result::Result<T, &'static str>;
 
 impl Strict {
     pub(super) fn new(window_len: usize) -> Self {
-        Self { window_len, history: Vec::new(), distance_max: 0 }
+        Self { window_len, history: Vec::new(), max_distance: 0 }
     }
 
     /// A message without its tail, as it is sent.
@@ -108,7 +108,7 @@ impl Strict {
             }
             let extra_len = if symbol < 4 { 0 } else { symbol / 2 - 1 };
             let distance = usize::try_from(base(symbol) + bits.take(extra_len)?).unwrap();
-            self.distance_max = self.distance_max.max(distance);
+            self.max_distance = self.max_distance.max(distance);
             if distance > self.window_len || distance > self.history.len() {
                 return Err("distance beyond the window");
             }

@@ -7,7 +7,7 @@ use std::vec::Vec;
 use super::bits::Blocks;
 use super::strict::Strict;
 use super::*;
-use crate::agreement::Direction;
+use crate::negotiated::Direction;
 use crate::window_bits::{UnsupportedWindow, WindowBits};
 
 mod conversation;
@@ -29,7 +29,7 @@ fn inflate<'a>(
     let mut message = vec![];
     for mut fragment in fragments {
         while let Some(piece) = inflater.inflate(&mut fragment)? {
-            assert!(!piece.is_empty() && piece.len() <= PIECE_LEN_MAX);
+            assert!(!piece.is_empty() && piece.len() <= MAX_PIECE_LEN);
             message.extend_from_slice(piece);
         }
     }

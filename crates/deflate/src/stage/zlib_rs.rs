@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
 
-use super::{Corrupt, PIECE_LEN_MAX, Stalled, Step, TAIL};
+use super::{Corrupt, MAX_PIECE_LEN, Stalled, Step, TAIL};
 use crate::window_bits::WindowBits;
 
 pub(super) struct Inflate {
@@ -19,7 +19,7 @@ impl Inflate {
         // Any smaller window is part of this one, and zlib-rs takes as much memory for it.
         Self {
             zlib: zlib_rs::Inflate::new(false, WindowBits::MAX.get()),
-            output: vec![0; PIECE_LEN_MAX].into(),
+            output: vec![0; MAX_PIECE_LEN].into(),
         }
     }
 
@@ -34,8 +34,8 @@ impl Inflate {
         Ok(())
     }
 
-    pub(super) fn inflate(&mut self, input: &[u8], output_len_max: usize) -> Result<Step, Corrupt> {
-        self.run(input, output_len_max, InflateFlush::NoFlush)
+    pub(super) fn inflate(&mut self, input: &[u8], max_output_len: usize) -> Result<Step, Corrupt> {
+        self.run(input, max_output_len, InflateFlush::NoFlush)
     }
 
     /// What the last call wrote.
@@ -55,10 +55,10 @@ impl Inflate {
     fn run(
         &mut self,
         input: &[u8],
-        output_len_max: usize,
+        max_output_len: usize,
         flush: InflateFlush,
     ) -> Result<Step, Corrupt> {
-        let output = self.output.get_mut(..output_len_max).ok_or(Corrupt)?;
+        let output = self.output.get_mut(..max_output_len).ok_or(Corrupt)?;
         let before = (self.zlib.total_in(), self.zlib.total_out());
         let status = self.zlib.decompress(input, output, flush).map_err(|_| Corrupt)?;
         Ok(Step {
@@ -86,7 +86,7 @@ impl Deflate {
         };
         Self {
             zlib: zlib_rs::Deflate::new_with_config(config),
-            output: vec![0; PIECE_LEN_MAX].into(),
+            output: vec![0; MAX_PIECE_LEN].into(),
         }
     }
 

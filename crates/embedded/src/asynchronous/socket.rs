@@ -193,7 +193,7 @@ impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
         Ok(())
     }
 
-    /// The machine, to be asked: [`is_open`](Connection::is_open), [`closure`](Connection::closure),
+    /// The machine, to be asked: [`is_open`](Connection::is_open), [`close_info`](Connection::close_info),
     /// [`round_trip_time`](Connection::round_trip_time).
     pub const fn connection(&self) -> &Connection<R> {
         &self.session.connection

@@ -43,7 +43,7 @@ pub(crate) enum Write {
 pub(crate) struct Script {
     pub(crate) reads: Rc<RefCell<VecDeque<Read>>>,
     pub(crate) writes: Rc<RefCell<VecDeque<Write>>>,
-    pub(crate) write_len_max: Rc<Cell<usize>>,
+    pub(crate) max_write_len: Rc<Cell<usize>>,
     pub(crate) written: Rc<RefCell<Vec<u8>>>,
     /// How many bytes were written when the stream was flushed last.
     pub(crate) flushed_len: Rc<Cell<usize>>,
@@ -57,7 +57,7 @@ impl Script {
     /// Gives these chunks, then the end.
     pub(crate) fn new<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let script = Self { hesitates: true, ..Self::default() };
-        script.write_len_max.set(usize::MAX);
+        script.max_write_len.set(usize::MAX);
         for chunk in chunks.into_iter().filter(|chunk| !chunk.is_empty()) {
             script.push(chunk);
         }
@@ -76,8 +76,8 @@ impl Script {
         self.writes.borrow_mut().push_back(write);
     }
 
-    pub(crate) fn writes_of(self, len_max: usize) -> Self {
-        self.write_len_max.set(len_max);
+    pub(crate) fn writes_of(self, max_len: usize) -> Self {
+        self.max_write_len.set(max_len);
         self
     }
 
@@ -120,7 +120,7 @@ impl Script {
     fn write_now(&mut self, bytes: &[u8]) -> Option<Result<usize, ErrorKind>> {
         self.write_calls.set(self.write_calls.get() + 1);
         let max = match self.writes.borrow_mut().pop_front() {
-            None => self.write_len_max.get(),
+            None => self.max_write_len.get(),
             Some(Write::Takes(len)) => len,
             Some(Write::Fails(kind)) => return Some(Err(kind)),
             Some(Write::Nothing) => return Some(Ok(0)),

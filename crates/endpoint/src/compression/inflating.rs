@@ -28,8 +28,8 @@ pub(crate) enum Inflated {
 }
 
 impl Inflating {
-    pub(crate) fn new(direction: Direction, message_len_max: u64) -> Self {
-        Self { inflater: Inflater::new(direction, message_len_max), message: Vec::new() }
+    pub(crate) fn new(direction: Direction, max_message_len: u64) -> Self {
+        Self { inflater: Inflater::new(direction, max_message_len), message: Vec::new() }
     }
 
     /// Takes the next part of a compressed message.
@@ -82,8 +82,8 @@ impl Inflating {
 
 fn violation(error: InflateError) -> Violation {
     match error {
-        InflateError::TooLong { len_max } => {
-            Violation::MessageTooLong { message_len: len_max.saturating_add(1), len_max }
+        InflateError::TooLong { max_len } => {
+            Violation::MessageTooLong { message_len: max_len.saturating_add(1), max_len }
         }
         _ => Violation::CorruptCompression,
     }

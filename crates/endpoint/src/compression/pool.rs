@@ -7,7 +7,7 @@ use std::thread::LocalKey;
 use tidings_deflate::{DeflateState, InflateState};
 
 /// How many states of a kind a thread keeps.
-const POOLED_MAX: usize = 4;
+const MAX_POOLED: usize = 4;
 
 thread_local! {
     static INFLATE_POOL: RefCell<Vec<InflateState>> = const { RefCell::new(Vec::new()) };
@@ -44,7 +44,7 @@ fn take<T>(pool: &'static LocalKey<RefCell<Vec<T>>>, fits: impl Fn(&T) -> bool) 
 fn give_back<T>(pool: &'static LocalKey<RefCell<Vec<T>>>, state: T) {
     let _ = pool.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        if pool.len() < POOLED_MAX {
+        if pool.len() < MAX_POOLED {
             pool.push(state);
         }
     });

@@ -110,7 +110,7 @@ impl Client {
 
     /// There is no response: something went wrong before the end of its head.
     pub fn not_fetched(&mut self, now: Duration, error: StreamError) -> Update {
-        if matches!(&error, StreamError::Connect(error) if error.is_callers()) {
+        if matches!(&error, StreamError::Connect(error) if error.is_user()) {
             self.unusable(now, error)
         } else {
             self.lost(now, End::Unreachable, Some(error))

@@ -171,7 +171,7 @@ impl Lost {
 
 impl Answer {
     /// How much of a body is worth reading, in bytes.
-    pub const BODY_START_LEN_MAX: usize = 4 * 1024;
+    pub const MAX_BODY_START_LEN: usize = 4 * 1024;
 
     /// An answer of this server.
     pub(super) fn new(url: &str, status: u16, headers: HeaderMap) -> Self {

@@ -158,7 +158,7 @@ fn a_payload_over_the_limit_is_refused_on_its_header() {
             let (frames, error) = decode_chunks(&mut decoder, [&stream[..cut], &stream[cut..]]);
             assert_eq!(frames.len(), usize::from(accepted));
             if let Some(error) = error {
-                let kind = PayloadTooLong { payload_len: len, len_max: 1000 };
+                let kind = PayloadTooLong { payload_len: len, max_len: 1000 };
                 assert_eq!(error.kind, DecodeErrorKind::PayloadTooLong(kind));
                 assert_eq!(error.close_code(), CloseCode::MESSAGE_TOO_BIG);
             }
@@ -223,7 +223,7 @@ fn reserved_bits_may_be_allowed_between_frames() {
 /// An error says where and what, and carries its cause.
 #[test]
 fn an_error_is_told_with_its_cause() {
-    let too_long = PayloadTooLong { payload_len: 9, len_max: 8 };
+    let too_long = PayloadTooLong { payload_len: 9, max_len: 8 };
     for (kind, shown) in [
         (
             DecodeErrorKind::Header(HeaderError::LengthTopBit),
@@ -265,7 +265,7 @@ fn an_error_is_final_and_says_where() {
 /// W-067: a length beyond the address space streams through in parts.
 #[test]
 fn a_frame_longer_than_memory_is_only_counted() {
-    let header = Header::data(DataOpcode::Binary, Header::PAYLOAD_LEN_MAX).unwrap();
+    let header = Header::data(DataOpcode::Binary, Header::MAX_PAYLOAD_LEN).unwrap();
     let mut stream = header.encode().to_vec();
     stream.extend([9; 100]);
     let mut decoder = Decoder::new(PayloadLimit::UNBOUNDED, Rsv::NONE);

@@ -68,11 +68,11 @@ enum Chunk {
 }
 
 impl DeclinedBody {
-    /// For the body of this answer: at most `len_max` bytes, framing included, are taken from the
+    /// For the body of this answer: at most `max_len` bytes, framing included, are taken from the
     /// connection.
     #[must_use]
-    pub fn new(answer: &DeclinedResponse<'_>, len_max: usize) -> Self {
-        Self { bytes: Vec::new(), framing: Framing::of(answer), room: len_max }
+    pub fn new(answer: &DeclinedResponse<'_>, max_len: usize) -> Self {
+        Self { bytes: Vec::new(), framing: Framing::of(answer), room: max_len }
     }
 
     /// Takes what came behind the head, or next. What is too much is dropped.
@@ -211,23 +211,23 @@ mod tests {
         status: u16,
         headers: &[(&str, &str)],
         received: &[u8],
-        len_max: usize,
+        max_len: usize,
     ) -> (Vec<u8>, bool) {
         let pairs: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let answer = DeclinedResponse::new(status, "", Headers::from_pairs(&pairs), 0);
-        let mut whole = DeclinedBody::new(&answer, len_max);
+        let mut whole = DeclinedBody::new(&answer, max_len);
         whole.receive(received);
         let expected = (!whole.wants_more(), whole.into_bytes());
 
         // At every cut, and byte by byte.
-        let mut bytes = DeclinedBody::new(&answer, len_max);
+        let mut bytes = DeclinedBody::new(&answer, max_len);
         for byte in received {
             bytes.receive(&[*byte]);
         }
         assert_eq!((!bytes.wants_more(), bytes.into_bytes()), expected);
         for cut in 0..=received.len() {
-            let mut body = DeclinedBody::new(&answer, len_max);
+            let mut body = DeclinedBody::new(&answer, max_len);
             body.receive(&received[..cut]);
             body.receive(&received[cut..]);
             assert_eq!((!body.wants_more(), body.into_bytes()), expected, "cut at {cut}");

@@ -168,25 +168,25 @@ fn the_limits_are_exact() {
     };
     let complete = Ok(Progress::Complete(REQUEST.len()));
     assert_eq!(REQUEST.len(), 35);
-    assert_eq!(scan(&limits(|limits| limits.head_len_max = 35), REQUEST), complete);
+    assert_eq!(scan(&limits(|limits| limits.max_head_len = 35), REQUEST), complete);
     let too_long = Err(HeadError::HeadTooLong { limit: 34 });
-    let scanner = limits(|limits| limits.head_len_max = 34);
+    let scanner = limits(|limits| limits.max_head_len = 34);
     assert_eq!(scan(&scanner, REQUEST), too_long);
     // As soon as the head can not fit any more, not one byte later.
     assert_eq!(scan(&scanner, &REQUEST[..33]), Ok(Progress::Partial));
     assert_eq!(scan(&scanner, &REQUEST[..34]), too_long);
     // "GET /chat HTTP/1.1"
-    assert_eq!(scan(&limits(|limits| limits.start_line_len_max = 18), REQUEST), complete);
+    assert_eq!(scan(&limits(|limits| limits.max_start_line_len = 18), REQUEST), complete);
     let too_long = Err(HeadError::StartLineTooLong { limit: 17 });
-    assert_eq!(scan(&limits(|limits| limits.start_line_len_max = 17), REQUEST), too_long);
-    assert_eq!(scan(&limits(|limits| limits.headers_max = 2), REQUEST), complete);
+    assert_eq!(scan(&limits(|limits| limits.max_start_line_len = 17), REQUEST), too_long);
+    assert_eq!(scan(&limits(|limits| limits.max_headers = 2), REQUEST), complete);
     let too_many = Err(HeadError::TooManyHeaders { limit: 1 });
-    assert_eq!(scan(&limits(|limits| limits.headers_max = 1), REQUEST), too_many);
+    assert_eq!(scan(&limits(|limits| limits.max_headers = 1), REQUEST), too_many);
     // Empty lines before the start line count for the head but not for the start line.
     let late = [b"\r\n\r\n", REQUEST].concat();
-    let scanner = limits(|limits| limits.start_line_len_max = 18);
+    let scanner = limits(|limits| limits.max_start_line_len = 18);
     assert_eq!(scan(&scanner, &late), Ok(Progress::Complete(39)));
-    assert!(scan(&limits(|limits| limits.head_len_max = 38), &late).is_err());
+    assert!(scan(&limits(|limits| limits.max_head_len = 38), &late).is_err());
 }
 
 /// W-127: the first byte that is too much is refused, in whatever part of the start line it is.
@@ -197,13 +197,13 @@ fn the_start_line_may_end_its_length_in_any_part() {
         (HeadScanner::response, RESPONSE, 32),
     ] {
         for limit in 0..line_len {
-            let limits = Limits { start_line_len_max: limit, ..Limits::UNBOUNDED };
+            let limits = Limits { max_start_line_len: limit, ..Limits::UNBOUNDED };
             let too_long = Err(HeadError::StartLineTooLong { limit });
             assert_eq!(scan(&scanner(limits), &head[..limit]), Ok(Progress::Partial));
             assert_eq!(scan(&scanner(limits), &head[..=limit]), too_long);
             assert_eq!(scan(&scanner(limits), head), too_long);
         }
-        let limits = Limits { start_line_len_max: line_len, ..Limits::UNBOUNDED };
+        let limits = Limits { max_start_line_len: line_len, ..Limits::UNBOUNDED };
         assert_eq!(scan(&scanner(limits), head), Ok(Progress::Complete(head.len())));
     }
 }

@@ -68,7 +68,7 @@ fn an_offer_is_one_or_more_different_tokens() {
 
 #[test]
 fn the_limit_is_exact() {
-    let names: Vec<_> = (0..=SUBPROTOCOLS_MAX).map(|number| format!("p{number}")).collect();
+    let names: Vec<_> = (0..=MAX_SUBPROTOCOLS).map(|number| format!("p{number}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     assert_eq!(check_list(&names[1..]), Ok(()));
     assert_eq!(check_list(&names), Err(SubprotocolError::TooMany));

@@ -105,7 +105,7 @@ fn a_busy_server_is_left_alone_for_a_while() {
 #[test]
 fn giving_up_says_why() {
     let mut policy = Policy::websocket();
-    policy.attempts_max = 2;
+    policy.max_attempts = 2;
     let mut reconnect = Reconnect::new(policy);
     assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(secs(0)));
     assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(secs(0)));
@@ -132,7 +132,7 @@ fn the_end_of_all_attempts_is_told_in_words() {
 #[test]
 fn no_attempt_at_all_is_a_policy_too() {
     let mut policy = Policy::websocket();
-    policy.attempts_max = 0;
+    policy.max_attempts = 0;
     let exhausted = Next::GiveUp(GiveUp::AttemptsExhausted);
     assert_eq!(Reconnect::new(policy).failed(secs(0), Reason::Lost, 0), exhausted);
 }

@@ -58,9 +58,9 @@ impl<S: Storage> Decoder<S> {
         if self.report_data_parts {
             return Some(Step::EventEnd { event_type });
         }
-        let len_max = self.limits.data_len_max;
-        if self.areas.data.make_text(len_max).is_err() {
-            return Some(Step::Overflow(LimitExceeded { limit: Limit::Data, len_max }));
+        let max_len = self.limits.max_data_len;
+        if self.areas.data.make_text(max_len).is_err() {
+            return Some(Step::Overflow(LimitExceeded { limit: Limit::Data, max_len }));
         }
         Some(Step::Event { event_type, data: None })
     }
@@ -109,13 +109,13 @@ impl<S: Storage> Decoder<S> {
     /// Reports a limit, and skips the event, for the first time that it goes over one.
     #[cold]
     pub(super) fn overflow<'i>(&mut self, limit: Limit) -> Option<Step<'i>> {
-        let len_max = match limit {
-            Limit::Line => self.limits.line_len_max,
-            Limit::Data if self.report_data_parts => self.parts_len_max,
-            Limit::Data => self.limits.data_len_max,
-            Limit::EventType => self.limits.event_type_len_max,
-            Limit::LastEventId => self.limits.last_event_id_len_max,
-            Limit::Comment => self.limits.comment_len_max,
+        let max_len = match limit {
+            Limit::Line => self.limits.max_line_len,
+            Limit::Data if self.report_data_parts => self.max_parts_len,
+            Limit::Data => self.limits.max_data_len,
+            Limit::EventType => self.limits.max_event_type_len,
+            Limit::LastEventId => self.limits.max_last_event_id_len,
+            Limit::Comment => self.limits.max_comment_len,
         };
         if limit != Limit::Comment {
             if self.skipping {
@@ -124,6 +124,6 @@ impl<S: Storage> Decoder<S> {
             self.discard_event();
             self.skipping = true;
         }
-        Some(Step::Overflow(LimitExceeded { limit, len_max }))
+        Some(Step::Overflow(LimitExceeded { limit, max_len }))
     }
 }

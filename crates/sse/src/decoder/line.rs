@@ -24,7 +24,7 @@ pub(super) enum Line {
     /// At the start of a line.
     Start,
     /// Within the first bytes, which may become the name of a field.
-    Name { name: [u8; NAME_LEN_MAX], len: usize },
+    Name { name: [u8; MAX_NAME_LEN], len: usize },
     /// Behind the colon: one space is still to be dropped.
     ValueStart(Field),
     /// Within the value.
@@ -36,7 +36,7 @@ pub(super) enum Line {
 }
 
 /// `event` and `retry` are the longest names.
-const NAME_LEN_MAX: usize = 5;
+const MAX_NAME_LEN: usize = 5;
 
 /// The fields that mean something, and comments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ const PART_WINDOW_MIN: usize = 32;
 impl<S: Storage> Decoder<S> {
     /// A line begins, and is to be [fed](Self::feed_line).
     pub(super) fn open_line(&mut self) {
-        self.line = Line::Name { name: [0; NAME_LEN_MAX], len: 0 };
+        self.line = Line::Name { name: [0; MAX_NAME_LEN], len: 0 };
         self.line_len = 0;
     }
 
@@ -109,8 +109,8 @@ impl<S: Storage> Decoder<S> {
             return false;
         }
         let line_break: &[u8] = if self.has_data { b"\n" } else { b"" };
-        let room = self.limits.data_len_max - self.areas.data.len(); // it holds no more
-        if line.len() > self.limits.line_len_max || value.len() + line_break.len() > room {
+        let room = self.limits.max_data_len - self.areas.data.len(); // it holds no more
+        if line.len() > self.limits.max_line_len || value.len() + line_break.len() > room {
             return false;
         }
         self.areas.data.push(line_break);
@@ -126,8 +126,8 @@ impl<S: Storage> Decoder<S> {
     fn resume_data(&mut self, rest: &mut &[u8], line_end: Option<usize>) -> bool {
         let split = line_end.and_then(|end| rest.split_at_checked(end));
         let (piece, behind) = split.unwrap_or((rest, &[]));
-        let line_room = self.limits.line_len_max - self.line_len; // it is no longer
-        let data_room = self.limits.data_len_max - self.areas.data.len(); // it holds no more
+        let line_room = self.limits.max_line_len - self.line_len; // it is no longer
+        let data_room = self.limits.max_data_len - self.areas.data.len(); // it holds no more
         if piece.len() > line_room.min(data_room) {
             return false;
         }
@@ -179,7 +179,7 @@ impl<S: Storage> Decoder<S> {
                 *piece = &[];
                 return None;
             }
-            let room = self.limits.line_len_max.saturating_sub(self.line_len);
+            let room = self.limits.max_line_len.saturating_sub(self.line_len);
             let (now, later) = piece.split_at_checked(room).unwrap_or((*piece, &[]));
             let Some(&first) = now.first() else {
                 let step = if later.is_empty() {
@@ -225,7 +225,7 @@ impl<S: Storage> Decoder<S> {
     /// Reads bytes that are still part of the name, and the colon behind it.
     fn read_name<'i>(
         &mut self,
-        mut name: [u8; NAME_LEN_MAX],
+        mut name: [u8; MAX_NAME_LEN],
         mut len: usize,
         bytes: &mut &[u8],
     ) -> Option<Step<'i>> {
@@ -246,7 +246,7 @@ impl<S: Storage> Decoder<S> {
     }
 
     /// The name is known.
-    fn begin_value<'i>(&mut self, name: [u8; NAME_LEN_MAX], len: usize) -> Option<Step<'i>> {
+    fn begin_value<'i>(&mut self, name: [u8; MAX_NAME_LEN], len: usize) -> Option<Step<'i>> {
         self.line = Line::Ignored;
         let field = Field::named(name.get(..len).unwrap_or_default())?;
         match field {
@@ -275,7 +275,7 @@ impl<S: Storage> Decoder<S> {
         if self.report_data_parts {
             return self.part("\n");
         }
-        if self.areas.data.len() >= self.limits.data_len_max {
+        if self.areas.data.len() >= self.limits.max_data_len {
             self.line = Line::Ignored;
             return self.overflow(Limit::Data);
         }
@@ -285,16 +285,16 @@ impl<S: Storage> Decoder<S> {
 
     /// Reads bytes of a value.
     fn read_value<'i>(&mut self, field: Field, bytes: &[u8]) -> Option<Step<'i>> {
-        let (area, len_max, limit) = match field {
-            Field::Data => (&mut self.areas.data, self.limits.data_len_max, Limit::Data),
+        let (area, max_len, limit) = match field {
+            Field::Data => (&mut self.areas.data, self.limits.max_data_len, Limit::Data),
             Field::EventType => {
-                (&mut self.areas.event_type, self.limits.event_type_len_max, Limit::EventType)
+                (&mut self.areas.event_type, self.limits.max_event_type_len, Limit::EventType)
             }
             Field::Id => {
-                (&mut self.areas.id_field, self.limits.last_event_id_len_max, Limit::LastEventId)
+                (&mut self.areas.id_field, self.limits.max_last_event_id_len, Limit::LastEventId)
             }
             Field::Comment => {
-                (&mut self.areas.comment, self.limits.comment_len_max, Limit::Comment)
+                (&mut self.areas.comment, self.limits.max_comment_len, Limit::Comment)
             }
             Field::Retry => {
                 self.read_retry(bytes);
@@ -302,7 +302,7 @@ impl<S: Storage> Decoder<S> {
             }
         };
         let (fits, over) =
-            bytes.split_at_checked(len_max.saturating_sub(area.len())).unwrap_or((bytes, &[]));
+            bytes.split_at_checked(max_len.saturating_sub(area.len())).unwrap_or((bytes, &[]));
         // "If the field value does not contain U+0000 NULL [...] Otherwise, ignore the field."
         if field == Field::Id && memchr(b'\0', fits).is_some() {
             self.line = Line::Ignored;
@@ -351,7 +351,7 @@ impl<S: Storage> Decoder<S> {
             Field::Data => None,
             Field::EventType => {
                 self.has_event_type = self.areas.event_type.len() > 0;
-                match self.areas.event_type.make_text(self.limits.event_type_len_max) {
+                match self.areas.event_type.make_text(self.limits.max_event_type_len) {
                     Ok(()) => None,
                     Err(_) => self.overflow(Limit::EventType),
                 }
@@ -364,7 +364,7 @@ impl<S: Storage> Decoder<S> {
                 self.reconnection_time = Some(time);
                 Some(Step::Retry(time))
             }
-            Field::Comment => match self.areas.comment.make_text(self.limits.comment_len_max) {
+            Field::Comment => match self.areas.comment.make_text(self.limits.max_comment_len) {
                 Ok(()) => Some(Step::Comment(None)),
                 Err(_) => self.overflow(Limit::Comment),
             },
@@ -373,8 +373,8 @@ impl<S: Storage> Decoder<S> {
 
     /// Makes the finished `id` field the last event ID buffer.
     fn set_id_buffer<'i>(&mut self) -> Option<Step<'i>> {
-        let len_max = self.limits.last_event_id_len_max;
-        if self.areas.id_field.make_text(len_max).is_err() {
+        let max_len = self.limits.max_last_event_id_len;
+        if self.areas.id_field.make_text(max_len).is_err() {
             return self.overflow(Limit::LastEventId);
         }
         core::mem::swap(&mut self.areas.id_field, &mut self.areas.id_buffer);
@@ -390,7 +390,7 @@ impl<S: Storage> Decoder<S> {
                 let all = text.len() == before.len();
                 self.part_window =
                     if all { self.part_window.saturating_mul(8) } else { PART_WINDOW_MIN };
-                let room = self.parts_len_max - self.parts_len;
+                let room = self.max_parts_len - self.parts_len;
                 if text.len() <= room {
                     return self.part(text);
                 }
@@ -419,7 +419,7 @@ impl<S: Storage> Decoder<S> {
     }
 
     fn count_part<'i>(&mut self, len: usize, text: Option<&'i str>) -> Option<Step<'i>> {
-        if len > self.parts_len_max - self.parts_len {
+        if len > self.max_parts_len - self.parts_len {
             self.line = Line::Ignored;
             return self.overflow(Limit::Data);
         }

@@ -48,9 +48,9 @@ fn work_is_linear_in_the_stream() {
                     decode_all(decoder.report_data_parts(), &stream, slice_len);
                 });
                 // A part with a malformed end looks up to its window ahead.
-                let (max, parts_max) = (FACTOR * stream.len(), 8 * FACTOR * stream.len());
+                let (max, max_parts) = (FACTOR * stream.len(), 8 * FACTOR * stream.len());
                 assert!(fixed <= max, "{name} by {slice_len}: {fixed} of {max}");
-                assert!(parts <= parts_max, "{name} by {slice_len}: {parts} of {parts_max}");
+                assert!(parts <= max_parts, "{name} by {slice_len}: {parts} of {max_parts}");
                 #[cfg(feature = "alloc")]
                 {
                     let growable = work::measure(|| {
@@ -153,7 +153,7 @@ fn nothing_is_kept_of_an_event_that_was_delivered() {
 #[test]
 #[cfg(feature = "alloc")]
 fn an_event_over_its_limit_keeps_nothing() {
-    let mut decoder = Decoder::with_limits(Limits::DEFAULT.data_len_max(1000));
+    let mut decoder = Decoder::with_limits(Limits::DEFAULT.max_data_len(1000));
     for (start, line) in [(&b"data: "[..], &b"xxxxxxxx"[..]), (b"", b"data: xx\n"), (b"id:", b"xx")]
     {
         decoder.finish();

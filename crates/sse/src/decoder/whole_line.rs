@@ -69,14 +69,14 @@ impl<S: Storage> Decoder<S> {
             return self.read_data_part(value);
         }
         if !self.has_data && borrowed.data.is_none() {
-            if value.len() > self.limits.data_len_max {
+            if value.len() > self.limits.max_data_len {
                 return WholeLine::Open;
             }
             borrowed.data = Some(value);
             return WholeLine::Read(None);
         }
         self.keep_data(borrowed);
-        if value.len() >= self.limits.data_len_max - self.areas.data.len() {
+        if value.len() >= self.limits.max_data_len - self.areas.data.len() {
             return WholeLine::Open; // there is no room for the LF and the value
         }
         self.areas.data.push(b"\n");
@@ -87,7 +87,7 @@ impl<S: Storage> Decoder<S> {
     /// The first line of data, if it is one part; all else is read as an open line.
     fn read_data_part<'i>(&mut self, value: &'i [u8]) -> WholeLine<'i> {
         match utf8::validate(value) {
-            Ok(text) if !self.has_data && text.len() <= self.parts_len_max => {
+            Ok(text) if !self.has_data && text.len() <= self.max_parts_len => {
                 self.has_data = true;
                 self.parts_len = text.len();
                 WholeLine::Read(if text.is_empty() {
@@ -110,7 +110,7 @@ impl<S: Storage> Decoder<S> {
             return WholeLine::Read(None);
         }
         match utf8::validate(value) {
-            Ok(text) if text.len() <= self.limits.event_type_len_max => {
+            Ok(text) if text.len() <= self.limits.max_event_type_len => {
                 borrowed.event_type = Some(text);
                 WholeLine::Read(None)
             }
@@ -125,7 +125,7 @@ impl<S: Storage> Decoder<S> {
             return WholeLine::Open;
         }
         match utf8::validate(value) {
-            Ok(text) if text.len() <= self.limits.last_event_id_len_max => {
+            Ok(text) if text.len() <= self.limits.max_last_event_id_len => {
                 self.areas.id_buffer.set_text(text);
                 self.has_id = true;
                 WholeLine::Read(None)
@@ -138,7 +138,7 @@ impl<S: Storage> Decoder<S> {
     fn read_comment<'i>(&mut self, line: &'i [u8]) -> WholeLine<'i> {
         let text = line.strip_prefix(b":").unwrap_or(line);
         match utf8::validate(text.strip_prefix(b" ").unwrap_or(text)) {
-            Ok(text) if text.len() <= self.limits.comment_len_max => {
+            Ok(text) if text.len() <= self.limits.max_comment_len => {
                 WholeLine::Read(Some(Step::Comment(Some(text))))
             }
             _ => WholeLine::Open,

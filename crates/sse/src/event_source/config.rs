@@ -14,7 +14,7 @@ use crate::RetryClamp;
 /// use tidings_sse::event_source::Config;
 ///
 /// let mut config = Config::client();
-/// config.policy.attempts_max = 10;
+/// config.policy.max_attempts = 10;
 /// config.idle_timeout = Duration::from_secs(90);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Config {
     /// How long an open stream may be silent. Any byte is a sign of life, a comment too.
     pub idle_timeout: Duration,
     /// How many redirects one attempt may follow.
-    pub redirects_max: u32,
+    pub max_redirects: u32,
     /// Whether status 408, 425, 429 and 5xx are tried again, as they say "not now".
     pub retry_statuses: bool,
     /// Whether there is another attempt after a failure or an end. `false`: the first end is the
@@ -57,7 +57,7 @@ impl Config {
             retry_clamp: RetryClamp::DEFAULT,
             response_timeout: Duration::from_secs(30),
             idle_timeout: Self::NEVER,
-            redirects_max: 20,
+            max_redirects: 20,
             retry_statuses: false,
             reconnect: true,
             repeat_request: true,

@@ -42,10 +42,10 @@ pub(crate) struct GrowableArea {
 }
 
 /// A cleared area keeps no more than this, so that idle connections cost little.
-const KEPT_LEN_MAX: usize = 16 * 1024;
+const MAX_KEPT_LEN: usize = 16 * 1024;
 
 impl Area for GrowableArea {
-    fn len_max(&self) -> usize {
+    fn max_len(&self) -> usize {
         usize::MAX
     }
 
@@ -60,12 +60,12 @@ impl Area for GrowableArea {
         self.bytes.extend_from_slice(bytes);
     }
 
-    fn make_text(&mut self, len_max: usize) -> Result<(), TooLong> {
+    fn make_text(&mut self, max_len: usize) -> Result<(), TooLong> {
         if utf8::validate(&self.bytes).is_ok() {
             return Ok(());
         }
         let replaced_len = utf8::replaced_len(&self.bytes);
-        if replaced_len > len_max {
+        if replaced_len > max_len {
             return Err(TooLong);
         }
         let mut text = Vec::with_capacity(replaced_len);
@@ -84,7 +84,7 @@ impl Area for GrowableArea {
     }
 
     fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_LEN_MAX {
+        if self.bytes.capacity() > MAX_KEPT_LEN {
             self.bytes = Vec::new();
         }
         self.bytes.clear();
@@ -98,14 +98,14 @@ mod tests {
     #[test]
     fn memory_of_a_large_event_is_given_back() {
         let mut area = GrowableArea::default();
-        area.push(&[b'x'; KEPT_LEN_MAX + 1]);
+        area.push(&[b'x'; MAX_KEPT_LEN + 1]);
         area.make_text(usize::MAX).unwrap();
-        assert_eq!(area.text().len(), KEPT_LEN_MAX + 1);
+        assert_eq!(area.text().len(), MAX_KEPT_LEN + 1);
         area.clear();
         assert_eq!(area.bytes.capacity(), 0);
         area.push(&[b'x'; 16 * 1024]);
         area.clear();
         assert_eq!(area.bytes.capacity(), 16 * 1024, "that of an ordinary one is used again");
-        assert_eq!(KEPT_LEN_MAX, 16 * 1024);
+        assert_eq!(MAX_KEPT_LEN, 16 * 1024);
     }
 }

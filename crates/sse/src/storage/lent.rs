@@ -40,8 +40,8 @@ impl<'s> IntoAreas for FixedStorage<'s> {
     type Area = LentArea<'s>;
 
     fn into_areas(self) -> Areas<LentArea<'s>> {
-        let id_len_max = self.last_event_id.len() / 3;
-        let mut ids = self.last_event_id.chunks_exact_mut(id_len_max.max(1));
+        let max_id_len = self.last_event_id.len() / 3;
+        let mut ids = self.last_event_id.chunks_exact_mut(max_id_len.max(1));
         let mut id_area = || LentArea::new(ids.next().unwrap_or_default());
         Areas {
             id_string: id_area(),
@@ -72,7 +72,7 @@ impl<'s> LentArea<'s> {
 }
 
 impl Area for LentArea<'_> {
-    fn len_max(&self) -> usize {
+    fn max_len(&self) -> usize {
         self.bytes.len()
     }
 
@@ -92,12 +92,12 @@ impl Area for LentArea<'_> {
         }
     }
 
-    fn make_text(&mut self, len_max: usize) -> Result<(), TooLong> {
+    fn make_text(&mut self, max_len: usize) -> Result<(), TooLong> {
         if utf8::validate(self.used()).is_ok() {
             return Ok(());
         }
         let replaced_len = utf8::replaced_len(self.used());
-        if replaced_len > len_max.min(self.bytes.len()) {
+        if replaced_len > max_len.min(self.bytes.len()) {
             return Err(TooLong);
         }
         self.replace_malformed(replaced_len);

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use tidings_endpoint::{
-    Agreed, ClientRole, Config, Declined, Error, INTERIM_RESPONSES_MAX, RandomMasks,
+    ClientRole, Config, Declined, Error, MAX_INTERIM_RESPONSES, Negotiated, RandomMasks,
     ResponseVerdict, judge_response, mandatory_extension_close, too_many_interim,
 };
 use tidings_handshake::{ClientRequest, DeclinedBody, HeadScanner, Redirect, Redirects};
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 pub(super) enum Outcome<S> {
     Open {
         stream: S,
-        agreed: Agreed,
+        negotiated: Negotiated,
         /// The first frames, as far as they came with the answer.
         received: Vec<u8>,
     },
@@ -42,7 +42,7 @@ pub(super) fn perform<S: Transport>(
 ) -> Result<Outcome<S>, Error> {
     write_answer(&mut stream, &request.to_vec(), deadline)?;
     let mut received = Vec::new();
-    for _ in 0..=INTERIM_RESPONSES_MAX {
+    for _ in 0..=MAX_INTERIM_RESPONSES {
         let scanner = HeadScanner::response(config.head_limits);
         let verdict = read_head(&mut stream, &mut received, scanner, deadline, |head| {
             judge_response(head, request, config, redirects)
@@ -55,9 +55,9 @@ pub(super) fn perform<S: Transport>(
             ResponseVerdict::Interim { head_len } => {
                 received.drain(..head_len);
             }
-            ResponseVerdict::Open { agreed, head_len } => {
+            ResponseVerdict::Open { negotiated, head_len } => {
                 received.drain(..head_len);
-                return Ok(Outcome::Open { stream, agreed, received });
+                return Ok(Outcome::Open { stream, negotiated, received });
             }
             ResponseVerdict::Declined { declined, mut body, redirect, head_len } => {
                 body.receive(received.get(head_len..).unwrap_or_default());
@@ -77,9 +77,9 @@ impl<S: Transport> Outcome<S> {
         deadline: Deadline,
     ) -> Result<WebSocket<S, ClientRole>, Error> {
         match self {
-            Self::Open { stream, agreed, received } => {
+            Self::Open { stream, negotiated, received } => {
                 let role = Client::new(RandomMasks);
-                Ok(WebSocket::from_agreed(stream, role, config, &received, agreed))
+                Ok(WebSocket::from_negotiated(stream, role, config, &received, negotiated))
             }
             Self::Declined { mut stream, mut declined, mut body, redirect: _ } => {
                 // What has come is worth as much without the rest.

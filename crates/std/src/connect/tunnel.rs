@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::net::TcpStream;
 
 use tidings_endpoint::{
-    Error, INTERIM_RESPONSES_MAX, TunnelVerdict, judge_tunnel, too_many_interim_of_proxy,
+    Error, MAX_INTERIM_RESPONSES, TunnelVerdict, judge_tunnel, too_many_interim_of_proxy,
 };
 use tidings_handshake::{Head, HeadError, HeadScanner, Limits, Progress, TunnelRequest};
 
@@ -21,7 +21,7 @@ pub(super) fn ask(
 ) -> Result<(), Error> {
     write_answer(stream, &request.to_vec(), deadline)?;
     let mut stream = Bounded { stream, deadline };
-    for _ in 0..=INTERIM_RESPONSES_MAX {
+    for _ in 0..=MAX_INTERIM_RESPONSES {
         let scanner = HeadScanner::response(limits);
         let answer = read_head_alone(&mut stream, scanner, |head| judge_tunnel(head, request));
         match answer.map_err(|error| deadline.judge(error))?? {

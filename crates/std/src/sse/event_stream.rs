@@ -64,7 +64,7 @@ impl<R: Read> EventStream<R> {
     /// ```
     /// use tidings_std::sse::{Decoder, EventStream, Item, Limits};
     ///
-    /// let decoder = Decoder::with_limits(Limits::DEFAULT.data_len_max(1024)).report_comments();
+    /// let decoder = Decoder::with_limits(Limits::DEFAULT.max_data_len(1024)).report_comments();
     /// let mut stream = EventStream::with_decoder(&b": still here\n\ndata: 42\n\n"[..], decoder);
     /// let mut sum = 0;
     /// while let Some(number) = stream.next_with(|item| match item {

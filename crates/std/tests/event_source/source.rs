@@ -36,7 +36,7 @@ pub(crate) fn short(update: &Update) -> String {
         Update::Event(event) => format!("event {}", event.data),
         Update::Comment(comment) => format!("comment {comment}"),
         Update::Retry(time) => format!("retry {}", time.as_ms()),
-        Update::Overflow(exceeded) => format!("overflow {}", exceeded.len_max),
+        Update::Overflow(exceeded) => format!("overflow {}", exceeded.max_len),
         Update::Lost { why, .. } => format!("lost {:?}", why.reason),
         Update::Closed { why, reason } => format!("closed {:?} {reason:?}", why.reason),
         other => panic!("{other:?}"),

@@ -148,7 +148,7 @@ fn an_event_over_a_limit_is_skipped_and_comments_come_if_asked_for() {
         "{OPEN}: hi\n\ndata: one\n\ndata: three\n\ndata: two\n\n"
     ))]);
     let request = EventSourceRequest::get(server.url("/"))
-        .limits(Limits::DEFAULT.data_len_max(3))
+        .limits(Limits::DEFAULT.max_data_len(3))
         .report_comments()
         .config(once());
     assert_eq!(

@@ -24,8 +24,8 @@ fn messages_of_both_types_go_both_ways() {
     }
     client.close(CloseCode::NORMAL, "done").unwrap();
     let server = echo.join().unwrap().unwrap();
-    assert!(client.closure().is_clean());
-    assert_eq!(server.closure().received.reason(), "done");
+    assert!(client.close_info().is_clean());
+    assert_eq!(server.close_info().received.reason(), "done");
     assert!(matches!(client.send("late"), Err(Error::Send(SendError::NotOpen))));
     assert_eq!(client.recv().unwrap(), None);
 }
@@ -161,18 +161,18 @@ fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert!(matches!(ended, Err(Error::Violation(Violation::UnmaskedFrame))), "{ended:?}");
     assert_eq!(peer.join().unwrap(), b"\x81\x05Hello\x88\x12\x03\xeaframe not masked");
     assert_eq!(server.recv().unwrap(), None, "an error is reported once");
-    assert_eq!(server.closure().received, CloseStatus::Missing);
+    assert_eq!(server.close_info().received, CloseStatus::Missing);
 }
 
 /// V-09, P-07: what may be queued is bounded, exactly.
 #[test]
 fn feeding_is_refused_when_the_queue_is_full() {
     let mut config = Config::server();
-    config.write_queue_len_max = 1000;
+    config.max_write_queue_len = 1000;
     let (mut server, mut client) = pair_with(config);
     server.feed(&[7; 996][..]).unwrap(); // 1000 with its header
     let refused = server.feed("one more");
-    assert!(matches!(refused, Err(Error::QueueFull { len: 1000, len_max: 1000 })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::QueueFull { len: 1000, max_len: 1000 })), "{refused:?}");
     server.flush().unwrap();
     server.feed("now").unwrap();
     server.flush().unwrap();

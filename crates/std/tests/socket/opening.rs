@@ -142,7 +142,7 @@ fn a_stream_without_timeouts_works_too() {
     client.send("untimed").unwrap();
     assert_eq!(client.recv().unwrap(), Some("untimed".into()));
     client.close(CloseCode::NORMAL, "").unwrap();
-    assert!(client.closure().is_clean());
+    assert!(client.close_info().is_clean());
     serving.join().unwrap().unwrap();
 }
 
@@ -162,7 +162,7 @@ fn a_thread_talks_to_a_task() {
             while let Some(message) = socket.recv().await.unwrap() {
                 socket.send(message).await.unwrap();
             }
-            socket.closure()
+            socket.close_info()
         })
     });
     let mut client = tidings_std::connect(&uri).unwrap();

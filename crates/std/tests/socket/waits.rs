@@ -119,7 +119,7 @@ fn a_nonblocking_socket_goes_on_where_it_stopped() {
 fn two_ends_that_both_have_much_to_say_do_not_wait_for_each_other() {
     const COUNT: usize = 300;
     let mut config = Config::server();
-    config.write_queue_len_max = usize::MAX;
+    config.max_write_queue_len = usize::MAX;
     let (near, far) = loopback();
     let mut server = server_on(near, config);
     let role = ClientOf::new(RandomMasks);
@@ -150,7 +150,7 @@ fn a_peer_that_vanishes_is_a_disconnect() {
     drop(client);
     let error = server.recv().unwrap_err();
     assert!(error.is_disconnect(), "{error}");
-    assert_eq!(server.closure().received.code(), 1006);
+    assert_eq!(server.close_info().received.code(), 1006);
     assert_eq!(server.recv().unwrap(), None);
 }
 

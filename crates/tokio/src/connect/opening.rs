@@ -1,7 +1,7 @@
 //! The client's side of the opening handshake (RFC 6455, 4.1), on any stream: [`perform`].
 
 use tidings_endpoint::{
-    Agreed, ClientRole, Config, Declined, Error, INTERIM_RESPONSES_MAX, RandomMasks,
+    ClientRole, Config, Declined, Error, MAX_INTERIM_RESPONSES, Negotiated, RandomMasks,
     ResponseVerdict, judge_response, mandatory_extension_close, too_many_interim,
 };
 use tidings_handshake::{
@@ -18,7 +18,7 @@ use crate::socket::WebSocket;
 pub(super) enum Outcome<S> {
     Open {
         stream: S,
-        agreed: Agreed,
+        negotiated: Negotiated,
         /// The first frames, as far as they came with the answer.
         received: Vec<u8>,
     },
@@ -44,7 +44,7 @@ where
 {
     write_answer(&mut stream, &request.to_vec()).await?;
     let mut received = Vec::new();
-    for _ in 0..=INTERIM_RESPONSES_MAX {
+    for _ in 0..=MAX_INTERIM_RESPONSES {
         let scanner = HeadScanner::response(config.head_limits);
         let on_head =
             |head: Result<Head<'_>, HeadError>| judge_response(head, request, config, redirects);
@@ -57,9 +57,9 @@ where
             ResponseVerdict::Interim { head_len } => {
                 received.drain(..head_len);
             }
-            ResponseVerdict::Open { agreed, head_len } => {
+            ResponseVerdict::Open { negotiated, head_len } => {
                 received.drain(..head_len);
-                return Ok(Outcome::Open { stream, agreed, received });
+                return Ok(Outcome::Open { stream, negotiated, received });
             }
             ResponseVerdict::Declined { declined, mut body, redirect, head_len } => {
                 body.receive(received.get(head_len..).unwrap_or_default());
@@ -79,9 +79,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outcome<S> {
         deadline: Deadline,
     ) -> Result<WebSocket<S, ClientRole>, Error> {
         match self {
-            Self::Open { stream, agreed, received } => {
+            Self::Open { stream, negotiated, received } => {
                 let role = Client::new(RandomMasks);
-                Ok(WebSocket::from_agreed(stream, role, config, &received, agreed))
+                Ok(WebSocket::from_negotiated(stream, role, config, &received, negotiated))
             }
             Self::Declined { mut stream, mut declined, mut body, redirect: _ } => {
                 // What has come is worth as much without the rest.

@@ -3,7 +3,7 @@
 use std::io;
 
 use tidings_endpoint::{
-    Error, INTERIM_RESPONSES_MAX, TunnelVerdict, judge_tunnel, too_many_interim_of_proxy,
+    Error, MAX_INTERIM_RESPONSES, TunnelVerdict, judge_tunnel, too_many_interim_of_proxy,
 };
 use tidings_handshake::{Head, HeadError, HeadScanner, Limits, Progress, TunnelRequest};
 use tokio::io::AsyncReadExt as _;
@@ -19,7 +19,7 @@ pub(super) async fn ask(
     limits: Limits,
 ) -> Result<(), Error> {
     write_answer(stream, &request.to_vec()).await?;
-    for _ in 0..=INTERIM_RESPONSES_MAX {
+    for _ in 0..=MAX_INTERIM_RESPONSES {
         let scanner = HeadScanner::response(limits);
         match read_head_alone(stream, scanner, |head| judge_tunnel(head, request)).await?? {
             TunnelVerdict::Open => return Ok(()),

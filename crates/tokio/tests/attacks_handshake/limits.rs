@@ -75,7 +75,7 @@ async fn a_head_that_is_too_large_is_told_so() {
 #[tokio::test(start_paused = true)]
 async fn what_is_counted_has_a_limit() {
     let own = REQUEST.lines().count() - 1;
-    let max = Config::server().head_limits.headers_max;
+    let max = Config::server().head_limits.max_headers;
     let (accepted, answer) = serve(&request(&"A: b\r\n".repeat(max - own))).await;
     assert!(accepted.is_ok(), "{answer}");
     let (refused, answer) = serve(&request(&"A: b\r\n".repeat(max - own + 1))).await;

@@ -27,8 +27,8 @@ pub(crate) async fn streams() -> (TcpStream, TcpStream) {
 /// A configuration that compresses so, in either role, and takes messages of any length.
 pub(crate) fn compressing(compression: Compression) -> Config {
     let mut config = Config::server();
-    config.limits.message_len_max = 1 << 26;
-    config.limits.frame_len_max = 1 << 26;
+    config.limits.max_message_len = 1 << 26;
+    config.limits.max_frame_len = 1 << 26;
     config.compression = Some(compression);
     config
 }

@@ -161,7 +161,7 @@ async fn retry_after_is_the_least_wait_within_the_bounds_of_the_client() {
         let server = Server::start([Answer::status(503, &header, "")]).await;
         let mut config = quick();
         config.retry_statuses = true;
-        config.policy.server_wait_max = Duration::from_secs(60);
+        config.policy.max_server_wait = Duration::from_secs(60);
         let mut source = server.client_with(config);
         let wait = wait(&mut source).await.as_millis();
         assert!((least..=most).contains(&wait), "{value}: {wait} ms");
@@ -194,7 +194,7 @@ async fn attempts_that_fail_in_a_row_are_counted_and_events_set_them_back() {
     let empty = || Answer::stream("");
     let server = Server::start([empty(), empty(), Answer::stream("data: x\n\n"), empty()]).await;
     let mut config = quick();
-    config.policy.attempts_max = 3;
+    config.policy.max_attempts = 3;
     let mut source = server.client_with(config);
     assert_eq!(data(&mut source).await, "x");
     match source.event().await {

@@ -6,7 +6,7 @@ use tidings_tokio::websocket::Role;
 use tidings_tokio::{ServerRole, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 
-use crate::comparison::{GONE, POLLS_MAX, at_side, blocked_at};
+use crate::comparison::{GONE, MAX_POLLS, at_side, blocked_at};
 use crate::scene::{self, Tap};
 
 /// F-01, F-03, F-04 for the stream of bytes.
@@ -128,7 +128,7 @@ fn talk_in_bytes_as<A: Role + Unpin, B: Role + Unpin>(
             stream.flush().await?;
         }
     };
-    let (called, echoed) = run_when_woken(POLLS_MAX, call, echo).values;
+    let (called, echoed) = run_when_woken(MAX_POLLS, call, echo).values;
     ByteTalk {
         returned,
         seen,

@@ -8,10 +8,10 @@ use tidings_tokio::Error;
 use crate::scene::{self, Cut, Report, Run, STYLES, Scene, Style, is_beginning};
 
 /// More polls than any talk needs, however its bytes are chopped.
-pub(crate) const POLLS_MAX: usize = 20_000;
+pub(crate) const MAX_POLLS: usize = 20_000;
 
 fn run(scene: &Scene, faults: [Faults; 2]) -> Run {
-    scene::run(scene, faults, &[Cut::never(), Cut::never()], POLLS_MAX)
+    scene::run(scene, faults, &[Cut::never(), Cut::never()], MAX_POLLS)
 }
 
 fn whole(scene: &Scene) -> Run {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidings_testkit::{Counters, FaultTransport, Faults, Keys, Unit, Wire, run_when_woken};
 use tidings_tokio::websocket::frame::ControlPayload;
-use tidings_tokio::websocket::{Client, Closure, Role, SendError};
+use tidings_tokio::websocket::{Client, CloseInfo, Role, SendError};
 use tidings_tokio::{CloseCode, Config, Error, Message, MessageKind, ServerRole, WebSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -127,7 +127,7 @@ pub(crate) struct Report {
     pub(crate) received: Vec<Unit>,
     /// What it was told at the end.
     pub(crate) error: Option<Error>,
-    pub(crate) closure: Option<Closure>,
+    pub(crate) closure: Option<CloseInfo>,
     /// Bytes that the transport took from it.
     pub(crate) wrote: Vec<u8>,
     /// What it asked of the transport.
@@ -151,8 +151,8 @@ pub(crate) fn stopped_clock() -> Runtime {
 /// Everything is delivered, nothing times out.
 pub(crate) fn config() -> Config {
     let mut config = Config::server();
-    config.limits.message_len_max = 1 << 30;
-    config.limits.frame_len_max = 1 << 30;
+    config.limits.max_message_len = 1 << 30;
+    config.limits.max_frame_len = 1 << 30;
     config.deliver_control_frames = true;
     config.timeouts.ping_interval = Duration::from_secs(3600);
     config
@@ -163,10 +163,10 @@ pub(crate) fn client() -> Client<Keys> {
 }
 
 /// Plays the scene with these faults at the caller's and the echoer's end.
-pub(crate) fn run(scene: &Scene, faults: [Faults; 2], cuts: &[Cut; 2], polls_max: usize) -> Run {
+pub(crate) fn run(scene: &Scene, faults: [Faults; 2], cuts: &[Cut; 2], max_polls: usize) -> Run {
     match scene.caller_is_client {
-        true => run_as(scene, client(), ServerRole, faults, cuts, polls_max),
-        false => run_as(scene, ServerRole, client(), faults, cuts, polls_max),
+        true => run_as(scene, client(), ServerRole, faults, cuts, max_polls),
+        false => run_as(scene, ServerRole, client(), faults, cuts, max_polls),
     }
 }
 
@@ -176,7 +176,7 @@ fn run_as<A: Role + Unpin, B: Role + Unpin>(
     echoer: B,
     [caller_faults, echoer_faults]: [Faults; 2],
     [caller_cut, echoer_cut]: &[Cut; 2],
-    polls_max: usize,
+    max_polls: usize,
 ) -> Run {
     let (near, far) = FaultTransport::pair(scene.room);
     let counters = [near.counters_later(), far.counters_later()];
@@ -190,7 +190,7 @@ fn run_as<A: Role + Unpin, B: Role + Unpin>(
     let echoer = WebSocket::from_handshaken(far, echoer, config(), &[]);
     let received = [RefCell::default(), RefCell::default()];
     let woken = run_when_woken(
-        polls_max,
+        max_polls,
         call(caller, scene, caller_cut, &received[0]),
         echo(echoer, scene.echoer, echoer_cut, &received[1]),
     );

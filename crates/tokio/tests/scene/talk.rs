@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::*;
 
 type Received = RefCell<Vec<Unit>>;
-type Outcome = (Option<Error>, Option<Closure>);
+type Outcome = (Option<Error>, Option<CloseInfo>);
 
 /// The caller: every step and its echo, then the close.
 pub(crate) async fn call<R: Role + Unpin>(
@@ -54,7 +54,7 @@ fn code() -> CloseCode {
 }
 
 async fn finish<R: Role>(mut socket: WebSocket<End, R>, ended: Result<(), Error>) -> Outcome {
-    let closure = socket.closure();
+    let closure = socket.close_info();
     match ended {
         Ok(()) => (None, Some(closure)),
         Err(error) => {
@@ -386,12 +386,12 @@ async fn receive_owned<R: Role>(
     mut receiver: OwnedReceiver<End, R>,
     cut: &Cut,
     received: &Received,
-    closure: &Cell<Option<Closure>>,
+    closure: &Cell<Option<CloseInfo>>,
     forward: impl Fn(Message),
 ) -> Result<(), Error> {
     loop {
         let next = cut.run(async || receiver.recv().await).await;
-        closure.set(Some(receiver.closure()));
+        closure.set(Some(receiver.close_info()));
         let Some(message) = next? else { return Ok(()) };
         received.borrow_mut().push(unit(message.clone()));
         forward(message);

@@ -15,15 +15,18 @@ fn a_close_is_answered_with_its_code() {
 
         let mut connection = server();
         Log::of(&mut connection, [&stream[..]]);
-        assert!(connection.is_finished() && connection.closure().is_clean());
+        assert!(connection.is_finished() && connection.close_info().is_clean());
         let expected = match payload {
             [] => 1005,
             [high, low, ..] => u16::from_be_bytes([*high, *low]),
             [_] => unreachable!(),
         };
-        assert_eq!(connection.closure().received.code(), expected);
-        assert_eq!(connection.closure().sent.code(), expected);
-        assert_eq!(connection.closure().received.reason().len(), payload.len().saturating_sub(2));
+        assert_eq!(connection.close_info().received.code(), expected);
+        assert_eq!(connection.close_info().sent.code(), expected);
+        assert_eq!(
+            connection.close_info().received.reason().len(),
+            payload.len().saturating_sub(2)
+        );
     }
 }
 
@@ -49,7 +52,7 @@ fn nothing_is_sent_after_close() {
     .concat();
     let log = Log::of(&mut connection, [&stream[..]]);
     assert_eq!(log.lines(), ["text late", "close 1001 (going away)", "> shutdown"]);
-    assert!(connection.closure().is_clean());
+    assert!(connection.close_info().is_clean());
 }
 
 /// W-089: the client waits for the server to end the transport, but not for ever.
@@ -64,7 +67,7 @@ fn a_client_waits_for_the_server_to_end_the_transport() {
     connection.receive_eof();
     assert_eq!(connection.poll_transmit(), Some(Transmit::Shutdown));
     assert_eq!(connection.poll_transmit(), None);
-    assert!(connection.is_finished() && connection.closure().is_clean());
+    assert!(connection.is_finished() && connection.close_info().is_clean());
 
     let mut connection = client();
     Log::of(&mut connection, [&close[..]]);
@@ -91,7 +94,7 @@ fn both_sides_may_close_at_once() {
     assert_eq!(log.lines(), ["close 1000 (normal closure)", "> shutdown"]);
     client.receive_eof();
     assert_eq!(client.poll_transmit(), Some(Transmit::Shutdown));
-    assert!(server.closure().is_clean() && client.closure().is_clean());
+    assert!(server.close_info().is_clean() && client.close_info().is_clean());
 }
 
 /// W-105, W-106, W-111: the end of the transport without a Close is 1006 and not clean.
@@ -101,8 +104,8 @@ fn an_end_without_close_is_abnormal() {
     Log::of(&mut connection, [&[0x81, 0x85][..]]);
     connection.receive_eof();
     assert_eq!(connection.poll_transmit(), Some(Transmit::Shutdown));
-    assert_eq!(connection.closure().received.code(), 1006);
-    assert!(!connection.closure().is_clean());
+    assert_eq!(connection.close_info().received.code(), 1006);
+    assert!(!connection.close_info().is_clean());
     assert_eq!(connection.send(Data::text("x")), Err(SendError::NotOpen));
     let mut late = [0x81, 0x80, 0, 0, 0, 0];
     assert_eq!(connection.receive(at(0), &mut &mut late[..]), None);

@@ -94,7 +94,7 @@ fn rsv1_is_refused_on_control_frames_continuations_and_without_the_extension() {
 fn what_is_found_wrong_after_inflating_is_told() {
     for (violation, code) in [
         (Violation::CorruptCompression, 1007),
-        (Violation::MessageTooLong { message_len: 11, len_max: 10 }, 1009),
+        (Violation::MessageTooLong { message_len: 11, max_len: 10 }, 1009),
     ] {
         let mut server = compressing_server();
         let received = Log::of(&mut server, [&rsv1(Frame::data(TEXT, b"x"))[..]]);
@@ -103,7 +103,9 @@ fn what_is_found_wrong_after_inflating_is_told() {
         assert!(!server.is_receiving() && !server.is_open());
         let log = Log::of(&mut server, [&plain(Frame::data(TEXT, b"not looked at"))[..]]);
         assert_eq!(log.lines().last(), Some(&"> shutdown"));
-        let CloseStatus::Frame(sent) = server.closure().sent else { panic!("no Close was sent") };
+        let CloseStatus::Frame(sent) = server.close_info().sent else {
+            panic!("no Close was sent")
+        };
         assert_eq!(sent.code.get(), code);
     }
 }

@@ -102,7 +102,7 @@ fn a_message_must_end_in_time() {
         transmitted(&mut connection);
     }
     assert_eq!(connection.handle_timeout(at(61)), Some(Timeout::Message));
-    assert_eq!(connection.closure().received, CloseStatus::Missing);
+    assert_eq!(connection.close_info().received, CloseStatus::Missing);
 }
 
 #[test]

@@ -115,17 +115,17 @@ fn a_message_over_the_limit_is_refused_on_a_header() {
         }
         last
     };
-    let limits = Limits { message_len_max: 10, frame_len_max: 8, ..Limits::server() };
+    let limits = Limits { max_message_len: 10, max_frame_len: 8, ..Limits::server() };
     let six = bytes_of(Frame::fragment(DataOpcode::Text, b"123456"), true);
     // The second header alone: 6 + 5 bytes.
     let stream = [&six[..], &[0x80, 0x85, 0, 0, 0, 0]].concat();
-    let refused = Violation::MessageTooLong { message_len: 11, len_max: 10 };
+    let refused = Violation::MessageTooLong { message_len: 11, max_len: 10 };
     assert_eq!(receive(limits, &stream), Some(refused));
     let stream = [&six[..], &[0x80, 0x84, 0, 0, 0, 0]].concat();
     assert_eq!(receive(limits, &stream), None);
     match receive(limits, &[0x82, 0x89, 0, 0, 0, 0]) {
         Some(Violation::Frame(error)) => {
-            let expected = PayloadTooLong { payload_len: 9, len_max: 8 };
+            let expected = PayloadTooLong { payload_len: 9, max_len: 8 };
             assert_eq!(error.kind, tidings_frame::DecodeErrorKind::PayloadTooLong(expected));
             assert_eq!(error.close_code(), CloseCode::MESSAGE_TOO_BIG);
         }

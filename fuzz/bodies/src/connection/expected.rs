@@ -58,7 +58,7 @@ impl Expected {
                 Ok(ParsedHeader::Partial { .. }) => return Last::Nothing,
                 Err(_) => return protocol_error,
             };
-            if header.payload_len() > limits.frame_len_max {
+            if header.payload_len() > limits.max_frame_len {
                 return Last::Violation(CloseCode::MESSAGE_TOO_BIG);
             }
             if header.masking_key().is_some() != to_server {
@@ -102,11 +102,11 @@ impl Expected {
                         _ => return protocol_error,
                     };
                     fragments += 1;
-                    if fragments > limits.fragments_max {
+                    if fragments > limits.max_fragments {
                         return Last::Violation(CloseCode::POLICY_VIOLATION);
                     }
                     let message_len = message.bytes.len() as u64 + header.payload_len();
-                    if message_len > limits.message_len_max {
+                    if message_len > limits.max_message_len {
                         return Last::Violation(CloseCode::MESSAGE_TOO_BIG);
                     }
                     message.bytes.extend_from_slice(&payload);

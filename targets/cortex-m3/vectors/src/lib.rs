@@ -22,9 +22,9 @@ impl Cut {
     }
 
     /// Whole, cut in two not farther than this from an end, and byte by byte.
-    pub fn within(stream_len: usize, distance_max: usize) -> impl Iterator<Item = Self> {
+    pub fn within(stream_len: usize, max_distance: usize) -> impl Iterator<Item = Self> {
         (0..=stream_len)
-            .filter(move |first| (stream_len - first).min(*first) <= distance_max)
+            .filter(move |first| (stream_len - first).min(*first) <= max_distance)
             .map(move |first| Self { first, then: stream_len.max(1) })
             .chain([Self::BYTE_BY_BYTE])
     }

@@ -20,7 +20,7 @@ const PATTERN: u8 = 0xCD;
 /// So much must be left between the variables and the stack.
 const FREE_BYTES_MIN: u64 = 1024;
 /// The longest that a firmware may take. It takes a second.
-const TIME_MAX: Duration = Duration::from_secs(300);
+const MAX_TIME: Duration = Duration::from_secs(300);
 
 pub(super) struct Emulator {
     ram: PathBuf,
@@ -87,7 +87,7 @@ impl Emulator {
             if let Some(status) = qemu.try_wait()? {
                 break Some(status);
             }
-            if started.elapsed() > TIME_MAX {
+            if started.elapsed() > MAX_TIME {
                 qemu.kill()?;
                 qemu.wait()?;
                 break None;
@@ -98,7 +98,7 @@ impl Emulator {
         match status {
             Some(status) if status.success() => Ok(printed),
             Some(status) => Err(format!("{status}; it printed:\n{printed}").into()),
-            None => Err(format!("no end after {TIME_MAX:?}; it printed:\n{printed}").into()),
+            None => Err(format!("no end after {MAX_TIME:?}; it printed:\n{printed}").into()),
         }
     }
 }

@@ -165,7 +165,7 @@ fn the_limit_is_exact() {
                 };
                 assert_eq!(limited(len), (Ok(message.clone()), Ok(vec![])));
                 // The error stays.
-                let error = InflateError::TooLong { len_max: len - 1 };
+                let error = InflateError::TooLong { max_len: len - 1 };
                 assert_eq!(limited(len - 1), (Err(error), Err(error)));
             }
         }
@@ -173,7 +173,7 @@ fn the_limit_is_exact() {
     let mut nothing = Inflater::new(Direction::UNLIMITED, 0);
     assert_eq!(inflate(&mut nothing, [&b"\x00"[..]]), Ok(vec![]));
     let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
-    let error = InflateError::TooLong { len_max: 0 };
+    let error = InflateError::TooLong { max_len: 0 };
     assert_eq!(inflate(&mut nothing, [&hello[..]]), Err(error));
 }
 
@@ -182,11 +182,11 @@ fn a_message_that_was_not_read_to_its_end_is_the_callers_fault() {
     let mut payload = vec![];
     assert!(deflater(Direction::UNLIMITED).message(&[7; 100_000], &mut payload));
     let mut inflater = inflater();
-    assert_eq!(inflater.inflate(&mut &payload[..]).unwrap().unwrap().len(), PIECE_LEN_MAX);
+    assert_eq!(inflater.inflate(&mut &payload[..]).unwrap().unwrap().len(), MAX_PIECE_LEN);
     assert_eq!(inflater.finish(), Err(InflateError::PieceLeft));
 }
 
-/// D-033: where no window was agreed, a match may reach 32,768 bytes back, also into an earlier
+/// D-033: where no window was negotiated, a match may reach 32,768 bytes back, also into an earlier
 /// message, also after the state was given away.
 #[test]
 fn the_whole_window_can_be_read() {

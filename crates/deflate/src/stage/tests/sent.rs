@@ -61,7 +61,7 @@ fn reach(levels: &[u8], distances: fn(usize) -> Vec<usize>) {
                 }
                 // The test would mean nothing if the compressor never looked that far. zlib's own
                 // border is 262 bytes nearer than the window; level 1 looks into few places.
-                let reached = strict.distance_max;
+                let reached = strict.max_distance;
                 let share = if level == 1 { 16 } else { 3 };
                 assert!(
                     reached >= window_bits.window_len() / share,

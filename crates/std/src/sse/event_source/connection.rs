@@ -106,14 +106,14 @@ impl Connection {
     pub(super) fn body_start(mut self) -> Vec<u8> {
         let until = self.epoch.elapsed().saturating_add(BODY_START_TIMEOUT);
         let mut start = Vec::new();
-        while start.len() < Answer::BODY_START_LEN_MAX && self.epoch.elapsed() < until {
+        while start.len() < Answer::MAX_BODY_START_LEN && self.epoch.elapsed() < until {
             match self.piece(until) {
                 Ok(Piece::Data(data)) => start.extend_from_slice(&data),
                 Ok(Piece::Silence) => {}
                 Ok(Piece::End) | Err(_) => break,
             }
         }
-        start.truncate(Answer::BODY_START_LEN_MAX);
+        start.truncate(Answer::MAX_BODY_START_LEN);
         start
     }
 

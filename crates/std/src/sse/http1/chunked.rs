@@ -5,9 +5,9 @@ use std::fmt;
 use super::body::take;
 
 /// The longest line before a chunk: a size of 16 digits, and extensions that nobody uses.
-const SIZE_LINE_LEN_MAX: usize = 4096;
+const MAX_SIZE_LINE_LEN: usize = 4096;
 /// The most that may stand behind the last chunk.
-const TRAILER_LEN_MAX: usize = 16 * 1024;
+const MAX_TRAILER_LEN: usize = 16 * 1024;
 
 /// Takes the chunks apart, cut anywhere.
 #[derive(Debug, Default)]
@@ -80,8 +80,8 @@ impl Chunked {
                 // RFC 9112, 7.1.2: what it says may be dropped.
                 Place::Trailer { len, line } => {
                     *input = behind;
-                    if len >= TRAILER_LEN_MAX {
-                        return Err(ChunkError::TrailerTooLong { len_max: TRAILER_LEN_MAX });
+                    if len >= MAX_TRAILER_LEN {
+                        return Err(ChunkError::TrailerTooLong { max_len: MAX_TRAILER_LEN });
                     }
                     let line = match (line, first) {
                         (TrailerLine::CarriageReturn, b'\n') => {
@@ -103,7 +103,7 @@ impl Chunked {
 
     /// The size of the next chunk; `None` if its line is not yet over.
     fn size(&mut self, input: &mut &[u8]) -> Result<Option<u64>, ChunkError> {
-        let room = SIZE_LINE_LEN_MAX.saturating_sub(self.line_start.len());
+        let room = MAX_SIZE_LINE_LEN.saturating_sub(self.line_start.len());
         let within = input.get(..room).unwrap_or(input);
         let line_end = within.iter().position(|byte| *byte == b'\n');
         let len = line_end.map_or(within.len(), |at| at.saturating_add(1));
@@ -118,8 +118,8 @@ impl Chunked {
             self.line_start.clear();
             return size.map(Some);
         }
-        if self.line_start.len() >= SIZE_LINE_LEN_MAX {
-            return Err(ChunkError::SizeLineTooLong { len_max: SIZE_LINE_LEN_MAX });
+        if self.line_start.len() >= MAX_SIZE_LINE_LEN {
+            return Err(ChunkError::SizeLineTooLong { max_len: MAX_SIZE_LINE_LEN });
         }
         Ok(None)
     }
@@ -143,26 +143,26 @@ pub(crate) enum ChunkError {
     /// A chunk does not begin with its size.
     Size,
     /// The line with the size of a chunk does not end.
-    SizeLineTooLong { len_max: usize },
+    SizeLineTooLong { max_len: usize },
     /// A chunk is longer than its size.
     DataEnd,
     /// A line behind the last chunk is none.
     Trailer,
     /// There is too much behind the last chunk.
-    TrailerTooLong { len_max: usize },
+    TrailerTooLong { max_len: usize },
 }
 
 impl fmt::Display for ChunkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Size => f.write_str("a chunk of the body does not begin with its size"),
-            Self::SizeLineTooLong { len_max } => {
-                write!(f, "the line with the size of a chunk is longer than {len_max} bytes")
+            Self::SizeLineTooLong { max_len } => {
+                write!(f, "the line with the size of a chunk is longer than {max_len} bytes")
             }
             Self::DataEnd => f.write_str("there is no line end behind the data of a chunk"),
             Self::Trailer => f.write_str("there is no proper line behind the last chunk"),
-            Self::TrailerTooLong { len_max } => {
-                write!(f, "there are more than {len_max} bytes behind the last chunk")
+            Self::TrailerTooLong { max_len } => {
+                write!(f, "there are more than {max_len} bytes behind the last chunk")
             }
         }
     }
@@ -258,15 +258,15 @@ mod tests {
     #[test]
     fn lines_around_chunks_are_bounded() {
         let line = |len| [&b"1;"[..], &vec![b'x'; len - 4], b"\r\n!\r\n0\r\n\r\n"].concat();
-        assert_eq!(read(&[&line(SIZE_LINE_LEN_MAX)]), Ok((b"!".to_vec(), true, 0)));
-        let too_long = line(SIZE_LINE_LEN_MAX + 1);
-        let expected = Err(ChunkError::SizeLineTooLong { len_max: SIZE_LINE_LEN_MAX });
+        assert_eq!(read(&[&line(MAX_SIZE_LINE_LEN)]), Ok((b"!".to_vec(), true, 0)));
+        let too_long = line(MAX_SIZE_LINE_LEN + 1);
+        let expected = Err(ChunkError::SizeLineTooLong { max_len: MAX_SIZE_LINE_LEN });
         assert_eq!(read(&[&too_long]), expected);
         assert_eq!(read(&too_long.chunks(1).collect::<Vec<_>>()), expected);
 
         let trailer = |len| [b"0\r\n", &*vec![b'x'; len - 4], b"\r\n\r\n"].concat();
-        assert_eq!(read(&[&trailer(TRAILER_LEN_MAX)]), Ok((Vec::new(), true, 0)));
-        let expected = Err(ChunkError::TrailerTooLong { len_max: TRAILER_LEN_MAX });
-        assert_eq!(read(&[&trailer(TRAILER_LEN_MAX + 1)]), expected);
+        assert_eq!(read(&[&trailer(MAX_TRAILER_LEN)]), Ok((Vec::new(), true, 0)));
+        let expected = Err(ChunkError::TrailerTooLong { max_len: MAX_TRAILER_LEN });
+        assert_eq!(read(&[&trailer(MAX_TRAILER_LEN + 1)]), expected);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
-use tidings_endpoint::INTERIM_RESPONSES_MAX;
+use tidings_endpoint::MAX_INTERIM_RESPONSES;
 use tidings_handshake::{Head, HeadError, HeadScanner, Limits};
 
 use crate::deadline::Bounded;
@@ -12,9 +12,9 @@ use crate::handshake_io::scan_head;
 use crate::transport::Transport;
 
 /// Headers of one response.
-const HEADERS_MAX: usize = 100;
+const MAX_HEADERS: usize = 100;
 /// The longest header name that [`HeaderName`] takes.
-const NAME_LEN_MAX: usize = u16::MAX as usize;
+const MAX_NAME_LEN: usize = u16::MAX as usize;
 
 /// Why there is no head.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) fn read<S: Transport>(
     limits: Limits,
 ) -> Result<Response<()>, ResponseError> {
     // RFC 9110, 15.2: interim responses may come in front of the answer.
-    for _ in 0..=INTERIM_RESPONSES_MAX {
+    for _ in 0..=MAX_INTERIM_RESPONSES {
         let scanner = HeadScanner::response(limits);
         let eof = "the server ended the connection without a whole response";
         let head = scan_head(stream, received, scanner, eof, |head| {
@@ -46,16 +46,16 @@ pub(crate) fn read<S: Transport>(
             return Ok(response);
         }
     }
-    Err(ResponseError::TooManyInterim(INTERIM_RESPONSES_MAX))
+    Err(ResponseError::TooManyInterim(MAX_INTERIM_RESPONSES))
 }
 
 fn parse(head: Head<'_>) -> Result<Response<()>, HeadError> {
-    let mut slots = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut slots = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Response::new(&mut slots);
     match parsed.parse(head.as_bytes()) {
         Ok(httparse::Status::Complete(_)) => {}
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(HeadError::TooManyHeaders { limit: HEADERS_MAX });
+            return Err(HeadError::TooManyHeaders { limit: MAX_HEADERS });
         }
         // The scanner has let this head through.
         Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::WrongKind),
@@ -71,7 +71,7 @@ fn parse(head: Head<'_>) -> Result<Response<()>, HeadError> {
         let name = HeaderName::from_bytes(line.name.as_bytes());
         let value = HeaderValue::from_bytes(line.value);
         let (Ok(name), Ok(value)) = (name, value) else {
-            return Err(HeadError::HeadTooLong { limit: NAME_LEN_MAX });
+            return Err(HeadError::HeadTooLong { limit: MAX_NAME_LEN });
         };
         response.headers_mut().append(name, value);
     }

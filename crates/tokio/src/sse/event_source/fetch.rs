@@ -48,7 +48,7 @@ pub(super) fn fetch(
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         } else {
             let (mut sender, connection) = http1::Builder::new()
-                .max_buf_size(connector.head_len_max().max(BUFFER_LEN_MIN))
+                .max_buf_size(connector.max_head_len().max(BUFFER_LEN_MIN))
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(http)?;

@@ -18,7 +18,7 @@ use super::fetch::Connection;
 
 /// How many pieces of content are decoded before other tasks get a turn, if there is nothing to
 /// tell: a small body may unfold to a large one.
-const PIECES_MAX: usize = 16;
+const MAX_PIECES: usize = 16;
 
 /// How long the body of a refusal is waited for.
 const BODY_START_TIMEOUT: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ impl Streaming {
         client: &mut Client,
         now: impl Fn() -> Duration,
     ) -> Poll<Incident> {
-        for _ in 0..PIECES_MAX {
+        for _ in 0..MAX_PIECES {
             match client.receive(self.received_at, &mut self.content) {
                 Ok(Received::Update(update)) => return Poll::Ready(Incident::Update(update)),
                 Ok(Received::Passed) => continue,
@@ -99,7 +99,7 @@ pub(super) async fn read_start(connection: Option<Connection>, body: Incoming) -
     let mut response = ResponseBody { connection, body };
     let mut start = Vec::new();
     let reading = async {
-        while start.len() < Answer::BODY_START_LEN_MAX {
+        while start.len() < Answer::MAX_BODY_START_LEN {
             match poll_fn(|cx| response.poll_data(cx)).await {
                 Some(Ok(data)) => start.extend_from_slice(&data),
                 Some(Err(_)) | None => break,
@@ -108,7 +108,7 @@ pub(super) async fn read_start(connection: Option<Connection>, body: Incoming) -
     };
     // What came in time is what there is.
     let _ = timeout(BODY_START_TIMEOUT, reading).await;
-    start.truncate(Answer::BODY_START_LEN_MAX);
+    start.truncate(Answer::MAX_BODY_START_LEN);
     start
 }
 

@@ -130,7 +130,7 @@ impl Before {
         if let Some(Replay { last_event_id, answer }) = &mut self.replay {
             let answer = answer.get_mut().unwrap_or_else(PoisonError::into_inner);
             let Poll::Ready(replayed) = answer.as_mut().poll(cx) else { return None };
-            let (gap, events) = replayed.into_newest(stream.config().replay_events_max);
+            let (gap, events) = replayed.into_newest(stream.config().max_replay_events);
             let seen = events.iter().filter_map(EncodedEvent::id).chain([last_event_id.as_str()]);
             let seen: HashSet<Box<str>> = seen.map(Box::from).collect();
             let newest = events.iter().rev().find_map(EncodedEvent::id);

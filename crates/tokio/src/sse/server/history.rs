@@ -16,7 +16,7 @@ use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
 /// use tidings_tokio::sse::server::{Capacity, EncodedEvent, History};
 /// use tidings_tokio::sse::{Event, EventId};
 ///
-/// let history = History::new(Capacity { events_max: 1_000, bytes_max: 4 * 1024 * 1024 });
+/// let history = History::new(Capacity { max_events: 1_000, max_bytes: 4 * 1024 * 1024 });
 /// history.push(Event::new().id(EventId::new("1")?).data("x").into())?;
 /// assert_eq!(history.len(), 1);
 /// assert!(history.push(EncodedEvent::text("without an ID")).is_err());
@@ -42,7 +42,7 @@ impl History {
     /// An empty history.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
-        let capacity = Capacity { events_max: capacity.events_max.max(1), ..capacity };
+        let capacity = Capacity { max_events: capacity.max_events.max(1), ..capacity };
         Self { capacity, ring: Mutex::default() }
     }
 
@@ -55,13 +55,13 @@ impl History {
         if event.id().is_none_or(str::is_empty) {
             return Err(HistoryError::NoId(event));
         }
-        if event.len() > self.capacity.bytes_max {
+        if event.len() > self.capacity.max_bytes {
             return Err(HistoryError::TooLarge(event));
         }
         let mut ring = self.ring();
         ring.push(event);
-        while ring.events.len() > self.capacity.events_max
-            || ring.bytes_len > self.capacity.bytes_max
+        while ring.events.len() > self.capacity.max_events
+            || ring.bytes_len > self.capacity.max_bytes
         {
             ring.pop();
         }
@@ -80,8 +80,8 @@ impl History {
         self.len() == 0
     }
 
-    /// What came after the event with this ID: at most the newest `events_max`.
-    pub fn after(&self, last_event_id: &LastEventId, events_max: usize) -> Replayed {
+    /// What came after the event with this ID: at most the newest `max_events`.
+    pub fn after(&self, last_event_id: &LastEventId, max_events: usize) -> Replayed {
         let ring = self.ring();
         let known = ring.numbers.get(last_event_id.as_str());
         // Numbers count from `first`, so the difference is an index into `events`.
@@ -89,7 +89,7 @@ impl History {
             .and_then(|number| usize::try_from(number.saturating_sub(ring.first)).ok())
             .map(|at| at.saturating_add(1));
         let missed = ring.events.len().saturating_sub(start.unwrap_or(0));
-        let excess = missed.saturating_sub(events_max);
+        let excess = missed.saturating_sub(max_events);
         let skipped = start.unwrap_or(0).saturating_add(excess);
         let events = ring.events.iter().skip(skipped).cloned().collect();
         match start {
@@ -107,8 +107,8 @@ impl History {
 
 /// An ID that is not there, any more or at all, is a gap before all that is there.
 impl Replay for History {
-    async fn after(&self, last_event_id: &LastEventId, events_max: usize) -> Replayed {
-        Self::after(self, last_event_id, events_max)
+    async fn after(&self, last_event_id: &LastEventId, max_events: usize) -> Replayed {
+        Self::after(self, last_event_id, max_events)
     }
 }
 
@@ -200,17 +200,17 @@ mod tests {
         Event::new().id(EventId::new(id).unwrap()).data("x").into()
     }
 
-    fn history(events_max: usize, ids: &[&str]) -> History {
-        let history = History::new(Capacity { events_max, ..Capacity::DEFAULT });
+    fn history(max_events: usize, ids: &[&str]) -> History {
+        let history = History::new(Capacity { max_events, ..Capacity::DEFAULT });
         for id in ids {
             history.push(event(id)).unwrap();
         }
         history
     }
 
-    fn after(history: &History, id: &str, events_max: usize) -> (bool, Vec<String>) {
+    fn after(history: &History, id: &str, max_events: usize) -> (bool, Vec<String>) {
         let id = LastEventId::new(id.as_bytes(), 99).unwrap();
-        let replayed = history.after(&id, events_max);
+        let replayed = history.after(&id, max_events);
         let ids = replayed.events().iter().map(|event| event.id().unwrap().to_owned());
         (replayed.is_complete(), ids.collect())
     }
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn bytes_are_bounded_and_what_never_fits_is_given_back() {
         let len = event("1").len();
-        let history = History::new(Capacity { events_max: 99, bytes_max: 2 * len });
+        let history = History::new(Capacity { max_events: 99, max_bytes: 2 * len });
         for id in ["1", "2", "3"] {
             history.push(event(id)).unwrap();
         }

@@ -13,7 +13,7 @@ pub struct LastEventId(Box<str>);
 
 impl LastEventId {
     /// The longest ID that is taken if nothing else is said, in bytes.
-    pub const LEN_MAX: usize = 1024;
+    pub const MAX_LEN: usize = 1024;
 
     /// Reads the header; `None` without one.
     ///
@@ -31,7 +31,7 @@ impl LastEventId {
     /// # Errors
     /// What is wrong with it; [`LastEventIdError::response`] is an answer to that.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, LastEventIdError> {
-        Self::from_headers_within(headers, Self::LEN_MAX)
+        Self::from_headers_within(headers, Self::MAX_LEN)
     }
 
     /// Reads the header, with a limit to the ID's length in bytes.
@@ -40,27 +40,27 @@ impl LastEventId {
     /// As for [`from_headers`](Self::from_headers).
     pub fn from_headers_within(
         headers: &HeaderMap,
-        len_max: usize,
+        max_len: usize,
     ) -> Result<Option<Self>, LastEventIdError> {
         let mut values = headers.get_all("last-event-id").iter();
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
             return Err(LastEventIdError::Repeated);
         }
-        Self::new(value.as_bytes(), len_max).map(Some)
+        Self::new(value.as_bytes(), max_len).map(Some)
     }
 
     /// Checks an ID that came by another way, such as a query.
     ///
     /// # Errors
     /// All of [`LastEventIdError`] but `Repeated`.
-    pub fn new(id: &[u8], len_max: usize) -> Result<Self, LastEventIdError> {
+    pub fn new(id: &[u8], max_len: usize) -> Result<Self, LastEventIdError> {
         // WHATWG HTML 9.2.4: a client without an ID sends no header at all.
         if id.is_empty() {
             return Err(LastEventIdError::Empty);
         }
-        if id.len() > len_max {
-            return Err(LastEventIdError::TooLong { len: id.len(), len_max });
+        if id.len() > max_len {
+            return Err(LastEventIdError::TooLong { len: id.len(), max_len });
         }
         // The header's value is the ID in UTF-8, not limited to ASCII.
         let text = std::str::from_utf8(id)
@@ -89,7 +89,7 @@ pub enum LastEventIdError {
         /// Its length in bytes.
         len: usize,
         /// The limit.
-        len_max: usize,
+        max_len: usize,
     },
     /// It is not UTF-8.
     NotUtf8 {
@@ -117,9 +117,9 @@ impl fmt::Display for LastEventIdError {
             Self::Empty => {
                 f.write_str("the Last-Event-ID is empty: a client without one sends no header")
             }
-            Self::TooLong { len, len_max } => write!(
+            Self::TooLong { len, max_len } => write!(
                 f,
-                "the Last-Event-ID is {len} bytes long, which is over the limit of {len_max}"
+                "the Last-Event-ID is {len} bytes long, which is over the limit of {max_len}"
             ),
             Self::NotUtf8 { at } => write!(f, "the Last-Event-ID is not UTF-8 at byte {at}"),
             Self::Illegal(error) => write!(f, "no event can have this Last-Event-ID: {error}"),
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(read(&[b""]), Err(E::Empty));
         assert_eq!(read(&[b"ab\xE2\x80"]), Err(E::NotUtf8 { at: 2 }));
         assert!(read(&[&[b'x'; 1024]]).is_ok());
-        assert_eq!(read(&[&[b'x'; 1025]]), Err(E::TooLong { len: 1025, len_max: 1024 }));
+        assert_eq!(read(&[&[b'x'; 1025]]), Err(E::TooLong { len: 1025, max_len: 1024 }));
         // http lets none of these into a header; another way may.
         assert_eq!(LastEventId::new(b"a\0", 9), Err(E::Illegal(InvalidField::Nul { at: 1 })));
         for line_break in [b"a\r", b"a\n"] {

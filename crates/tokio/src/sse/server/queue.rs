@@ -9,20 +9,20 @@ use super::EncodedEvent;
 /// ```
 /// use tidings_tokio::sse::server::{Capacity, Responder};
 ///
-/// let responder = Responder::new().queue(Capacity { events_max: 16, ..Capacity::DEFAULT });
+/// let responder = Responder::new().queue(Capacity { max_events: 16, ..Capacity::DEFAULT });
 /// # let _ = responder;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
     /// The number of events. Zero counts as one.
-    pub events_max: usize,
+    pub max_events: usize,
     /// The sum of their encoded lengths.
-    pub bytes_max: usize,
+    pub max_bytes: usize,
 }
 
 impl Capacity {
     /// 256 events and 1 MiB.
-    pub const DEFAULT: Self = Self { events_max: 256, bytes_max: 1024 * 1024 };
+    pub const DEFAULT: Self = Self { max_events: 256, max_bytes: 1024 * 1024 };
 }
 
 impl Default for Capacity {
@@ -74,7 +74,7 @@ pub(super) enum Next {
 
 impl Queue {
     pub(super) fn new(capacity: Capacity) -> Self {
-        let capacity = Capacity { events_max: capacity.events_max.max(1), ..capacity };
+        let capacity = Capacity { max_events: capacity.max_events.max(1), ..capacity };
         let events = VecDeque::new();
         Self { events, bytes_len: 0, capacity, dropped: 0, newest_dropped: None }
     }
@@ -89,12 +89,12 @@ impl Queue {
 
     /// Whether the event fits into an empty queue.
     pub(super) fn could_hold(&self, event: &EncodedEvent) -> bool {
-        event.len() <= self.capacity.bytes_max
+        event.len() <= self.capacity.max_bytes
     }
 
     pub(super) fn has_room(&self, event: &EncodedEvent) -> bool {
-        self.events.len() < self.capacity.events_max
-            && self.bytes_len.saturating_add(event.len()) <= self.capacity.bytes_max
+        self.events.len() < self.capacity.max_events
+            && self.bytes_len.saturating_add(event.len()) <= self.capacity.max_bytes
     }
 
     /// Appends the event, which must [have room](Self::has_room), or be made room for.
@@ -182,8 +182,8 @@ mod tests {
         Event::new().id(EventId::new(id).unwrap()).data("x").into()
     }
 
-    fn queue(events_max: usize, ids: &[&str]) -> Queue {
-        let mut queue = Queue::new(Capacity { events_max, ..Capacity::DEFAULT });
+    fn queue(max_events: usize, ids: &[&str]) -> Queue {
+        let mut queue = Queue::new(Capacity { max_events, ..Capacity::DEFAULT });
         for id in ids {
             let event = event(id);
             queue.make_room_for(&event);
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn bytes_are_bounded_as_events_are() {
         let small = event("1");
-        let mut queue = Queue::new(Capacity { events_max: 100, bytes_max: 2 * small.len() + 1 });
+        let mut queue = Queue::new(Capacity { max_events: 100, max_bytes: 2 * small.len() + 1 });
         for id in ["1", "2"] {
             assert!(queue.has_room(&event(id)));
             queue.push(event(id));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame};
-use tidings_sse::Borders;
+use tidings_sse::EventBoundaries;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A body that passes on an upstream's event stream, byte by byte as it comes, for gateways.
@@ -30,7 +30,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// ```
 pub struct Relay<B> {
     upstream: B,
-    borders: Borders,
+    borders: EventBoundaries,
     keep_alive: Option<Duration>,
     /// Runs while the upstream is silent at a border.
     timer: Option<Pin<Box<Sleep>>>,
@@ -44,7 +44,7 @@ impl<B: Body + Unpin> Relay<B> {
     pub fn new(upstream: B) -> Self {
         Self {
             upstream,
-            borders: Borders::new(),
+            borders: EventBoundaries::new(),
             keep_alive: Some(Duration::from_secs(15)),
             timer: None,
             last_frame_at: None,

@@ -18,12 +18,12 @@ use super::{EncodedEvent, LastEventId};
 /// struct Digits;
 ///
 /// impl Replay for Digits {
-///     async fn after(&self, last_event_id: &LastEventId, events_max: usize) -> Replayed {
+///     async fn after(&self, last_event_id: &LastEventId, max_events: usize) -> Replayed {
 ///         let digit = |id: &str| EventId::new(id).map(|i| EncodedEvent::from(Event::new().id(i).data(id)));
 ///         let Ok(last) = last_event_id.as_str().parse::<u8>() else {
 ///             return Replayed::with_gap(None, Vec::new());
 ///         };
-///         let missed = (last.saturating_add(1)..=9).take(events_max);
+///         let missed = (last.saturating_add(1)..=9).take(max_events);
 ///         Replayed::complete(missed.filter_map(|n| digit(&n.to_string()).ok()).collect())
 ///     }
 /// }
@@ -31,12 +31,12 @@ use super::{EncodedEvent, LastEventId};
 pub trait Replay: Send + Sync {
     /// The events after the one with this ID, in order.
     ///
-    /// The ID is whatever the client says. Of more than `events_max` events only the newest should
+    /// The ID is whatever the client says. Of more than `max_events` events only the newest should
     /// be returned, as [`with_gap`](Replayed::with_gap); if more are, the stream leaves them out.
     fn after(
         &self,
         last_event_id: &LastEventId,
-        events_max: usize,
+        max_events: usize,
     ) -> impl Future<Output = Replayed> + Send;
 }
 
@@ -44,9 +44,9 @@ impl<R: Replay + ?Sized> Replay for Arc<R> {
     fn after(
         &self,
         last_event_id: &LastEventId,
-        events_max: usize,
+        max_events: usize,
     ) -> impl Future<Output = Replayed> + Send {
-        R::after(self, last_event_id, events_max)
+        R::after(self, last_event_id, max_events)
     }
 }
 
@@ -89,9 +89,9 @@ impl Replayed {
         self.gap.is_none()
     }
 
-    /// The events without any beyond the newest `events_max`, and the gap with those counted in.
-    pub(super) fn into_newest(mut self, events_max: usize) -> (Option<Gap>, Vec<EncodedEvent>) {
-        let excess = self.events.len().saturating_sub(events_max);
+    /// The events without any beyond the newest `max_events`, and the gap with those counted in.
+    pub(super) fn into_newest(mut self, max_events: usize) -> (Option<Gap>, Vec<EncodedEvent>) {
+        let excess = self.events.len().saturating_sub(max_events);
         if excess > 0 {
             self.events.drain(..excess); // at most all
             let excess = u64::try_from(excess).unwrap_or(u64::MAX);
@@ -109,8 +109,8 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_counted_as_missed() {
         let events = vec![EncodedEvent::text("x"); 5];
-        let cut = |replayed: Replayed, events_max| {
-            let (gap, events) = replayed.into_newest(events_max);
+        let cut = |replayed: Replayed, max_events| {
+            let (gap, events) = replayed.into_newest(max_events);
             (gap.map(|gap| gap.missed), events.len())
         };
         assert_eq!(cut(Replayed::complete(events.clone()), 5), (None, 5));

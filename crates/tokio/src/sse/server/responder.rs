@@ -48,7 +48,7 @@ pub(super) struct Config {
     pub(super) queue: Capacity,
     pub(super) when_full: WhenFull,
     pub(super) gap_event_type: Box<str>,
-    pub(super) replay_events_max: usize,
+    pub(super) max_replay_events: usize,
 }
 
 impl Default for Config {
@@ -60,7 +60,7 @@ impl Default for Config {
             queue: Capacity::DEFAULT,
             when_full: WhenFull::default(),
             gap_event_type: "gap".into(),
-            replay_events_max: 1_000,
+            max_replay_events: 1_000,
         }
     }
 }
@@ -116,8 +116,8 @@ impl Responder {
     }
 
     /// How many events are replayed at most; by default 1,000. The others count as a gap.
-    pub fn replay_events_max(self, events_max: usize) -> Self {
-        self.with(|config| config.replay_events_max = events_max)
+    pub fn max_replay_events(self, max_events: usize) -> Self {
+        self.with(|config| config.max_replay_events = max_events)
     }
 
     /// Opens a stream: what feeds it, and the response, status 200, that carries it. Once the
@@ -143,8 +143,8 @@ impl Responder {
         last_event_id: Option<LastEventId>,
     ) -> (EventSender, Response<EventBody>) {
         let Some(last_event_id) = last_event_id else { return self.open() };
-        let (id, events_max) = (last_event_id.clone(), self.config.replay_events_max);
-        let answer = Box::pin(async move { store.after(&id, events_max).await });
+        let (id, max_events) = (last_event_id.clone(), self.config.max_replay_events);
+        let answer = Box::pin(async move { store.after(&id, max_events).await });
         self.open_behind(Some(BodyReplay { last_event_id, answer: std::sync::Mutex::new(answer) }))
     }
 

@@ -157,7 +157,7 @@ fn large_frame() -> usize {
     let key = MaskingKey::new([1, 2, 3, 4]);
     let unmasked = Header::data(DataOpcode::Binary, PAYLOAD_LEN).expect("a legal length");
     for header in [unmasked, unmasked.with_masking_key(key)] {
-        let mut wire = [0; Header::LEN_MAX];
+        let mut wire = [0; Header::MAX_LEN];
         let wire = &mut wire[..header.encoded_len()];
         wire.copy_from_slice(&header.encode());
         assert_eq!(wire[2..10], PAYLOAD_LEN.to_be_bytes());
@@ -293,19 +293,19 @@ fn lengths() -> usize {
 
 /// RFC 6455, 5.3: byte i by key byte i mod 4, at every length and phase, at every alignment.
 fn masks() -> usize {
-    const LEN_MAX: usize = 41;
+    const MAX_LEN: usize = 41;
     const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-    let mut plain = [0; LEN_MAX + 3];
-    let mut expected = [0; LEN_MAX + 3];
+    let mut plain = [0; MAX_LEN + 3];
+    let mut expected = [0; MAX_LEN + 3];
     for (at, (plain, expected)) in plain.iter_mut().zip(&mut expected).enumerate() {
         *plain = (at * 7) as u8;
         *expected = *plain ^ KEY[at % 4];
     }
     let mut checked = 0;
-    for len in 0..=LEN_MAX {
+    for len in 0..=MAX_LEN {
         for cut in 0..=len {
             for offset in 0..4 {
-                let mut room = [0; LEN_MAX + 8];
+                let mut room = [0; MAX_LEN + 8];
                 let payload = &mut room[offset..][..len];
                 payload.copy_from_slice(&plain[..len]);
                 let (head, tail) = payload.split_at_mut(cut);
@@ -314,7 +314,7 @@ fn masks() -> usize {
                 masker.apply(tail);
                 assert_eq!(payload, &expected[..len], "{len} bytes cut at {cut}");
             }
-            let mut out = [0; LEN_MAX];
+            let mut out = [0; MAX_LEN];
             let mut masker = Masker::new(MaskingKey::new(KEY));
             assert_eq!(masker.apply_to(&plain[..cut], &mut out), cut);
             assert_eq!(masker.apply_to(&plain[cut..len], &mut out[cut..]), len - cut);

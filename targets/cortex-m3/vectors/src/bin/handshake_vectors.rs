@@ -234,7 +234,7 @@ fn no_requests() -> usize {
     }
     // And what goes on for too long.
     let mut limits = Limits::server();
-    limits.head_len_max = 100;
+    limits.max_head_len = 100;
     let mut scanner = HeadScanner::request(limits);
     let request = request("GET /chat HTTP/1.1", "", &[]);
     assert_eq!(scanner.scan(&request.as_bytes()[..99]), Ok(Progress::Partial));

@@ -42,19 +42,19 @@ enum DataAs {
 }
 
 /// The longest data that is taken whole; what is longer can only be taken in parts.
-const DATA_LEN_MAX: usize = 256;
+const MAX_DATA_LEN: usize = 256;
 /// In a longer stream only cuts near its ends are tried.
-const STREAM_LEN_MAX: usize = 512;
+const MAX_STREAM_LEN: usize = 512;
 
 fn streams(data_as: DataAs) -> usize {
     let mut checked = 0;
     for vector in &VECTORS {
         let longest = vector.events.iter().map(|event| event.data.len()).max();
-        if data_as == DataAs::Whole && longest > Some(DATA_LEN_MAX) {
+        if data_as == DataAs::Whole && longest > Some(MAX_DATA_LEN) {
             continue;
         }
-        let distance_max = if vector.stream.len() > STREAM_LEN_MAX { 32 } else { usize::MAX };
-        for cut in Cut::within(vector.stream.len(), distance_max) {
+        let max_distance = if vector.stream.len() > MAX_STREAM_LEN { 32 } else { usize::MAX };
+        for cut in Cut::within(vector.stream.len(), max_distance) {
             check(vector, data_as, cut);
         }
         checked += 1;
@@ -64,7 +64,7 @@ fn streams(data_as: DataAs) -> usize {
 
 fn check(vector: &Vector, data_as: DataAs, cut: Cut) {
     let name = vector.name;
-    let (mut data, mut event_type, mut ids) = ([0; DATA_LEN_MAX], [0; 32], [0; 3 * 64]);
+    let (mut data, mut event_type, mut ids) = ([0; MAX_DATA_LEN], [0; 32], [0; 3 * 64]);
     let storage = FixedStorage {
         data: &mut data,
         event_type: &mut event_type,
@@ -185,8 +185,8 @@ fn limits() -> usize {
         while let Some(item) = decoder.decode(&mut input) {
             match item {
                 Item::Event(event) => last = event.data == "y",
-                Item::Overflow(LimitExceeded { limit, len_max }) => {
-                    assert_eq!(Some((limit, len_max)), refused.next());
+                Item::Overflow(LimitExceeded { limit, max_len }) => {
+                    assert_eq!(Some((limit, max_len)), refused.next());
                 }
                 other => panic!("{other:?}"),
             }

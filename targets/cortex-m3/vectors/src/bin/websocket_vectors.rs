@@ -161,7 +161,7 @@ fn check<R: Role>(vector: &Vector, role: impl Fn() -> R) -> usize {
         for piece in cut.pieces(received.len()) {
             end.receive(&mut received[piece]);
         }
-        let (name, closure) = (vector.name, end.connection.closure());
+        let (name, closure) = (vector.name, end.connection.close_info());
         assert_eq!(end.sent(), vector.sent, "{name}, {cut:?}");
         let codes = (closure.received.code(), closure.sent.code());
         assert_eq!(codes, vector.codes, "{name}, {cut:?}");
@@ -348,7 +348,7 @@ fn commands() -> usize {
     end.transmit();
     end.receive(&mut { *b"\x88\x82\0\0\0\0\x03\xE8" });
     assert_eq!(end.sent(), b"\x88\x06\x03\xE8done");
-    assert!(end.connection.closure().is_clean() && end.connection.is_finished());
+    assert!(end.connection.close_info().is_clean() && end.connection.is_finished());
     7
 }
 
@@ -366,7 +366,7 @@ fn deadlines() -> usize {
     assert_eq!(end.connection.poll_timeout(), Some(pong_due));
     assert_eq!(end.connection.handle_timeout(pong_due), Some(Timeout::Pong));
     end.transmit();
-    assert_eq!(end.connection.closure().sent.code(), 1011);
+    assert_eq!(end.connection.close_info().sent.code(), 1011);
     assert!(end.connection.is_finished());
 
     // An answer in time counts, and tells how long it took.

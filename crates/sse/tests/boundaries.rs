@@ -12,7 +12,7 @@ mod support;
 
 use proptest::prelude::*;
 use support::decode;
-use tidings_sse::{Borders, EndOfStream, Limits};
+use tidings_sse::{EndOfStream, EventBoundaries, Limits};
 use tidings_testkit::event_stream::Heard;
 
 /// Comments in every dress.
@@ -34,7 +34,7 @@ fn with(stream: &[u8], at: usize, line: &[u8]) -> Vec<u8> {
 /// The places of a stream that are borders.
 fn borders(stream: &[u8]) -> Vec<usize> {
     let is_border = |at: &usize| {
-        let mut borders = Borders::new();
+        let mut borders = EventBoundaries::new();
         borders.feed(&stream[..*at]);
         borders.at_border()
     };

@@ -1,4 +1,10 @@
-//! Points in time, as values that the caller brings: this crate reads no clock.
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(test)]
+extern crate std;
 
 use core::num::NonZero;
 use core::time::Duration;
@@ -7,7 +13,7 @@ use core::time::Duration;
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use tidings_websocket::Timestamp;
+/// use tidings_time::Timestamp;
 ///
 /// let epoch = Instant::now();
 /// let now = Timestamp::from_epoch(epoch.elapsed());
@@ -35,13 +41,13 @@ impl Timestamp {
     /// The point this much later.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
-        self.after_wait(wait.into())
+        self.after_nanos(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// As [`after`](Self::after).
+    /// The point this many nanoseconds later. Saturates after 584 years.
     #[must_use]
-    pub(crate) const fn after_wait(self, wait: Wait) -> Self {
-        Self { nanos: self.nanos.saturating_add(wait.nanos) }
+    pub const fn after_nanos(self, nanos: u64) -> Self {
+        Self { nanos: self.nanos.saturating_add(nanos) }
     }
 
     /// The time from `earlier` to this point; zero if `earlier` is later.
@@ -55,18 +61,6 @@ impl Default for Timestamp {
     /// The caller's epoch.
     fn default() -> Self {
         Self { nanos: NonZero::<u64>::MIN }
-    }
-}
-
-/// A `Duration` in half the room, and in the unit of a [`Timestamp`]. Saturates as it does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
-    nanos: u64,
-}
-
-impl From<Duration> for Wait {
-    fn from(wait: Duration) -> Self {
-        Self { nanos: u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX) }
     }
 }
 

@@ -12,7 +12,7 @@ use tidings_websocket::{
 use super::log::{Log, Other};
 use super::script::{Content, Message};
 
-pub(super) struct Ledger {
+pub(super) struct Model {
     is_server: bool,
     /// All that was written, in order.
     written: Vec<u8>,
@@ -45,7 +45,7 @@ enum Expected {
     Any,
 }
 
-impl Ledger {
+impl Model {
     pub(super) fn new(is_server: bool) -> Self {
         Self {
             is_server,
@@ -214,7 +214,7 @@ impl Ledger {
             Close::Sent(sent) => sent,
             _ => CloseStatus::Missing,
         };
-        assert_eq!(connection.closure().sent, sent);
+        assert_eq!(connection.close_info().sent, sent);
         if self.is_shut_down {
             assert!(!connection.is_receiving());
         }
@@ -265,5 +265,5 @@ fn read<R: Role>(peer: &mut Connection<R>, mut written: &mut [u8], close: Close)
         Close::Sent(sent) => sent,
         _ => CloseStatus::Missing,
     };
-    assert_eq!(peer.closure().received, received);
+    assert_eq!(peer.close_info().received, received);
 }

@@ -190,7 +190,7 @@ fn blocking_client_and_server_talk() {
         assert_eq!(close.map(|close| close.code), Some(CloseCode::NORMAL));
         server.join().unwrap(); // hangs up, as a server does first
         assert!(socket.recv().unwrap().is_none());
-        assert!(socket.sender().connection().closure().is_clean());
+        assert!(socket.sender().connection().close_info().is_clean());
     });
 }
 
@@ -240,7 +240,7 @@ fn async_client_and_server_talk() {
             }
             socket.sender().close(goodbye()).await.unwrap();
             while socket.recv().await.unwrap().is_some() {}
-            socket.sender().connection().closure().is_clean()
+            socket.sender().connection().close_info().is_clean()
         };
         let woken = run_when_woken(1_000_000, server, client);
         assert_eq!(woken.values, (LENGTHS.len(), true));

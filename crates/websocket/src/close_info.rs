@@ -49,14 +49,14 @@ impl fmt::Display for CloseStatus {
 
 /// The Close frames of both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closure {
+pub struct CloseInfo {
     /// The peer's.
     pub received: CloseStatus,
     /// Ours, as far as it was handed out for writing.
     pub sent: CloseStatus,
 }
 
-impl Closure {
+impl CloseInfo {
     /// Whether the closing handshake was completed: both sides said Close (RFC 6455, 7.1.4).
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -92,7 +92,7 @@ mod tests {
         for received in [CloseStatus::Missing, CloseStatus::Empty, frame] {
             for sent in [CloseStatus::Missing, CloseStatus::Empty, frame] {
                 let is_clean = received != CloseStatus::Missing && sent != CloseStatus::Missing;
-                assert_eq!(Closure { received, sent }.is_clean(), is_clean, "{received} {sent}");
+                assert_eq!(CloseInfo { received, sent }.is_clean(), is_clean, "{received} {sent}");
             }
         }
     }

@@ -1,9 +1,9 @@
-//! Two connections, joined: [`Duet`].
+//! Two connections, joined: [`Pair`].
 
 use std::time::Duration;
 
 use tidings_websocket::{
-    Client, Closure, Connection, Limits, Role, Server, Timeout, Timeouts, Timestamp,
+    Client, CloseInfo, Connection, Limits, Role, Server, Timeout, Timeouts, Timestamp,
 };
 
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use crate::wire::Unit;
 
 /// Two endpoints, a pipe in each direction, and a clock. Nothing is delivered by itself.
 #[derive(Debug)]
-pub struct Duet<A, B> {
+pub struct Pair<A, B> {
     a: Endpoint<A>,
     b: Endpoint<B>,
     a_is_client: bool,
@@ -55,7 +55,7 @@ pub struct SideOutcome {
     /// The messages, Pings and Closes that it received.
     pub received: Vec<Unit>,
     /// The Close frames.
-    pub closure: Closure,
+    pub closure: CloseInfo,
     /// Whether nothing is left to do.
     pub is_finished: bool,
     /// What the peer missed.
@@ -75,7 +75,7 @@ fn client() -> Endpoint<Client<Keys>> {
     Endpoint::new(Connection::new(role, limits, timeouts, Timestamp::default()), true)
 }
 
-impl Duet<Client<Keys>, Server> {
+impl Pair<Client<Keys>, Server> {
     /// Side A is the client.
     #[must_use]
     pub fn client_and_server(delivery: Delivery) -> Self {
@@ -83,7 +83,7 @@ impl Duet<Client<Keys>, Server> {
     }
 }
 
-impl Duet<Server, Client<Keys>> {
+impl Pair<Server, Client<Keys>> {
     /// Side A is the server.
     #[must_use]
     pub fn server_and_client(delivery: Delivery) -> Self {
@@ -91,7 +91,7 @@ impl Duet<Server, Client<Keys>> {
     }
 }
 
-impl<A: Role, B: Role> Duet<A, B> {
+impl<A: Role, B: Role> Pair<A, B> {
     /// Side A.
     #[must_use]
     pub const fn a(&self) -> &Endpoint<A> {
@@ -279,7 +279,7 @@ fn outcome<R: Role>(side: &Endpoint<R>) -> SideOutcome {
     let without_pongs = side.received().iter().filter(|unit| !matches!(unit, Unit::Pong(_)));
     SideOutcome {
         received: without_pongs.cloned().collect(),
-        closure: side.connection().closure(),
+        closure: side.connection().close_info(),
         is_finished: side.connection().is_finished(),
         timeouts: side.timeouts().to_vec(),
     }

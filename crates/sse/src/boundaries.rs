@@ -1,5 +1,5 @@
 //! Where one event ends and the next begins, for those who pass an event stream on unread:
-//! [`Borders`].
+//! [`EventBoundaries`].
 
 use memchr::memrchr2;
 
@@ -12,9 +12,9 @@ use memchr::memrchr2;
 /// Memory is constant. From a chunk no more is read than what is behind its last border.
 ///
 /// ```
-/// use tidings_sse::Borders;
+/// use tidings_sse::EventBoundaries;
 ///
-/// let mut borders = Borders::new();
+/// let mut borders = EventBoundaries::new();
 /// assert_eq!(borders.feed(b"data: one\n\ndata: t"), Some(11));
 /// assert!(!borders.at_border()); // a comment here would become data
 /// assert_eq!(borders.feed(b"wo\n"), None);
@@ -29,7 +29,7 @@ use memchr::memrchr2;
 ///   off.
 /// - An event that a decoder skips, as it is over a limit, ends at a border like any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Borders {
+pub struct EventBoundaries {
     place: Place,
 }
 
@@ -49,7 +49,7 @@ enum Place {
     },
 }
 
-impl Borders {
+impl EventBoundaries {
     /// At the start of a stream.
     #[must_use]
     pub const fn new() -> Self {
@@ -116,7 +116,7 @@ impl Borders {
     }
 }
 
-impl Default for Borders {
+impl Default for EventBoundaries {
     fn default() -> Self {
         Self::new()
     }
@@ -150,7 +150,7 @@ mod tests {
 
     /// The lengths of what has come at each border, found byte by byte.
     fn borders(stream: &[u8]) -> Vec<usize> {
-        let mut borders = Borders::new();
+        let mut borders = EventBoundaries::new();
         let mut found = Vec::new();
         for (at, byte) in stream.chunks(1).enumerate() {
             let border = borders.feed(byte);
@@ -191,24 +191,24 @@ mod tests {
     /// E-003: a byte order mark counts at the very start alone, so that is no border.
     #[test]
     fn there_is_no_border_before_the_first_byte() {
-        let mut borders = Borders::default();
-        assert_eq!(borders, Borders::new());
+        let mut borders = EventBoundaries::default();
+        assert_eq!(borders, EventBoundaries::new());
         assert!(!borders.at_border());
         assert_eq!(borders.feed(b""), None);
-        assert_eq!(borders, Borders::new());
+        assert_eq!(borders, EventBoundaries::new());
     }
 
     /// P-02: every stream of these bytes, in every three chunks, as byte by byte.
-    fn at_any_cut(len_max: u32) {
+    fn at_any_cut(max_len: u32) {
         const ALPHABET: [u8; 6] = [b'\r', b'\n', b'x', 0xEF, 0xBB, 0xBF];
-        for len in 0..=len_max {
+        for len in 0..=max_len {
             for number in 0..6usize.pow(len) {
                 let stream: Vec<u8> =
                     (0..len).map(|place| ALPHABET[number / 6usize.pow(place) % 6]).collect();
                 let expected = borders(&stream);
                 for first in 0..=stream.len() {
                     for second in first..=stream.len() {
-                        let mut borders = Borders::new();
+                        let mut borders = EventBoundaries::new();
                         for (from, to) in [(0, first), (first, second), (second, stream.len())] {
                             let last = expected.iter().rfind(|at| (from + 1..=to).contains(*at));
                             let border = borders.feed(&stream[from..to]);
@@ -237,7 +237,7 @@ mod tests {
     fn no_more_is_read_than_what_is_behind_the_last_border() {
         let work = |stream: &[u8]| {
             work::measure(|| {
-                let mut borders = Borders::new();
+                let mut borders = EventBoundaries::new();
                 borders.feed(b"\n");
                 borders.feed(stream);
             })

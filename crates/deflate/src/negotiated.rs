@@ -1,13 +1,13 @@
-//! What both sides keep to after the handshake: an [`Agreement`], one [`Direction`] each way.
+//! What both sides keep to after the handshake: an [`NegotiatedCompression`], one [`Direction`] each way.
 
 use crate::window_bits::WindowBits;
 
 /// The agreed parameters (RFC 7692, 5), in force for the whole connection.
 ///
-/// A server deflates in the direction [`Agreement::server`] and inflates in the direction
-/// [`Agreement::client`]; a client the other way round.
+/// A server deflates in the direction [`NegotiatedCompression::server`] and inflates in the direction
+/// [`NegotiatedCompression::client`]; a client the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Agreement {
+pub struct NegotiatedCompression {
     /// How the messages that the server sends are compressed.
     pub server: Direction,
     /// How the messages that the client sends are compressed.
