@@ -11,12 +11,11 @@ use tidings_handshake::{
     ClientRequest, Extension, Proxy, ProxyRules, Redirect, RequestBuildError, WebSocketUri,
 };
 
-use crate::compression;
-use crate::config::Config;
 use crate::error::Error;
 use crate::random;
 #[cfg(feature = "rustls")]
 use crate::tls::{self, TlsTarget};
+use crate::websocket::{self, Config};
 
 /// What to offer, whom to trust, which way to go: the data of a `Connector`.
 ///
@@ -165,7 +164,7 @@ impl<'a> Offer<'a> {
             subprotocols: &options.subprotocols,
             origin: options.origin.as_deref(),
             headers: headers.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-            compression: compression::offers(options.config.compression.as_ref())
+            compression: websocket::offers(options.config.compression.as_ref())
                 .iter()
                 .map(tidings_deflate::Offer::parameters)
                 .collect(),
@@ -180,7 +179,7 @@ impl<'a> Offer<'a> {
             origin: self.origin,
             headers: &self.headers,
             // Tokens, all of them: none is left out.
-            extensions: self.compression.iter().flat_map(compression::element).collect(),
+            extensions: self.compression.iter().flat_map(websocket::element).collect(),
         }
     }
 

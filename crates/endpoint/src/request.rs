@@ -5,9 +5,8 @@ use tidings_handshake::{
     ServerRequest,
 };
 
-use crate::compression::{self, Negotiated};
-use crate::config::Config;
 use crate::error::Error;
+use crate::websocket::{self, Config, Negotiated};
 
 /// Headers of one request; more are refused with 431.
 const MAX_HEADERS: usize = 100;
@@ -78,9 +77,9 @@ pub fn agree<'r, T>(
         subprotocol: acceptance.chosen_subprotocol().map(Box::from),
         compression: None,
     };
-    let accepted = compression::accept(config.compression.as_ref(), request);
+    let accepted = websocket::accept(config.compression.as_ref(), request);
     if let (Some((answer, parameters)), true) = (accepted, acceptance.has_no_extensions()) {
-        if let Ok(element) = compression::element(&parameters) {
+        if let Ok(element) = websocket::element(&parameters) {
             if let Ok(acceptance) = acceptance.extensions(&[element]) {
                 negotiated.compression = Some(answer.negotiated());
                 return done(acceptance, negotiated);

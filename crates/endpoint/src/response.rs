@@ -4,9 +4,8 @@ use tidings_handshake::{
     Answer, ClientRequest, DeclinedBody, Head, HeadError, HeaderSlots, Redirect, Redirects,
 };
 
-use crate::compression::{self, Negotiated};
-use crate::config::Config;
 use crate::error::{Declined, Error};
+use crate::websocket::{self, Config, Negotiated};
 
 /// Headers of one response; more fail the handshake.
 pub(crate) const MAX_HEADERS: usize = 100;
@@ -59,7 +58,7 @@ pub fn judge_response(
         Answer::Opened(opened) => ResponseVerdict::Open {
             negotiated: Negotiated {
                 subprotocol: opened.subprotocol().map(Box::from),
-                compression: compression::check(config.compression.as_ref(), opened.extensions())
+                compression: websocket::check(config.compression.as_ref(), opened.extensions())
                     .map_err(Error::Compression)?,
             },
             head_len: opened.head_len(),

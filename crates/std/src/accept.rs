@@ -1,6 +1,7 @@
 //! The server's side of the opening handshake, on a stream of its own.
 
-use tidings_endpoint::{Config, Error, RequestVerdict, accept_same_origin, judge_request};
+use tidings_endpoint::websocket::Config;
+use tidings_endpoint::{Error, RequestVerdict, accept_same_origin, judge_request};
 use tidings_handshake::{Acceptance, HeadScanner, Rejection, ServerRequest};
 use tidings_websocket::Server;
 

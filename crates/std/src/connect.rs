@@ -18,7 +18,8 @@ use std::sync::Arc;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 #[cfg(feature = "rustls")]
 use tidings_endpoint::TlsTarget;
-use tidings_endpoint::{ClientRole, Config, ConnectOptions, Error, Offer};
+use tidings_endpoint::websocket::Config;
+use tidings_endpoint::{ClientRole, ConnectOptions, Error, Offer};
 use tidings_handshake::{Proxy, Redirects, WebSocketUri};
 
 use crate::connect::opening::Outcome;

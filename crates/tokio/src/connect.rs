@@ -14,7 +14,8 @@ use std::net::IpAddr;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 
-use tidings_endpoint::{ClientRole, Config, ConnectOptions, Error, Offer};
+use tidings_endpoint::websocket::Config;
+use tidings_endpoint::{ClientRole, ConnectOptions, Error, Offer};
 #[cfg(feature = "rustls")]
 use tidings_endpoint::{TlsTarget, rustls::ClientConfig};
 use tidings_handshake::{Proxy, Redirects, WebSocketUri};

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tidings_endpoint::{ClientRole, Error, Message, random_u64, retry_after};
+use tidings_endpoint::websocket::Message;
+use tidings_endpoint::{ClientRole, Error, random_u64, retry_after};
 use tidings_reconnect::{Next, Reason, Reconnect};
 use tidings_websocket::CloseStatus;
 use tokio::time::{Instant, Sleep, sleep};

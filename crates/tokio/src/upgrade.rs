@@ -4,7 +4,8 @@ mod stream;
 
 use http::{Request, Response};
 use hyper::upgrade::OnUpgrade;
-use tidings_endpoint::{Config, Negotiated, agree};
+use tidings_endpoint::agree;
+use tidings_endpoint::websocket::{Config, Negotiated};
 use tidings_handshake::{Acceptance, Rejection, ServerRequest};
 use tidings_websocket::Server;
 

@@ -2,9 +2,10 @@
 
 use std::io::Read as _;
 
+use tidings_endpoint::websocket::{Config, Negotiated, mandatory_extension_close};
 use tidings_endpoint::{
-    ClientRole, Config, Declined, Error, MAX_INTERIM_RESPONSES, Negotiated, RandomMasks,
-    ResponseVerdict, judge_response, mandatory_extension_close, too_many_interim,
+    ClientRole, Declined, Error, MAX_INTERIM_RESPONSES, RandomMasks, ResponseVerdict,
+    judge_response, too_many_interim,
 };
 use tidings_handshake::{ClientRequest, DeclinedBody, HeadScanner, Redirect, Redirects};
 use tidings_websocket::Client;

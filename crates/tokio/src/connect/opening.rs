@@ -1,8 +1,9 @@
 //! The client's side of the opening handshake (RFC 6455, 4.1), on any stream: [`perform`].
 
+use tidings_endpoint::websocket::{Config, Negotiated, mandatory_extension_close};
 use tidings_endpoint::{
-    ClientRole, Config, Declined, Error, MAX_INTERIM_RESPONSES, Negotiated, RandomMasks,
-    ResponseVerdict, judge_response, mandatory_extension_close, too_many_interim,
+    ClientRole, Declined, Error, MAX_INTERIM_RESPONSES, RandomMasks, ResponseVerdict,
+    judge_response, too_many_interim,
 };
 use tidings_handshake::{
     ClientRequest, DeclinedBody, Head, HeadError, HeadScanner, Redirect, Redirects,
