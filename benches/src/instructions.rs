@@ -79,7 +79,7 @@ fn recv(content: Content, count: u32) {
 /// The same, borrowed from the read buffer.
 fn borrowed_recv(content: Content, count: u32) {
     with_socket(content, async |mut socket| {
-        let (mut receiver, mut sender) = socket.halves();
+        let (mut receiver, mut sender) = socket.split();
         for _ in 0..count {
             let message = receiver.recv(&mut sender).await.unwrap().unwrap();
             black_box(&message);

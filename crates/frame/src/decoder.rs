@@ -104,16 +104,17 @@ impl Decoder {
         &mut self,
         input: &mut &'a mut [u8],
     ) -> Result<Option<Part<'a>>, DecodeError> {
-        match self.decode_common(input) {
+        match self.decode_whole_message(input) {
             Some(part) => Ok(Some(part)),
             None => self.decode_any(input),
         }
     }
 
-    /// The frame that nearly all are: final data, not over 64 KiB, whole in the slice. Whatever
-    /// else is there, or is wrong, is left to [`decode_any`](Self::decode_any).
+    /// The frame that nearly all are, if it comes next: final text or binary, no reserved bit, not
+    /// over 64 KiB, whole in the slice. `None` takes nothing: whatever else is there, or is wrong,
+    /// is left to [`decode`](Self::decode).
     #[inline(always)]
-    fn decode_common<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Part<'a>> {
+    pub fn decode_whole_message<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Part<'a>> {
         let State::Header { len: 0, .. } = self.state else { return None };
         let (header, header_len) = Header::parse_common(input)?;
         self.limit.check(header.payload_len()).ok()?;

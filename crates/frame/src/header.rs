@@ -203,27 +203,30 @@ impl Header {
     }
 
     /// The header that nearly all frames have: final text or binary, no reserved bit, a length of 7
-    /// or 16 bits in its shortest form. `None` for any other, for one with a fault, and where fewer
-    /// than 8 bytes are there: then [`parse`](Self::parse) has the verdict.
+    /// or 16 bits in its shortest form. `None` for any other, for one with a fault, and for one that
+    /// is cut: then [`parse`](Self::parse) has the verdict.
     #[inline(always)]
     pub(crate) fn parse_common(bytes: &[u8]) -> Option<(Self, usize)> {
-        let &[first, second, a, b, c, d, e, f] = bytes.first_chunk()?;
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
         let opcode = match first {
             0x81 => DataOpcode::Text,
             0x82 => DataOpcode::Binary,
             _ => return None,
         };
-        let (payload_len, key, header_len) = match second & LENGTH {
-            LENGTH_16 => match u16::from_be_bytes([a, b]) {
-                ..126 => return None,
-                length => (u64::from(length), [c, d, e, f], 4),
-            },
+        let (payload_len, rest, header_len) = match second & LENGTH {
+            LENGTH_16 => {
+                let (length, rest) = rest.split_first_chunk()?;
+                match u16::from_be_bytes(*length) {
+                    ..126 => return None,
+                    length => (u64::from(length), rest, 4),
+                }
+            }
             LENGTH_64 => return None,
-            length => (u64::from(length), [a, b, c, d], 2),
+            length => (u64::from(length), rest, 2),
         };
         let (masking_key, header_len) = match second & MASK {
             0 => (None, header_len),
-            _ => (Some(MaskingKey::new(key)), header_len + MaskingKey::LEN),
+            _ => (Some(MaskingKey::new(*rest.first_chunk()?)), header_len + MaskingKey::LEN),
         };
         let opcode = Opcode::Data(opcode);
         Some((Self { opcode, fin: true, rsv: Rsv::NONE, masking_key, payload_len }, header_len))
@@ -233,20 +236,28 @@ impl Header {
     /// bit. What else may be wrong with it is for [`parse`](Self::parse) to say.
     #[inline]
     pub(crate) fn begins_whole_message(bytes: &[u8]) -> bool {
-        let &[0x81 | 0x82, second, ref rest @ ..] = bytes else { return false };
-        let key_len = if second & MASK == 0 { 0 } else { MaskingKey::LEN };
-        let (payload_len, length_len) = match second & LENGTH {
+        let &[0x81 | 0x82, second, ..] = bytes else { return false };
+        let header_len = if second & MASK == 0 { 2 } else { 2 + MaskingKey::LEN };
+        match second & LENGTH {
+            length @ ..LENGTH_16 => bytes.len() >= header_len + usize::from(length),
+            _ => Self::begins_long_message(bytes, header_len),
+        }
+    }
+
+    /// The same for a length of 16 or 64 bits; `header_len` is without them.
+    fn begins_long_message(bytes: &[u8], header_len: usize) -> bool {
+        let [_, second, rest @ ..] = bytes else { return false };
+        let (payload_len, header_len) = match second & LENGTH {
             LENGTH_16 => match rest.first_chunk() {
-                Some(length) => (u64::from(u16::from_be_bytes(*length)), 2),
+                Some(length) => (u64::from(u16::from_be_bytes(*length)), header_len + 2),
                 None => return false,
             },
-            LENGTH_64 => match rest.first_chunk() {
-                Some(length) => (u64::from_be_bytes(*length), 8),
+            _ => match rest.first_chunk() {
+                Some(length) => (u64::from_be_bytes(*length), header_len + 8),
                 None => return false,
             },
-            length => (u64::from(length), 0),
         };
-        let available = rest.len().checked_sub(length_len + key_len);
+        let available = bytes.len().checked_sub(header_len);
         available.is_some_and(|available| payload_len <= available as u64)
     }
 
@@ -275,6 +286,21 @@ impl Header {
             bytes.push(key.to_bytes());
         }
         bytes
+    }
+
+    /// The longest payload whose length takes 7 bits.
+    #[cfg(feature = "alloc")]
+    pub(crate) const MAX_SHORT_LEN: u8 = LENGTH_16 - 1;
+
+    /// The bytes of a header without a masking key, for a payload of at most
+    /// [`MAX_SHORT_LEN`](Self::MAX_SHORT_LEN).
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn encode_short(&self) -> [u8; 2] {
+        debug_assert!(self.masking_key.is_none() && self.payload_len < u64::from(LENGTH_16));
+        let fin = if self.fin { FIN } else { 0 };
+        let [length, ..] = self.payload_len.to_le_bytes();
+        [fin | self.rsv.0 | self.opcode.bits(), length]
     }
 
     /// How many bytes [`encode`](Self::encode) yields, 2 to 14.

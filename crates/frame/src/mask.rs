@@ -138,8 +138,9 @@ impl Masker {
 
 /// The key, twice, as the bytes of a word in memory order.
 #[inline]
-const fn words_of([a, b, c, d]: [u8; 4]) -> u64 {
-    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+fn words_of(key: [u8; 4]) -> u64 {
+    let key = u64::from(u32::from_ne_bytes(key));
+    key << 32 | key
 }
 
 /// XORs whole words: a load, an XOR and a store each, or fewer where vectors are to be had.

@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tidings_endpoint::Error;
-use tidings_endpoint::websocket::{Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf};
+use tidings_endpoint::websocket::{
+    Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf, SmallFrame,
+};
 use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -119,12 +121,18 @@ where
             ready!(self.poll_flush(cx))?;
         }
         if let Some(message) = message.take() {
-            let payload = self.send.start(message, || self.clock.now())?;
-            if !payload.is_empty() {
-                let written = self.poll_write(cx, payload);
-                self.send.wrote_payload(payload, written, || self.clock.now());
-            } else if mem::take(&mut self.may_batch) && self.send.has_room() {
-                return Poll::Ready(Ok(()));
+            if mem::take(&mut self.may_batch) {
+                self.send.queue(message, || self.clock.now())?;
+                if self.send.has_room() {
+                    return Poll::Ready(Ok(()));
+                }
+            } else {
+                let mut small = SmallFrame::new();
+                let payload = self.send.start(message, &mut small, || self.clock.now())?;
+                if !payload.is_empty() {
+                    let written = self.poll_write(cx, payload);
+                    self.send.wrote_payload(payload, written, || self.clock.now());
+                }
             }
         }
         self.poll_flush(cx)
