@@ -38,7 +38,7 @@ const LENGTH_64: u8 = 127;
 /// assert_eq!(parsed, ParsedHeader::Complete { header, header_len: 2 });
 /// # Ok::<(), tidings_frame::HeaderError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
     opcode: Opcode,
     fin: bool,
@@ -315,6 +315,12 @@ impl Header {
         2 + length_len + key_len
     }
 
+    /// The length of the whole frame. No sum of the two overflows: a payload has less than 2^63
+    /// bytes.
+    pub(crate) const fn frame_len(&self) -> u64 {
+        self.encoded_len() as u64 + self.payload_len
+    }
+
     /// What the frame is for.
     #[must_use]
     pub const fn opcode(&self) -> Opcode {
@@ -348,6 +354,7 @@ impl Header {
 
 /// So many bytes must follow the first two; `rest` are those that are there.
 fn partial(needed: usize, rest: &[u8]) -> ParsedHeader {
+    debug_assert!(rest.len() < needed, "the bytes that are needed are there");
     ParsedHeader::Partial { missing: needed.saturating_sub(rest.len()) }
 }
 
@@ -371,7 +378,9 @@ impl HeaderBytes {
     const EMPTY: Self = Self { bytes: [0; Header::MAX_LEN], len: 0 };
 
     fn push<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some(to) = self.bytes.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut()) {
+        let to = self.bytes.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut());
+        debug_assert!(to.is_some(), "a header of more than 14 bytes");
+        if let Some(to) = to {
             *to = bytes;
             self.len += N;
         }
@@ -382,7 +391,9 @@ impl Deref for HeaderBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        let bytes = self.bytes.get(..self.len);
+        debug_assert!(bytes.is_some());
+        bytes.unwrap_or_default()
     }
 }
 
@@ -418,9 +429,11 @@ impl Rsv {
     pub const RSV2: Self = Self(0x20);
     /// RSV3.
     pub const RSV3: Self = Self(0x10);
+    /// All three. Only for code that passes frames on and does not know what was negotiated.
+    pub const ALL: Self = Self(0x70);
 
     const fn from_first_byte(byte: u8) -> Self {
-        Self(byte & 0x70)
+        Self(byte & Self::ALL.0)
     }
 
     /// Whether all bits of `other` are set here. [`Rsv::NONE`] is always contained.
@@ -491,10 +504,10 @@ impl fmt::Display for HeaderError {
                 write!(f, "the opcode {bits:#X} is reserved (RFC 6455, 5.2)")
             }
             Self::FragmentedControl { opcode } => {
-                write!(f, "a {opcode:?} frame is fragmented (RFC 6455, 5.5)")
+                write!(f, "a {opcode} frame is fragmented (RFC 6455, 5.5)")
             }
             Self::OversizedControl { opcode } => {
-                write!(f, "a {opcode:?} frame declares more than 125 bytes (RFC 6455, 5.5)")
+                write!(f, "a {opcode} frame declares more than 125 bytes (RFC 6455, 5.5)")
             }
             Self::NonMinimalLength { payload_len } => {
                 write!(f, "the length {payload_len} is not in its shortest form (RFC 6455, 5.2)")

@@ -8,7 +8,7 @@ use core::fmt;
 ///
 /// A client draws a fresh one for each frame from a strong source of randomness (RFC 6455, 10.3),
 /// so there is no default and no way to make one but from bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MaskingKey([u8; Self::LEN]);
 
 impl MaskingKey {
@@ -103,6 +103,7 @@ impl Masker {
         let words = words_of(self.key.0);
         let payload = payload.get(..len).unwrap_or_default();
         let out = out.get_mut(..len).unwrap_or_default();
+        debug_assert_eq!((payload.len(), out.len()), (len, len));
 
         let mut from_blocks = payload.chunks_exact(BLOCK);
         let mut to_blocks = out.chunks_exact_mut(BLOCK);

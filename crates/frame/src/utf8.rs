@@ -103,8 +103,9 @@ impl Utf8Validator {
         let place = self.cut.get_mut(usize::from(self.cut_len)).ok_or(invalid)?;
         *place = byte;
         self.cut_len += 1; // 4 at most, by the line above
-        let so_far = self.cut.get(..usize::from(self.cut_len)).unwrap_or_default();
-        match str::from_utf8(so_far) {
+        let so_far = self.cut.get(..usize::from(self.cut_len));
+        debug_assert!(so_far.is_some());
+        match str::from_utf8(so_far.unwrap_or_default()) {
             Ok(character) => {
                 self.offset = self.offset.saturating_add(u64::from(self.cut_len));
                 self.cut_len = 0;
