@@ -29,7 +29,10 @@ pub(crate) enum Inflated {
 
 impl Inflating {
     pub(crate) fn new(direction: Direction, max_message_len: u64) -> Self {
-        Self { inflater: Inflater::new(Backend::ZlibRs, direction, max_message_len), message: Vec::new() }
+        Self {
+            inflater: Inflater::new(Backend::ZlibRs, direction, max_message_len),
+            message: Vec::new(),
+        }
     }
 
     /// Takes the next part of a compressed message.
