@@ -52,7 +52,7 @@ pub struct FrameBoundaries {
 enum State {
     /// Before or inside a header.
     Header(CutHeader),
-    /// After a header; so many bytes of the payload are still to come.
+    /// After a header; this many bytes of the payload are still to come.
     Payload { header: Header, remaining: u64 },
     /// An error was reported; nothing is read any more.
     Failed(HeaderError),
@@ -72,8 +72,8 @@ pub enum FrameBoundary {
 impl FrameBoundaries {
     /// At the beginning of a stream.
     ///
-    /// `rsv_allowed` are the reserved bits that a negotiated extension gives a meaning; whoever does
-    /// not know what was negotiated allows [`Rsv::ALL`].
+    /// `rsv_allowed` are the reserved bits that a negotiated extension gives a meaning. A proxy that
+    /// does not know what was negotiated allows [`Rsv::ALL`].
     #[must_use]
     pub const fn new(rsv_allowed: Rsv) -> Self {
         Self { rsv_allowed, state: BETWEEN_FRAMES, frame_offset: 0 }
@@ -88,8 +88,8 @@ impl FrameBoundaries {
     /// Follows the stream to the next boundary: takes the bytes before it from the front of `input`,
     /// which shrinks accordingly.
     ///
-    /// `Ok(None)` means that `input` is used up. A frame has one start and one end, also where it has
-    /// no payload.
+    /// `Ok(None)` means that `input` is used up. Every frame has one start and one end, even a frame
+    /// without payload.
     ///
     /// # Errors
     /// [`DecodeError`] if the peer broke a rule of a frame's header. All later calls return the same

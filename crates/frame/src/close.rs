@@ -140,7 +140,7 @@ impl TryFrom<u16> for CloseCode {
     }
 }
 
-/// The number is no code that may stand in a Close frame; see [`CloseCode`].
+/// The number is not a close code that may be sent; see [`CloseCode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InvalidCloseCode {
     /// The number.

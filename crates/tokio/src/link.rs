@@ -105,10 +105,14 @@ where
         }
     }
 
-    /// Sends a message: see [`WebSocket::send`](crate::WebSocket::send).
-    pub(crate) async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+    /// Sends a message: see [`WebSocket::send`](crate::WebSocket::send). Not an `async fn`, which
+    /// would keep the message twice, and a task has the room of every future that it waits for.
+    pub(crate) fn send<'p>(
+        &mut self,
+        message: impl Into<Outgoing<'p>>,
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message.into());
-        poll_fn(|cx| self.poll_send(cx, &mut message)).await
+        poll_fn(move |cx| self.poll_send(cx, &mut message))
     }
 
     /// Waits for room, queues the message once, and writes it unless it may wait for more.

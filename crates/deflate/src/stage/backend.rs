@@ -1,5 +1,5 @@
-//! Who compresses: [`Backend`], and the two types that all backends have, [`Inflate`] and
-//! [`Deflate`], with the same methods.
+//! The library that compresses: [`Backend`], and the two types that every backend has, [`Inflate`]
+//! and [`Deflate`], with the same methods.
 
 use alloc::vec::Vec;
 
@@ -12,9 +12,9 @@ use crate::window_bits::{UnsupportedWindow, WindowBits};
 
 /// The library that compresses and decompresses.
 ///
-/// A program says which one; the features of the same name only make it available, so another crate
-/// that switches one on changes nothing here. Each reads what was made with any window and any
-/// backend.
+/// A program chooses one by value; the features of the same name only make it available, so another
+/// crate that switches a feature on changes nothing. Each backend reads what any other wrote, with any
+/// window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {

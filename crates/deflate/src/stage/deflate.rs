@@ -191,7 +191,7 @@ impl Deflater {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateConfig {
-    /// Who compresses. A supplied [`DeflateState`] has its own.
+    /// The library that compresses. A supplied [`DeflateState`] has its own.
     pub backend: Backend,
     /// How much time goes into making a message short. A supplied [`DeflateState`] has its own.
     pub level: Level,
@@ -268,7 +268,7 @@ impl DeflateState {
         Ok(Self::of(backend, window_bits, level))
     }
 
-    /// Who compresses.
+    /// The library that compresses.
     #[must_use]
     pub const fn backend(&self) -> Backend {
         self.deflate.backend()

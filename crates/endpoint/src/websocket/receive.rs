@@ -26,8 +26,8 @@ pub struct ReceiveHalf {
     chunking: Chunking,
     /// What is at hand.
     at_hand: AtHand,
-    /// A message that is at hand and does not stand in the read buffer.
-    found: Option<Message>,
+    /// A message that is at hand and does not stand in the read buffer; rare, and so in a box.
+    found: Option<Box<Message>>,
     delivers_control_frames: bool,
     /// `None`: compressed messages were not negotiated.
     inflating: Option<Box<Inflating>>,
@@ -106,6 +106,7 @@ impl ReceiveHalf {
         }
     }
 
+    #[inline(never)]
     fn look<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
         self.drop_borrowed();
         self.skip_rest();
@@ -125,7 +126,7 @@ impl ReceiveHalf {
     #[inline]
     pub fn find_data<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
         while self.find(send) {
-            match &self.found {
+            match self.found.as_deref() {
                 Some(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => {
                     self.at_hand = AtHand::Borrowed;
                 }
@@ -140,7 +141,7 @@ impl ReceiveHalf {
     pub fn take<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<Message> {
         if self.at_hand == AtHand::Found {
             self.at_hand = AtHand::Nothing;
-            return self.found.take();
+            return self.found.take().map(|message| *message);
         }
         self.borrow_front(send).map(Message::from)
     }
@@ -153,7 +154,7 @@ impl ReceiveHalf {
             return self.borrow_front(send);
         }
         self.at_hand = AtHand::Borrowed;
-        match self.found.as_ref()? {
+        match self.found.as_deref()? {
             Message::Text(text) => Some(MessageRef::Text(Cow::Borrowed(text))),
             Message::Binary(bytes) => Some(MessageRef::Binary(Cow::Borrowed(bytes))),
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
@@ -209,7 +210,7 @@ impl ReceiveHalf {
     pub fn find_chunk<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<IncomingChunk> {
         self.drop_borrowed();
         if mem::replace(&mut self.at_hand, AtHand::Nothing) == AtHand::Found {
-            if let Some(chunk) = self.found.take().and_then(IncomingChunk::of_message) {
+            if let Some(chunk) = self.found.take().and_then(|message| IncomingChunk::of_message(*message)) {
                 return Some(chunk);
             }
         }
@@ -220,7 +221,7 @@ impl ReceiveHalf {
                 Step::Nothing => {}
                 Step::Found => {
                     self.at_hand = AtHand::Nothing;
-                    if let Some(chunk) = self.found.take().and_then(IncomingChunk::of_message) {
+                    if let Some(chunk) = self.found.take().and_then(|message| IncomingChunk::of_message(*message)) {
                         return Some(chunk);
                     }
                 }
@@ -301,7 +302,7 @@ impl ReceiveHalf {
                     }
                 },
             };
-        self.found = found.or(control.filter(|_| self.delivers_control_frames));
+        self.found = found.or(control.filter(|_| self.delivers_control_frames)).map(Box::new);
         if self.found.is_none() {
             return Step::Nothing;
         }

@@ -153,8 +153,8 @@ fn an_illegal_header_is_refused_at_any_cut() {
     }
 }
 
-/// RFC 6455, 5.2: a reserved bit has a meaning from when its extension is negotiated; who does not
-/// know of it takes any.
+/// RFC 6455, 5.2: a reserved bit has a meaning from when its extension is negotiated; a proxy that
+/// does not know of it takes any.
 #[test]
 fn reserved_bits_are_as_allowed() {
     let with_bit: &[u8] = &[0xC2, 0x00];
