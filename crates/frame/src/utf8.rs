@@ -40,6 +40,28 @@ pub struct Text<'a> {
     pub rest: &'a str,
 }
 
+impl<'a> Text<'a> {
+    /// The text as two chunks, to be copied or sent one after the other; either may be empty. The
+    /// first is the carried character, encoded in `utf8`.
+    ///
+    /// ```
+    /// use tidings_frame::Text;
+    ///
+    /// let text = Text { carried: Some('ü'), rest: "n" };
+    /// assert_eq!(text.chunks(&mut [0; 4]), ["ü", "n"]);
+    /// ```
+    pub fn chunks<'t>(self, utf8: &'t mut [u8; 4]) -> [&'t str; 2]
+    where
+        'a: 't,
+    {
+        let carried = match self.carried {
+            Some(character) => character.encode_utf8(utf8),
+            None => "",
+        };
+        [carried, self.rest]
+    }
+}
+
 impl Utf8Validator {
     /// Starts at the beginning of a text.
     #[must_use]

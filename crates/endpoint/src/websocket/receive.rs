@@ -210,7 +210,9 @@ impl ReceiveHalf {
     pub fn find_chunk<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<IncomingChunk> {
         self.drop_borrowed();
         if mem::replace(&mut self.at_hand, AtHand::Nothing) == AtHand::Found {
-            if let Some(chunk) = self.found.take().and_then(|message| IncomingChunk::of_message(*message)) {
+            if let Some(chunk) =
+                self.found.take().and_then(|message| IncomingChunk::of_message(*message))
+            {
                 return Some(chunk);
             }
         }
@@ -221,7 +223,9 @@ impl ReceiveHalf {
                 Step::Nothing => {}
                 Step::Found => {
                     self.at_hand = AtHand::Nothing;
-                    if let Some(chunk) = self.found.take().and_then(|message| IncomingChunk::of_message(*message)) {
+                    if let Some(chunk) =
+                        self.found.take().and_then(|message| IncomingChunk::of_message(*message))
+                    {
                         return Some(chunk);
                     }
                 }
