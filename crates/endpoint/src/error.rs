@@ -134,15 +134,6 @@ impl Error {
                 | Self::Redirect(_)
         )
     }
-
-    /// As an error of I/O, for the traits that know no other.
-    #[must_use]
-    pub fn into_io(self) -> io::Error {
-        match self {
-            Self::Io(error) => error,
-            other => io::Error::other(other),
-        }
-    }
 }
 
 impl fmt::Display for Error {
@@ -212,6 +203,16 @@ impl std::error::Error for Error {
             | Self::TlsUnsupported
             | Self::Proxy { .. }
             | Self::WriteTimeout(_) => None,
+        }
+    }
+}
+
+/// For the traits that know no other error.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) => error,
+            other => Self::other(other),
         }
     }
 }

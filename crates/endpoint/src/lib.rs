@@ -13,6 +13,7 @@ mod response;
 mod retry_after;
 #[cfg(feature = "rustls")]
 mod tls;
+mod trace;
 mod tunnel;
 pub mod websocket;
 

@@ -2,7 +2,6 @@
 
 use std::io::{self, Read, Write};
 
-use tidings_endpoint::Error;
 use tidings_endpoint::websocket::{IncomingChunks, Outgoing};
 use tidings_websocket::{Role, Server};
 
@@ -50,7 +49,7 @@ impl<S: Transport, R: Role> Read for ByteStream<S, R> {
         let found = link.receive_until(receive, |receive, send| {
             chunks.find_binary(receive, send).map(|found| found.then_some(())).transpose()
         });
-        let Some(found) = found.map_err(Error::into_io)? else { return Ok(0) };
+        let Some(found) = found.map_err(io::Error::from)? else { return Ok(0) };
         found?;
         Ok(chunks.read(receive, buffer))
     }
@@ -61,11 +60,11 @@ impl<S: Transport, R: Role> Write for ByteStream<S, R> {
         let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
         // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
         self.socket.link.may_batch = false;
-        self.socket.link.send(Outgoing::Binary(chunk)).map_err(Error::into_io)?;
+        self.socket.link.send(Outgoing::Binary(chunk)).map_err(io::Error::from)?;
         Ok(chunk.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush().map_err(Error::into_io)
+        self.socket.flush().map_err(io::Error::from)
     }
 }

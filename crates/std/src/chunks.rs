@@ -54,7 +54,7 @@ impl<'a, S: Transport, R: Role> MessageReader<'a, S, R> {
 
 impl<S: Transport, R: Role> Read for MessageReader<'_, S, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.wait().map_err(Error::into_io)?;
+        self.wait().map_err(io::Error::from)?;
         Ok(self.chunks.read(&self.socket.receive, buffer))
     }
 }
@@ -98,11 +98,11 @@ impl<S: Transport, R: Role> Write for MessageWriter<'_, S, R> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.link.make_room().map_err(Error::into_io)?;
-        self.chunks.queue(&mut self.link.send, bytes).map_err(Error::into_io)
+        self.link.make_room().map_err(io::Error::from)?;
+        self.chunks.queue(&mut self.link.send, bytes).map_err(io::Error::from)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.link.flush().map_err(Error::into_io)
+        self.link.flush().map_err(io::Error::from)
     }
 }

@@ -244,6 +244,19 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     pub const fn get_ref(&self) -> &S {
         &self.link.stream.stream
     }
+
+    /// The transport, to change its options other than its timeouts. What is read from it or written
+    /// to it here is missing there.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.link.stream.stream
+    }
+
+    /// Gives the transport back. What was received and not returned, or queued and not written, is
+    /// lost.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.link.stream.stream
+    }
 }
 
 impl<S, R: fmt::Debug> fmt::Debug for WebSocket<S, R> {

@@ -4,7 +4,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tidings_endpoint::Error;
 use tidings_endpoint::websocket::{IncomingChunks, Outgoing};
 use tidings_websocket::frame::CloseCode;
 use tidings_websocket::{Role, Server};
@@ -58,7 +57,7 @@ where
         let found = link.poll_until(cx, receive, |receive, send| {
             chunks.find_binary(receive, send).map(|found| found.then_some(())).transpose()
         });
-        if let Some(found) = ready!(found).map_err(Error::into_io)? {
+        if let Some(found) = ready!(found).map_err(io::Error::from)? {
             found?;
             chunks.read_into(receive, buf.remaining(), |bytes| buf.put_slice(bytes));
         }
@@ -77,24 +76,24 @@ where
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let link = &mut self.get_mut().socket.link;
-        ready!(link.poll_room(cx)).map_err(Error::into_io)?;
+        ready!(link.poll_room(cx)).map_err(io::Error::from)?;
         let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
         // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
         link.may_batch = false;
         match link.poll_send(cx, &mut Some(Outgoing::Binary(chunk))) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into_io())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::from(error))),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(chunk.len())),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().socket.poll_flush(cx).map_err(Error::into_io)
+        self.get_mut().socket.poll_flush(cx).map_err(io::Error::from)
     }
 
     /// The closing handshake, with code 1000.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.get_mut().socket;
         socket.start_close(CloseCode::NORMAL, "");
-        socket.poll_closed(cx).map_err(Error::into_io)
+        socket.poll_closed(cx).map_err(io::Error::from)
     }
 }

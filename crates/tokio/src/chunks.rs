@@ -79,7 +79,7 @@ where
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_available(cx)).map_err(Error::into_io)?;
+        ready!(this.poll_available(cx)).map_err(io::Error::from)?;
         let receive = &this.socket.receive;
         this.chunks.read_into(receive, buf.remaining(), |bytes| buf.put_slice(bytes));
         Poll::Ready(Ok(()))
@@ -163,16 +163,16 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_chunk(cx, bytes).map_err(Error::into_io)
+        self.get_mut().poll_chunk(cx, bytes).map_err(io::Error::from)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().link.poll_flush(cx).map_err(Error::into_io)
+        self.get_mut().link.poll_flush(cx).map_err(io::Error::from)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.chunks.queue_end(&mut this.link.send).map_err(Error::into_io)?;
-        this.link.poll_flush(cx).map_err(Error::into_io)
+        this.chunks.queue_end(&mut this.link.send).map_err(io::Error::from)?;
+        this.link.poll_flush(cx).map_err(io::Error::from)
     }
 }

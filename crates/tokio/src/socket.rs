@@ -249,6 +249,19 @@ where
     pub const fn get_ref(&self) -> &S {
         &self.link.stream
     }
+
+    /// The transport, to change its options. What is read from it or written to it here is missing
+    /// there.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.link.stream
+    }
+
+    /// Gives the transport back. What was received and not returned, or queued and not written, is
+    /// lost.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.link.stream
+    }
 }
 
 impl<S, R: Role> WebSocket<S, R> {

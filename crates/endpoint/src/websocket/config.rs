@@ -6,7 +6,18 @@ use tidings_websocket::{Limits, Timeouts};
 
 use super::compression::Compression;
 
-/// The numbers of a connection; the defaults are safe for an unattended server.
+/// Limits, timeouts and options of a connection. The defaults are safe for an unattended server.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidings_endpoint::websocket::{Compression, Config};
+///
+/// let config = Config::server()
+///     .max_message_len(64 * 1024)
+///     .write_timeout(Duration::from_secs(5))
+///     .compression(Compression::default());
+/// assert_eq!(config.limits.max_message_len, 65_536);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -55,5 +66,61 @@ impl Config {
             head_limits: tidings_handshake::Limits::client(),
             ..Self::server()
         }
+    }
+
+    /// The same with these limits on what the peer sends.
+    #[must_use]
+    pub const fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The same with messages, and frames, of at most this many bytes.
+    #[must_use]
+    pub const fn max_message_len(mut self, max_len: u64) -> Self {
+        self.limits.max_message_len = max_len;
+        self.limits.max_frame_len = max_len;
+        self
+    }
+
+    /// The same with these timeouts.
+    #[must_use]
+    pub const fn timeouts(self, timeouts: Timeouts) -> Self {
+        Self { timeouts, ..self }
+    }
+
+    /// The same with these limits on the head of the opening handshake.
+    #[must_use]
+    pub const fn head_limits(self, head_limits: tidings_handshake::Limits) -> Self {
+        Self { head_limits, ..self }
+    }
+
+    /// The same with this time for the whole opening handshake.
+    #[must_use]
+    pub const fn handshake_timeout(self, timeout: Duration) -> Self {
+        Self { handshake_timeout: timeout, ..self }
+    }
+
+    /// The same with this time for a write without progress.
+    #[must_use]
+    pub const fn write_timeout(self, timeout: Duration) -> Self {
+        Self { write_timeout: timeout, ..self }
+    }
+
+    /// The same with at most this many queued bytes.
+    #[must_use]
+    pub const fn max_write_queue_len(self, max_len: usize) -> Self {
+        Self { max_write_queue_len: max_len, ..self }
+    }
+
+    /// The same with compression, if the peer agrees.
+    #[must_use]
+    pub const fn compression(self, compression: Compression) -> Self {
+        Self { compression: Some(compression), ..self }
+    }
+
+    /// The same, and `recv` returns Ping, Pong and Close as well, or does not.
+    #[must_use]
+    pub const fn deliver_control_frames(self, deliver: bool) -> Self {
+        Self { deliver_control_frames: deliver, ..self }
     }
 }

@@ -15,6 +15,7 @@ use super::message::{Message, MessageRef};
 use super::read_buffer::ReadBuffer;
 use super::send::SendHalf;
 use crate::error::Error;
+use crate::trace;
 
 /// The receiving side of a WebSocket.
 #[derive(Debug)]
@@ -171,9 +172,11 @@ impl ReceiveHalf {
         self.at_hand = AtHand::Nothing;
         match self.read.take_front(|input| send.connection.receive(self.received_at, input))? {
             Event::Text { text, is_first: true, is_last: true } => {
+                trace::message_received(true, text.rest.len());
                 Some(MessageRef::Text(Cow::Borrowed(text.rest)))
             }
             Event::Binary { bytes, is_first: true, is_last: true } => {
+                trace::message_received(false, bytes.len());
                 Some(MessageRef::Binary(Cow::Borrowed(bytes)))
             }
             Event::Violation(violation) => {
@@ -273,11 +276,18 @@ impl ReceiveHalf {
                     return Step::Nothing;
                 }
                 Some((Event::Ping(payload), _)) => {
+                    trace::control_received("Ping");
                     send.transmit_pong();
                     (None, Some(Message::ping(payload)))
                 }
-                Some((Event::Pong(payload), _)) => (None, Some(Message::pong(payload))),
-                Some((Event::Close(close), _)) => (None, Some(Message::close(close))),
+                Some((Event::Pong(payload), _)) => {
+                    trace::control_received("Pong");
+                    (None, Some(Message::pong(payload)))
+                }
+                Some((Event::Close(close), _)) => {
+                    trace::close_received(close.as_ref());
+                    (None, Some(Message::close(close)))
+                }
                 Some((Event::Compressed { kind, bytes, is_last, .. }, _)) => {
                     debug_assert!(inflating.is_some(), "the machine was not told of compression");
                     let Some(inflating) = inflating else { return Step::Nothing };
@@ -309,6 +319,9 @@ impl ReceiveHalf {
         self.found = found.or(control.filter(|_| self.delivers_control_frames)).map(Box::new);
         if self.found.is_none() {
             return Step::Nothing;
+        }
+        if let Some(message @ (Message::Text(_) | Message::Binary(_))) = self.found.as_deref() {
+            trace::message_received(message.is_text(), message.len());
         }
         self.at_hand = AtHand::Found;
         Step::Found

@@ -16,7 +16,7 @@ use super::message::Message;
 use super::outgoing::Outgoing;
 use super::write_queue::{BY_REFERENCE_FROM, WriteQueue};
 use crate::error::Error;
-use crate::random;
+use crate::{random, trace};
 
 /// Above this many queued bytes a `send` writes before it returns.
 const HIGH_WATER: usize = 64 * 1024;
@@ -298,18 +298,24 @@ impl<R: Role> SendHalf<R> {
         if self.connection.is_sending_message() {
             return Err(Error::MessageUnfinished);
         }
-        Ok(self.connection.send(data)?)
+        let frame = self.connection.send(data)?;
+        trace::frame_sent(frame.payload().len());
+        Ok(frame)
     }
 
     /// Queues a chunk of a message.
     pub(super) fn queue_chunk(&mut self, data: Data<'_>) -> Result<(), Error> {
         let frame = self.connection.send(data)?;
+        trace::frame_sent(frame.payload().len());
         self.queue.push_frame(&frame);
         Ok(())
     }
 
     /// Starts the closing handshake; has no effect once it has begun.
     pub fn start_close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
+        if self.connection.is_open() {
+            trace::closing(close.as_ref());
+        }
         self.connection.close(now, close);
     }
 
@@ -432,7 +438,7 @@ impl<R: Role> SendHalf<R> {
                 self.phase = Phase::Draining { left: MAX_DRAIN_LEN, until };
             }
             // There is nothing to drain; how the connection ended is known already.
-            Poll::Ready(_) => self.phase = Phase::Ended,
+            Poll::Ready(_) => self.end(),
             Poll::Pending => self.stall(now),
         }
     }
@@ -452,10 +458,10 @@ impl<R: Role> SendHalf<R> {
             Err(error) => self.lose(error),
             Ok(len) => {
                 if let Phase::Draining { left, until } = self.phase {
-                    self.phase = match left.checked_sub(len) {
-                        Some(left) => Phase::Draining { left, until },
-                        None => Phase::Ended,
-                    };
+                    match left.checked_sub(len) {
+                        Some(left) => self.phase = Phase::Draining { left, until },
+                        None => self.end(),
+                    }
                 }
             }
         }
@@ -465,7 +471,7 @@ impl<R: Role> SendHalf<R> {
     fn read_end(&mut self) {
         self.has_read_end = true;
         if matches!(self.phase, Phase::Draining { .. }) {
-            self.phase = Phase::Ended;
+            self.end();
         }
         if self.connection.is_receiving() {
             let eof = "the transport ended without a Close frame";
@@ -503,7 +509,7 @@ impl<R: Role> SendHalf<R> {
             Phase::Running => is_stalled,
             Phase::Draining { until, .. } => {
                 if is_over(until) {
-                    self.phase = Phase::Ended;
+                    self.end();
                 }
                 false
             }
@@ -523,6 +529,7 @@ impl<R: Role> SendHalf<R> {
 
     /// Remembers why the connection ends; the first reason counts.
     pub(super) fn fail(&mut self, error: Error) {
+        trace::failed(&error);
         self.failure.get_or_insert_with(|| Box::new(error));
     }
 
@@ -539,12 +546,19 @@ impl<R: Role> SendHalf<R> {
     /// The transport is of no more use.
     #[cold]
     fn give_up(&mut self) {
-        self.phase = Phase::Ended;
+        self.end();
         self.connection.receive_eof();
         self.has_failed = true;
         self.queue.clear();
         self.needs_flush = false;
         self.write_stalled = None;
+    }
+
+    fn end(&mut self) {
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Ended;
+            trace::ended(&self.connection.close_info());
+        }
     }
 
     /// Whether all that was queued was handed to the transport, as far as is known.
