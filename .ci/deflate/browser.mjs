@@ -37,7 +37,11 @@ for (const name of ['autobahn_server', 'blocking_autobahn_server']) {
       assert.deepEqual(await page.evaluate(() => { socket.close(1000); return closing; }), { code: 1000, wasClean: true });
       assert.equal(server.process.exitCode, null);
       assert.equal(server.stderr, '');
-      assert.equal(server.stdout.trim().split('\n').length, 1, server.stdout);
+      // Chromium opens connections ahead of time for a page, and says nothing on those that it does not
+      // need. On a slow machine the server gives them up before this ends.
+      const told = server.stdout.trim().split('\n').slice(1);
+      const complaints = told.filter((line) => !line.includes('the opening handshake took longer'));
+      assert.deepEqual(complaints, []);
       await page.close();
       await server.kill();
     }, 60);
