@@ -237,7 +237,7 @@ proptest! {
             .accept()
             .subprotocol(chosen).unwrap()
             .extensions(accepted).unwrap()
-            .headers(&headers).unwrap();
+            .headers(&headers[..]).unwrap();
         let mut answer = vec![0; acceptance.encoded_len()];
         acceptance.encode(&mut answer).unwrap();
         let mut scanner = HeadScanner::response(Limits::client());
