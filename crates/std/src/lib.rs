@@ -7,9 +7,9 @@ mod byte_stream;
 mod connect;
 mod deadline;
 mod halves;
-mod handshake_io;
 mod line;
 mod link;
+mod opening;
 mod pieces;
 mod socket;
 #[cfg(feature = "sse")]
@@ -18,7 +18,7 @@ mod transport;
 
 pub use accept::{accept, accept_with};
 pub use byte_stream::ByteStream;
-pub use connect::{ClientStream, Connector, connect};
+pub use connect::{ClientStream, client_handshake, connect, connect_with};
 pub use halves::{Receiver, Sender};
 pub use pieces::{MessageReader, MessageWriter};
 pub use socket::WebSocket;
@@ -26,9 +26,10 @@ pub use transport::{Transport, Untimed};
 
 #[cfg(feature = "rustls")]
 pub use rustls;
-#[cfg(feature = "rustls")]
-pub use tidings_endpoint::TlsError;
 pub use tidings_endpoint::deflate;
+#[cfg(feature = "rustls")]
+pub use tidings_endpoint::opening::TlsError;
+pub use tidings_endpoint::opening::{ConnectOptions, accept_same_origin};
 pub use tidings_endpoint::{
     ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error, LentMessage,
     Message, MessageKind, Negotiated, Outgoing, RandomMasks, SharedStr,

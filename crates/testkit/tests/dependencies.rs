@@ -28,7 +28,7 @@ const BUDGETS: [(&str, &str, &str); 18] = [
         "tidings-handshake",
         "http",
         "base64 block-buffer bytes cfg-if cpufeatures crypto-common digest http httparse \
-         hybrid-array itoa sha1 typenum",
+         hybrid-array itoa sha1 tidings-time typenum",
     ),
     (
         "tidings-embedded",
@@ -39,9 +39,10 @@ const BUDGETS: [(&str, &str, &str); 18] = [
     ),
 ];
 
-/// SHA-1 and Base64 for the key (RFC 6455, 4.2.2 item 5.4), and the parser of the head.
+/// SHA-1 and Base64 for the key (RFC 6455, 4.2.2 item 5.4), the parser of the head, and the clock of
+/// the machines.
 const HANDSHAKE: &str = "base64 block-buffer cfg-if cpufeatures crypto-common digest httparse \
-                         hybrid-array sha1 typenum";
+                         hybrid-array sha1 tidings-time typenum";
 
 #[test]
 fn no_crate_has_a_dependency_that_is_not_named_here() {

@@ -6,8 +6,8 @@ mod accept;
 mod byte_stream;
 mod connect;
 mod halves;
-mod handshake_io;
 mod link;
+mod opening;
 mod pieces;
 pub mod reconnect;
 mod socket;
@@ -21,7 +21,7 @@ mod upgrade;
 
 pub use accept::{accept, accept_with};
 pub use byte_stream::ByteStream;
-pub use connect::{ClientStream, Connector, connect};
+pub use connect::{ClientStream, client_handshake, connect, connect_with};
 pub use halves::{Receiver, Sender};
 pub use pieces::{MessageReader, MessageWriter};
 pub use socket::WebSocket;
@@ -29,12 +29,13 @@ pub use split::{OwnedReceiver, OwnedSender};
 #[cfg(feature = "hyper")]
 pub use upgrade::{Upgrade, UpgradedStream, upgrade};
 
-#[cfg(feature = "rustls")]
-pub use tidings_endpoint::TlsError;
 pub use tidings_endpoint::deflate;
+#[cfg(feature = "rustls")]
+pub use tidings_endpoint::opening::TlsError;
+pub use tidings_endpoint::opening::{ConnectOptions, accept_same_origin};
 pub use tidings_endpoint::{
     ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error, LentMessage,
-    Message, MessageKind, Negotiated, Outgoing, RandomMasks, SharedStr, accept_same_origin,
+    Message, MessageKind, Negotiated, Outgoing, RandomMasks, SharedStr,
 };
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;

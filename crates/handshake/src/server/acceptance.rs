@@ -75,10 +75,7 @@ impl<'a> Acceptance<'a> {
     /// # Errors
     ///
     /// A name is not a token or belongs to the handshake, or a value holds a control character.
-    pub fn headers(
-        mut self,
-        headers: impl Into<ResponseHeaders<'a>>,
-    ) -> Result<Self, AcceptError> {
+    pub fn headers(mut self, headers: impl Into<ResponseHeaders<'a>>) -> Result<Self, AcceptError> {
         self.headers = headers.into().checked()?;
         Ok(self)
     }

@@ -69,6 +69,7 @@ pub struct Rejection<'a> {
 #[derive(Clone, Debug)]
 enum Body<'a> {
     Text(Text<'a>),
+    Static(&'static str),
     Request(RequestError),
     Origin(OriginError),
 }
@@ -98,6 +99,11 @@ impl<'a> Rejection<'a> {
     #[must_use]
     pub fn not_found(body: impl Into<Text<'a>>) -> Self {
         Self::of(404, Body::Text(body.into()))
+    }
+
+    /// For a status that may have a body.
+    pub(crate) fn of_static(status: u16, body: &'static str) -> Self {
+        Self::of(status, Body::Static(body))
     }
 
     fn of(status: u16, body: Body<'a>) -> Self {
@@ -145,7 +151,7 @@ impl<'a> Rejection<'a> {
     pub const fn request_error(&self) -> Option<RequestError> {
         match self.body {
             Body::Request(error) => Some(error),
-            Body::Text(_) | Body::Origin(_) => None,
+            Body::Text(_) | Body::Static(_) | Body::Origin(_) => None,
         }
     }
 
@@ -219,6 +225,7 @@ impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => text.fmt(f),
+            Self::Static(text) => f.write_str(text),
             Self::Request(error) => writeln!(f, "{error}"),
             Self::Origin(error) => writeln!(f, "{error}"),
         }
@@ -266,7 +273,7 @@ fn server_fault<'a>(error: &dyn fmt::Display) -> Rejection<'a> {
 
 #[cfg(not(feature = "alloc"))]
 fn server_fault<'a>(_: &dyn fmt::Display) -> Rejection<'a> {
-    Rejection::of(500, Body::Text("the server is at fault\n".into()))
+    Rejection::of_static(500, "the server is at fault\n")
 }
 
 /// RFC 9110, 15; RFC 6585. A phrase may be empty.

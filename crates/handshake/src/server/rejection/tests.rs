@@ -300,7 +300,8 @@ fn every_error_is_a_complete_response() {
 #[test]
 fn words_made_at_run_time_are_owned() {
     fn no_room(room: &str) -> Rejection<'static> {
-        Rejection::not_found(&std::format!("no room {room}\n"))
+        let text = std::format!("no room {room}\n");
+        Rejection::not_found(&text)
     }
     assert!(text(&no_room("attic")).ends_with("\r\n\r\nno room attic\n"));
     let cow = std::borrow::Cow::Borrowed("no\n");
