@@ -16,7 +16,7 @@ use fastwebsockets::OpCode;
 use rand::rngs::ThreadRng;
 use tidings_frame::{DataOpcode, Decoder, Opcode, Part, PayloadLimit, Rsv, Utf8Validator};
 use tidings_websocket::{
-    Assembled, Assembler, Connection, Event, Limits, Message, Server, Timeouts, Timestamp,
+    Assembled, Assembler, Connection, Event, Limits, MessageRef, Server, Timeouts, Timestamp,
 };
 
 use crate::Case;
@@ -172,8 +172,8 @@ impl Round for OurMessages {
             while let Some(event) = connection.receive(Timestamp::default(), &mut input) {
                 match self.assembler.push(event, connection.announced_rest_len()) {
                     Assembled::Incomplete => continue,
-                    Assembled::Message(Message::Text(text)) => sink.bytes(text.as_bytes()),
-                    Assembled::Message(Message::Binary(bytes)) => sink.bytes(&bytes),
+                    Assembled::Message(MessageRef::Text(text)) => sink.bytes(text.as_bytes()),
+                    Assembled::Message(MessageRef::Binary(bytes)) => sink.bytes(&bytes),
                     Assembled::Other(other) => panic!("{other:?}"),
                 }
                 sink.end();

@@ -21,6 +21,7 @@ pub mod corpus;
 pub mod frame_decode;
 pub mod frame_encode;
 pub mod handshake;
+pub mod instructions;
 pub mod mask;
 pub mod pipe;
 pub mod sse_decode;

@@ -4,6 +4,7 @@
 
 mod autobahn;
 mod fuzz;
+mod instructions;
 mod packages;
 mod public_api;
 mod published;
@@ -29,6 +30,8 @@ enum Task {
     Autobahn(autobahn::Arguments),
     /// Fuzz every target.
     Fuzz(fuzz::Arguments),
+    /// Count the instructions of a message, and hold them against the list.
+    Instructions(instructions::Arguments),
     /// Build every package as published, and look at what it holds.
     Packages(packages::Arguments),
     /// Hold the types of other crates that the public APIs show against their lists.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Autobahn(arguments) => autobahn::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Packages(arguments) => packages::run(&arguments),
         Task::PublicApi(arguments) => public_api::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),

@@ -1,6 +1,6 @@
 //! Whole messages without a heap: [`MessageBuffer`].
 
-use tidings_websocket::{Event, MessageType};
+use tidings_websocket::{Event, MessageKind};
 
 /// Puts the parts of a message together in memory that the caller lends.
 ///
@@ -82,11 +82,11 @@ impl<'m> MessageBuffer<'m> {
                     .map_or(&b""[..], |carried| carried.encode_utf8(&mut utf8).as_bytes());
                 self.append(is_first, carried);
                 self.append(false, text.rest.as_bytes());
-                self.gathered(MessageType::Text, is_last)
+                self.gathered(MessageKind::Text, is_last)
             }
             Event::Binary { bytes, is_first, is_last } => {
                 self.append(is_first, bytes);
-                self.gathered(MessageType::Binary, is_last)
+                self.gathered(MessageKind::Binary, is_last)
             }
             other => Gathered::Other(other),
         }
@@ -107,7 +107,7 @@ impl<'m> MessageBuffer<'m> {
         }
     }
 
-    fn gathered(&self, message_type: MessageType, is_last: bool) -> Gathered<'_> {
+    fn gathered(&self, kind: MessageKind, is_last: bool) -> Gathered<'_> {
         if !is_last {
             return Gathered::Incomplete;
         }
@@ -115,10 +115,10 @@ impl<'m> MessageBuffer<'m> {
             return Gathered::TooLong;
         }
         let bytes = self.memory.get(..self.len).unwrap_or_default();
-        Gathered::Message(match message_type {
+        Gathered::Message(match kind {
             // Its parts were valid.
-            MessageType::Text => Message::Text(core::str::from_utf8(bytes).unwrap_or_default()),
-            MessageType::Binary => Message::Binary(bytes),
+            MessageKind::Text => Message::Text(core::str::from_utf8(bytes).unwrap_or_default()),
+            MessageKind::Binary => Message::Binary(bytes),
         })
     }
 }

@@ -60,7 +60,7 @@ pub enum Error {
     Violation(Violation),
     /// The peer did not do its part in time.
     Timeout(Timeout),
-    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::Config), or at the
+    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::websocket::Config), or at the
     /// end not all of them.
     WriteTimeout(Duration),
     /// The caller sent what can't be sent now.
@@ -72,7 +72,7 @@ pub enum Error {
     QueueFull {
         /// What is queued, in bytes.
         len: usize,
-        /// [`Config::max_write_queue_len`](crate::Config).
+        /// [`Config::max_write_queue_len`](crate::websocket::Config).
         max_len: usize,
     },
     /// The caller wrote a text message that is not UTF-8.

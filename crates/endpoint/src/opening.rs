@@ -12,7 +12,7 @@
 //! ```
 //! # use std::io::{self, Read, Write};
 //! use tidings_endpoint::opening::{Handshake, Io};
-//! use tidings_endpoint::websocket::Timestamp;
+//! use tidings_websocket::Timestamp;
 //!
 //! fn drive(
 //!     stream: &mut (impl Read + Write),
@@ -53,7 +53,7 @@ use std::io;
 
 use tidings_websocket::Timestamp;
 
-use crate::compression::Negotiated;
+use crate::websocket::Negotiated;
 
 pub use addresses::{ATTEMPT_DELAY, interleave};
 pub use client::ClientHandshake;

@@ -171,6 +171,15 @@ impl Decoder {
         }
     }
 
+    /// Whether the front of `input`, the bytes that come next, is a whole unfragmented text or
+    /// binary message without reserved bits: [`decode`](Self::decode) then returns it in one part,
+    /// or says what is wrong with it. Nothing is taken.
+    #[inline]
+    #[must_use]
+    pub fn has_whole_message(&self, input: &[u8]) -> bool {
+        self.is_between_frames() && Header::begins_whole_message(input)
+    }
+
     /// Whether the stream stands between two frames: nothing of a frame is pending. A stream that
     /// ends elsewhere was cut off.
     #[must_use]

@@ -229,6 +229,27 @@ impl Header {
         Some((Self { opcode, fin: true, rsv: Rsv::NONE, masking_key, payload_len }, header_len))
     }
 
+    /// Whether `bytes` begin with a whole frame that is final, text or binary, and has no reserved
+    /// bit. What else may be wrong with it is for [`parse`](Self::parse) to say.
+    #[inline]
+    pub(crate) fn begins_whole_message(bytes: &[u8]) -> bool {
+        let &[0x81 | 0x82, second, ref rest @ ..] = bytes else { return false };
+        let key_len = if second & MASK == 0 { 0 } else { MaskingKey::LEN };
+        let (payload_len, length_len) = match second & LENGTH {
+            LENGTH_16 => match rest.first_chunk() {
+                Some(length) => (u64::from(u16::from_be_bytes(*length)), 2),
+                None => return false,
+            },
+            LENGTH_64 => match rest.first_chunk() {
+                Some(length) => (u64::from_be_bytes(*length), 8),
+                None => return false,
+            },
+            length => (u64::from(length), 0),
+        };
+        let available = rest.len().checked_sub(length_len + key_len);
+        available.is_some_and(|available| payload_len <= available as u64)
+    }
+
     /// The header's bytes, its length in the shortest form.
     #[inline]
     #[must_use]

@@ -67,6 +67,27 @@ impl Utf8Validator {
         Ok(Text::default())
     }
 
+    /// Takes a text that is all in one chunk, between texts.
+    ///
+    /// # Errors
+    /// [`InvalidUtf8`] at the first byte that is not UTF-8, or if the text ends inside a character.
+    #[inline]
+    pub fn whole<'a>(&mut self, text: &'a [u8]) -> Result<Text<'a>, InvalidUtf8> {
+        debug_assert!(self.cut_len == 0 && self.offset == 0, "between texts");
+        match from_utf8(text) {
+            Ok(rest) => Ok(Text { carried: None, rest }),
+            Err(_) => self.refuse_whole(text),
+        }
+    }
+
+    /// The error that a text has when it comes in chunks.
+    #[cold]
+    fn refuse_whole<'a>(&mut self, text: &'a [u8]) -> Result<Text<'a>, InvalidUtf8> {
+        let text = self.push(text)?;
+        self.finish()?;
+        Ok(text)
+    }
+
     /// Ends the text and makes the validator ready for the next one.
     ///
     /// # Errors

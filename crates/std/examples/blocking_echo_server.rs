@@ -37,7 +37,7 @@ fn echo(stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket = accept(stream, Config::server())?;
     // Messages are lent from the read buffer and copied nowhere but to the write buffer.
-    let (mut receiver, mut sender) = socket.halves();
+    let (mut receiver, mut sender) = socket.split();
     while let Some(message) = receiver.recv(&mut sender)? {
         sender.send(message)?;
     }

@@ -2,7 +2,8 @@
 
 use std::io::{self, Read, Write};
 
-use tidings_endpoint::{Error, Outgoing, Pieces};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{IncomingChunks, Outgoing};
 use tidings_websocket::{Role, Server};
 
 use crate::socket::WebSocket;
@@ -19,14 +20,14 @@ const MAX_WRITE_LEN: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
-    pieces: Pieces,
+    chunks: IncomingChunks,
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
     /// The WebSocket as a stream of bytes.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
-        ByteStream { socket: self, pieces: Pieces::default() }
+        ByteStream { socket: self, chunks: IncomingChunks::default() }
     }
 }
 
@@ -45,19 +46,23 @@ impl<S, R> ByteStream<S, R> {
 
 impl<S: Transport, R: Role> Read for ByteStream<S, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Self { socket: WebSocket { inbox, link, .. }, pieces } = self;
-        let received = link
-            .receive(|session, line| pieces.poll_binary(inbox, session, line).map_err(Error::Io));
-        if received.map_err(Error::into_io)? { Ok(pieces.read(inbox, buffer)) } else { Ok(0) }
+        let Self { socket: WebSocket { receive, link, .. }, chunks } = self;
+        let found = link.receive_until(receive, |receive, send| {
+            chunks.find_binary(receive, send).map(|found| found.then_some(())).transpose()
+        });
+        let Some(found) = found.map_err(Error::into_io)? else { return Ok(0) };
+        found?;
+        Ok(chunks.read(receive, buffer))
     }
 }
 
 impl<S: Transport, R: Role> Write for ByteStream<S, R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
+        let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
         // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
-        self.socket.link.send(Outgoing::Binary(piece), false).map_err(Error::into_io)?;
-        Ok(piece.len())
+        self.socket.link.may_batch = false;
+        self.socket.link.send(Outgoing::Binary(chunk)).map_err(Error::into_io)?;
+        Ok(chunk.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

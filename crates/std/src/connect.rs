@@ -8,7 +8,8 @@ mod dial;
 mod stream;
 
 use tidings_endpoint::opening::{ConnectOptions, Connecting, Opened, Route};
-use tidings_endpoint::{ClientRole, Config, Error, RandomMasks};
+use tidings_endpoint::websocket::Config;
+use tidings_endpoint::{ClientRole, Error, RandomMasks};
 use tidings_websocket::{Client, Timestamp};
 
 use crate::connect::dial::dial;

@@ -1,6 +1,7 @@
-//! The receiver and the sender as two borrowed halves, so that a lent payload can be sent.
+//! The receiver and the sender as two borrowed halves, so that a borrowed payload can be sent.
 
-use tidings_endpoint::{Error, Inbox, LentMessage, Outgoing};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{MessageRef, Outgoing, ReceiveHalf};
 use tidings_websocket::Role;
 
 use crate::link::Link;
@@ -9,40 +10,45 @@ use crate::transport::Transport;
 /// The receiving half of a borrowed [`WebSocket`](crate::WebSocket).
 #[derive(Debug)]
 pub struct Receiver<'a> {
-    inbox: &'a mut Inbox,
+    receive: &'a mut ReceiveHalf,
 }
 
 /// The sending half of a borrowed [`WebSocket`](crate::WebSocket).
 #[derive(Debug)]
 pub struct Sender<'a, S, R> {
     link: &'a mut Link<S, R>,
-    /// Whether received bytes wait: then replies do too.
-    more_received: bool,
 }
 
 impl<'a> Receiver<'a> {
-    pub(crate) fn new(inbox: &'a mut Inbox) -> Self {
-        Self { inbox }
+    pub(crate) fn new(receive: &'a mut ReceiveHalf) -> Self {
+        Self { receive }
     }
 
-    /// Receives the next message, lent until the next call; `None` after the closing handshake.
-    /// The sender is needed for what the protocol owes in between.
+    /// Receives the next message, borrowed until the next call; `None` after the closing handshake.
+    /// The sender is needed for what the protocol has to write in between.
     ///
     /// # Errors
     /// As [`WebSocket::recv`](crate::WebSocket::recv).
     pub fn recv<S: Transport, R: Role>(
         &mut self,
         sender: &mut Sender<'_, S, R>,
-    ) -> Result<Option<LentMessage<'_>>, Error> {
-        let found = sender.link.receive(|session, line| self.inbox.poll_found(session, line))?;
-        sender.more_received = self.inbox.has_more();
-        Ok(found.map(|found| found.lend(self.inbox)))
+    ) -> Result<Option<MessageRef<'_>>, Error> {
+        let link = &mut *sender.link;
+        if !link.wait_for_data(self.receive)? {
+            return Ok(None);
+        }
+        link.may_batch = false;
+        match self.receive.borrow(&mut link.send) {
+            Some(message) => Ok(Some(message)),
+            // It proved invalid, and the end follows.
+            None => link.wait_for_end(&mut ReceiveHalf::of_nothing()).map(|()| None),
+        }
     }
 }
 
 impl<'a, S: Transport, R: Role> Sender<'a, S, R> {
-    pub(crate) fn new(link: &'a mut Link<S, R>, more_received: bool) -> Self {
-        Self { link, more_received }
+    pub(crate) fn new(link: &'a mut Link<S, R>) -> Self {
+        Self { link }
     }
 
     /// Sends a message, by the same rule as [`WebSocket::send`](crate::WebSocket::send). A large
@@ -51,12 +57,12 @@ impl<'a, S: Transport, R: Role> Sender<'a, S, R> {
     /// # Errors
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.link.send(message.into(), self.more_received)
+        self.link.send(message.into())
     }
 
     /// Whether messages are compressed from now on; see
     /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
     pub fn set_compressing(&mut self, compresses: bool) {
-        self.link.session.set_compressing(compresses);
+        self.link.send.set_compressing(compresses);
     }
 }

@@ -1,66 +1,109 @@
-//! A [`Session`] on its [`Line`]: all of a WebSocket but the bytes that were received.
+//! The sending half of a WebSocket on its transport: [`Link`], which drives it and its receiving
+//! half by the steps of `tidings_endpoint::websocket`.
 
 use std::io;
-use std::task::Poll;
+use std::mem;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tidings_endpoint::{Config, Driver as _, Error, Negotiated, Outgoing, Session};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf};
 use tidings_websocket::Role;
 use tidings_websocket::frame::CloseFrame;
 
-use crate::line::Line;
+use crate::timed::Timed;
 use crate::transport::Transport;
 
+/// All of a WebSocket but the bytes that were received.
 #[derive(Debug)]
 pub(crate) struct Link<S, R> {
-    pub(crate) line: Line<S>,
-    pub(crate) session: Session<R>,
+    pub(crate) stream: Timed<S>,
+    pub(crate) send: SendHalf<R>,
     pub(crate) recv_timeout: Option<Duration>,
+    /// The next `send` may wait for the one after it, because a message that came with the last one
+    /// still waits to be received.
+    pub(crate) may_batch: bool,
 }
 
 impl<S: Transport, R: Role> Link<S, R> {
     pub(crate) fn new(stream: S, role: R, config: &Config, negotiated: &Negotiated) -> Self {
         Self {
-            line: Line::new(stream),
-            session: Session::new(role, config, negotiated),
+            stream: Timed::new(stream),
+            send: SendHalf::new(role, config, negotiated),
             recv_timeout: None,
+            may_batch: false,
         }
     }
 
-    /// Does what receives, as long as the caller waits for it.
-    pub(crate) fn receive<T>(
-        &mut self,
-        poll: impl FnOnce(&mut Session<R>, &mut Line<S>) -> Poll<Result<T, Error>>,
-    ) -> Result<T, Error> {
-        self.line.within(self.recv_timeout, |line| poll(&mut self.session, line))
+    /// Receives until a message is at hand in `receive`; false at the end of the connection.
+    pub(crate) fn wait_for_message(&mut self, receive: &mut ReceiveHalf) -> Result<bool, Error> {
+        let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find(send).then_some(());
+        self.receive_until(receive, find).map(|found| found.is_some())
     }
 
-    pub(crate) fn feed(&mut self, outgoing: Outgoing<'_>) -> Result<(), Error> {
-        self.session.feed(outgoing, || self.line.now())
+    /// As [`wait_for_message`](Self::wait_for_message), for a message that is to be borrowed.
+    pub(crate) fn wait_for_data(&mut self, receive: &mut ReceiveHalf) -> Result<bool, Error> {
+        let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find_data(send).then_some(());
+        self.receive_until(receive, find).map(|found| found.is_some())
     }
 
-    /// Queues a message if there is room, and writes it unless more received bytes wait.
-    pub(crate) fn send(
+    /// Drops what still comes until the end, however long the caller waits for messages.
+    pub(crate) fn wait_for_end(&mut self, receive: &mut ReceiveHalf) -> Result<(), Error> {
+        let ended = self.within(None, |link| {
+            link.poll_until(receive, |receive, send| {
+                while receive.find(send) {
+                    drop(receive.take(send));
+                }
+                None::<()>
+            })
+        });
+        ended.map(|_| ())
+    }
+
+    /// Receives until `find` finds something or the connection has ended, as long as the caller
+    /// waits for messages.
+    pub(crate) fn receive_until<T>(
         &mut self,
-        outgoing: Outgoing<'_>,
-        more_received: bool,
-    ) -> Result<(), Error> {
+        receive: &mut ReceiveHalf,
+        find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        self.within(self.recv_timeout, |link| link.poll_until(receive, find))
+    }
+
+    /// Queues a message if there is room, and writes it unless it may wait for more.
+    pub(crate) fn send(&mut self, outgoing: Outgoing<'_>) -> Result<(), Error> {
         self.make_room()?;
-        if self.session.send(&mut self.line, outgoing, more_received)? {
-            self.flush_now()?;
+        let payload = self.send.start(outgoing, || self.stream.now())?;
+        if !payload.is_empty() {
+            let written = self.write(payload);
+            self.send.wrote_payload(payload, written, || self.stream.now());
+        } else if mem::take(&mut self.may_batch) && self.send.has_room() {
+            return Ok(());
         }
-        Ok(())
+        self.flush_now()
     }
 
+    pub(crate) fn queue(&mut self, outgoing: Outgoing<'_>) -> Result<(), Error> {
+        self.send.queue(outgoing, || self.stream.now())
+    }
+
+    /// Waits until less than 64 KiB are queued.
     pub(crate) fn make_room(&mut self) -> Result<(), Error> {
-        self.line.until_written(|line| self.session.poll_room(line))
+        if self.send.has_room() { Ok(()) } else { self.flush() }
     }
 
+    /// Writes all that is queued; keeps the deadlines while it waits.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
-        self.line.until_written(|line| self.session.poll_flush(line))
+        self.stream.begin_writing();
+        self.within(None, |link| {
+            while link.poll_output().is_pending() {
+                ready!(link.poll_timer());
+            }
+            Poll::Ready(link.send.check_written())
+        })
     }
 
-    /// Flushes what the transport takes; what is queued is safe, so that is no error.
+    /// Flushes what the transport takes; what is queued is safe, so that is not an error.
     pub(crate) fn flush_now(&mut self) -> Result<(), Error> {
         match self.flush() {
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
@@ -69,7 +112,96 @@ impl<S: Transport, R: Role> Link<S, R> {
     }
 
     pub(crate) fn start_close(&mut self, close: Option<CloseFrame>) {
-        let now = self.line.now();
-        self.session.start_close(now, close);
+        self.send.start_close(self.stream.now(), close);
+    }
+
+    /// What `work` comes to, for a caller that waits this long.
+    fn within<T>(
+        &mut self,
+        timeout: Option<Duration>,
+        work: impl FnOnce(&mut Self) -> Poll<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.stream.give_up_after(timeout);
+        let polled = work(self);
+        self.stream.settle(polled)
+    }
+
+    /// Steps 1 to 4, until `find` finds something or the connection has ended.
+    fn poll_until<T>(
+        &mut self,
+        receive: &mut ReceiveHalf,
+        mut find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
+    ) -> Poll<Result<Option<T>, Error>> {
+        loop {
+            // 2. Events out.
+            if let Some(found) = find(receive, &mut self.send) {
+                return Poll::Ready(Ok(Some(found)));
+            }
+            // 3. Pending output out. That the peer does not take it is no reason not to read: it may
+            // itself be waiting for us to do so.
+            let _ = self.poll_output();
+            if self.send.has_ended() {
+                return Poll::Ready(self.send.take_end().map(|()| None));
+            }
+            // 1. Bytes in.
+            match self.read(receive) {
+                Poll::Ready(read) => receive.received(&mut self.send, read, self.stream.now()),
+                // 4. Sleep until bytes or the deadline.
+                Poll::Pending => ready!(self.poll_timer()),
+            }
+        }
+    }
+
+    /// Step 3. `Pending` if the transport takes nothing now.
+    fn poll_output(&mut self) -> Poll<()> {
+        loop {
+            let is_blocked = match self.send.next_output(|| self.stream.now()) {
+                Output::Nothing => return Poll::Ready(()),
+                Output::Write => {
+                    let written = self.write(&[]);
+                    let is_blocked = written.is_pending();
+                    self.send.wrote(written, || self.stream.now());
+                    is_blocked
+                }
+                Output::Flush => {
+                    let flushed = self.stream.flush();
+                    let is_blocked = flushed.is_pending();
+                    self.send.flushed(flushed, || self.stream.now());
+                    is_blocked
+                }
+                Output::Shutdown => {
+                    let shut_down = self.stream.shut_down();
+                    let is_blocked = shut_down.is_pending();
+                    self.send.shut_down(shut_down, || self.stream.now());
+                    is_blocked
+                }
+            };
+            if is_blocked {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// One write of what is queued, and of `payload` after it.
+    fn write(&mut self, payload: &[u8]) -> Poll<io::Result<usize>> {
+        let stream = &mut self.stream;
+        let written = self.send.write_with(payload, |slices| stream.write(slices));
+        written.unwrap_or(Poll::Ready(Ok(0)))
+    }
+
+    /// One read into the read buffer, if anything is to be read.
+    fn read(&mut self, receive: &mut ReceiveHalf) -> Poll<io::Result<usize>> {
+        if !self.send.wants_read() {
+            return Poll::Pending;
+        }
+        let until = self.send.poll_timeout();
+        receive.fill(|buffer| self.stream.read(buffer, until))
+    }
+
+    /// Step 4: does what is due, if it is time for that or the transport has waited.
+    fn poll_timer(&mut self) -> Poll<()> {
+        ready!(self.stream.wait(self.send.poll_timeout()));
+        self.send.handle_timeout(self.stream.now());
+        Poll::Ready(())
     }
 }

@@ -1,20 +1,19 @@
 //! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`].
 //!
 //! All protocol state lives in the machine of `tidings-websocket`, order and batching in
-//! `tidings-endpoint`, waiting in `line`; here they meet the user.
+//! `tidings-endpoint`, waiting in `timed`; here they meet the user.
 
 use std::fmt;
 use std::time::Duration;
 
-use tidings_endpoint::{
-    Config, Driver as _, Error, Inbox, Message, MessageKind, Negotiated, Outgoing,
-};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{Config, Message, Negotiated, Outgoing, ReceiveHalf};
 use tidings_websocket::frame::{CloseCode, CloseFrame};
-use tidings_websocket::{CloseInfo, Role, Server};
+use tidings_websocket::{CloseInfo, MessageKind, Role, Server};
 
+use crate::chunks::{MessageReader, MessageWriter};
 use crate::halves::{Receiver, Sender};
 use crate::link::Link;
-use crate::pieces::{MessageReader, MessageWriter};
 use crate::transport::Transport;
 
 /// A WebSocket whose opening handshake is done.
@@ -29,9 +28,10 @@ use crate::transport::Transport;
 /// # }
 /// ```
 ///
-/// A message is written at once, unless more received bytes are buffered: then it waits, at most
-/// until the next `recv` that finds no message, 64 KiB of queued bytes, `flush`, or `close`. So
-/// the loop above answers sixteen messages that came in one read with one write.
+/// A message is written at once, with one exception: the first `send` after a `recv` waits if
+/// another whole message was received and is still to be returned by `recv`. It is written with
+/// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
+/// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
 /// Pings are answered, the peer is asked whether it lives, and deadlines are kept, inside `recv`,
 /// `send`, `flush` and `close`: a connection that should stay open needs a thread in `recv`, or
@@ -43,14 +43,13 @@ use crate::transport::Transport;
 /// the stream is readable, or writable if [`wants_write`](Self::wants_write), or when
 /// [`time_left`](Self::time_left) is over.
 ///
-/// There is more than one way to hold it: [`halves`](Self::halves) lends messages instead of
+/// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
 /// copying them, [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
 /// [`recv_reader`](Self::recv_reader) and [`writer`](Self::writer) take messages of any length in
-/// pieces.
+/// chunks.
 pub struct WebSocket<S, R = Server> {
-    pub(crate) inbox: Inbox,
+    pub(crate) receive: ReceiveHalf,
     pub(crate) link: Link<S, R>,
-    deliver_control_frames: bool,
     subprotocol: Option<Box<str>>,
 }
 
@@ -70,9 +69,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         negotiated: Negotiated,
     ) -> Self {
         Self {
-            inbox: Inbox::new::<R>(received, &config, &negotiated),
+            receive: ReceiveHalf::new(role.is_server(), received, &config, &negotiated),
             link: Link::new(stream, role, &config, &negotiated),
-            deliver_control_frames: config.deliver_control_frames,
             subprotocol: negotiated.subprotocol,
         }
     }
@@ -85,11 +83,18 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// `TimedOut`, if nothing came within the [`recv_timeout`](Self::set_recv_timeout), and of
     /// kind `WouldBlock`, if the stream is nonblocking.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
-        let Self { inbox, link, deliver_control_frames, .. } = self;
-        link.receive(|session, line| inbox.poll_owned(session, line, *deliver_control_frames))
+        let Self { receive, link, .. } = self;
+        while link.wait_for_message(receive)? {
+            // None: it proved invalid, and the end follows.
+            if let Some(message) = receive.take(&mut link.send) {
+                link.may_batch = receive.has_whole_message(&link.send);
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
     }
 
-    /// As [`recv`](Self::recv), but waits for so long at most.
+    /// As [`recv`](Self::recv), but waits at most this long.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -106,8 +111,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.link.recv_timeout = timeout;
     }
 
-    /// Sends a message: queues it, and writes unless more received bytes are buffered (see
-    /// [`WebSocket`]). Over a nonblocking stream `Ok` says that it is queued; [`flush`](Self::flush)
+    /// Sends a message: queues it and writes it, unless the rule of
+    /// [`WebSocket`] lets it wait for the next one. Over a nonblocking stream `Ok` says that it is queued; [`flush`](Self::flush)
     /// tells whether all was written.
     ///
     /// # Errors
@@ -116,7 +121,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// written to a nonblocking stream: nothing was queued. Otherwise what the transport said; the
     /// message may or may not arrive.
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.link.send(message.into(), self.inbox.has_more())
+        self.link.send(message.into())
     }
 
     /// Queues a message without writing it.
@@ -124,7 +129,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// # Errors
     /// As [`send`](Self::send), without those of the transport.
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.link.feed(message.into())
+        self.link.queue(message.into())
     }
 
     /// Writes all that is queued.
@@ -142,8 +147,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// As [`recv`](Self::recv). After `WouldBlock` call it again.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.start_close(code, reason);
-        let Self { inbox, link, .. } = self;
-        link.line.within(None, |line| inbox.poll_closed(&mut link.session, line))
+        self.link.wait_for_end(&mut self.receive)
     }
 
     /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
@@ -152,25 +156,24 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.link.start_close(Some(CloseFrame::new(code, reason)));
     }
 
-    /// The receiver and the sender as two borrowed halves. The receiver lends each message from
+    /// The receiver and the sender as two borrowed halves. The receiver borrows each message from
     /// the read buffer, and the sender can send it on without a copy.
     ///
     /// ```
     /// # fn serve(mut socket: tidings_std::WebSocket<std::net::TcpStream>)
     /// # -> Result<(), tidings_std::Error> {
-    /// let (mut receiver, mut sender) = socket.halves();
+    /// let (mut receiver, mut sender) = socket.split();
     /// while let Some(message) = receiver.recv(&mut sender)? {
     ///     sender.send(message)?; // echo
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub fn halves(&mut self) -> (Receiver<'_>, Sender<'_, S, R>) {
-        let more_received = self.inbox.has_more();
-        (Receiver::new(&mut self.inbox), Sender::new(&mut self.link, more_received))
+    pub fn split(&mut self) -> (Receiver<'_>, Sender<'_, S, R>) {
+        (Receiver::new(&mut self.receive), Sender::new(&mut self.link))
     }
 
-    /// Receives the next message in pieces, so that one of any length passes in constant memory.
+    /// Receives the next message in chunks, so that one of any length passes in constant memory.
     /// `None` after the closing handshake. Raise
     /// [`Limits::max_message_len`](tidings_websocket::Limits) and `max_frame_len` for messages
     /// longer than the defaults.
@@ -181,7 +184,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         MessageReader::begin(self)
     }
 
-    /// Begins a message that is sent in pieces, of any length. It must be finished before the next
+    /// Begins a message that is sent in chunks, of any length. It must be finished before the next
     /// one is sent.
     ///
     /// # Errors
@@ -194,40 +197,40 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// called when it is writable.
     #[must_use]
     pub fn wants_write(&self) -> bool {
-        self.link.session.wants_write()
+        self.link.send.wants_write()
     }
 
     /// When `recv` is to be called again even if nothing comes, to keep the deadlines of a
     /// nonblocking stream; `None` if there are none.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        Some(self.link.session.deadline()?.since(self.link.line.now()))
+        Some(self.link.send.poll_timeout()?.since(self.link.stream.now()))
     }
 
     /// The Close frames of both sides, as far as they came and went.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
-        self.link.session.close_info()
+        self.link.send.close_info()
     }
 
     /// How long the last answered Ping of the connection's own took.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.link.session.round_trip_time()
+        self.link.send.round_trip_time()
     }
 
     /// Whether the peer has agreed to compressed messages (RFC 7692); see
     /// [`Config::compression`].
     #[must_use]
     pub const fn may_compress(&self) -> bool {
-        self.link.session.may_compress()
+        self.link.send.may_compress()
     }
 
     /// Whether messages are compressed from now on, where that was agreed on and gains something;
     /// they are. For a message that holds a secret beside what a stranger chose, switch it off
     /// (RFC 7692, 8).
     pub fn set_compressing(&mut self, compresses: bool) {
-        self.link.session.set_compressing(compresses);
+        self.link.send.set_compressing(compresses);
     }
 
     /// The subprotocol that both sides agreed on.
@@ -239,14 +242,14 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// The transport.
     #[must_use]
     pub const fn get_ref(&self) -> &S {
-        &self.link.line.stream
+        &self.link.stream.stream
     }
 }
 
 impl<S, R: fmt::Debug> fmt::Debug for WebSocket<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("connection", self.link.session.connection())
+            .field("connection", self.link.send.connection())
             .field("subprotocol", &self.subprotocol)
             .finish_non_exhaustive()
     }

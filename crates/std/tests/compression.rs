@@ -296,7 +296,7 @@ fn talk_with_foreign<R: Role>(
 fn halves_lend_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover());
     let echo = thread::spawn(move || {
-        let (mut receiver, mut sender) = server.halves();
+        let (mut receiver, mut sender) = server.split();
         while let Some(message) = receiver.recv(&mut sender)? {
             sender.send(message)?;
         }
@@ -332,8 +332,8 @@ fn messages_in_pieces_go_between_compressed_ones() {
         }
     }
     let mut reader = server.recv_reader().unwrap().unwrap();
-    assert_eq!(reader.piece().unwrap(), Some(prose(3000, 2).as_bytes()));
-    assert_eq!(reader.piece().unwrap(), None);
+    assert_eq!(reader.chunk().unwrap(), Some(prose(3000, 2).as_bytes()));
+    assert_eq!(reader.chunk().unwrap(), None);
     drop(reader);
     for _ in 0..2 {
         // The plain one, and the compressed one after it.

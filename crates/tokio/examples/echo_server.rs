@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tidings_tokio::handshake::{MissingOrigin, OriginPolicy, Rejection};
 use tidings_tokio::websocket::frame::ControlPayload;
-use tidings_tokio::{CloseCode, CloseFrame, Config, Error, LentMessage, Message, accept_with};
+use tidings_tokio::{CloseCode, CloseFrame, Config, Error, Message, MessageRef, accept_with};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
@@ -46,7 +46,7 @@ async fn echo(stream: TcpStream) -> Result<(), Error> {
     })
     .await?;
     // Messages are lent from the read buffer and copied nowhere but to the write buffer.
-    let (mut receiver, mut sender) = socket.halves();
+    let (mut receiver, mut sender) = socket.split();
     while let Some(message) = receiver.recv(&mut sender).await? {
         match order(&message) {
             Some(ordered) => sender.send(ordered).await?,
@@ -57,8 +57,8 @@ async fn echo(stream: TcpStream) -> Result<(), Error> {
 }
 
 /// The control frame that a text asks for.
-fn order(message: &LentMessage<'_>) -> Option<Message> {
-    let LentMessage::Text(text) = message else { return None };
+fn order(message: &MessageRef<'_>) -> Option<Message> {
+    let MessageRef::Text(text) = message else { return None };
     let order = text.strip_prefix('/')?;
     let (name, rest) = order.split_once(' ').unwrap_or((order, ""));
     match name {

@@ -52,7 +52,7 @@ async fn serve(compression: Option<Compression>) -> Result<()> {
         let accepting = accept(stream, config);
         tokio::spawn(async move {
             let mut socket = accepting.await?;
-            let (mut receiver, mut sender) = socket.halves();
+            let (mut receiver, mut sender) = socket.split();
             while let Some(message) = receiver.recv(&mut sender).await? {
                 sender.send(message).await?;
             }

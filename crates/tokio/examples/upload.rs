@@ -63,7 +63,7 @@ async fn receive(listener: TcpListener) -> Result<u64, Error> {
     let mut socket = WebSocket::from_handshaken(stream, ServerRole, config(), &[]);
     let mut received = 0;
     if let Some(mut reader) = socket.recv_reader().await? {
-        while let Some(piece) = reader.piece().await? {
+        while let Some(piece) = reader.chunk().await? {
             received += piece.len() as u64;
         }
     }

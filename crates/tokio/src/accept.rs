@@ -1,7 +1,8 @@
 //! The server's side of the opening handshake, on a stream of its own.
 
+use tidings_endpoint::Error;
 use tidings_endpoint::opening::{Opened, ServerHandshake, accept_same_origin};
-use tidings_endpoint::{Config, Error};
+use tidings_endpoint::websocket::Config;
 use tidings_handshake::{Decision, ServerRequest};
 use tidings_websocket::Server;
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -4,7 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tidings_endpoint::{Error, Outgoing, Pieces};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{IncomingChunks, Outgoing};
 use tidings_websocket::frame::CloseCode;
 use tidings_websocket::{Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,7 +22,7 @@ const MAX_WRITE_LEN: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
-    pieces: Pieces,
+    chunks: IncomingChunks,
 }
 
 impl<S, R> WebSocket<S, R>
@@ -32,7 +33,7 @@ where
     /// The WebSocket as a stream of bytes.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
-        ByteStream { socket: self, pieces: Pieces::default() }
+        ByteStream { socket: self, chunks: IncomingChunks::default() }
     }
 }
 
@@ -53,10 +54,13 @@ where
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { socket, pieces } = self.get_mut();
-        let (session, mut polled) = socket.link.poll(cx);
-        if ready!(pieces.poll_binary(&mut socket.inbox, session, &mut polled))? {
-            pieces.read_into(&socket.inbox, buf.remaining(), |bytes| buf.put_slice(bytes));
+        let Self { socket: WebSocket { receive, link, .. }, chunks } = self.get_mut();
+        let found = link.poll_until(cx, receive, |receive, send| {
+            chunks.find_binary(receive, send).map(|found| found.then_some(())).transpose()
+        });
+        if let Some(found) = ready!(found).map_err(Error::into_io)? {
+            found?;
+            chunks.read_into(receive, buf.remaining(), |bytes| buf.put_slice(bytes));
         }
         Poll::Ready(Ok(()))
     }
@@ -72,17 +76,15 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let socket = &mut self.get_mut().socket;
-        ready!(socket.poll_room(cx)).map_err(Error::into_io)?;
-        let piece = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
-        let (session, mut polled) = socket.link.poll(cx);
-        let sent = session.send(&mut polled, Outgoing::Binary(piece), false);
-        sent.map_err(Error::into_io)?;
+        let link = &mut self.get_mut().socket.link;
+        ready!(link.poll_room(cx)).map_err(Error::into_io)?;
+        let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
         // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
-        if let Poll::Ready(Err(error)) = socket.poll_flush(cx) {
-            return Poll::Ready(Err(error.into_io()));
+        link.may_batch = false;
+        match link.poll_send(cx, &mut Some(Outgoing::Binary(chunk))) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into_io())),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(chunk.len())),
         }
-        Poll::Ready(Ok(piece.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,8 +1,9 @@
-//! The receiver and the sender as two borrowed halves, so that a lent payload can be sent.
+//! The receiver and the sender as two borrowed halves, so that a borrowed payload can be sent.
 
 use std::future::poll_fn;
 
-use tidings_endpoint::{Error, Inbox, LentMessage, Outgoing};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{MessageRef, Outgoing, ReceiveHalf};
 use tidings_websocket::Role;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -11,24 +12,22 @@ use crate::link::Link;
 /// The receiving half of a borrowed [`WebSocket`](crate::WebSocket).
 #[derive(Debug)]
 pub struct Receiver<'a> {
-    inbox: &'a mut Inbox,
+    receive: &'a mut ReceiveHalf,
 }
 
 /// The sending half of a borrowed [`WebSocket`](crate::WebSocket).
 #[derive(Debug)]
 pub struct Sender<'a, S, R> {
     link: &'a mut Link<S, R>,
-    /// Whether received bytes wait: then replies do too.
-    more_received: bool,
 }
 
 impl<'a> Receiver<'a> {
-    pub(crate) fn new(inbox: &'a mut Inbox) -> Self {
-        Self { inbox }
+    pub(crate) fn new(receive: &'a mut ReceiveHalf) -> Self {
+        Self { receive }
     }
 
-    /// Receives the next message, lent until the next call; `None` after the closing handshake.
-    /// The sender is needed for what the protocol owes in between.
+    /// Receives the next message, borrowed until the next call; `None` after the closing handshake.
+    /// The sender is needed for what the protocol has to write in between.
     ///
     /// # Errors
     /// As [`WebSocket::recv`](crate::WebSocket::recv).
@@ -38,18 +37,22 @@ impl<'a> Receiver<'a> {
     pub async fn recv<S, R>(
         &mut self,
         sender: &mut Sender<'_, S, R>,
-    ) -> Result<Option<LentMessage<'_>>, Error>
+    ) -> Result<Option<MessageRef<'_>>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
         R: Role,
     {
-        let found = poll_fn(|cx| {
-            let (session, mut polled) = sender.link.poll(cx);
-            self.inbox.poll_found(session, &mut polled)
-        })
-        .await?;
-        sender.more_received = self.inbox.has_more();
-        Ok(found.map(|found| found.lend(self.inbox)))
+        let Self { receive } = self;
+        if !poll_fn(|cx| sender.link.poll_data(cx, receive)).await? {
+            return Ok(None);
+        }
+        let link = &mut *sender.link;
+        link.may_batch = false;
+        match receive.borrow(&mut link.send) {
+            Some(message) => Ok(Some(message)),
+            // It proved invalid, and the end follows.
+            None => poll_fn(|cx| link.poll_end(cx)).await.map(|()| None),
+        }
     }
 }
 
@@ -58,8 +61,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    pub(crate) fn new(link: &'a mut Link<S, R>, more_received: bool) -> Self {
-        Self { link, more_received }
+    pub(crate) fn new(link: &'a mut Link<S, R>) -> Self {
+        Self { link }
     }
 
     /// Sends a message, by the same rule as [`WebSocket::send`](crate::WebSocket::send). A large
@@ -72,13 +75,12 @@ where
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
     /// then it stays queued.
     pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        let mut message = Some(message.into());
-        poll_fn(|cx| self.link.poll_send(cx, &mut message, self.more_received)).await
+        self.link.send(message).await
     }
 
     /// Whether messages are compressed from now on; see
     /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
     pub fn set_compressing(&mut self, compresses: bool) {
-        self.link.session.set_compressing(compresses);
+        self.link.send.set_compressing(compresses);
     }
 }

@@ -4,11 +4,11 @@
 
 mod accept;
 mod byte_stream;
+mod chunks;
 mod connect;
 mod halves;
 mod link;
 mod opening;
-mod pieces;
 pub mod reconnect;
 mod socket;
 mod split;
@@ -21,9 +21,9 @@ mod upgrade;
 
 pub use accept::{accept, accept_with};
 pub use byte_stream::ByteStream;
+pub use chunks::{MessageReader, MessageWriter};
 pub use connect::{ClientStream, client_handshake, connect, connect_with};
 pub use halves::{Receiver, Sender};
-pub use pieces::{MessageReader, MessageWriter};
 pub use socket::WebSocket;
 pub use split::{OwnedReceiver, OwnedSender};
 #[cfg(feature = "hyper")]
@@ -33,13 +33,15 @@ pub use tidings_endpoint::deflate;
 #[cfg(feature = "rustls")]
 pub use tidings_endpoint::opening::TlsError;
 pub use tidings_endpoint::opening::{ConnectOptions, accept_same_origin};
-pub use tidings_endpoint::{
-    ClientOffer, ClientRole, CompressedMessage, Compression, Config, Declined, Error, LentMessage,
-    Message, MessageKind, Negotiated, Outgoing, RandomMasks, SharedStr,
+pub use tidings_endpoint::websocket::{
+    ClientOffer, CompressedMessage, Compression, Config, Message, MessageRef, Negotiated, Outgoing,
+    SharedStr,
 };
+pub use tidings_endpoint::{ClientRole, Declined, Error, RandomMasks};
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;
 pub use tidings_websocket as websocket;
+pub use tidings_websocket::MessageKind;
 pub use tidings_websocket::Server as ServerRole;
 pub use tidings_websocket::frame::{CloseCode, CloseFrame};
 #[cfg(feature = "rustls")]

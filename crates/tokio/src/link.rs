@@ -1,35 +1,27 @@
-//! A [`Session`] on its transport: [`Link`], and the tokio stream and clock as its [`Driver`].
+//! The sending half of a WebSocket on its transport: [`Link`], which drives it and its receiving
+//! half by the steps of `tidings_endpoint::websocket`.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tidings_endpoint::{Driver, Error, Negotiated, Outgoing, Session};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf};
 use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
-
-use crate::Config;
 
 /// All of a WebSocket but the bytes that were received.
 #[derive(Debug)]
 pub(crate) struct Link<S, R> {
     pub(crate) stream: S,
     pub(crate) clock: Clock,
-    pub(crate) session: Session<R>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Clock {
-    epoch: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-/// The transport and the clock in one poll of a task.
-pub(crate) struct Polled<'l, 'c, 'w, S> {
-    stream: &'l mut S,
-    clock: &'l mut Clock,
-    cx: &'c mut Context<'w>,
+    pub(crate) send: SendHalf<R>,
+    /// The next `send` may wait for the one after it, because a message that came with the last one
+    /// still waits to be received.
+    pub(crate) may_batch: bool,
 }
 
 impl<S, R> Link<S, R>
@@ -39,82 +31,204 @@ where
 {
     pub(crate) fn new(stream: S, role: R, config: &Config, negotiated: &Negotiated) -> Self {
         let clock = Clock { epoch: Instant::now(), timer: None };
-        Self { stream, clock, session: Session::new(role, config, negotiated) }
+        let send = SendHalf::new(role, config, negotiated);
+        Self { stream, clock, send, may_batch: false }
     }
 
-    /// Waits for room, queues the message once, and writes unless more received bytes wait.
+    /// Receives until a message is at hand in `receive`; false at the end of the connection.
+    pub(crate) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        receive: &mut ReceiveHalf,
+    ) -> Poll<Result<bool, Error>> {
+        let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find(send).then_some(());
+        self.poll_until(cx, receive, find).map_ok(|found| found.is_some())
+    }
+
+    /// As [`poll_message`](Self::poll_message), for a message that is to be borrowed.
+    pub(crate) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        receive: &mut ReceiveHalf,
+    ) -> Poll<Result<bool, Error>> {
+        let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find_data(send).then_some(());
+        self.poll_until(cx, receive, find).map_ok(|found| found.is_some())
+    }
+
+    /// Drops what still comes until the end.
+    pub(crate) fn poll_closed(
+        &mut self,
+        cx: &mut Context<'_>,
+        receive: &mut ReceiveHalf,
+    ) -> Poll<Result<(), Error>> {
+        let ended = self.poll_until(cx, receive, |receive, send| {
+            while receive.find(send) {
+                drop(receive.take(send));
+            }
+            None::<()>
+        });
+        ended.map_ok(|_| ())
+    }
+
+    /// Does what is left to do once nothing more can be received.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut rest = ReceiveHalf::of_nothing();
+        self.poll_closed(cx, &mut rest)
+    }
+
+    /// Steps 1 to 4, until `find` finds something or the connection has ended.
+    pub(crate) fn poll_until<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        receive: &mut ReceiveHalf,
+        mut find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
+    ) -> Poll<Result<Option<T>, Error>> {
+        loop {
+            // 2. Events out.
+            if let Some(found) = find(receive, &mut self.send) {
+                return Poll::Ready(Ok(Some(found)));
+            }
+            // 3. Pending output out. That the peer does not take it is no reason not to read: it may
+            // itself be waiting for us to do so.
+            let _ = self.poll_output(cx);
+            if self.send.has_ended() {
+                return Poll::Ready(self.send.take_end().map(|()| None));
+            }
+            // 1. Bytes in.
+            match self.poll_read(cx, receive) {
+                Poll::Ready(read) => receive.received(&mut self.send, read, self.clock.now()),
+                // 4. Sleep until bytes or the deadline.
+                Poll::Pending => ready!(self.poll_timer(cx)),
+            }
+        }
+    }
+
+    /// Sends a message: see [`WebSocket::send`](crate::WebSocket::send).
+    pub(crate) async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.poll_send(cx, &mut message)).await
+    }
+
+    /// Waits for room, queues the message once, and writes it unless it may wait for more.
     pub(crate) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Option<Outgoing<'_>>,
-        more_received: bool,
     ) -> Poll<Result<(), Error>> {
-        let (session, mut polled) = self.poll(cx);
-        if message.is_some() {
-            ready!(session.poll_room(&mut polled))?;
+        if !self.send.has_room() && message.is_some() {
+            ready!(self.poll_flush(cx))?;
         }
         if let Some(message) = message.take() {
-            if !session.send(&mut polled, message, more_received)? {
+            let payload = self.send.start(message, || self.clock.now())?;
+            if !payload.is_empty() {
+                let written = self.poll_write(cx, payload);
+                self.send.wrote_payload(payload, written, || self.clock.now());
+            } else if mem::take(&mut self.may_batch) && self.send.has_room() {
                 return Poll::Ready(Ok(()));
             }
         }
-        session.poll_flush(&mut polled)
+        self.poll_flush(cx)
+    }
+
+    /// Writes all that is queued; keeps the deadlines while it waits.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while self.poll_output(cx).is_pending() {
+            ready!(self.poll_timer(cx));
+        }
+        Poll::Ready(self.send.check_written())
+    }
+
+    /// Ready once less than 64 KiB are queued.
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.send.has_room() { Poll::Ready(Ok(())) } else { self.poll_flush(cx) }
+    }
+
+    /// Step 3. `Pending` if the transport takes nothing now.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let is_blocked = match self.send.next_output(|| self.clock.now()) {
+                Output::Nothing => return Poll::Ready(()),
+                Output::Write => {
+                    let written = self.poll_write(cx, &[]);
+                    let is_blocked = written.is_pending();
+                    self.send.wrote(written, || self.clock.now());
+                    is_blocked
+                }
+                Output::Flush => {
+                    let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+                    let is_blocked = flushed.is_pending();
+                    self.send.flushed(flushed, || self.clock.now());
+                    is_blocked
+                }
+                Output::Shutdown => {
+                    let shut_down = Pin::new(&mut self.stream).poll_shutdown(cx);
+                    let is_blocked = shut_down.is_pending();
+                    self.send.shut_down(shut_down, || self.clock.now());
+                    is_blocked
+                }
+            };
+            if is_blocked {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// One write of what is queued, and of `payload` after it.
+    fn poll_write(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        let write = |slices: &[IoSlice<'_>]| match slices {
+            [only] => stream.poll_write(cx, only),
+            _ => stream.poll_write_vectored(cx, slices),
+        };
+        self.send.write_with(payload, write).unwrap_or(Poll::Ready(Ok(0)))
+    }
+
+    /// One read into the read buffer, if anything is to be read.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        receive: &mut ReceiveHalf,
+    ) -> Poll<io::Result<usize>> {
+        if !self.send.wants_read() {
+            return Poll::Pending;
+        }
+        receive.fill(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            Poll::Ready(Ok(read.filled().len()))
+        })
+    }
+
+    /// Step 4: waits for the next deadline and does what is due.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.clock.poll_until(cx, self.send.poll_timeout()));
+        self.send.handle_timeout(self.clock.now());
+        Poll::Ready(())
     }
 }
 
-impl<S, R> Link<S, R> {
-    /// The session, and what drives it in this poll.
-    pub(crate) fn poll<'l, 'c, 'w>(
-        &'l mut self,
-        cx: &'c mut Context<'w>,
-    ) -> (&'l mut Session<R>, Polled<'l, 'c, 'w, S>) {
-        let Self { stream, clock, session } = self;
-        (session, Polled { stream, clock, cx })
-    }
+/// The time since the connection began, and a timer.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    epoch: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Clock {
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_epoch(self.epoch.elapsed())
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Driver for Polled<'_, '_, '_, S> {
-    fn read(&mut self, buffer: &mut [u8], _: Option<Timestamp>) -> Poll<io::Result<usize>> {
-        let mut read = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut *self.stream).poll_read(self.cx, &mut read))?;
-        Poll::Ready(Ok(read.filled().len()))
-    }
-
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut *self.stream);
-        match slices {
-            [only] => stream.poll_write(self.cx, only),
-            _ => stream.poll_write_vectored(self.cx, slices),
-        }
-    }
-
-    fn flush(&mut self) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_flush(self.cx)
-    }
-
-    fn shut_down(&mut self) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_shutdown(self.cx)
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn wait(&mut self, until: Option<Timestamp>) -> Poll<()> {
+    /// Ready at `until`; never, if that is `None`.
+    fn poll_until(&mut self, cx: &mut Context<'_>, until: Option<Timestamp>) -> Poll<()> {
         let Some(until) = until else { return Poll::Pending };
         // "Never" is 584 years away.
-        let deadline = self.clock.epoch.checked_add(until.since_epoch());
+        let deadline = self.epoch.checked_add(until.since_epoch());
         let Some(deadline) = deadline else { return Poll::Pending };
-        let timer = self.clock.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() != deadline {
             timer.as_mut().reset(deadline);
         }
-        timer.as_mut().poll(self.cx)
+        timer.as_mut().poll(cx)
     }
 }

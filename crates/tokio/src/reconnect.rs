@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tidings_endpoint::opening::ConnectOptions;
-use tidings_endpoint::{ClientRole, Error, Message};
+use tidings_endpoint::websocket::Message;
+use tidings_endpoint::{ClientRole, Error};
 use tidings_reconnect::{Next, Reconnect};
 use tokio::time::{Instant, Sleep, sleep};
 

@@ -5,17 +5,18 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tidings_endpoint::{Config, Error, Inbox, Message, MessageKind, Negotiated, Outgoing};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{Config, Message, Negotiated, Outgoing, ReceiveHalf};
 use tidings_websocket::frame::{CloseCode, CloseFrame};
-use tidings_websocket::{CloseInfo, Role, Server};
+use tidings_websocket::{CloseInfo, MessageKind, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::chunks::{MessageReader, MessageWriter};
 use crate::halves::{Receiver, Sender};
 use crate::link::Link;
-use crate::pieces::{MessageReader, MessageWriter};
 
 /// A WebSocket whose opening handshake is done.
 ///
@@ -29,22 +30,22 @@ use crate::pieces::{MessageReader, MessageWriter};
 /// # }
 /// ```
 ///
-/// A message is written at once, unless more received bytes are buffered: then it waits, at most
-/// until the next `recv` that finds no message, 64 KiB of queued bytes, `flush`, or `close`. So
-/// the loop above answers sixteen messages that came in one read with one write.
+/// A message is written at once, with one exception: the first `send` after a `recv` waits if
+/// another whole message was received and is still to be returned by `recv`. It is written with
+/// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
+/// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
 /// Pings are answered, and the peer is asked whether it lives, while `recv`, `send`, `flush` or
 /// `close` is polled.
 ///
-/// There is more than one way to hold it: [`halves`](Self::halves) lends messages instead of
-/// copying them, [`split`](Self::split) gives two tasks an end each,
+/// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
+/// copying them, [`into_split`](Self::into_split) gives two tasks an end each,
 /// [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
 /// [`recv_reader`](Self::recv_reader) and [`writer`](Self::writer) take messages of any length in
-/// pieces.
+/// chunks.
 pub struct WebSocket<S, R = Server> {
-    pub(crate) inbox: Inbox,
+    pub(crate) receive: ReceiveHalf,
     pub(crate) link: Link<S, R>,
-    deliver_control_frames: bool,
     subprotocol: Option<Box<str>>,
 }
 
@@ -68,9 +69,8 @@ where
         negotiated: Negotiated,
     ) -> Self {
         Self {
-            inbox: Inbox::new::<R>(received, &config, &negotiated),
+            receive: ReceiveHalf::new(role.is_server(), received, &config, &negotiated),
             link: Link::new(stream, role, &config, &negotiated),
-            deliver_control_frames: config.deliver_control_frames,
             subprotocol: negotiated.subprotocol,
         }
     }
@@ -89,12 +89,19 @@ where
 
     /// As [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        let (session, mut polled) = self.link.poll(cx);
-        self.inbox.poll_owned(session, &mut polled, self.deliver_control_frames)
+        let Self { receive, link, .. } = self;
+        while ready!(link.poll_message(cx, receive))? {
+            // None: it proved invalid, and the end follows.
+            if let Some(message) = receive.take(&mut link.send) {
+                link.may_batch = receive.has_whole_message(&link.send);
+                return Poll::Ready(Ok(Some(message)));
+            }
+        }
+        Poll::Ready(Ok(None))
     }
 
-    /// Sends a message: queues it, and writes unless more received bytes are buffered (see
-    /// [`WebSocket`]).
+    /// Sends a message: queues it and writes it, unless the rule of
+    /// [`WebSocket`] lets it wait for the next one.
     ///
     /// # Errors
     /// [`Error::Send`] if the connection is closing, [`Error::MessageUnfinished`] inside a
@@ -105,7 +112,7 @@ where
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
     /// then it stays queued.
     pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.halves().1.send(message).await
+        self.link.send(message).await
     }
 
     /// Queues a message without writing it.
@@ -114,8 +121,8 @@ where
     /// As [`send`](Self::send), without those of the transport; [`Error::QueueFull`] above
     /// [`Config::max_write_queue_len`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        let clock = &self.link.clock;
-        self.link.session.feed(message.into(), || clock.now())
+        let Link { send, clock, .. } = &mut self.link;
+        send.queue(message.into(), || clock.now())
     }
 
     /// Writes all that is queued.
@@ -131,14 +138,7 @@ where
 
     /// As [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let (session, mut polled) = self.link.poll(cx);
-        session.poll_flush(&mut polled)
-    }
-
-    /// Ready once less than 64 KiB are queued.
-    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let (session, mut polled) = self.link.poll(cx);
-        session.poll_room(&mut polled)
+        self.link.poll_flush(cx)
     }
 
     /// Closes with this code and reason, and waits for the peer to do the same. Messages that
@@ -158,34 +158,35 @@ where
     /// what the peer still has to say, then `None`. Has no effect once closing has begun.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         let now = self.link.clock.now();
-        self.link.session.start_close(now, Some(CloseFrame::new(code, reason)));
+        self.link.send.start_close(now, Some(CloseFrame::new(code, reason)));
     }
 
     /// Drops what still comes until the end.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let (session, mut polled) = self.link.poll(cx);
-        self.inbox.poll_closed(session, &mut polled)
+        self.link.poll_closed(cx, &mut self.receive)
     }
 
-    /// The receiver and the sender as two borrowed halves. The receiver lends each message from
+    /// The receiver and the sender as two borrowed halves. The receiver borrows each message from
     /// the read buffer, and the sender can send it on without a copy.
     ///
     /// ```
     /// # async fn serve(mut socket: tidings_tokio::WebSocket<tokio::net::TcpStream>)
     /// # -> Result<(), tidings_tokio::Error> {
-    /// let (mut receiver, mut sender) = socket.halves();
+    /// let (mut receiver, mut sender) = socket.split();
     /// while let Some(message) = receiver.recv(&mut sender).await? {
     ///     sender.send(message).await?; // echo
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub fn halves(&mut self) -> (Receiver<'_>, Sender<'_, S, R>) {
-        let more_received = self.inbox.has_more();
-        (Receiver::new(&mut self.inbox), Sender::new(&mut self.link, more_received))
+    ///
+    /// Where `StreamExt` of the futures crate is in scope, `socket.split()` is that trait's method,
+    /// for a `SplitSink` and a `SplitStream`; this one is then `WebSocket::split(&mut socket)`.
+    pub fn split(&mut self) -> (Receiver<'_>, Sender<'_, S, R>) {
+        (Receiver::new(&mut self.receive), Sender::new(&mut self.link))
     }
 
-    /// Receives the next message in pieces, so that one of any length passes in constant memory.
+    /// Receives the next message in chunks, so that one of any length passes in constant memory.
     /// `None` after the closing handshake. Raise
     /// [`Limits::max_message_len`](tidings_websocket::Limits) and `max_frame_len` for messages
     /// longer than the defaults.
@@ -199,7 +200,7 @@ where
         MessageReader::begin(self).await
     }
 
-    /// Begins a message that is sent in pieces, of any length. It must be finished before the next
+    /// Begins a message that is sent in chunks, of any length. It must be finished before the next
     /// one is sent.
     ///
     /// # Errors
@@ -211,27 +212,27 @@ where
     /// The Close frames of both sides, as far as they came and went.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
-        self.link.session.close_info()
+        self.link.send.close_info()
     }
 
     /// How long the last answered Ping of the connection's own took.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.link.session.round_trip_time()
+        self.link.send.round_trip_time()
     }
 
     /// Whether the peer has agreed to compressed messages (RFC 7692); see
     /// [`Config::compression`].
     #[must_use]
     pub const fn may_compress(&self) -> bool {
-        self.link.session.may_compress()
+        self.link.send.may_compress()
     }
 
     /// Whether messages are compressed from now on, where that was agreed on and gains something;
     /// they are. For a message that holds a secret beside what a stranger chose, switch it off
     /// (RFC 7692, 8).
     pub fn set_compressing(&mut self, compresses: bool) {
-        self.link.session.set_compressing(compresses);
+        self.link.send.set_compressing(compresses);
     }
 
     /// The subprotocol that both sides agreed on.
@@ -250,15 +251,15 @@ where
 impl<S, R: Role> WebSocket<S, R> {
     /// Whether closing has not begun, and whether nothing more happens.
     pub(crate) fn stage(&self) -> (bool, bool) {
-        let session = &self.link.session;
-        (session.connection().is_open(), session.is_over())
+        let send = &self.link.send;
+        (send.is_open(), send.has_ended())
     }
 }
 
 impl<S, R: fmt::Debug> fmt::Debug for WebSocket<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("connection", self.link.session.connection())
+            .field("connection", self.link.send.connection())
             .field("subprotocol", &self.subprotocol)
             .finish_non_exhaustive()
     }

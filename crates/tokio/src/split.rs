@@ -9,7 +9,8 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tidings_endpoint::{Error, Message, Outgoing};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{Message, Outgoing};
 use tidings_websocket::frame::CloseCode;
 use tidings_websocket::{CloseInfo, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -60,7 +61,7 @@ impl<S, R> WebSocket<S, R> {
     /// ```
     /// # async fn serve(socket: tidings_tokio::WebSocket<tokio::net::TcpStream>)
     /// # -> Result<(), tidings_tokio::Error> {
-    /// let (mut sender, mut receiver) = socket.split();
+    /// let (mut receiver, mut sender) = socket.into_split();
     /// tokio::spawn(async move {
     ///     while let Ok(Some(message)) = receiver.recv().await {
     ///         println!("{message:?}");
@@ -70,9 +71,9 @@ impl<S, R> WebSocket<S, R> {
     /// sender.close(tidings_tokio::CloseCode::NORMAL, "that was all").await
     /// # }
     /// ```
-    pub fn split(self) -> (OwnedSender<S, R>, OwnedReceiver<S, R>) {
+    pub fn into_split(self) -> (OwnedReceiver<S, R>, OwnedSender<S, R>) {
         let shared = Arc::new(Shared { socket: Mutex::new(self), wakers: Arc::default() });
-        (OwnedSender(Arc::clone(&shared)), OwnedReceiver(shared))
+        (OwnedReceiver(Arc::clone(&shared)), OwnedSender(shared))
     }
 }
 
@@ -172,7 +173,8 @@ where
         let mut message = Some(message.into());
         poll_fn(|cx| {
             self.0.poll(&self.0.wakers.sender, cx, |socket, cx| {
-                socket.link.poll_send(cx, &mut message, false)
+                socket.link.may_batch = false;
+                socket.link.poll_send(cx, &mut message)
             })
         })
         .await
@@ -205,7 +207,7 @@ where
     /// Ready once less than 64 KiB are queued.
     #[cfg(feature = "futures")]
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll(&self.0.wakers.sender, cx, WebSocket::poll_room)
+        self.0.poll(&self.0.wakers.sender, cx, |socket, cx| socket.link.poll_room(cx))
     }
 
     /// Starts the closing handshake and writes our Close frame. The receiver sees the end.

@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::socket::WebSocket;
 use crate::split::{OwnedReceiver, OwnedSender};
-use tidings_endpoint::{Error, Message};
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::Message;
 
 impl<S, R> Stream for WebSocket<S, R>
 where
@@ -32,7 +33,7 @@ where
     R: Role + Unpin,
 {
     fn is_terminated(&self) -> bool {
-        self.link.session.is_ended()
+        self.link.send.has_reported()
     }
 }
 
@@ -44,7 +45,7 @@ where
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_room(cx)
+        self.link.poll_room(cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

@@ -5,7 +5,7 @@ mod stream;
 use http::{Request, Response};
 use hyper::upgrade::OnUpgrade;
 use tidings_endpoint::opening::negotiate;
-use tidings_endpoint::{Config, Negotiated};
+use tidings_endpoint::websocket::{Config, Negotiated};
 use tidings_handshake::{Decision, Rejection, ServerRequest};
 use tidings_websocket::Server;
 

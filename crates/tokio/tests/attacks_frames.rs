@@ -114,14 +114,14 @@ async fn every_way_to_receive_refuses_the_same() {
             let receiving = async {
                 match way {
                     "halves" => {
-                        let (mut receiver, mut sender) = server.halves();
+                        let (mut receiver, mut sender) = server.split();
                         receiver.recv(&mut sender).await.map(|message| message.is_some())
                     }
-                    "split" => server.split().1.recv().await.map(|message| message.is_some()),
+                    "split" => server.into_split().0.recv().await.map(|message| message.is_some()),
                     _ => loop {
                         match server.recv_reader().await {
                             Ok(Some(mut reader)) => loop {
-                                match reader.piece().await {
+                                match reader.chunk().await {
                                     Ok(Some(_)) => {}
                                     Ok(None) => break,
                                     Err(error) => return Err(error),
@@ -480,8 +480,8 @@ async fn closing_from_everywhere_at_once_ends_once() {
 
     // Inside a large message that the peer takes while it closes.
     let (server, client) = pair().await;
-    let (mut sender, mut receiver) = server.split();
-    let (mut other_sender, mut other_receiver) = client.split();
+    let (mut receiver, mut sender) = server.into_split();
+    let (mut other_receiver, mut other_sender) = client.into_split();
     let sending = tokio::spawn(async move {
         let sent = sender.send(vec![7; 300_000]).await;
         let closed = sender.close(CloseCode::NORMAL, "").await;
@@ -501,7 +501,7 @@ async fn closing_from_everywhere_at_once_ends_once() {
 
     // A half is dropped while the other closes; then that one too.
     let (server, mut client) = pair().await;
-    let (mut sender, receiver) = server.split();
+    let (receiver, mut sender) = server.into_split();
     drop(receiver);
     let (closed, seen) = tokio::join!(sender.close(CloseCode::NORMAL, ""), client.recv());
     assert!(closed.is_ok() && matches!(seen, Ok(None)), "{closed:?}, {seen:?}");

@@ -133,7 +133,7 @@ fn a_message_in_pieces_is_not_kept() {
                 far.write_all(&payload).await.unwrap();
                 let until = received + payload.len();
                 while received < until {
-                    received += reader.piece().await.unwrap().unwrap().len();
+                    received += reader.chunk().await.unwrap().unwrap().len();
                 }
             }
         })

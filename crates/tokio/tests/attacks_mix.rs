@@ -317,7 +317,7 @@ fn a_runtime_that_is_dropped_leaves_nothing_open() {
             let echoed = Arc::clone(&echoed);
             tokio::spawn(async move {
                 let socket = connect(&format!("ws://{server}/")).await.unwrap();
-                let (mut sender, mut receiver) = socket.split();
+                let (mut receiver, mut sender) = socket.into_split();
                 tokio::spawn(async move { while sender.send(vec![7; 20_000]).await.is_ok() {} });
                 while let Ok(Some(_)) = receiver.recv().await {
                     echoed.fetch_add(1, Ordering::Relaxed);

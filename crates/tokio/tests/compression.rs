@@ -16,8 +16,8 @@ use tidings_testkit::ForeignDeflate;
 use tidings_tokio::deflate::{Offer, WindowBits};
 use tidings_tokio::websocket::Role;
 use tidings_tokio::{
-    ClientOffer, CloseCode, Compression, Config, ConnectOptions, Error, LentMessage, Message,
-    MessageKind, WebSocket, client_handshake,
+    ClientOffer, CloseCode, Compression, Config, ConnectOptions, Error, Message, MessageKind,
+    MessageRef, WebSocket, client_handshake,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -353,10 +353,10 @@ async fn fragments<R: Role>(
 async fn halves_lend_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover()).await;
     let echo = tokio::spawn(async move {
-        let (mut receiver, mut sender) = server.halves();
+        let (mut receiver, mut sender) = server.split();
         let mut borrowed = 0;
         while let Some(message) = receiver.recv(&mut sender).await? {
-            if let LentMessage::Text(std::borrow::Cow::Borrowed(_)) = message {
+            if let MessageRef::Text(std::borrow::Cow::Borrowed(_)) = message {
                 borrowed += 1;
             }
             sender.send(message).await?;
@@ -374,7 +374,7 @@ async fn halves_lend_compressed_messages() {
 async fn owned_halves_send_and_receive_compressed_messages() {
     let (server, client) = pair(with_takeover()).await;
     let echo = tokio::spawn(echo(server));
-    let (mut sender, mut receiver) = client.split();
+    let (mut receiver, mut sender) = client.into_split();
     let sending = tokio::spawn(async move {
         for number in 0..100 {
             sender.send(prose(number * 50, number)).await.unwrap();
@@ -408,8 +408,8 @@ async fn a_reader_reads_compressed_messages() {
 
     let mut reader = server.recv_reader().await.unwrap().unwrap();
     assert_eq!(reader.kind(), MessageKind::Text);
-    assert_eq!(reader.piece().await.unwrap(), Some(prose(50_000, 0).as_bytes()));
-    assert_eq!(reader.piece().await.unwrap(), None);
+    assert_eq!(reader.chunk().await.unwrap(), Some(prose(50_000, 0).as_bytes()));
+    assert_eq!(reader.chunk().await.unwrap(), None);
     drop(reader);
     let mut text = String::new();
     let mut reader = server.recv_reader().await.unwrap().unwrap();
@@ -430,7 +430,7 @@ async fn a_reader_reads_compressed_messages() {
     assert_eq!(server.recv().await.unwrap(), Some(prose(50_000, 3).into()));
     assert_eq!(server.recv().await.unwrap(), Some("plain".into()));
     let mut reader = server.recv_reader().await.unwrap().unwrap();
-    assert_eq!(reader.piece().await.unwrap(), None);
+    assert_eq!(reader.chunk().await.unwrap(), None);
     drop(reader);
     assert_eq!(server.recv().await.unwrap(), Some("end".into()));
 }
@@ -488,7 +488,7 @@ async fn a_stream_of_compressed_messages_is_forwarded_into_its_sink() {
 
     let (server, mut client) = pair(with_takeover()).await;
     let echo = tokio::spawn(async move {
-        let (sender, receiver) = server.split();
+        let (receiver, sender) = server.into_split();
         receiver.forward(sender).await
     });
     for message in samples() {

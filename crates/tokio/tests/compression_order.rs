@@ -35,7 +35,7 @@ async fn every_sender_can_switch_off() {
     let (mut server, mut peer, _) = server_and_peer(with_takeover(), OFFER).await;
     let message = prose(2000, 0);
     {
-        let (_, mut sender) = server.halves();
+        let (_, mut sender) = server.split();
         for is_plain in [true, false] {
             sender.set_compressing(!is_plain);
             sender.send(&message).await.unwrap();
@@ -43,7 +43,7 @@ async fn every_sender_can_switch_off() {
             assert_eq!(peer.recv().await.0, first);
         }
     }
-    let (mut sender, _receiver) = server.split();
+    let (_receiver, mut sender) = server.into_split();
     for is_plain in [true, false] {
         sender.set_compressing(!is_plain);
         sender.send(&message).await.unwrap();

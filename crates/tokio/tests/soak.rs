@@ -201,7 +201,7 @@ async fn listen(
 async fn soak(requests: usize, pieces: usize) {
     let (server, client) = pair().await;
     let serving = tokio::spawn(serve(server, requests, pieces));
-    let (sender, mut receiver) = client.split();
+    let (mut receiver, sender) = client.into_split();
     let window = Arc::new(Semaphore::new(WINDOW));
     let asking = tokio::spawn(ask(sender, requests, Arc::clone(&window)));
     let (pongs, _) = listen(&mut receiver, requests, pieces, window).await;

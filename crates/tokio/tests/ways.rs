@@ -14,8 +14,8 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt as _};
 use tidings_tokio::websocket::SendError;
 use tidings_tokio::{
-    ClientRole, CloseCode, Config, Error, LentMessage, Message, MessageKind, RandomMasks,
-    WebSocket, websocket::Client as ClientOf,
+    ClientRole, CloseCode, Config, Error, Message, MessageKind, MessageRef, RandomMasks, WebSocket,
+    websocket::Client as ClientOf,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::timeout;
@@ -55,7 +55,7 @@ async fn a_lent_message_is_echoed() {
     for room in [1 << 20, 3000] {
         let (mut server, mut client) = pair_with_room(room);
         let echo = tokio::spawn(async move {
-            let (mut receiver, mut sender) = server.halves();
+            let (mut receiver, mut sender) = WebSocket::split(&mut server);
             while let Some(message) = receiver.recv(&mut sender).await? {
                 sender.send(message).await?;
             }
@@ -81,13 +81,13 @@ async fn only_a_message_in_one_piece_is_borrowed() {
     writer.write(&[0xBC, b'n']).await.unwrap();
     writer.finish().await.unwrap();
 
-    let (mut receiver, mut sender) = server.halves();
+    let (mut receiver, mut sender) = WebSocket::split(&mut server);
     let first = receiver.recv(&mut sender).await.unwrap().unwrap();
     assert!(
-        matches!(&first, LentMessage::Text(text) if matches!(text, std::borrow::Cow::Borrowed("whole")))
+        matches!(&first, MessageRef::Text(text) if matches!(text, std::borrow::Cow::Borrowed("whole")))
     );
     let second = receiver.recv(&mut sender).await.unwrap().unwrap();
-    assert_eq!(second, LentMessage::Text("grün".into()));
+    assert_eq!(second, MessageRef::Text("grün".into()));
 }
 
 /// The two owned ends work in two tasks at once, each waking the other when it has to.
@@ -101,7 +101,7 @@ async fn owned_halves_go_on_in_two_tasks() {
             }
             Ok::<_, Error>(server.close_info())
         });
-        let (mut sender, mut receiver) = client.split();
+        let (mut receiver, mut sender) = client.into_split();
         let sending = tokio::spawn(async move {
             for number in 0..200 {
                 sender.send(format!("{number} {}", "x".repeat(number))).await.unwrap();
@@ -126,8 +126,8 @@ async fn owned_halves_go_on_in_two_tasks() {
 async fn halves_of_two_sockets_do_not_reunite() {
     let (one, _peer) = pair();
     let (other, _other_peer) = pair();
-    let (sender, _receiver) = one.split();
-    let (_sender, receiver) = other.split();
+    let (_receiver, sender) = one.into_split();
+    let (receiver, _sender) = other.into_split();
     assert!(receiver.reunite(sender).is_err());
 }
 
@@ -135,7 +135,7 @@ async fn halves_of_two_sockets_do_not_reunite() {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_owned_receiver_keeps_the_connection_alive() {
     let (server, mut client) = pair();
-    let (_sender, mut receiver) = server.split();
+    let (mut receiver, _sender) = server.into_split();
     let waiting = tokio::spawn(async move { receiver.recv().await });
     assert!(timeout(Duration::from_secs(600), client.recv()).await.is_err());
     assert!(client.round_trip_time().is_some(), "its Pings were answered");
@@ -148,7 +148,7 @@ async fn a_waiting_owned_receiver_keeps_the_connection_alive() {
 async fn a_stream_is_forwarded_into_its_sink() {
     let (server, mut client) = pair();
     let echo = tokio::spawn(async move {
-        let (sender, receiver) = server.split();
+        let (receiver, sender) = server.into_split();
         receiver.forward(sender).await
     });
     for message in samples() {
@@ -207,7 +207,7 @@ async fn a_message_goes_in_pieces_both_ways() {
     let mut reader = server.recv_reader().await.unwrap().unwrap();
     assert_eq!(reader.kind(), MessageKind::Binary);
     let mut len = 0;
-    while let Some(piece) = reader.piece().await.unwrap() {
+    while let Some(piece) = reader.chunk().await.unwrap() {
         for byte in piece {
             assert_eq!(usize::from(*byte), len / 10_000);
             len += 1;
@@ -257,8 +257,8 @@ async fn a_close_inside_a_message_is_no_end_of_it() {
     client.flush().await.unwrap();
 
     let mut reader = server.recv_reader().await.unwrap().unwrap();
-    assert_eq!(reader.piece().await.unwrap(), Some(&b"never finished"[..]));
-    let error = reader.piece().await.unwrap_err();
+    assert_eq!(reader.chunk().await.unwrap(), Some(&b"never finished"[..]));
+    let error = reader.chunk().await.unwrap_err();
     assert!(error.is_disconnect(), "{error}");
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{
-    Assembled, Assembler, Client, Connection, Data, Event, Limits, Message, Role, SendError,
+    Assembled, Assembler, Client, Connection, Data, Event, Limits, MessageRef, Role, SendError,
     Server, Timeouts, Timestamp, Transmit,
 };
 
@@ -34,7 +34,7 @@ impl<R: Role> End<R> {
         // 2. Events out. An event borrows the slice, not the connection: so we can send.
         while let Some(event) = self.connection.receive(now, &mut input) {
             match self.assembler.push(event, self.connection.announced_rest_len()) {
-                Assembled::Message(Message::Text(text)) => {
+                Assembled::Message(MessageRef::Text(text)) => {
                     println!("{} got {text:?}", self.name);
                     if self.name == "server" {
                         let echo = Data::text(&text);
@@ -43,7 +43,7 @@ impl<R: Role> End<R> {
                 }
                 Assembled::Other(Event::Close(close)) => println!("{} got {close:?}", self.name),
                 Assembled::Other(event) => println!("{} got {event:?}", self.name),
-                Assembled::Message(Message::Binary(_)) | Assembled::Incomplete => {}
+                Assembled::Message(MessageRef::Binary(_)) | Assembled::Incomplete => {}
             }
         }
         self.transmit();

@@ -9,9 +9,9 @@ use tidings_frame::Text;
 
 use crate::event::Event;
 
-/// A whole message: lent if it was whole in the slice that was received, else owned.
+/// A whole message: borrowed if it was whole in the slice that was received, else owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message<'a> {
+pub enum MessageRef<'a> {
     /// A text message.
     Text(Cow<'a, str>),
     /// A binary message.
@@ -24,7 +24,7 @@ pub enum Assembled<'a> {
     /// A part of a message that goes on.
     Incomplete,
     /// The end of a message.
-    Message(Message<'a>),
+    Message(MessageRef<'a>),
     /// No part of a message: the event itself.
     Other(Event<'a>),
 }
@@ -36,7 +36,7 @@ pub enum Assembled<'a> {
 /// stays behind.
 ///
 /// ```
-/// use tidings_websocket::{Assembled, Assembler, Event, Message};
+/// use tidings_websocket::{Assembled, Assembler, Event, MessageRef};
 /// use tidings_websocket::frame::Text;
 ///
 /// let mut assembler = Assembler::new();
@@ -45,7 +45,7 @@ pub enum Assembled<'a> {
 /// assert_eq!(assembler.push(first, None), Assembled::Incomplete);
 /// let last = Text { carried: Some('ï'), rest: "ngs" };
 /// let last = Event::Text { text: last, is_first: false, is_last: true };
-/// assert_eq!(assembler.push(last, None), Assembled::Message(Message::Text("tidïngs".into())));
+/// assert_eq!(assembler.push(last, None), Assembled::Message(MessageRef::Text("tidïngs".into())));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Assembler {
@@ -67,22 +67,22 @@ impl Assembler {
     pub fn push<'a>(&mut self, event: Event<'a>, rest_len: Option<u64>) -> Assembled<'a> {
         let message = match event {
             Event::Text { text, is_first: true, is_last: true } => {
-                Message::Text(Cow::Borrowed(text.rest))
+                MessageRef::Text(Cow::Borrowed(text.rest))
             }
             Event::Binary { bytes, is_first: true, is_last: true } => {
-                Message::Binary(Cow::Borrowed(bytes))
+                MessageRef::Binary(Cow::Borrowed(bytes))
             }
             Event::Text { text, is_first, is_last } => {
                 self.push_text(&text, is_first, if is_last { Some(0) } else { rest_len });
                 match is_last {
-                    true => Message::Text(Cow::Owned(mem::take(&mut self.text))),
+                    true => MessageRef::Text(Cow::Owned(mem::take(&mut self.text))),
                     false => return Assembled::Incomplete,
                 }
             }
             Event::Binary { bytes, is_first, is_last } => {
                 self.push_bytes(bytes, is_first, if is_last { Some(0) } else { rest_len });
                 match is_last {
-                    true => Message::Binary(Cow::Owned(mem::take(&mut self.bytes))),
+                    true => MessageRef::Binary(Cow::Owned(mem::take(&mut self.bytes))),
                     false => return Assembled::Incomplete,
                 }
             }
@@ -160,21 +160,21 @@ mod tests {
         let mut assembler = Assembler::new();
         assert!(assembler.is_empty());
 
-        let whole = Message::Text(Cow::Borrowed("whole"));
+        let whole = MessageRef::Text(Cow::Borrowed("whole"));
         assert_eq!(assembler.push(text("whole", true, true), None), Assembled::Message(whole));
         assert!(assembler.is_empty(), "lent, not held");
         assert_eq!(assembler.push(text("gr", true, false), None), Assembled::Incomplete);
         assert_eq!((assembler.len(), assembler.is_empty()), (2, false));
         let carried = Text { carried: Some('\u{FC}'), rest: "n" };
         let last = Event::Text { text: carried, is_first: false, is_last: true };
-        let message = Message::Text(Cow::Owned("gr\u{FC}n".into()));
+        let message = MessageRef::Text(Cow::Owned("gr\u{FC}n".into()));
         assert_eq!(assembler.push(last, None), Assembled::Message(message));
         assert_eq!((assembler.len(), assembler.is_empty()), (0, true));
 
         assert_eq!(assembler.push(binary(&mut [1, 2], true, false), None), Assembled::Incomplete);
         assert_eq!(assembler.push(binary(&mut [3], false, false), None), Assembled::Incomplete);
         assert_eq!((assembler.len(), assembler.is_empty()), (3, false));
-        let message = Message::Binary(Cow::Owned([1, 2, 3].into()));
+        let message = MessageRef::Binary(Cow::Owned([1, 2, 3].into()));
         assert_eq!(assembler.push(binary(&mut [], false, true), None), Assembled::Message(message));
         assert!(assembler.is_empty());
     }
@@ -213,12 +213,12 @@ mod tests {
         let mut assembler = Assembler::new();
         assembler.push(text("cut", true, false), None);
         assert_eq!(assembler.push(text("n", true, false), None), Assembled::Incomplete);
-        let message = Message::Text(Cow::Owned("new".into()));
+        let message = MessageRef::Text(Cow::Owned("new".into()));
         assert_eq!(assembler.push(text("ew", false, true), None), Assembled::Message(message));
 
         assembler.push(binary(b"cut".to_vec().leak(), true, false), None);
         assert_eq!(assembler.push(binary(&mut [1], true, false), None), Assembled::Incomplete);
-        let message = Message::Binary(Cow::Owned([1, 2].into()));
+        let message = MessageRef::Binary(Cow::Owned([1, 2].into()));
         assert_eq!(
             assembler.push(binary(&mut [2], false, true), None),
             Assembled::Message(message)

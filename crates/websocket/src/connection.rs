@@ -7,7 +7,7 @@ use tidings_frame::{CloseFrame, ControlPayload, Frame};
 use crate::close_info::CloseInfo;
 use crate::deadlines::{Deadlines, Due, Timeout, Timeouts};
 use crate::event::Event;
-use crate::inbound::{Inbound, Next, Reply};
+use crate::inbound::Inbound;
 use crate::limits::Limits;
 use crate::outbound::{ControlFrame, Data, Outbound, SendError, Transmit};
 use crate::role::Role;
@@ -24,7 +24,7 @@ use tidings_time::Timestamp;
 ///
 /// 1. **Bytes in.** Read into any buffer and hand it to `receive`.
 /// 2. **Events out.** Call `receive` until it returns `None`. Sending inside an event is fine.
-/// 3. **What the protocol owes out.** Call `poll_transmit` until it returns `None`; write, or shut
+/// 3. **Pending output out.** Call `poll_transmit` until it returns `None`; write, or shut
 ///    down.
 /// 4. **Sleep** until bytes, the deadline of `poll_timeout`, or a command.
 ///
@@ -69,7 +69,7 @@ impl<R: Role> Connection<R> {
     pub fn new(role: R, limits: Limits, timeouts: Timeouts, now: Timestamp) -> Self {
         Self {
             // 5.1: a server receives masked frames.
-            inbound: Inbound::new(R::IS_SERVER, limits, now),
+            inbound: Inbound::new(role.is_server(), limits, now),
             outbound: Outbound::new(role),
             deadlines: Deadlines::new(timeouts, now),
         }
@@ -85,58 +85,58 @@ impl<R: Role> Connection<R> {
         self
     }
 
-    /// A message that was received turned out, when it was inflated, to break a rule: the
-    /// connection fails just as by an [`Event::Violation`].
+    /// Fails the connection because a compressed message proved invalid once inflated, exactly as
+    /// an [`Event::Violation`] does.
     pub fn refuse(&mut self, now: Timestamp, violation: Violation) {
-        let reply = self.inbound.refuse(violation);
-        self.deadlines.closing(now);
-        self.outbound.reply(reply);
+        let event = self.inbound.fail(violation);
+        self.answer(now, &event);
+    }
+
+    /// Whether the front of `input`, the bytes that come next, is a whole unfragmented and
+    /// uncompressed message: [`receive`](Self::receive) then returns it in one event, or the
+    /// violation that it is.
+    #[inline]
+    #[must_use]
+    pub fn has_whole_message(&self, input: &[u8]) -> bool {
+        self.inbound.has_whole_message(input)
     }
 
     /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.
     ///
-    /// Receiving can't fail: what the peer does wrong is an [`Event::Violation`], the last event,
-    /// and the answer to it is owed already.
+    /// Receiving cannot fail: what the peer does wrong is an [`Event::Violation`], the last event,
+    /// and the answer to it is already pending.
     #[inline(always)] // An event that is returned through memory costs as much as a short message.
     pub fn receive<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         if !input.is_empty() {
             self.deadlines.bytes_received(now);
         }
-        match self.inbound.next(now, input) {
-            Some(Next::Data(data)) => {
-                self.deadlines.data_received(now, data.is_last());
-                Some(data.into())
-            }
-            Some(Next::Control(opcode)) => {
-                let event = self.inbound.control_event(opcode);
-                Some(self.answer(now, event))
-            }
-            Some(Next::Violation(violation)) => {
-                let event = self.inbound.fail(violation);
-                Some(self.answer(now, event))
-            }
-            None => {
-                self.deadlines.input_taken(now, self.inbound.is_incomplete());
-                None
-            }
+        let event = self.inbound.next(now, input);
+        match &event {
+            Some(
+                Event::Text { is_last, .. }
+                | Event::Binary { is_last, .. }
+                | Event::Compressed { is_last, .. },
+            ) => self.deadlines.data_received(now, *is_last),
+            Some(event) => self.answer(now, event),
+            None => self.deadlines.input_taken(now, self.inbound.is_incomplete()),
         }
+        event
     }
 
-    /// What follows from an event that is no data.
+    /// What follows from an event that is not data.
     #[cold]
-    fn answer(&mut self, now: Timestamp, event: Event<'static>) -> Event<'static> {
-        if let Event::Pong(payload) = &event {
+    fn answer(&mut self, now: Timestamp, event: &Event<'_>) {
+        if let Event::Pong(payload) = event {
             self.deadlines.pong_received(now, payload);
         }
         self.deadlines.input_taken(now, self.inbound.is_incomplete());
         if !self.inbound.is_open() {
             self.deadlines.closing(now);
         }
-        self.outbound.reply(Reply::to(&event));
-        event
+        self.outbound.answer(event);
     }
 
-    /// The transport has ended on the peer's side. What is owed may still be written; then
+    /// The transport has ended on the peer's side. What is pending may still be written; then
     /// [`Transmit::Shutdown`] comes.
     pub fn receive_eof(&mut self) {
         self.inbound.close();
@@ -169,7 +169,7 @@ impl<R: Role> Connection<R> {
         self.outbound.pong(payload)
     }
 
-    /// Starts the closing handshake: the Close frame is owed, nothing else can be sent, and the
+    /// Starts the closing handshake: the Close frame becomes pending, nothing else can be sent, and the
     /// peer has [`Timeouts::closing`] to answer. Has no effect if closing has begun.
     pub fn close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
         self.outbound.close(close);
@@ -187,7 +187,7 @@ impl<R: Role> Connection<R> {
         (!self.is_finished()).then(|| self.deadlines.next())
     }
 
-    /// Does what is due at `now`: owes a Ping, or fails the connection and says why. Harmless if
+    /// Does what is due at `now`: makes a Ping pending, or fails the connection and says why. Harmless if
     /// nothing is due.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Timeout> {
         if self.is_finished() {
@@ -195,7 +195,7 @@ impl<R: Role> Connection<R> {
         }
         match self.deadlines.take_due(now)? {
             Due::Ping(number) => {
-                self.outbound.owe_ping(number);
+                self.outbound.set_pending_ping(number);
                 None
             }
             Due::Late(timeout) => {
@@ -255,12 +255,5 @@ impl<R: Role> Connection<R> {
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.deadlines.round_trip_time()
-    }
-
-    /// Takes the halves apart, for tasks that own one each. The clock stays behind: each
-    /// [`Reply`](crate::Reply) of the receiving half must be brought to the sending half.
-    #[must_use]
-    pub fn split(self) -> (Inbound, Outbound<R>) {
-        (self.inbound, self.outbound)
     }
 }

@@ -6,7 +6,7 @@ use crate::violation::Violation;
 
 /// Text or binary (RFC 6455, 5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MessageType {
+pub enum MessageKind {
     /// UTF-8.
     Text,
     /// Any bytes.
@@ -44,7 +44,7 @@ pub enum Event<'a> {
     /// is wrong with it is to be [refused](crate::Connection::refuse).
     Compressed {
         /// What the message is when it is inflated.
-        message_type: MessageType,
+        kind: MessageKind,
         /// The bytes of this part.
         bytes: &'a mut [u8],
         /// Whether it begins the message.

@@ -3,21 +3,21 @@
 
 use tidings_frame::{
     CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Decoder, Header, InvalidUtf8, Opcode,
-    Part, PayloadLimit, Rsv, Text, Utf8Validator,
+    Part, PayloadLimit, Rsv, Utf8Validator,
 };
+use tidings_time::Timestamp;
 
 use crate::close_info::CloseStatus;
-use crate::event::{Event, MessageType};
+use crate::event::{Event, MessageKind};
 use crate::limits::{Budget, Limits};
 use crate::violation::Violation;
-use tidings_time::Timestamp;
 
 /// The half of a connection that receives.
 ///
-/// It never fails and never writes: what has to be sent in answer is a [`Reply`] for the
-/// [`Outbound`](crate::Outbound) half, which may live elsewhere.
+/// It never fails and never writes: what has to be sent in answer follows from the event, by
+/// [`Outbound::answer`](crate::outbound::Outbound::answer).
 #[derive(Clone, Debug)]
-pub struct Inbound {
+pub(crate) struct Inbound {
     decoder: Decoder,
     budget: Budget,
     frames_are_masked: bool,
@@ -36,31 +36,7 @@ enum OpenMessage {
     Text,
     Binary,
     /// What it is when it is inflated.
-    Compressed(MessageType),
-}
-
-/// An event, and what must be sent because of it.
-#[derive(Debug)]
-pub struct Received<'a> {
-    /// What arrived.
-    pub event: Event<'a>,
-    /// The answer that is owed.
-    pub reply: Reply,
-}
-
-/// What the sending half owes the peer for something that was received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "hand it to `Outbound::reply`, or the peer waits for it"]
-pub enum Reply {
-    /// Nothing.
-    Nothing,
-    /// A Pong with this payload (RFC 6455, 5.5.3).
-    Pong(ControlPayload),
-    /// The peer's half of the closing handshake came, with this code and reason; ours is due if
-    /// it was not sent yet (RFC 6455, 5.5.1).
-    Close(Option<CloseFrame>),
-    /// The connection has failed: this Close, then the end (RFC 6455, 7.1.7).
-    Fail(CloseFrame),
+    Compressed(MessageKind),
 }
 
 impl Inbound {
@@ -86,72 +62,94 @@ impl Inbound {
     /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.
     ///
     /// After a Close frame or a violation, all input is discarded (RFC 6455, 1.4 and 7.1.7).
-    pub fn receive<'a>(
-        &mut self,
-        now: Timestamp,
-        input: &mut &'a mut [u8],
-    ) -> Option<Received<'a>> {
-        let event = match self.next(now, input)? {
-            Next::Data(event) => event.into(),
-            Next::Control(opcode) => self.control_event(opcode),
-            Next::Violation(violation) => self.fail(violation),
-        };
-        let reply = Reply::to(&event);
-        Some(Received { event, reply })
-    }
-
-    /// As [`receive`](Self::receive), in a form that is cheap to return: a control frame's payload
-    /// stays where it was gathered.
     #[inline(always)] // A part that is returned through memory costs as much as a short message.
     pub(crate) fn next<'a>(
         &mut self,
         now: Timestamp,
         input: &mut &'a mut [u8],
-    ) -> Option<Next<'a>> {
+    ) -> Option<Event<'a>> {
         while self.is_open {
             let part = match self.decoder.decode(input) {
                 Ok(Some(part)) => part,
                 Ok(None) => return None,
-                Err(error) => return Some(Next::Violation(Violation::Frame(error))),
+                Err(error) => return Some(self.fail(Violation::Frame(error))),
             };
-            if part.is_first {
-                if let Err(violation) = self.judge(now, &part.header) {
-                    return Some(Next::Violation(violation));
-                }
+            if self.is_whole_message(&part) {
+                return Some(match self.take_whole(part) {
+                    Ok(event) => event,
+                    Err(violation) => self.fail(violation),
+                });
             }
-            match part.header.opcode() {
-                Opcode::Data(opcode) => match self.take_data(opcode, part) {
-                    Ok(None) => {}
-                    Ok(Some(data)) => return Some(Next::Data(data)),
-                    Err(error) => return Some(Next::Violation(Violation::InvalidUtf8(error))),
-                },
-                Opcode::Control(opcode) => {
-                    if self.gather_control(&part) {
-                        return Some(Next::Control(opcode));
-                    }
-                }
+            if let Some(event) = self.take_part(now, part) {
+                return Some(event);
             }
         }
         *input = &mut [];
         None
     }
 
+    /// Whether [`next`](Self::next) finds a whole message at the front of `input`.
+    #[inline]
+    pub(crate) fn has_whole_message(&self, input: &[u8]) -> bool {
+        self.message.is_none() && self.is_open && self.decoder.has_whole_message(input)
+    }
+
+    /// Whether a part is all of a message, as nearly every one is, and is not compressed.
+    #[inline(always)]
+    fn is_whole_message(&self, part: &Part<'_>) -> bool {
+        let header = &part.header;
+        let is_one_frame = part.is_first && part.is_last && header.fin();
+        let begins_message =
+            matches!(header.opcode(), Opcode::Data(DataOpcode::Text | DataOpcode::Binary));
+        is_one_frame && begins_message && header.rsv() == Rsv::NONE && self.message.is_none()
+    }
+
+    /// The event of a whole message: the rules of [`take_part`](Self::take_part), where neither
+    /// order nor earlier frames count.
+    #[inline(always)]
+    fn take_whole<'a>(&mut self, part: Part<'a>) -> Result<Event<'a>, Violation> {
+        let Part { header, payload, .. } = part;
+        self.check_mask(&header)?;
+        self.budget.spend_whole_message(header.payload_len())?;
+        if header.opcode() == Opcode::Data(DataOpcode::Text) {
+            let text = self.utf8.whole(payload).map_err(Violation::InvalidUtf8)?;
+            return Ok(Event::Text { text, is_first: true, is_last: true });
+        }
+        Ok(Event::Binary { bytes: payload, is_first: true, is_last: true })
+    }
+
+    /// The event of any part, if there is one.
+    #[inline(never)]
+    fn take_part<'a>(&mut self, now: Timestamp, part: Part<'a>) -> Option<Event<'a>> {
+        if part.is_first {
+            if let Err(violation) = self.check_header(now, &part.header) {
+                return Some(self.fail(violation));
+            }
+        }
+        match part.header.opcode() {
+            Opcode::Data(opcode) => match self.take_data(opcode, part) {
+                Ok(event) => event,
+                Err(error) => Some(self.fail(Violation::InvalidUtf8(error))),
+            },
+            Opcode::Control(opcode) => {
+                self.gather_control(&part).then(|| self.control_event(opcode))
+            }
+        }
+    }
+
     /// Whether more can be received: neither a Close frame nor a violation has come.
-    #[must_use]
-    pub const fn is_open(&self) -> bool {
+    pub(crate) const fn is_open(&self) -> bool {
         self.is_open
     }
 
     /// Whether a frame or a message has begun and not ended.
-    #[must_use]
-    pub const fn is_incomplete(&self) -> bool {
+    pub(crate) const fn is_incomplete(&self) -> bool {
         self.message.is_some() || !self.decoder.is_between_frames()
     }
 
     /// How much of the open message is still to come, as the peer announces it: known once its last
     /// frame has begun. For [`Assembler::push`](crate::Assembler::push).
-    #[must_use]
-    pub const fn announced_rest_len(&self) -> Option<u64> {
+    pub(crate) const fn announced_rest_len(&self) -> Option<u64> {
         match self.decoder.unfinished_frame() {
             Some((header, rest_len)) if header.fin() && !header.opcode().is_control() => {
                 Some(rest_len)
@@ -161,8 +159,7 @@ impl Inbound {
     }
 
     /// What the peer's Close frame said, if it came.
-    #[must_use]
-    pub fn close_received(&self) -> CloseStatus {
+    pub(crate) fn close_received(&self) -> CloseStatus {
         match CloseFrame::parse(&self.control) {
             _ if !self.close_received => CloseStatus::Missing,
             Ok(Some(close)) => CloseStatus::Frame(close),
@@ -175,12 +172,6 @@ impl Inbound {
         self.is_open = false;
     }
 
-    /// What was received turned out, when it was inflated, to break a rule. Nothing is received
-    /// any more, and the answer is owed.
-    pub fn refuse(&mut self, violation: Violation) -> Reply {
-        Reply::to(&self.fail(violation))
-    }
-
     /// The event of a violation; nothing is received after it.
     #[cold]
     pub(crate) fn fail(&mut self, violation: Violation) -> Event<'static> {
@@ -190,7 +181,7 @@ impl Inbound {
 
     /// The event of the control frame that was gathered last.
     #[cold]
-    pub(crate) fn control_event(&mut self, opcode: ControlOpcode) -> Event<'static> {
+    fn control_event(&mut self, opcode: ControlOpcode) -> Event<'static> {
         match opcode {
             ControlOpcode::Ping => Event::Ping(self.control),
             ControlOpcode::Pong => Event::Pong(self.control),
@@ -205,15 +196,19 @@ impl Inbound {
         }
     }
 
-    /// Everything that a header can break beyond its own form.
-    #[inline]
-    fn judge(&mut self, now: Timestamp, header: &Header) -> Result<(), Violation> {
-        // 5.1: "a client MUST mask all frames", "A server MUST NOT mask any frames".
+    /// 5.1: "a client MUST mask all frames", "A server MUST NOT mask any frames".
+    #[inline(always)]
+    fn check_mask(&self, header: &Header) -> Result<(), Violation> {
         match (self.frames_are_masked, header.masking_key()) {
-            (true, Some(_)) | (false, None) => {}
-            (true, None) => return Err(Violation::UnmaskedFrame),
-            (false, Some(_)) => return Err(Violation::MaskedFrame),
+            (true, Some(_)) | (false, None) => Ok(()),
+            (true, None) => Err(Violation::UnmaskedFrame),
+            (false, Some(_)) => Err(Violation::MaskedFrame),
         }
+    }
+
+    /// Everything that a header can break beyond its own form.
+    fn check_header(&mut self, now: Timestamp, header: &Header) -> Result<(), Violation> {
+        self.check_mask(header)?;
         // RFC 7692, 6.1: the first frame alone says that its message is compressed, and "MUST NOT set
         // the \"Per-Message Compressed\" bit of control frames and non-first fragments". Without the
         // extension the decoder lets no such bit through.
@@ -224,7 +219,7 @@ impl Inbound {
             Opcode::Data(opcode) => opcode,
         };
         // 5.4: fragments of one message follow each other; only control frames come between.
-        let message_type = match (opcode, self.message) {
+        let kind = match (opcode, self.message) {
             (DataOpcode::Continuation, Some(_)) if is_compressed => {
                 return Err(Violation::UnexpectedCompression);
             }
@@ -233,50 +228,50 @@ impl Inbound {
             }
             (DataOpcode::Continuation, None) => return Err(Violation::UnexpectedContinuation),
             (_, Some(_)) => return Err(Violation::ExpectedContinuation),
-            (DataOpcode::Text, None) => MessageType::Text,
-            (DataOpcode::Binary, None) => MessageType::Binary,
+            (DataOpcode::Text, None) => MessageKind::Text,
+            (DataOpcode::Binary, None) => MessageKind::Binary,
         };
-        self.message = Some(match message_type {
-            message_type if is_compressed => OpenMessage::Compressed(message_type),
-            MessageType::Text => OpenMessage::Text,
-            MessageType::Binary => OpenMessage::Binary,
+        self.message = Some(match kind {
+            kind if is_compressed => OpenMessage::Compressed(kind),
+            MessageKind::Text => OpenMessage::Text,
+            MessageKind::Binary => OpenMessage::Binary,
         });
         self.budget.begin_message();
         self.budget.spend_data_frame(header.payload_len())
     }
 
-    #[inline(always)]
+    /// The event of a part of a data frame; `None` if it brings nothing.
     fn take_data<'a>(
         &mut self,
         opcode: DataOpcode,
         part: Part<'a>,
-    ) -> Result<Option<DataEvent<'a>>, InvalidUtf8> {
+    ) -> Result<Option<Event<'a>>, InvalidUtf8> {
         let Part { header, payload, is_first, is_last, .. } = part;
         let is_first = is_first && opcode != DataOpcode::Continuation;
         let is_last = is_last && header.fin();
         let message = self.message;
+        debug_assert!(message.is_some(), "a checked header opens a message");
         if is_last {
             self.message = None;
         }
-        if message == Some(OpenMessage::Text) {
-            let text = self.utf8.push(payload)?;
-            if is_last {
-                self.utf8.finish()?;
+        let is_between = !is_first && !is_last;
+        Ok(Some(match message {
+            Some(OpenMessage::Text) => {
+                let text = self.utf8.push(payload)?;
+                if is_last {
+                    self.utf8.finish()?;
+                }
+                if is_between && text.carried.is_none() && text.rest.is_empty() {
+                    return Ok(None); // an empty fragment, or bytes of a character still cut
+                }
+                Event::Text { text, is_first, is_last }
             }
-            if !is_first && !is_last && text.carried.is_none() && text.rest.is_empty() {
-                return Ok(None); // an empty fragment, or bytes of a character still cut
+            _ if is_between && payload.is_empty() => return Ok(None), // an empty fragment
+            Some(OpenMessage::Compressed(kind)) => {
+                Event::Compressed { kind, bytes: payload, is_first, is_last }
             }
-            return Ok(Some(DataEvent::Text { text, is_first, is_last }));
-        }
-        if !is_first && !is_last && payload.is_empty() {
-            return Ok(None); // an empty fragment
-        }
-        if let Some(OpenMessage::Compressed(message_type)) = message {
-            let compressed =
-                DataEvent::Compressed { message_type, bytes: payload, is_first, is_last };
-            return Ok(Some(compressed));
-        }
-        Ok(Some(DataEvent::Binary { bytes: payload, is_first, is_last }))
+            Some(OpenMessage::Binary) | None => Event::Binary { bytes: payload, is_first, is_last },
+        }))
     }
 
     /// Gathers the payload of a control frame; whether it is complete.
@@ -286,65 +281,5 @@ impl Inbound {
         }
         self.control.append(part.payload); // fits: the header said at most 125
         part.is_last
-    }
-}
-
-/// What came next.
-pub(crate) enum Next<'a> {
-    Data(DataEvent<'a>),
-    /// A control frame of this opcode was gathered.
-    Control(ControlOpcode),
-    Violation(Violation),
-}
-
-/// A part of a message.
-pub(crate) enum DataEvent<'a> {
-    Text { text: Text<'a>, is_first: bool, is_last: bool },
-    Binary { bytes: &'a mut [u8], is_first: bool, is_last: bool },
-    Compressed { message_type: MessageType, bytes: &'a mut [u8], is_first: bool, is_last: bool },
-}
-
-impl DataEvent<'_> {
-    #[inline]
-    pub(crate) fn is_last(&self) -> bool {
-        match self {
-            Self::Text { is_last, .. }
-            | Self::Binary { is_last, .. }
-            | Self::Compressed { is_last, .. } => *is_last,
-        }
-    }
-}
-
-impl<'a> From<DataEvent<'a>> for Event<'a> {
-    #[inline]
-    fn from(data: DataEvent<'a>) -> Self {
-        match data {
-            DataEvent::Text { text, is_first, is_last } => Self::Text { text, is_first, is_last },
-            DataEvent::Binary { bytes, is_first, is_last } => {
-                Self::Binary { bytes, is_first, is_last }
-            }
-            DataEvent::Compressed { message_type, bytes, is_first, is_last } => {
-                Self::Compressed { message_type, bytes, is_first, is_last }
-            }
-        }
-    }
-}
-
-impl Reply {
-    /// What an event calls for.
-    pub(crate) fn to(event: &Event<'_>) -> Self {
-        match event {
-            // 5.5.2: "an endpoint MUST send a Pong frame in response".
-            Event::Ping(payload) => Self::Pong(*payload),
-            Event::Close(close) => Self::Close(*close),
-            Event::Violation(violation) => {
-                Self::Fail(CloseFrame::new(violation.close_code(), violation.close_reason()))
-            }
-            // 5.5.3: "A response to an unsolicited Pong frame is not expected."
-            Event::Pong(_)
-            | Event::Text { .. }
-            | Event::Binary { .. }
-            | Event::Compressed { .. } => Self::Nothing,
-        }
     }
 }

@@ -21,15 +21,14 @@ mod role;
 mod violation;
 
 #[cfg(feature = "alloc")]
-pub use assembler::{Assembled, Assembler, Message};
+pub use assembler::{Assembled, Assembler, MessageRef};
 pub use close_info::{CloseInfo, CloseStatus};
 pub use connection::Connection;
 pub use deadlines::{Timeout, Timeouts};
-pub use event::{Event, MessageType};
-pub use inbound::{Inbound, Received, Reply};
+pub use event::{Event, MessageKind};
 pub use limits::{ControlFrameRate, Limits};
-pub use outbound::{ControlFrame, Data, Outbound, SendError, Transmit};
-pub use role::{Client, MaskSource, Role, Server};
+pub use outbound::{ControlFrame, Data, SendError, Transmit};
+pub use role::{AnyRole, Client, MaskSource, Role, Server};
 pub use violation::Violation;
 
 pub use tidings_frame as frame;

@@ -93,6 +93,16 @@ impl Budget {
         }
     }
 
+    /// A message in one frame was announced.
+    #[inline]
+    pub(crate) fn spend_whole_message(&mut self, payload_len: u64) -> Result<(), Violation> {
+        if payload_len > self.max_message_len || self.max_fragments == 0 {
+            self.begin_message();
+            return self.spend_data_frame(payload_len);
+        }
+        Ok(())
+    }
+
     /// A new message begins.
     pub(crate) fn begin_message(&mut self) {
         self.message_len = 0;

@@ -1,4 +1,4 @@
-//! The sending half: the order of our own frames, and what the protocol owes the peer
+//! The sending half: the order of our own frames, and what the protocol has to tell the peer
 //! (RFC 6455, 5.4, 5.5, 6.1, 7.1).
 
 use core::fmt;
@@ -8,19 +8,19 @@ use tidings_frame::{
 };
 
 use crate::close_info::CloseStatus;
-use crate::inbound::Reply;
+use crate::event::Event;
 use crate::role::Role;
 
 /// The half of a connection that sends.
 #[derive(Clone, Debug)]
-pub struct Outbound<R> {
+pub(crate) struct Outbound<R> {
     role: R,
     allows_compression: bool,
     /// The message that was begun with [`Data::more`].
     message: Option<DataOpcode>,
     /// 5.5.3: of several Pings it is enough to answer the last.
-    pong_owed: Option<ControlPayload>,
-    ping_owed: Option<u64>,
+    pending_pong: Option<ControlPayload>,
+    pending_ping: Option<u64>,
     close: CloseState,
     shutdown: Shutdown,
 }
@@ -29,7 +29,7 @@ pub struct Outbound<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CloseState {
     Open,
-    Owed(Option<CloseFrame>),
+    Pending(Option<CloseFrame>),
     Sent(Option<CloseFrame>),
     /// The transport ended before we had anything to say.
     Missed,
@@ -38,9 +38,10 @@ enum CloseState {
 /// The end of our half of the transport (RFC 6455, 7.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shutdown {
-    No,
-    /// After all that is owed.
-    Owed,
+    /// The transport is still needed.
+    NotDue,
+    /// Once all that is pending was transmitted.
+    Pending,
     Done,
 }
 
@@ -108,10 +109,10 @@ impl<R: Role> Outbound<R> {
             role,
             allows_compression: false,
             message: None,
-            pong_owed: None,
-            ping_owed: None,
+            pending_pong: None,
+            pending_ping: None,
             close: CloseState::Open,
-            shutdown: Shutdown::No,
+            shutdown: Shutdown::NotDue,
         }
     }
 
@@ -126,7 +127,7 @@ impl<R: Role> Outbound<R> {
     /// # Errors
     /// [`SendError`], the caller's fault; nothing has changed.
     #[inline]
-    pub fn send<'p>(&mut self, data: Data<'p>) -> Result<Frame<'p>, SendError> {
+    pub(crate) fn send<'p>(&mut self, data: Data<'p>) -> Result<Frame<'p>, SendError> {
         // 5.5.1: "MUST NOT send any more data frames after sending a Close frame". 6.1: only in
         // the state OPEN.
         if !self.is_open() {
@@ -161,7 +162,7 @@ impl<R: Role> Outbound<R> {
     ///
     /// # Errors
     /// [`SendError::NotOpen`]; nothing has changed.
-    pub fn ping(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
+    pub(crate) fn ping(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
         self.control_if_open(ControlOpcode::Ping, &payload)
     }
 
@@ -169,7 +170,7 @@ impl<R: Role> Outbound<R> {
     ///
     /// # Errors
     /// [`SendError::NotOpen`]; nothing has changed.
-    pub fn pong(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
+    pub(crate) fn pong(&mut self, payload: ControlPayload) -> Result<ControlFrame, SendError> {
         self.control_if_open(ControlOpcode::Pong, &payload)
     }
 
@@ -185,60 +186,68 @@ impl<R: Role> Outbound<R> {
         ControlFrame::new(opcode, payload, self.role.masking_key())
     }
 
-    /// Starts the closing handshake: the Close frame is owed from now on, and nothing else can be
+    /// Starts the closing handshake: the Close frame is pending from now on, and nothing else can be
     /// sent. Has no effect if it has begun already.
-    pub fn close(&mut self, close: Option<CloseFrame>) {
+    pub(crate) fn close(&mut self, close: Option<CloseFrame>) {
         if self.close == CloseState::Open {
             // 7.4.1: 1010 is a client's to say; from a server it is an internal error.
+            let is_server = self.role.is_server();
             let close = close.map(|close| match close.code {
-                code if R::IS_SERVER && code == CloseCode::MANDATORY_EXTENSION => {
+                code if is_server && code == CloseCode::MANDATORY_EXTENSION => {
                     CloseFrame { code: CloseCode::INTERNAL_ERROR, ..close }
                 }
                 _ => close,
             });
-            self.close = CloseState::Owed(close);
+            self.close = CloseState::Pending(close);
         }
     }
 
-    /// Owes the peer what the receiving half asks for.
-    pub fn reply(&mut self, reply: Reply) {
-        match reply {
-            Reply::Nothing => {}
-            Reply::Pong(payload) => self.pong_owed = Some(payload),
-            Reply::Close(close) => {
+    /// Makes pending what an event calls for.
+    pub(crate) fn answer(&mut self, event: &Event<'_>) {
+        match event {
+            // 5.5.2: "an endpoint MUST send a Pong frame in response".
+            Event::Ping(payload) => self.pending_pong = Some(*payload),
+            Event::Close(close) => {
                 // 5.5.1: "typically echos the status code it received". The reason is the peer's
                 // own and tells it nothing. 7.4.1: 1010 is not a server's to say.
+                let is_server = self.role.is_server();
                 self.close(close.map(|close| match close.code {
-                    CloseCode::MANDATORY_EXTENSION if R::IS_SERVER => {
+                    CloseCode::MANDATORY_EXTENSION if is_server => {
                         CloseFrame::new(CloseCode::NORMAL, "")
                     }
                     code => CloseFrame::new(code, ""),
                 }));
                 // 7.1.1: the server closes the transport first; the client waits for it.
-                if R::IS_SERVER {
+                if is_server {
                     self.shut_down();
                 }
             }
-            Reply::Fail(close) => {
-                self.close(Some(close));
+            // 7.1.7: the Close that says why, then the end.
+            Event::Violation(violation) => {
+                self.close(Some(CloseFrame::new(violation.close_code(), violation.close_reason())));
                 self.shut_down();
             }
+            // 5.5.3: "A response to an unsolicited Pong frame is not expected."
+            Event::Pong(_)
+            | Event::Text { .. }
+            | Event::Binary { .. }
+            | Event::Compressed { .. } => {}
         }
     }
 
     /// A Ping is due; the connection keeps the time.
-    pub(crate) fn owe_ping(&mut self, number: u64) {
-        self.ping_owed = Some(number);
+    pub(crate) fn set_pending_ping(&mut self, number: u64) {
+        self.pending_ping = Some(number);
     }
 
-    /// Ends the transport once all that is owed was transmitted.
+    /// Ends the transport once all that is pending was transmitted.
     pub(crate) fn shut_down(&mut self) {
-        if self.shutdown == Shutdown::No {
-            self.shutdown = Shutdown::Owed;
+        if self.shutdown == Shutdown::NotDue {
+            self.shutdown = Shutdown::Pending;
         }
     }
 
-    /// The transport can't bring anything more: what is owed is still handed out, then the end.
+    /// The transport cannot bring anything more: what is pending is still handed out, then the end.
     pub(crate) fn end(&mut self) {
         if self.close == CloseState::Open {
             self.close = CloseState::Missed;
@@ -246,28 +255,28 @@ impl<R: Role> Outbound<R> {
         self.shut_down();
     }
 
-    /// What the protocol owes now; call until it returns `None`, and write each in turn. A control
+    /// What the protocol wants written now; call until it returns `None`, and write each in turn. A control
     /// frame may go between two fragments, never inside a frame.
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
         // 1.4: what follows our Close is discarded by the peer, a Pong too. A half-closed peer still
         // gets its answer.
         if !matches!(self.close, CloseState::Sent(_)) {
-            if let Some(payload) = self.pong_owed.take() {
+            if let Some(payload) = self.pending_pong.take() {
                 return Some(Transmit::Frame(self.control(ControlOpcode::Pong, &payload)));
             }
         }
         if self.close == CloseState::Open {
-            if let Some(number) = self.ping_owed.take() {
+            if let Some(number) = self.pending_ping.take() {
                 let payload = ping_payload(number);
                 return Some(Transmit::Frame(self.control(ControlOpcode::Ping, &payload)));
             }
         }
-        if let CloseState::Owed(close) = self.close {
+        if let CloseState::Pending(close) = self.close {
             self.close = CloseState::Sent(close);
             let payload = close.map(|close| close.to_payload()).unwrap_or_default();
             return Some(Transmit::Frame(self.control(ControlOpcode::Close, &payload)));
         }
-        if self.shutdown == Shutdown::Owed {
+        if self.shutdown == Shutdown::Pending {
             self.shutdown = Shutdown::Done;
             return Some(Transmit::Shutdown);
         }
@@ -275,14 +284,12 @@ impl<R: Role> Outbound<R> {
     }
 
     /// Whether data can be sent: the closing handshake has not begun.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.close == CloseState::Open
     }
 
     /// What our Close frame says, if it has been handed out.
-    #[must_use]
-    pub const fn close_sent(&self) -> CloseStatus {
+    pub(crate) const fn close_sent(&self) -> CloseStatus {
         match self.close {
             CloseState::Sent(Some(close)) => CloseStatus::Frame(close),
             CloseState::Sent(None) => CloseStatus::Empty,
@@ -291,20 +298,17 @@ impl<R: Role> Outbound<R> {
     }
 
     /// Whether messages may be compressed (RFC 7692): both sides have agreed.
-    #[must_use]
-    pub const fn allows_compression(&self) -> bool {
+    pub(crate) const fn allows_compression(&self) -> bool {
         self.allows_compression
     }
 
     /// Whether a message has begun and not ended.
-    #[must_use]
-    pub const fn is_inside_message(&self) -> bool {
+    pub(crate) const fn is_inside_message(&self) -> bool {
         self.message.is_some()
     }
 
     /// Whether [`Transmit::Shutdown`] has been handed out: there is nothing left to do.
-    #[must_use]
-    pub fn is_shut_down(&self) -> bool {
+    pub(crate) fn is_shut_down(&self) -> bool {
         self.shutdown == Shutdown::Done
     }
 }
@@ -444,10 +448,10 @@ mod tests {
     fn a_close_with_1010_is_echoed_by_a_client_alone() {
         let close = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "x");
         let mut client = client();
-        client.reply(Reply::Close(Some(close)));
+        client.answer(&Event::Close(Some(close)));
         assert_eq!(next(&mut client).unwrap().as_bytes(), b"\x88\x82\0\0\0\0\x03\xF2");
         let mut server = Outbound::new(Server);
-        server.reply(Reply::Close(Some(close)));
+        server.answer(&Event::Close(Some(close)));
         assert_eq!(next(&mut server).unwrap().as_bytes(), b"\x88\x02\x03\xE8");
     }
 

@@ -1,14 +1,14 @@
 //! Which end of the connection this is. Only a client masks, so only a client has a source of
-//! masking keys: a server that masks can't be written.
+//! masking keys: a server that masks cannot be written.
 
 use core::fmt;
 
 use tidings_frame::MaskingKey;
 
-/// [`Server`] or [`Client`].
+/// [`Server`], [`Client`], or [`AnyRole`] where one type has to serve for both.
 pub trait Role: sealed::Sealed {
-    #[doc(hidden)]
-    const IS_SERVER: bool;
+    /// Whether this end was connected to.
+    fn is_server(&self) -> bool;
 
     #[doc(hidden)]
     fn masking_key(&mut self) -> Option<MaskingKey>;
@@ -18,6 +18,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Server {}
     impl<M: super::MaskSource> Sealed for super::Client<M> {}
+    impl<M: super::MaskSource> Sealed for super::AnyRole<M> {}
 }
 
 /// The end that was connected to. "A server MUST NOT mask any frames" (RFC 6455, 5.1).
@@ -25,7 +26,9 @@ mod sealed {
 pub struct Server;
 
 impl Role for Server {
-    const IS_SERVER: bool = true;
+    fn is_server(&self) -> bool {
+        true
+    }
 
     fn masking_key(&mut self) -> Option<MaskingKey> {
         None
@@ -45,10 +48,54 @@ impl<M: MaskSource> Client<M> {
 }
 
 impl<M: MaskSource> Role for Client<M> {
-    const IS_SERVER: bool = false;
+    fn is_server(&self) -> bool {
+        false
+    }
 
     fn masking_key(&mut self) -> Option<MaskingKey> {
         Some(self.mask_source.next_key())
+    }
+}
+
+/// Either end, chosen when the program runs: for a type that holds connections of both roles.
+///
+/// ```
+/// use tidings_websocket::{AnyRole, Client, Role, Server};
+///
+/// # fn key() -> [u8; 4] { [1, 2, 3, 4] }
+/// let roles: [AnyRole<fn() -> [u8; 4]>; 2] = [Server.into(), Client::new(key as fn() -> _).into()];
+/// assert_eq!(roles.map(|role| role.is_server()), [true, false]);
+/// ```
+#[derive(Debug)]
+pub enum AnyRole<M> {
+    /// The end that was connected to.
+    Server,
+    /// The end that connected.
+    Client(Client<M>),
+}
+
+impl<M: MaskSource> Role for AnyRole<M> {
+    fn is_server(&self) -> bool {
+        matches!(self, Self::Server)
+    }
+
+    fn masking_key(&mut self) -> Option<MaskingKey> {
+        match self {
+            Self::Server => None,
+            Self::Client(client) => client.masking_key(),
+        }
+    }
+}
+
+impl<M> From<Server> for AnyRole<M> {
+    fn from(_: Server) -> Self {
+        Self::Server
+    }
+}
+
+impl<M> From<Client<M>> for AnyRole<M> {
+    fn from(client: Client<M>) -> Self {
+        Self::Client(client)
     }
 }
 

@@ -66,10 +66,10 @@ impl Log {
             while let Some(event) = connection.receive(Timestamp::default(), &mut input) {
                 match assembler.push(event, connection.announced_rest_len()) {
                     Assembled::Incomplete => {}
-                    Assembled::Message(Message::Text(text)) => {
+                    Assembled::Message(MessageRef::Text(text)) => {
                         log.0.push(std::format!("text {text}"));
                     }
-                    Assembled::Message(Message::Binary(bytes)) => {
+                    Assembled::Message(MessageRef::Binary(bytes)) => {
                         log.0.push(std::format!("binary {}", bytes.escape_ascii()));
                     }
                     Assembled::Other(Event::Ping(payload)) => log.payload("ping", payload),
@@ -81,12 +81,7 @@ impl Log {
                     Assembled::Other(Event::Violation(violation)) => {
                         log.0.push(std::format!("violation {}", violation.close_code().get()));
                     }
-                    Assembled::Other(Event::Compressed {
-                        message_type,
-                        bytes,
-                        is_first,
-                        is_last,
-                    }) => {
+                    Assembled::Other(Event::Compressed { kind, bytes, is_first, is_last }) => {
                         let part = match (is_first, is_last) {
                             (true, true) => "whole",
                             (true, false) => "first",
@@ -94,7 +89,7 @@ impl Log {
                             (false, true) => "last",
                         };
                         let bytes = bytes.escape_ascii();
-                        log.0.push(std::format!("compressed {message_type:?} {part} {bytes}"));
+                        log.0.push(std::format!("compressed {kind:?} {part} {bytes}"));
                     }
                     Assembled::Other(other) => panic!("{other:?}"),
                 }

@@ -8,13 +8,12 @@ use tidings_handshake::{
 };
 use tidings_websocket::Timestamp;
 
-use crate::compression::{self, Negotiated, mandatory_extension_close};
-use crate::config::Config;
 use crate::error::{Declined, Error};
 use crate::opening::connecting::Connecting;
 use crate::opening::exchange::Exchange;
 use crate::opening::server::abandoned;
 use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::websocket::{self, Config, Negotiated, mandatory_extension_close};
 
 /// The part of a declined handshake's body that is read.
 const MAX_BODY_LEN: usize = 64 * 1024;
@@ -168,7 +167,7 @@ impl Outcome {
             Response::Interim(_) => Ok(None),
             Response::Opened(opened) => Ok(Some(Self::Opened(Negotiated {
                 subprotocol: opened.subprotocol().map(Box::from),
-                compression: compression::check(config.compression.as_ref(), opened.extensions())
+                compression: websocket::check(config.compression.as_ref(), opened.extensions())
                     .map_err(Error::Compression)?,
             }))),
             Response::Declined(response) => {

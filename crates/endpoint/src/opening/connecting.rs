@@ -5,13 +5,13 @@ use std::fmt;
 use tidings_handshake::{Key, Redirect, Redirects, WebSocketUri};
 use tidings_websocket::Timestamp;
 
-use crate::config::Config;
 use crate::error::Error;
 use crate::opening::client::ClientHandshake;
 use crate::opening::deadline::Deadline;
 use crate::opening::options::{ConnectOptions, Offer};
 use crate::opening::route::Route;
 use crate::random;
+use crate::websocket::Config;
 
 /// A connection in the making: one attempt for each redirect, all under one deadline.
 ///

@@ -10,12 +10,11 @@ use rustls::ClientConfig;
 use tidings_deflate::Parameters;
 use tidings_handshake::{ClientRequest, Extension, Key, Proxy, ProxyRules, Redirect, WebSocketUri};
 
-use crate::compression;
-use crate::config::Config;
 use crate::error::Error;
 use crate::opening::route::Route;
 #[cfg(feature = "rustls")]
 use crate::opening::tls::{self, TlsTarget};
+use crate::websocket::{self, Config};
 
 /// How a client connects: what to offer, whom to trust, which way to go. It can be used again and
 /// again.
@@ -231,7 +230,7 @@ impl<'a> Offer<'a> {
             subprotocols: options.subprotocols.iter().map(String::as_str).collect(),
             origin: options.origin.as_deref(),
             headers: headers.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-            compression: compression::offers(options.config.compression.as_ref())
+            compression: websocket::offers(options.config.compression.as_ref())
                 .iter()
                 .map(tidings_deflate::Offer::parameters)
                 .collect(),
@@ -249,7 +248,7 @@ impl<'a> Offer<'a> {
         work: impl FnOnce(&ClientRequest<'_>) -> T,
     ) -> Result<T, Error> {
         let extensions: Vec<Extension<'_>> =
-            self.compression.iter().flat_map(compression::element).collect();
+            self.compression.iter().flat_map(websocket::element).collect();
         debug_assert_eq!(extensions.len(), self.compression.len(), "all are tokens");
         let mut request = ClientRequest::new(WebSocketUri::parse(uri)?, key)
             .extensions(&extensions)

@@ -9,12 +9,11 @@ use tidings_handshake::{
 };
 use tidings_websocket::Timestamp;
 
-use crate::compression::{self, Negotiated};
-use crate::config::Config;
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
 use crate::opening::exchange::Exchange;
 use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::websocket::{self, Config, Negotiated};
 
 /// Reads a request, asks the application, writes the answer; after a refusal it ends the connection
 /// in a way that lets the refusal arrive.
@@ -139,11 +138,10 @@ pub fn negotiate<'r, T>(
     if !acceptance.has_no_extensions() {
         return done(acceptance, negotiated);
     }
-    let Some((answer, parameters)) = compression::accept(config.compression.as_ref(), request)
-    else {
+    let Some((answer, parameters)) = websocket::accept(config.compression.as_ref(), request) else {
         return done(acceptance, negotiated);
     };
-    let element = compression::element(&parameters);
+    let element = websocket::element(&parameters);
     debug_assert!(element.is_ok(), "the parameters are tokens");
     let Ok(element) = element else { return done(acceptance, negotiated) };
     let elements = [element];

@@ -16,9 +16,8 @@ use tidings_handshake::{
 use tidings_websocket::Timestamp;
 
 use super::*;
-use crate::compression::Compression;
-use crate::config::Config;
 use crate::error::{Declined, Error};
+use crate::websocket::{Compression, Config};
 
 /// How many bytes the transport moves in one call.
 #[derive(Clone, Copy, Debug)]
@@ -194,7 +193,11 @@ mod server {
     fn a_refusal_arrives_and_says_what_was_decided() {
         let rest = vec![b'x'; 5000];
         for (head, status, is_expected) in [
-            (request(""), "404", (|error| matches!(error, Error::Refused { status: 404 })) as fn(&_) -> _),
+            (
+                request(""),
+                "404",
+                (|error| matches!(error, Error::Refused { status: 404 })) as fn(&_) -> _,
+            ),
             (request("Origin: x\r\n").replace("13", "8"), "426", |error| {
                 matches!(error, Error::Request(RequestError::Version))
             }),
@@ -416,7 +419,12 @@ mod client {
             let origin = if trusted { "https://page.example" } else { "null" };
             assert!(has_line(request, &format!("Origin: {origin}")), "{request}");
             assert!(has_line(request, "User-Agent: tidings"), "{request}");
-            keys.extend(request.lines().find(|line| line.starts_with("Sec-WebSocket-Key")).map(str::to_owned));
+            keys.extend(
+                request
+                    .lines()
+                    .find(|line| line.starts_with("Sec-WebSocket-Key"))
+                    .map(str::to_owned),
+            );
         }
         keys.sort();
         keys.dedup();
@@ -482,8 +490,7 @@ mod client {
     fn debug_output_shows_no_credentials() {
         let proxy = Proxy::parse("http://user:secret@proxy.example").unwrap();
         let options = options().proxy(proxy);
-        let mut connecting =
-            Connecting::new(&options, "ws://a/", Timestamp::default()).unwrap();
+        let mut connecting = Connecting::new(&options, "ws://a/", Timestamp::default()).unwrap();
         let route = connecting.route().unwrap();
         let tunnel = route.tunnel(connecting.deadline());
         let shown = format!("{options:?} {route:?} {tunnel:?}");

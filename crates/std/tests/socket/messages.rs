@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use tidings_std::websocket::{CloseStatus, SendError, Violation};
-use tidings_std::{CloseCode, Config, Error, LentMessage, Message, MessageKind};
+use tidings_std::{CloseCode, Config, Error, Message, MessageKind, MessageRef};
 use tidings_testkit::loopback;
 
 use crate::loopback::{MASKED_HELLO, echo, pair, pair_with, server_on};
@@ -35,10 +35,10 @@ fn messages_of_both_types_go_both_ways() {
 fn a_lent_message_is_echoed() {
     let (mut server, mut client) = pair();
     let echo = thread::spawn(move || {
-        let (mut receiver, mut sender) = server.halves();
+        let (mut receiver, mut sender) = server.split();
         let mut borrowed = 0;
         while let Some(message) = receiver.recv(&mut sender)? {
-            if matches!(&message, LentMessage::Text(text) if matches!(text, std::borrow::Cow::Borrowed(_)))
+            if matches!(&message, MessageRef::Text(text) if matches!(text, std::borrow::Cow::Borrowed(_)))
             {
                 borrowed += 1;
             }
@@ -64,7 +64,7 @@ fn messages_go_in_pieces() {
             let mut bytes = Vec::new();
             reader.read_to_end(&mut bytes).unwrap();
             assert_eq!(bytes.len(), 500_000);
-            assert!(reader.piece().unwrap().is_none());
+            assert!(reader.chunk().unwrap().is_none());
         }
         {
             // Dropped early: the rest of it is passed over.

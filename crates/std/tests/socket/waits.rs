@@ -86,7 +86,7 @@ fn a_nonblocking_socket_goes_on_where_it_stopped() {
         blocked_once.recv().unwrap();
         let mut reader = client.recv_reader().unwrap().unwrap();
         let mut len = 0;
-        while let Some(piece) = reader.piece().unwrap() {
+        while let Some(piece) = reader.chunk().unwrap() {
             len += piece.len();
         }
         drop(reader);

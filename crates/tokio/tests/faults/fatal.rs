@@ -122,7 +122,7 @@ async fn a_send_whose_bytes_are_dropped_is_not_reported_as_done() {
     // The 10 bytes that fit are written first; the read that follows is reset.
     let near = near.with(Faults::none().at(2, Fault::Block).at(4, Fault::Reset));
     let socket = WebSocket::from_handshaken(near, ServerRole, Config::server(), &[]);
-    let (mut sender, mut receiver) = socket.split();
+    let (mut receiver, mut sender) = socket.into_split();
     let mut sending = std::pin::pin!(sender.send(vec![7; 100]));
     assert!(poll_then_drop(1, sending.as_mut()).await.is_none());
     let received = receiver.recv().await;
@@ -137,7 +137,7 @@ async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
     let (near, _far) = FaultTransport::pair(100);
     let near = near.with(Faults::none().at(1, Fault::Lie(Lie::Nothing)));
     let socket = WebSocket::from_handshaken(near, ServerRole, Config::server(), &[]);
-    let (mut sender, mut receiver) = socket.split();
+    let (mut receiver, mut sender) = socket.into_split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     tokio::task::yield_now().await;
     let sent = sender.send("x").await;
@@ -154,7 +154,7 @@ async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
         let (near, _far) = FaultTransport::pair(100);
         let config = Config::server();
         let socket = WebSocket::from_handshaken(near, ServerRole, config, &[]);
-        let (mut sender, mut receiver) = socket.split();
+        let (mut receiver, mut sender) = socket.into_split();
         let receiving = tokio::spawn(async move { receiver.recv().await });
         tokio::task::yield_now().await;
         let start = Instant::now();

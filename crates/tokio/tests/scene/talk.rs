@@ -165,7 +165,7 @@ async fn read_all<R: Role + Unpin>(
 ) -> Result<Option<Unit>, Error> {
     let Some(mut reader) = reader else { return Ok(None) };
     let mut bytes = Vec::new();
-    let read = async || reader.piece().await.map(|piece| piece.map(<[u8]>::to_vec));
+    let read = async || reader.chunk().await.map(|piece| piece.map(<[u8]>::to_vec));
     let mut read = read;
     while let Some(piece) = cut.run(&mut read).await? {
         assert!(!piece.is_empty());
@@ -184,7 +184,7 @@ async fn call_halves<R: Role + Unpin>(
     cut: &Cut,
     received: &Received,
 ) -> Result<(), Error> {
-    let (mut receiver, mut sender) = socket.halves();
+    let (mut receiver, mut sender) = socket.split();
     for step in steps {
         let messages = match step {
             Step::Say(messages) => messages.clone(),
@@ -265,7 +265,7 @@ async fn echo_halves<R: Role>(
     cut: &Cut,
     received: &Received,
 ) -> Result<(), Error> {
-    let (mut receiver, mut sender) = socket.halves();
+    let (mut receiver, mut sender) = socket.split();
     let mut echoes = 0;
     loop {
         // Lent and sent on, without a copy, unless futures are to be dropped.
@@ -296,10 +296,10 @@ async fn echo_halves<R: Role>(
     }
 }
 
-fn copied(message: &tidings_tokio::LentMessage<'_>) -> Message {
+fn copied(message: &tidings_tokio::MessageRef<'_>) -> Message {
     match message {
-        tidings_tokio::LentMessage::Text(text) => Message::text(&**text),
-        tidings_tokio::LentMessage::Binary(bytes) => Message::binary(bytes.to_vec()),
+        tidings_tokio::MessageRef::Text(text) => Message::text(&**text),
+        tidings_tokio::MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
     }
 }
 
@@ -309,7 +309,7 @@ async fn call_split<R: Role>(
     cut: &Cut,
     received: &Received,
 ) -> Outcome {
-    let (sender, receiver) = socket.split();
+    let (receiver, sender) = socket.into_split();
     let (forward, mut echoes) = mpsc::unbounded_channel();
     let closure = Cell::new(None);
     let sending = async {
@@ -354,7 +354,7 @@ async fn call_split<R: Role>(
 }
 
 async fn echo_split<R: Role>(socket: WebSocket<End, R>, cut: &Cut, received: &Received) -> Outcome {
-    let (sender, receiver) = socket.split();
+    let (receiver, sender) = socket.into_split();
     let (forward, mut to_echo) = mpsc::unbounded_channel();
     let closure = Cell::new(None);
     let sending = async {

@@ -189,10 +189,10 @@ fn pieces_of_a_message_are_framed_in_order() {
     assert_eq!(bytes_of(end, false), b"\x80\x01f");
 }
 
-/// The halves go apart; what one owes is brought to the other as a value.
+/// Sending inside an event is fine, and each answer follows from its event.
 #[test]
-fn split_halves_answer_by_replies() {
-    let (mut inbound, mut outbound) = server().split();
+fn a_message_is_echoed_and_a_close_answered_from_inside_events() {
+    let mut connection = server();
     let mut stream = [
         bytes_of(Frame::data(DataOpcode::Text, b"hi"), true),
         control(ControlOpcode::Ping, b"?", true),
@@ -201,54 +201,71 @@ fn split_halves_answer_by_replies() {
     .concat();
     let mut input = &mut stream[..];
     let mut events = 0;
-    while let Some(Received { event, reply }) = inbound.receive(at(0), &mut input) {
-        match event {
-            Event::Text { text, .. } => {
-                assert_eq!(reply, Reply::Nothing);
-                let echo = outbound.send(Data::text(text.rest)).unwrap();
-                assert_eq!(bytes_of(echo, false), b"\x81\x02hi");
-            }
-            Event::Ping(payload) => assert_eq!(reply, Reply::Pong(payload)),
-            Event::Close(close) => assert_eq!(reply, Reply::Close(close)),
-            other => panic!("{other:?}"),
+    while let Some(event) = connection.receive(at(0), &mut input) {
+        if let Event::Text { text, .. } = event {
+            let echo = connection.send(Data::text(text.rest)).unwrap();
+            assert_eq!(bytes_of(echo, false), b"\x81\x02hi");
         }
-        outbound.reply(reply);
         events += 1;
     }
     assert_eq!(events, 3);
-    assert!(!inbound.is_open() && !outbound.is_open());
-    let mut transmitted = Vec::new();
-    while let Some(transmit) = outbound.poll_transmit() {
-        transmitted.push(match transmit {
-            Transmit::Frame(frame) => frame.as_bytes().to_vec(),
-            Transmit::Shutdown => Vec::new(),
-        });
-    }
-    assert_eq!(transmitted, [&b"\x8A\x01?"[..], b"\x88\x02\x03\xE8", b""]);
+    assert!(!connection.is_receiving() && !connection.is_open());
+    assert_eq!(transmitted(&mut connection), [&b"\x8A\x01?"[..], b"\x88\x02\x03\xE8", b""]);
 }
 
-/// W-108, W-110: a violation is brought over as a value too, whether the frames or what they inflate
-/// to broke the rule: its Close, then the end.
+/// W-108, W-110: a violation fails the connection, whether the frames or what they inflate to broke
+/// the rule: its Close, then the end.
 #[test]
-fn split_halves_fail_by_replies() {
-    let expected = Reply::Fail(CloseFrame::new(CloseCode::PROTOCOL_ERROR, "frame not masked"));
-    let (mut inbound, _) = server().split();
+fn a_violation_closes_with_its_reason_and_ends_the_transport() {
+    let expected = [&b"\x88\x12\x03\xEAframe not masked"[..], b""];
+    let mut connection = server();
     let mut stream = bytes_of(Frame::data(DataOpcode::Text, b"a"), false);
     let mut input = &mut stream[..];
-    let Received { event, reply } = inbound.receive(at(0), &mut input).unwrap();
+    let event = connection.receive(at(0), &mut input).unwrap();
     assert_eq!(event, Event::Violation(Violation::UnmaskedFrame));
-    assert_eq!(reply, expected);
-    assert!(!inbound.is_open());
-    assert!(inbound.receive(at(0), &mut input).is_none() && input.is_empty());
+    assert!(!connection.is_receiving());
+    assert!(connection.receive(at(0), &mut input).is_none() && input.is_empty());
+    assert_eq!(transmitted(&mut connection), expected);
+    assert!(connection.is_finished());
 
-    let (mut inbound, mut outbound) = server().split();
-    assert_eq!(inbound.refuse(Violation::UnmaskedFrame), expected);
-    assert!(!inbound.is_open());
-    outbound.reply(expected);
-    let Some(Transmit::Frame(close)) = outbound.poll_transmit() else { panic!("a Close is owed") };
-    assert_eq!(close.as_bytes(), b"\x88\x12\x03\xEAframe not masked");
-    assert_eq!(outbound.poll_transmit(), Some(Transmit::Shutdown));
-    assert!(outbound.is_shut_down());
+    let mut connection = server();
+    connection.refuse(at(0), Violation::UnmaskedFrame);
+    assert!(!connection.is_receiving());
+    assert_eq!(transmitted(&mut connection), expected);
+    assert!(connection.is_finished());
+}
+
+/// What a connection wants written; nothing stands for the end.
+fn transmitted(connection: &mut Connection<Server>) -> Vec<Vec<u8>> {
+    let next = || connection.poll_transmit();
+    std::iter::from_fn(next)
+        .map(|transmit| match transmit {
+            Transmit::Frame(frame) => frame.as_bytes().to_vec(),
+            Transmit::Shutdown => Vec::new(),
+        })
+        .collect()
+}
+
+/// A whole message at the front of the input is known before it is taken; nothing else is one.
+#[test]
+fn a_whole_message_is_seen_before_it_is_taken() {
+    let message = bytes_of(Frame::data(DataOpcode::Text, &[b'a'; 200]), true);
+    let mut connection = server();
+    for len in 0..message.len() {
+        assert!(!connection.has_whole_message(&message[..len]), "{len}");
+    }
+    assert!(connection.has_whole_message(&message));
+    for other in [
+        bytes_of(Frame::fragment(DataOpcode::Text, b"a"), true),
+        bytes_of(Frame::data(DataOpcode::Continuation, b"a"), true),
+        control(ControlOpcode::Ping, b"", true),
+        [&[0xC1][..], &message[1..]].concat(),
+    ] {
+        assert!(!connection.has_whole_message(&other), "{other:?}");
+    }
+    let mut first = bytes_of(Frame::fragment(DataOpcode::Text, b"a"), true);
+    assert!(connection.receive(at(0), &mut &mut first[..]).is_some());
+    assert!(!connection.has_whole_message(&message), "inside another message");
 }
 
 /// W-125: the end of a message is known while the payload of its last frame comes: not in another
@@ -280,7 +297,11 @@ fn what_is_announced_of_a_message_is_known_in_its_last_frame() {
 #[test]
 fn a_connection_stays_small() {
     assert!(size_of::<Connection<Server>>() <= 664, "{}", size_of::<Connection<Server>>());
-    assert!(size_of::<Inbound>() <= 264, "{}", size_of::<Inbound>());
+    assert!(
+        size_of::<crate::inbound::Inbound>() <= 264,
+        "{}",
+        size_of::<crate::inbound::Inbound>()
+    );
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use super::expected::{Expected, Last};
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
-use tidings_websocket::{Event, MessageType, Violation};
+use tidings_websocket::{Event, MessageKind, Violation};
 
 /// Everything received.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,8 +48,8 @@ impl Log {
             Event::Binary { bytes, is_first, is_last } => {
                 return self.push_part((false, false), bytes, is_first, is_last);
             }
-            Event::Compressed { message_type, bytes, is_first, is_last } => {
-                let is_text = message_type == MessageType::Text;
+            Event::Compressed { kind, bytes, is_first, is_last } => {
+                let is_text = kind == MessageKind::Text;
                 return self.push_part((is_text, true), bytes, is_first, is_last);
             }
             Event::Ping(payload) => Other::Ping(payload),

@@ -12,7 +12,7 @@ use tidings_firmware_console::{end, passed, state};
 use tidings_firmware_vectors::Cut;
 use tidings_websocket::frame::{CloseCode, CloseFrame, ControlPayload, DecodeErrorKind};
 use tidings_websocket::{
-    Client, Connection, Data, Event, Inbound, Limits, MessageType, Outbound, Role, SendError,
+    Client, Connection, Data, Event, Inbound, Limits, MessageKind, Outbound, Role, SendError,
     Server, Timeout, Timeouts, Timestamp, Transmit, Violation,
 };
 
@@ -193,11 +193,11 @@ impl<R: Role> Echo<R> {
                     let carried = text.carried.map_or("", |c| c.encode_utf8(&mut carried));
                     self.append(is_first, carried.as_bytes());
                     self.append(false, text.rest.as_bytes());
-                    self.echo(is_last, MessageType::Text);
+                    self.echo(is_last, MessageKind::Text);
                 }
                 Event::Binary { bytes, is_first, is_last } => {
                     self.append(is_first, bytes);
-                    self.echo(is_last, MessageType::Binary);
+                    self.echo(is_last, MessageKind::Binary);
                 }
                 _ => {}
             }
@@ -215,14 +215,14 @@ impl<R: Role> Echo<R> {
         self.message_len += bytes.len();
     }
 
-    fn echo(&mut self, is_last: bool, message_type: MessageType) {
+    fn echo(&mut self, is_last: bool, kind: MessageKind) {
         if !is_last {
             return;
         }
         let message = &self.message[..self.message_len];
-        let data = match message_type {
-            MessageType::Text => Data::utf8(message),
-            MessageType::Binary => Data::binary(message),
+        let data = match kind {
+            MessageKind::Text => Data::utf8(message),
+            MessageKind::Binary => Data::binary(message),
         };
         let frame = self.connection.send(data).expect("the connection is open");
         let room = &mut self.sent[self.sent_len..];

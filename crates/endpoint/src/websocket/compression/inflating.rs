@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tidings_deflate::{Direction, InflateError, Inflater};
 use tidings_websocket::frame::Utf8Validator;
-use tidings_websocket::{Message, MessageType, Violation};
+use tidings_websocket::{MessageKind, MessageRef, Violation};
 
 use super::pool;
 
@@ -13,22 +13,22 @@ use super::pool;
 /// Between messages it holds nothing but what later ones may refer back to, which is nothing without
 /// context takeover.
 #[derive(Debug)]
-pub(crate) struct Inflating {
+pub(in crate::websocket) struct Inflating {
     inflater: Inflater,
     message: Vec<u8>,
 }
 
 /// What a part brought.
 #[derive(Debug)]
-pub(crate) enum Inflated {
+pub(in crate::websocket) enum Inflated {
     /// A part of a message that goes on.
     Incomplete,
     /// The end of a message.
-    Message(Message<'static>),
+    Message(MessageRef<'static>),
 }
 
 impl Inflating {
-    pub(crate) fn new(direction: Direction, max_message_len: u64) -> Self {
+    pub(in crate::websocket) fn new(direction: Direction, max_message_len: u64) -> Self {
         Self { inflater: Inflater::new(direction, max_message_len), message: Vec::new() }
     }
 
@@ -36,9 +36,9 @@ impl Inflating {
     ///
     /// RFC 7692, 6.2: the fragments are inflated as one, and what comes out is held to the rules:
     /// its length while it comes out, its UTF-8 at its end.
-    pub(crate) fn push(
+    pub(in crate::websocket) fn push(
         &mut self,
-        message_type: MessageType,
+        kind: MessageKind,
         part: &[u8],
         is_last: bool,
     ) -> Result<Inflated, Violation> {
@@ -59,14 +59,14 @@ impl Inflating {
             pool::give_back_inflate_state(state);
         }
         let message = std::mem::take(&mut self.message);
-        Ok(Inflated::Message(match message_type {
-            MessageType::Binary => Message::Binary(Cow::Owned(message)),
-            MessageType::Text => {
+        Ok(Inflated::Message(match kind {
+            MessageKind::Binary => MessageRef::Binary(Cow::Owned(message)),
+            MessageKind::Text => {
                 // RFC 6455, 8.1
                 let mut utf8 = Utf8Validator::new();
                 utf8.push(&message).map_err(Violation::InvalidUtf8)?;
                 utf8.finish().map_err(Violation::InvalidUtf8)?;
-                Message::Text(Cow::Owned(String::from_utf8(message).unwrap_or_default()))
+                MessageRef::Text(Cow::Owned(String::from_utf8(message).unwrap_or_default()))
             }
         }))
     }

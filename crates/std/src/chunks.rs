@@ -1,70 +1,71 @@
-//! Messages of any length, received and sent in pieces: constant memory both ways.
+//! Messages of any length, received and sent in chunks: constant memory both ways.
 
 use std::io::{self, Read, Write};
 
-use tidings_endpoint::{Error, MessageKind, OutgoingPieces, Pieces};
-use tidings_websocket::Role;
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{IncomingChunks, OutgoingChunks};
+use tidings_websocket::{MessageKind, Role};
 
 use crate::link::Link;
 use crate::socket::WebSocket;
 use crate::transport::Transport;
 
-/// One message, received in pieces. It is also a [`Read`].
+/// One message, received in chunks. It is also a [`Read`].
 ///
 /// A reader that is dropped early drops the rest of its message.
 #[derive(Debug)]
 pub struct MessageReader<'a, S: Transport, R: Role> {
     socket: &'a mut WebSocket<S, R>,
-    kind: MessageKind,
-    pieces: Pieces,
+    chunks: IncomingChunks,
 }
 
 impl<'a, S: Transport, R: Role> MessageReader<'a, S, R> {
     pub(crate) fn begin(socket: &'a mut WebSocket<S, R>) -> Result<Option<Self>, Error> {
-        let mut pieces = Pieces::default();
-        let WebSocket { inbox, link, .. } = &mut *socket;
+        let WebSocket { receive, link, .. } = &mut *socket;
         // A message whose reader was dropped is passed over first.
-        inbox.skip_rest();
-        let kind = link.receive(|session, line| pieces.poll_next(inbox, session, line))?;
-        Ok(kind.map(|kind| Self { socket, kind, pieces }))
+        receive.skip_rest();
+        let first = link.receive_until(receive, |receive, send| receive.find_chunk(send))?;
+        Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }
 
     /// Whether the message is a text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
-        self.kind
+        self.chunks.kind()
     }
 
-    /// The next piece of the message, lent until the next call; `None` after the last. A piece of
+    /// The next chunk of the message, borrowed until the next call; `None` after the last. A chunk of
     /// a text is whole characters.
     ///
     /// # Errors
     /// As [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
-    pub fn piece(&mut self) -> Result<Option<&[u8]>, Error> {
+    pub fn chunk(&mut self) -> Result<Option<&[u8]>, Error> {
         self.wait()?;
-        Ok(self.pieces.lend(&self.socket.inbox))
+        Ok(self.chunks.borrow(&self.socket.receive))
     }
 
     fn wait(&mut self) -> Result<(), Error> {
-        let Self { socket: WebSocket { inbox, link, .. }, pieces, .. } = self;
-        link.receive(|session, line| pieces.poll_available(inbox, session, line))
+        let Self { socket: WebSocket { receive, link, .. }, chunks } = self;
+        let found =
+            link.receive_until(receive, |receive, send| chunks.find(receive, send).then_some(()));
+        found?.ok_or_else(IncomingChunks::cut)
     }
 }
 
 impl<S: Transport, R: Role> Read for MessageReader<'_, S, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.wait().map_err(Error::into_io)?;
-        Ok(self.pieces.read(&self.socket.inbox, buffer))
+        Ok(self.chunks.read(&self.socket.receive, buffer))
     }
 }
 
 impl<S: Transport, R: Role> Drop for MessageReader<'_, S, R> {
     fn drop(&mut self) {
-        self.socket.inbox.skip_rest();
+        self.socket.receive.skip_rest();
     }
 }
 
-/// A message that is sent in pieces, as a [`Write`]. A text may be cut anywhere; a piece that makes
+/// A message that is sent in chunks, as a [`Write`]. A text may be cut anywhere; a piece that makes
 /// it no UTF-8 is refused with [`Error::NotUtf8`] inside the [`io::Error`], and not sent.
 ///
 /// A message must be finished: WebSocket has no way to give one up, so after a writer that was
@@ -72,13 +73,13 @@ impl<S: Transport, R: Role> Drop for MessageReader<'_, S, R> {
 #[derive(Debug)]
 pub struct MessageWriter<'a, S, R> {
     link: &'a mut Link<S, R>,
-    pieces: OutgoingPieces,
+    chunks: OutgoingChunks,
 }
 
 impl<'a, S: Transport, R: Role> MessageWriter<'a, S, R> {
     pub(crate) fn begin(link: &'a mut Link<S, R>, kind: MessageKind) -> Result<Self, Error> {
-        let pieces = OutgoingPieces::begin(&link.session, kind)?;
-        Ok(Self { link, pieces })
+        let chunks = OutgoingChunks::begin(&link.send, kind)?;
+        Ok(Self { link, chunks })
     }
 
     /// Ends the message and writes all that is queued.
@@ -86,7 +87,7 @@ impl<'a, S: Transport, R: Role> MessageWriter<'a, S, R> {
     /// # Errors
     /// [`Error::NotUtf8`] if a text ends inside a character: the message is then unfinished.
     pub fn finish(mut self) -> Result<(), Error> {
-        self.pieces.queue_end(&mut self.link.session)?;
+        self.chunks.queue_end(&mut self.link.send)?;
         self.link.flush_now()
     }
 }
@@ -97,8 +98,8 @@ impl<S: Transport, R: Role> Write for MessageWriter<'_, S, R> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        let Self { link: Link { line, session, .. }, pieces } = self;
-        line.until_written(|line| pieces.poll_piece(session, line, bytes)).map_err(Error::into_io)
+        self.link.make_room().map_err(Error::into_io)?;
+        self.chunks.queue(&mut self.link.send, bytes).map_err(Error::into_io)
     }
 
     fn flush(&mut self) -> io::Result<()> {

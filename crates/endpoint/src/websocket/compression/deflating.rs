@@ -7,12 +7,12 @@ use tidings_deflate::{
     DeflateConfig, DeflateState, Deflater, Direction, SharedMessage, UnsupportedWindow, WindowBits,
 };
 
+use super::super::message::Message;
 use super::pool;
-use crate::message::Message;
 
 /// Compresses the messages for one peer.
 #[derive(Debug)]
-pub(crate) struct Deflating {
+pub(in crate::websocket) struct Deflating {
     deflater: Deflater,
     direction: Direction,
     config: DeflateConfig,
@@ -20,13 +20,13 @@ pub(crate) struct Deflating {
 
 impl Deflating {
     /// `None`: the window that was agreed on is too small to compress in, and all messages go plain.
-    pub(crate) fn new(direction: Direction, config: DeflateConfig) -> Option<Self> {
+    pub(in crate::websocket) fn new(direction: Direction, config: DeflateConfig) -> Option<Self> {
         let deflater = Deflater::new(direction, config).ok()?;
         Some(Self { deflater, direction, config })
     }
 
     /// The payload to send with RSV1; `None`: send the message as it is.
-    pub(crate) fn compress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+    pub(in crate::websocket) fn compress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         // Nothing is taken from the pool for what is too short.
         if payload.len() < self.config.threshold {
             return None;
@@ -50,7 +50,10 @@ impl Deflating {
     }
 
     /// The payload of a message that was compressed for many, if this peer can take it.
-    pub(crate) fn admit<'a>(&mut self, shared: &'a SharedMessage) -> Option<&'a [u8]> {
+    pub(in crate::websocket) fn admit<'a>(
+        &mut self,
+        shared: &'a SharedMessage,
+    ) -> Option<&'a [u8]> {
         self.deflater.admit(shared)
     }
 }
@@ -59,7 +62,7 @@ impl Deflating {
 /// that agreed to a window that is large enough, as it is to all others.
 ///
 /// ```
-/// use tidings_endpoint::{CompressedMessage, Message};
+/// use tidings_endpoint::websocket::{CompressedMessage, Message};
 ///
 /// let news = Message::text("to whom it may concern; ".repeat(100));
 /// let news = CompressedMessage::new(news);
@@ -113,7 +116,7 @@ impl CompressedMessage {
         self.shared().map(SharedMessage::payload_len)
     }
 
-    pub(crate) fn shared(&self) -> Option<&SharedMessage> {
+    pub(in crate::websocket) fn shared(&self) -> Option<&SharedMessage> {
         self.0.shared.as_ref()
     }
 }

@@ -4,11 +4,11 @@ use std::io;
 use std::mem;
 use std::task::Poll;
 
-use crate::pool::{self, BUFFER_LEN};
+use super::pool::{self, BUFFER_LEN};
 
 /// Empty, or a pooled buffer with bytes at `start..end`.
 #[derive(Debug, Default)]
-pub(crate) struct ReadBuffer {
+pub(super) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -16,19 +16,34 @@ pub(crate) struct ReadBuffer {
 
 /// Some bytes of a buffer, taken or not.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
-    pub(crate) start: usize,
-    pub(crate) len: usize,
+pub(super) struct Place {
+    pub(super) start: usize,
+    pub(super) len: usize,
+}
+
+/// Where the bytes of the buffer stood in memory, to find again what was borrowed from them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BufferOrigin {
+    addr: usize,
+    start: usize,
+}
+
+impl BufferOrigin {
+    /// The place of `bytes`, which are borrowed from the buffer.
+    pub(super) fn place_of(self, bytes: &[u8]) -> Place {
+        let offset = bytes.as_ptr().addr().wrapping_sub(self.addr);
+        Place { start: self.start.wrapping_add(offset), len: bytes.len() }
+    }
 }
 
 impl Place {
     /// These bytes of `buffer`.
-    pub(crate) fn of(self, buffer: &[u8]) -> &[u8] {
+    pub(super) fn of(self, buffer: &[u8]) -> &[u8] {
         buffer.get(self.start..self.start.saturating_add(self.len)).unwrap_or_default()
     }
 
     /// Without the first `len` bytes.
-    pub(crate) fn advance(&mut self, len: usize) {
+    pub(super) fn advance(&mut self, len: usize) {
         let len = len.min(self.len);
         self.start = self.start.saturating_add(len);
         self.len -= len; // `len` was made to fit
@@ -36,46 +51,59 @@ impl Place {
 }
 
 impl ReadBuffer {
-    /// A buffer that holds what came behind the opening handshake.
-    pub(crate) fn with(received: &[u8]) -> Self {
+    /// A buffer that holds what came after the opening handshake.
+    pub(super) fn with(received: &[u8]) -> Self {
         match received.len() {
             0 => Self::default(),
             len => Self { bytes: received.to_vec(), start: 0, end: len },
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// The bytes not yet taken.
-    pub(crate) fn filled(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+    #[inline]
+    pub(super) fn filled(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Where the bytes not yet taken begin.
-    pub(crate) fn start(&self) -> usize {
-        self.start
+    /// What `take` makes of the bytes not yet taken; what it leaves of them stays.
+    #[inline]
+    pub(super) fn take_front<'a, T>(
+        &'a mut self,
+        take: impl FnOnce(&mut &'a mut [u8]) -> Option<T>,
+    ) -> Option<T> {
+        let Self { bytes, start, end } = self;
+        let mut input = bytes.get_mut(*start..*end).unwrap_or_default();
+        let taken = take(&mut input);
+        *start = end.saturating_sub(input.len()); // `input` only shrinks
+        taken
+    }
+
+    /// As [`take_front`](Self::take_front), and where in memory the bytes were.
+    pub(super) fn take_front_at<'a, T>(
+        &'a mut self,
+        take: impl FnOnce(&mut &'a mut [u8]) -> Option<T>,
+    ) -> Option<(T, BufferOrigin)> {
+        let origin = BufferOrigin { addr: self.filled().as_ptr().addr(), start: self.start };
+        Some((self.take_front(take)?, origin))
     }
 
     /// The bytes at a place, as long as nothing was read over them.
-    pub(crate) fn at(&self, place: Place) -> &[u8] {
+    pub(super) fn at(&self, place: Place) -> &[u8] {
         place.of(&self.bytes)
     }
 
-    /// `len` bytes were taken.
-    pub(crate) fn consume(&mut self, len: usize) {
-        self.start = self.end.min(self.start.saturating_add(len));
-    }
-
     /// Gives the memory back; what was not taken is gone.
-    pub(crate) fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         (self.start, self.end) = (0, 0);
         pool::give_back_from_reading(mem::take(&mut self.bytes));
     }
 
     /// Reads into an empty buffer. `Ok(0)` is the end. While nothing comes, no memory is held.
-    pub(crate) fn fill(
+    pub(super) fn fill(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
@@ -112,6 +140,10 @@ impl Drop for ReadBuffer {
 mod tests {
     use super::*;
 
+    fn consume(buffer: &mut ReadBuffer, len: usize) {
+        let _ = buffer.take_front(|input| input.split_off_mut(..len.min(input.len())));
+    }
+
     fn fill(buffer: &mut ReadBuffer, came: &[u8]) -> Poll<io::Result<usize>> {
         buffer.fill(|bytes| {
             bytes[..came.len()].copy_from_slice(came);
@@ -127,9 +159,9 @@ mod tests {
 
         assert!(matches!(fill(&mut buffer, b"abc"), Poll::Ready(Ok(3))));
         assert_eq!(buffer.filled(), b"abc");
-        buffer.consume(2);
+        consume(&mut buffer, 2);
         assert_eq!(buffer.filled(), b"c");
-        buffer.consume(9);
+        consume(&mut buffer, 9);
         assert!(buffer.is_empty());
         assert!(buffer.fill(|_| Poll::Pending).is_pending());
         assert_eq!(buffer.bytes.capacity(), 0, "all was taken");
@@ -146,7 +178,7 @@ mod tests {
     fn a_place_is_found_again_or_is_empty() {
         let mut buffer = ReadBuffer::with(b"abcdef");
         let place = Place { start: 2, len: 3 };
-        buffer.consume(6);
+        consume(&mut buffer, 6);
         assert_eq!(buffer.at(place), b"cde");
         assert_eq!(buffer.at(Place { start: 5, len: 2 }), b"");
         assert_eq!(buffer.at(Place { start: usize::MAX, len: 1 }), b"");

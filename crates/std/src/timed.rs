@@ -1,6 +1,6 @@
-//! A transport and a clock as the [`Driver`] of a session: [`Line`].
+//! A transport that waits in turns: [`Timed`].
 //!
-//! A blocking transport is made to wait in turns, by its timeouts. Between two turns the session
+//! A blocking transport is made to wait in turns, by its timeouts. Between two turns the connection
 //! keeps its deadlines. A transport that comes back at once is a nonblocking one: then the caller
 //! waits.
 
@@ -9,7 +9,7 @@ use std::mem;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tidings_endpoint::{Driver, Error};
+use tidings_endpoint::Error;
 use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A transport, the timeouts that are set on it, and the clock.
 #[derive(Debug)]
-pub(crate) struct Line<S> {
+pub(crate) struct Timed<S> {
     pub(crate) stream: S,
     epoch: Instant,
     /// The read timeout as it is set.
@@ -41,7 +41,7 @@ pub(crate) struct Line<S> {
     give_up: Option<Timestamp>,
 }
 
-impl<S: Transport> Line<S> {
+impl<S: Transport> Timed<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
@@ -56,24 +56,19 @@ impl<S: Transport> Line<S> {
         }
     }
 
-    /// What `work` comes to, which writes and does not read.
-    pub(crate) fn until_written<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Poll<Result<T, Error>>,
-    ) -> Result<T, Error> {
+    /// What follows writes and does not read.
+    pub(crate) fn begin_writing(&mut self) {
         self.has_read = false;
-        self.within(None, work)
     }
 
-    /// What `work` comes to, for a caller who waits for so long. "Not now" becomes an error:
-    /// `TimedOut` if the caller has waited enough, `WouldBlock` if the transport does not wait.
-    pub(crate) fn within<T>(
-        &mut self,
-        timeout: Option<Duration>,
-        work: impl FnOnce(&mut Self) -> Poll<Result<T, Error>>,
-    ) -> Result<T, Error> {
+    /// The caller waits this long for what follows; without a bound if that is `None`.
+    pub(crate) fn give_up_after(&mut self, timeout: Option<Duration>) {
         self.give_up = timeout.map(|timeout| self.now().after(timeout));
-        let polled = work(self);
+    }
+
+    /// What the work came to that the caller waited for. "Not now" becomes an error: `TimedOut` if
+    /// the caller has waited enough, `WouldBlock` if the transport does not wait.
+    pub(crate) fn settle<T>(&mut self, polled: Poll<Result<T, Error>>) -> Result<T, Error> {
         let give_up = self.give_up.take();
         match polled {
             Poll::Ready(result) => result,
@@ -135,10 +130,13 @@ impl<S: Transport> Line<S> {
         self.is_write_blocked = result.is_pending() && self.has_waited;
         result
     }
-}
 
-impl<S: Transport> Driver for Line<S> {
-    fn read(&mut self, buffer: &mut [u8], until: Option<Timestamp>) -> Poll<io::Result<usize>> {
+    /// Reads what has come, waiting for it until `until`.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        until: Option<Timestamp>,
+    ) -> Poll<io::Result<usize>> {
         let timeout = self.bound_read(until)?;
         let result = self.call(timeout, |stream| stream.read(buffer));
         self.has_read = result.is_ready();
@@ -156,7 +154,9 @@ impl<S: Transport> Driver for Line<S> {
         result
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    /// Writes some of these slices. Waits for a turn only: the peer may take nothing before its own
+    /// bytes were read.
+    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         // A peer that waits for us to read is read from until nothing comes, or for a turn.
         let has_read = mem::take(&mut self.has_read);
         if has_read && self.rests_from_writing.is_some_and(|until| Instant::now() < until) {
@@ -170,19 +170,22 @@ impl<S: Transport> Driver for Line<S> {
         })
     }
 
-    fn flush(&mut self) -> Poll<io::Result<()>> {
+    pub(crate) fn flush(&mut self) -> Poll<io::Result<()>> {
         self.call_to_write(S::flush)
     }
 
-    fn shut_down(&mut self) -> Poll<io::Result<()>> {
+    pub(crate) fn shut_down(&mut self) -> Poll<io::Result<()>> {
         self.call_to_write(S::shutdown_write)
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time since the connection began.
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_epoch(self.epoch.elapsed())
     }
 
-    fn wait(&mut self, until: Option<Timestamp>) -> Poll<()> {
+    /// After `Pending`: ready when the call may be repeated or `until` has passed; `Pending` when
+    /// it is for the caller to wait.
+    pub(crate) fn wait(&mut self, until: Option<Timestamp>) -> Poll<()> {
         let now = self.now();
         let has_come = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let has_waited = mem::take(&mut self.has_waited);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidings_websocket::{Limits, Timeouts};
 
-use crate::compression::Compression;
+use super::compression::Compression;
 
 /// The numbers of a connection; the defaults are safe for an unattended server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,24 +2,22 @@
 //! buffer, large payloads by reference, all of it in vectored writes.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::mem;
-use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use tidings_websocket::frame::Frame;
 
-use crate::driver::Driver;
-use crate::pool::{self, BUFFER_LEN};
+use super::pool::{self, BUFFER_LEN};
 
 /// From this many bytes on, a payload is cheaper to write from where it is than to copy.
-pub(crate) const BY_REFERENCE_FROM: usize = 8 * 1024;
-/// How many slices one write hands over.
+pub(super) const BY_REFERENCE_FROM: usize = 8 * 1024;
+/// The most slices that one write hands over.
 const MAX_SLICES: usize = 16;
 
 /// The queue. The first buffer is inline, because for small frames it is the only one.
 #[derive(Debug, Default)]
-pub(crate) struct WriteQueue {
+pub(super) struct WriteQueue {
     first: Vec<u8>,
     rest: VecDeque<Segment>,
     /// How many bytes of the front segment the transport has taken. Bytes are never moved up:
@@ -45,28 +43,28 @@ impl Segment {
 }
 
 impl WriteQueue {
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Queues a frame by copying it, masked on the way if it has a key.
-    pub(crate) fn push_frame(&mut self, frame: &Frame<'_>) {
+    pub(super) fn push_frame(&mut self, frame: &Frame<'_>) {
         frame.append_to(self.tail(frame.encoded_len()));
         self.len = self.len.saturating_add(frame.encoded_len());
     }
 
     /// Queues encoded bytes by copying them.
-    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
         self.tail(bytes.len()).extend_from_slice(bytes);
         self.len = self.len.saturating_add(bytes.len());
     }
 
     /// Queues bytes by reference.
-    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+    pub(super) fn push_shared(&mut self, bytes: Bytes) {
         self.len = self.len.saturating_add(bytes.len());
         if !bytes.is_empty() {
             self.rest.push_back(Segment::Shared(bytes));
@@ -95,35 +93,28 @@ impl WriteQueue {
         }
         match self.rest.back_mut() {
             Some(Segment::Buffer(bytes)) => bytes,
-            // Not reached: the last segment is a buffer with room.
-            _ => &mut self.first,
+            _ => {
+                // Bytes would leave in the wrong order.
+                debug_assert!(false, "the last segment is a buffer with room");
+                &mut self.first
+            }
         }
     }
 
-    /// Writes all of it; `progress` is told of each write. The memory goes back as it empties.
-    pub(crate) fn write_all(
-        &mut self,
-        driver: &mut impl Driver,
-        mut progress: impl FnMut(),
-    ) -> Poll<io::Result<()>> {
-        while !self.is_empty() {
-            ready!(self.write_once(driver, &[], &[]))?;
-            progress();
-        }
-        self.clear();
-        Poll::Ready(Ok(()))
-    }
-
-    /// Writes what is queued and then `header` and `payload`, in one write. Returns how many bytes
-    /// of header and payload were written.
-    pub(crate) fn write_once(
-        &mut self,
-        driver: &mut impl Driver,
-        header: &[u8],
+    /// Hands what is queued, and then `payload`, to `write`, as slices of which none is empty.
+    /// `None` if there is nothing.
+    #[inline]
+    pub(super) fn write_with<T>(
+        &self,
         payload: &[u8],
-    ) -> Poll<io::Result<usize>> {
+        write: impl FnOnce(&[IoSlice<'_>]) -> T,
+    ) -> Option<T> {
+        if self.rest.is_empty() && payload.is_empty() {
+            // Small frames: the one buffer.
+            let front = self.first.get(self.written..).filter(|front| !front.is_empty())?;
+            return Some(write(&[IoSlice::new(front)]));
+        }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let mut given = 0usize;
         let mut count = 0;
         let front = self.first.get(self.written..).unwrap_or_default();
         // The front segment is the first buffer until that is written.
@@ -132,32 +123,17 @@ impl WriteQueue {
             let skip = if i == 0 { skip } else { 0 };
             segment.as_slice().get(skip..).unwrap_or_default()
         });
-        let all = std::iter::once(front).chain(queued).chain([header, payload]);
+        let all = std::iter::once(front).chain(queued).chain([payload]);
         for (to, from) in slices.iter_mut().zip(all.filter(|slice| !slice.is_empty())) {
             *to = IoSlice::new(from);
-            given = given.saturating_add(from.len());
             count += 1; // MAX_SLICES at most
         }
-        let slices = slices.get(..count).unwrap_or_default();
-        if slices.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let written = ready!(driver.write(slices))?;
-        // A transport that takes nothing, or more than it was given, can't be trusted.
-        if written == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        if written > given {
-            let lie = "the transport claims to have written more than it was given";
-            return Poll::Ready(Err(io::Error::other(lie)));
-        }
-        let beyond = written.saturating_sub(self.len);
-        self.advance(written - beyond); // `beyond` is part of `written`
-        Poll::Ready(Ok(beyond))
+        slices.get(..count).filter(|slices| !slices.is_empty()).map(write)
     }
 
     /// `len` bytes of the queue were written.
-    fn advance(&mut self, len: usize) {
+    pub(super) fn advance(&mut self, len: usize) {
+        debug_assert!(len <= self.len, "more was written than was queued");
         self.len = self.len.saturating_sub(len);
         self.written = self.written.saturating_add(len);
         if !self.first.is_empty() {
@@ -168,6 +144,10 @@ impl WriteQueue {
                 }
                 None => return,
             }
+        }
+        if self.rest.is_empty() {
+            debug_assert_eq!((self.written, self.len), (0, 0), "all is written");
+            return;
         }
         while let Some(front) = self.rest.front() {
             match self.written.checked_sub(front.as_slice().len()) {
@@ -182,10 +162,11 @@ impl WriteQueue {
         }
         // Idle connections keep no memory, not even that of the empty queue.
         self.rest = VecDeque::new();
+        debug_assert_eq!((self.written, self.len), (0, 0), "all is written");
     }
 
     /// Forgets what was not written and gives the memory back.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         pool::give_back_from_writing(mem::take(&mut self.first));
         for segment in mem::take(&mut self.rest) {
             if let Segment::Buffer(bytes) = segment {
@@ -205,48 +186,28 @@ impl Drop for WriteQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidings_websocket::Timestamp;
     use tidings_websocket::frame::DataOpcode;
 
-    /// A transport that takes `step` bytes, then blocks once, and so on.
+    /// A transport that takes `step` bytes of each write, of all slices or of the first alone.
     struct Stingy {
         taken: Vec<u8>,
         step: usize,
-        blocks: bool,
         vectored: bool,
     }
 
-    impl Driver for Stingy {
-        fn read(&mut self, _: &mut [u8], _: Option<Timestamp>) -> Poll<io::Result<usize>> {
-            Poll::Pending
-        }
-
-        fn write(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-            self.blocks = !self.blocks;
-            if self.blocks {
-                return Poll::Pending;
-            }
-            let taken = if self.vectored { slices } else { &slices[..1] };
+    impl Stingy {
+        fn write(&mut self, slices: &[IoSlice<'_>]) -> usize {
+            let slices = if self.vectored { slices } else { &slices[..1] };
             let before = self.taken.len();
-            let bytes = taken.iter().flat_map(|slice| slice.iter().copied());
+            let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
             self.taken.extend(bytes.take(self.step));
-            Poll::Ready(Ok(self.taken.len() - before))
+            self.taken.len() - before
         }
 
-        fn flush(&mut self) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn shut_down(&mut self) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn now(&self) -> Timestamp {
-            Timestamp::default()
-        }
-
-        fn wait(&mut self, _: Option<Timestamp>) -> Poll<()> {
-            Poll::Pending
+        fn write_all(&mut self, queue: &mut WriteQueue) {
+            while let Some(written) = queue.write_with(&[], |slices| self.write(slices)) {
+                queue.advance(written);
+            }
         }
     }
 
@@ -273,19 +234,15 @@ mod tests {
                     expected.extend(&huge);
                 }
                 assert_eq!(queue.len(), expected.len());
-                let taken = Vec::new();
-                let mut stream = Stingy { taken, step, blocks: false, vectored };
+                let mut stream = Stingy { taken: Vec::new(), step, vectored };
                 // One direct write in the middle, with a payload that is not queued.
-                let direct = loop {
-                    let direct = queue.write_once(&mut stream, b"head", b"payload");
-                    if let Poll::Ready(direct) = direct {
-                        break direct.unwrap();
-                    }
-                };
-                let behind = b"headpayload";
-                queue.push_bytes(&behind[direct..]);
-                expected.extend(behind);
-                while queue.write_all(&mut stream, || {}).is_pending() {}
+                let payload = b"payload";
+                let written = queue.write_with(payload, |slices| stream.write(slices)).unwrap();
+                let beyond = written.saturating_sub(queue.len());
+                queue.advance(written - beyond);
+                queue.push_bytes(&payload[beyond..]);
+                expected.extend(payload);
+                stream.write_all(&mut queue);
                 assert!(stream.taken == expected, "step {step}, vectored {vectored}");
                 assert!(queue.is_empty());
                 assert_eq!(queue.first.capacity() + queue.rest.capacity(), 0);
@@ -298,12 +255,13 @@ mod tests {
         let mut queue = WriteQueue::default();
         queue.push_bytes(b"lost");
         queue.push_shared(Bytes::from_static(b"lost too"));
-        let mut stream = Stingy { taken: Vec::new(), step: 2, blocks: true, vectored: true };
-        assert!(queue.write_once(&mut stream, &[], &[]).is_ready());
+        let mut stream = Stingy { taken: Vec::new(), step: 2, vectored: true };
+        let written = queue.write_with(&[], |slices| stream.write(slices)).unwrap();
+        queue.advance(written);
         queue.clear();
         assert!(queue.is_empty());
         queue.push_bytes(b"kept");
-        while queue.write_all(&mut stream, || {}).is_pending() {}
+        stream.write_all(&mut queue);
         assert_eq!(stream.taken, b"lokept");
     }
 }

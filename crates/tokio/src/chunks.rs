@@ -1,18 +1,19 @@
-//! Messages of any length, received and sent in pieces: constant memory both ways.
+//! Messages of any length, received and sent in chunks: constant memory both ways.
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tidings_endpoint::{Error, MessageKind, OutgoingPieces, Pieces};
-use tidings_websocket::Role;
+use tidings_endpoint::Error;
+use tidings_endpoint::websocket::{IncomingChunks, OutgoingChunks};
+use tidings_websocket::{MessageKind, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::link::Link;
 use crate::socket::WebSocket;
 
-/// One message, received in pieces. It is also an [`AsyncRead`].
+/// One message, received in chunks. It is also an [`AsyncRead`].
 ///
 /// A reader that is dropped early drops the rest of its message.
 #[derive(Debug)]
@@ -22,8 +23,7 @@ where
     R: Role,
 {
     socket: &'a mut WebSocket<S, R>,
-    kind: MessageKind,
-    pieces: Pieces,
+    chunks: IncomingChunks,
 }
 
 impl<'a, S, R> MessageReader<'a, S, R>
@@ -32,39 +32,39 @@ where
     R: Role,
 {
     pub(crate) async fn begin(socket: &'a mut WebSocket<S, R>) -> Result<Option<Self>, Error> {
-        let mut pieces = Pieces::default();
+        let WebSocket { receive, link, .. } = &mut *socket;
         // A message whose reader was dropped is passed over first.
-        socket.inbox.skip_rest();
-        let kind = poll_fn(|cx| {
-            let (session, mut polled) = socket.link.poll(cx);
-            pieces.poll_next(&mut socket.inbox, session, &mut polled)
-        })
-        .await?;
-        Ok(kind.map(|kind| Self { socket, kind, pieces }))
+        receive.skip_rest();
+        let find =
+            poll_fn(|cx| link.poll_until(cx, receive, |receive, send| receive.find_chunk(send)));
+        let first = find.await?;
+        Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }
 
     /// Whether the message is a text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
-        self.kind
+        self.chunks.kind()
     }
 
-    /// The next piece of the message, lent until the next call; `None` after the last. A piece of
-    /// a text is whole characters.
+    /// The next chunk of the message, borrowed until the next call; `None` after the last. A chunk
+    /// of a text is whole characters.
     ///
     /// # Errors
     /// As [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
     ///
     /// # Cancel safety
     /// Safe.
-    pub async fn piece(&mut self) -> Result<Option<&[u8]>, Error> {
+    pub async fn chunk(&mut self) -> Result<Option<&[u8]>, Error> {
         poll_fn(|cx| self.poll_available(cx)).await?;
-        Ok(self.pieces.lend(&self.socket.inbox))
+        Ok(self.chunks.borrow(&self.socket.receive))
     }
 
     fn poll_available(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let (session, mut polled) = self.socket.link.poll(cx);
-        self.pieces.poll_available(&mut self.socket.inbox, session, &mut polled)
+        let Self { socket: WebSocket { receive, link, .. }, chunks } = self;
+        let found =
+            link.poll_until(cx, receive, |receive, send| chunks.find(receive, send).then_some(()));
+        Poll::Ready(ready!(found)?.ok_or_else(IncomingChunks::cut))
     }
 }
 
@@ -80,8 +80,8 @@ where
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_available(cx)).map_err(Error::into_io)?;
-        let inbox = &this.socket.inbox;
-        this.pieces.read_into(inbox, buf.remaining(), |bytes| buf.put_slice(bytes));
+        let receive = &this.socket.receive;
+        this.chunks.read_into(receive, buf.remaining(), |bytes| buf.put_slice(bytes));
         Poll::Ready(Ok(()))
     }
 }
@@ -92,11 +92,11 @@ where
     R: Role,
 {
     fn drop(&mut self) {
-        self.socket.inbox.skip_rest();
+        self.socket.receive.skip_rest();
     }
 }
 
-/// A message that is sent in pieces. Binary ones are also written as an [`AsyncWrite`], whose
+/// A message that is sent in chunks. Binary ones are also written as an [`AsyncWrite`], whose
 /// `poll_shutdown` is [`finish`](Self::finish).
 ///
 /// A message must be finished: WebSocket has no way to give one up, so after a writer that was
@@ -104,7 +104,7 @@ where
 #[derive(Debug)]
 pub struct MessageWriter<'a, S, R> {
     link: &'a mut Link<S, R>,
-    pieces: OutgoingPieces,
+    chunks: OutgoingChunks,
 }
 
 impl<'a, S, R> MessageWriter<'a, S, R>
@@ -113,22 +113,22 @@ where
     R: Role,
 {
     pub(crate) fn begin(link: &'a mut Link<S, R>, kind: MessageKind) -> Result<Self, Error> {
-        let pieces = OutgoingPieces::begin(&link.session, kind)?;
-        Ok(Self { link, pieces })
+        let chunks = OutgoingChunks::begin(&link.send, kind)?;
+        Ok(Self { link, chunks })
     }
 
     /// Sends more of the message, in frames of at most 64 KiB. Waits while the peer does not take
     /// what is queued. A text may be cut anywhere.
     ///
     /// # Errors
-    /// [`Error::NotUtf8`] if a text is not: the piece with the fault is not sent.
+    /// [`Error::NotUtf8`] if a text is not: the chunk with the fault is not sent.
     ///
     /// # Cancel safety
     /// Not safe: how much was queued is not known. For that use `AsyncWrite`.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let len = poll_fn(|cx| self.poll_piece(cx, rest)).await?;
+            let len = poll_fn(|cx| self.poll_chunk(cx, rest)).await?;
             rest = rest.get(len..).unwrap_or_default();
         }
         Ok(())
@@ -142,18 +142,14 @@ where
     /// # Cancel safety
     /// Safe: the end is queued before the first await, and stays queued.
     pub async fn finish(mut self) -> Result<(), Error> {
-        self.pieces.queue_end(&mut self.link.session)?;
-        poll_fn(|cx| self.poll_queue(cx)).await
+        self.chunks.queue_end(&mut self.link.send)?;
+        poll_fn(|cx| self.link.poll_flush(cx)).await
     }
 
-    fn poll_piece(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Error>> {
-        let (session, mut polled) = self.link.poll(cx);
-        self.pieces.poll_piece(session, &mut polled, bytes)
-    }
-
-    fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let (session, mut polled) = self.link.poll(cx);
-        session.poll_flush(&mut polled)
+    /// Queues the next chunk once there is room.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Error>> {
+        ready!(self.link.poll_room(cx))?;
+        Poll::Ready(self.chunks.queue(&mut self.link.send, bytes))
     }
 }
 
@@ -167,16 +163,16 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_piece(cx, bytes).map_err(Error::into_io)
+        self.get_mut().poll_chunk(cx, bytes).map_err(Error::into_io)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_queue(cx).map_err(Error::into_io)
+        self.get_mut().link.poll_flush(cx).map_err(Error::into_io)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.pieces.queue_end(&mut this.link.session).map_err(Error::into_io)?;
-        this.poll_queue(cx).map_err(Error::into_io)
+        this.chunks.queue_end(&mut this.link.send).map_err(Error::into_io)?;
+        this.link.poll_flush(cx).map_err(Error::into_io)
     }
 }

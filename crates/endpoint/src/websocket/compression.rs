@@ -18,8 +18,8 @@ use tidings_websocket::frame::{CloseCode, CloseFrame, ControlOpcode, Frame};
 use crate::random::RandomMasks;
 
 pub use deflating::CompressedMessage;
-pub(crate) use deflating::Deflating;
-pub(crate) use inflating::{Inflated, Inflating};
+pub(super) use deflating::Deflating;
+pub(super) use inflating::{Inflated, Inflating};
 
 /// How to compress messages with a peer that agrees.
 ///
@@ -31,7 +31,7 @@ pub(crate) use inflating::{Inflated, Inflating};
 /// (`set_compressing` of the socket).
 ///
 /// ```
-/// use tidings_endpoint::{Compression, Config};
+/// use tidings_endpoint::websocket::{Compression, Config};
 ///
 /// let mut config = Config::server();
 /// config.compression = Some(Compression::default());
@@ -52,7 +52,7 @@ pub struct Compression {
 pub struct ClientOffer {
     /// The offer that it likes best.
     pub first: Offer,
-    /// For a server that can't keep to the first.
+    /// For a server that cannot keep to the first.
     pub fallback: Option<Offer>,
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn check(
     check_answer(&offers(compression), answer)
 }
 
-/// The last word of a client that can't go on with the extensions of the answer (RFC 6455, 7.4.1).
+/// The last word of a client that cannot go on with the extensions of the answer (RFC 6455, 7.4.1).
 pub(crate) fn mandatory_extension_close() -> Vec<u8> {
     let payload = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "").to_payload();
     let key = RandomMasks.next_key();

@@ -1,0 +1,300 @@
+//! The receiving side of a WebSocket: [`ReceiveHalf`] has the bytes that came, and puts messages
+//! together out of them.
+
+use std::borrow::Cow;
+use std::io;
+use std::mem;
+use std::task::Poll;
+
+use tidings_websocket::{Assembled, Assembler, Event, Role, Timestamp};
+
+use super::chunks::IncomingChunk;
+use super::compression::{Inflated, Inflating, Negotiated};
+use super::config::Config;
+use super::message::{Message, MessageRef};
+use super::read_buffer::ReadBuffer;
+use super::send::SendHalf;
+use crate::error::Error;
+
+/// The receiving side of a WebSocket.
+#[derive(Debug)]
+pub struct ReceiveHalf {
+    read: ReadBuffer,
+    /// When the bytes in `read` came.
+    received_at: Timestamp,
+    assembler: Assembler,
+    chunking: Chunking,
+    /// A message that is at hand and does not stand in the read buffer.
+    found: Option<Message>,
+    /// `found` was borrowed: it goes with the next message.
+    is_borrowed: bool,
+    delivers_control_frames: bool,
+    /// `None`: compressed messages were not negotiated.
+    inflating: Option<Box<Inflating>>,
+}
+
+/// Whether a message is handed out chunk by chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chunking {
+    /// Messages are put together.
+    Whole,
+    /// A message is handed out, and its end has not come.
+    Inside,
+    /// The rest of such a message is not wanted.
+    Skipping,
+}
+
+/// What the next event came to.
+enum Step {
+    /// All input was taken.
+    UsedUp,
+    /// Nothing to hand out.
+    Nothing,
+    /// A message or control frame is in `found`.
+    Found,
+    /// A chunk, which was asked for.
+    Chunk(IncomingChunk),
+}
+
+impl ReceiveHalf {
+    /// `received` is what came after the opening handshake, which has negotiated this: the first
+    /// frames.
+    #[must_use]
+    pub fn new(is_server: bool, received: &[u8], config: &Config, negotiated: &Negotiated) -> Self {
+        let inflating = negotiated.compression.map(|compression| {
+            let theirs = if is_server { compression.client } else { compression.server };
+            Box::new(Inflating::new(theirs, config.limits.max_message_len))
+        });
+        Self {
+            read: ReadBuffer::with(received),
+            received_at: Timestamp::default(),
+            assembler: Assembler::new(),
+            chunking: Chunking::Whole,
+            found: None,
+            is_borrowed: false,
+            delivers_control_frames: config.deliver_control_frames,
+            inflating,
+        }
+    }
+
+    /// Nothing was received, and nothing is wanted: for a connection that only has to end.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self::new(true, &[], &Config::server(), &Negotiated::default())
+    }
+
+    /// Step 2: whether a message is at hand. [`take`](Self::take) or [`borrow`](Self::borrow)
+    /// hands it out.
+    #[inline]
+    pub fn find<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
+        if mem::take(&mut self.is_borrowed) {
+            self.found = None;
+        }
+        self.skip_rest();
+        loop {
+            if self.found.is_some() || self.has_whole_message(send) {
+                return true;
+            }
+            if let Step::UsedUp = self.step(send, false) {
+                return false;
+            }
+        }
+    }
+
+    /// As [`find`](Self::find), passing over control frames, which only those see who own them.
+    #[inline]
+    pub fn find_data<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
+        while self.find(send) {
+            match &self.found {
+                Some(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => self.found = None,
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    /// The message at hand, owned. `None` if it proves invalid, which ends the connection.
+    #[inline]
+    pub fn take<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<Message> {
+        match self.found.take() {
+            Some(message) => Some(message),
+            None => self.borrow_next(send).map(Message::from),
+        }
+    }
+
+    /// The message that [`find_data`](Self::find_data) found, borrowed until the next one is looked
+    /// for. `None` if it proves invalid, which ends the connection.
+    #[inline]
+    pub fn borrow<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
+        if self.found.is_none() {
+            return self.borrow_next(send);
+        }
+        self.is_borrowed = true;
+        match self.found.as_ref()? {
+            Message::Text(text) => Some(MessageRef::Text(Cow::Borrowed(text))),
+            Message::Binary(bytes) => Some(MessageRef::Binary(Cow::Borrowed(bytes))),
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+                debug_assert!(false, "`find_data` passes over control frames");
+                None
+            }
+        }
+    }
+
+    /// The whole message at the front of the read buffer.
+    #[inline]
+    fn borrow_next<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
+        match self.read.take_front(|input| send.connection.receive(self.received_at, input))? {
+            Event::Text { text, is_first: true, is_last: true } => {
+                Some(MessageRef::Text(Cow::Borrowed(text.rest)))
+            }
+            Event::Binary { bytes, is_first: true, is_last: true } => {
+                Some(MessageRef::Binary(Cow::Borrowed(bytes)))
+            }
+            Event::Violation(violation) => {
+                send.fail(Error::Violation(violation));
+                None
+            }
+            event => {
+                debug_assert!(false, "a whole message was at hand: {event:?}");
+                None
+            }
+        }
+    }
+
+    /// Whether the next message is whole in the read buffer.
+    #[inline]
+    pub fn has_whole_message<R: Role>(&self, send: &SendHalf<R>) -> bool {
+        self.chunking == Chunking::Whole && send.connection.has_whole_message(self.read.filled())
+    }
+
+    /// Step 2 for a message that is handed out in chunks: the next chunk.
+    pub fn find_chunk<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<IncomingChunk> {
+        if mem::take(&mut self.is_borrowed) {
+            self.found = None;
+        }
+        loop {
+            if let Some(chunk) = self.found.take().and_then(IncomingChunk::of_message) {
+                return Some(chunk);
+            }
+            match self.step(send, true) {
+                Step::UsedUp => return None,
+                Step::Chunk(chunk) => return Some(chunk),
+                Step::Nothing | Step::Found => {}
+            }
+        }
+    }
+
+    /// The rest of a message that was begun in chunks is not wanted.
+    pub fn skip_rest(&mut self) {
+        if self.chunking == Chunking::Inside {
+            self.chunking = Chunking::Skipping;
+        }
+    }
+
+    /// Step 1: reads into the empty buffer. Hand the result to [`received`](Self::received).
+    ///
+    /// # Errors
+    /// What `read` returned, or that it claims what cannot be.
+    pub fn fill(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        self.read.fill(read)
+    }
+
+    /// What came of reading, and when.
+    pub fn received<R: Role>(
+        &mut self,
+        send: &mut SendHalf<R>,
+        read: io::Result<usize>,
+        now: Timestamp,
+    ) {
+        self.received_at = now;
+        send.received(read);
+    }
+
+    /// Takes the next event from the read buffer.
+    fn step<R: Role>(&mut self, send: &mut SendHalf<R>, in_chunks: bool) -> Step {
+        let Self { read, received_at, assembler, chunking, inflating, .. } = self;
+        let (found, control) =
+            match read.take_front_at(|input| send.connection.receive(*received_at, input)) {
+                None => return Step::UsedUp,
+                Some((Event::Violation(violation), _)) => {
+                    send.fail(Error::Violation(violation));
+                    return Step::Nothing;
+                }
+                Some((Event::Ping(payload), _)) => {
+                    send.transmit_pong();
+                    (None, Some(Message::ping(payload)))
+                }
+                Some((Event::Pong(payload), _)) => (None, Some(Message::pong(payload))),
+                Some((Event::Close(close), _)) => (None, Some(Message::close(close))),
+                Some((Event::Compressed { kind, bytes, is_last, .. }, _)) => {
+                    debug_assert!(inflating.is_some(), "the machine was not told of compression");
+                    let Some(inflating) = inflating else { return Step::Nothing };
+                    match inflating.push(kind, bytes, is_last) {
+                        Ok(Inflated::Message(message)) => (Some(message.into()), None),
+                        Ok(Inflated::Incomplete) => return Step::Nothing,
+                        Err(violation) => {
+                            send.connection.refuse(*received_at, violation);
+                            send.fail(Error::Violation(violation));
+                            return Step::Nothing;
+                        }
+                    }
+                }
+                Some((event, origin)) => match chunking.route(&event, in_chunks) {
+                    Route::Skip => return Step::Nothing,
+                    Route::Chunk => {
+                        return IncomingChunk::of_event(&event, origin)
+                            .map_or(Step::Nothing, Step::Chunk);
+                    }
+                    Route::Whole => {
+                        let rest_len = send.connection.announced_rest_len();
+                        match assembler.push(event, rest_len) {
+                            Assembled::Message(message) => (Some(message.into()), None),
+                            Assembled::Incomplete | Assembled::Other(_) => return Step::Nothing,
+                        }
+                    }
+                },
+            };
+        self.found = found.or(control.filter(|_| self.delivers_control_frames));
+        if self.found.is_some() { Step::Found } else { Step::Nothing }
+    }
+
+    /// Bytes of the read buffer that a chunk stands at; they stay there until the next read.
+    pub(super) fn read_buffer(&self) -> &ReadBuffer {
+        &self.read
+    }
+}
+
+/// Where a part of a message goes.
+enum Route {
+    /// To the caller.
+    Chunk,
+    /// To the assembler.
+    Whole,
+    /// Nowhere.
+    Skip,
+}
+
+impl Chunking {
+    /// A message goes where its first part went.
+    fn route(&mut self, event: &Event<'_>, in_chunks: bool) -> Route {
+        let (Event::Text { is_first, is_last, .. } | Event::Binary { is_first, is_last, .. }) =
+            *event
+        else {
+            return Route::Whole;
+        };
+        if *self == Self::Whole {
+            if !(in_chunks && is_first) {
+                return Route::Whole;
+            }
+            *self = Self::Inside;
+        }
+        let is_skipped = *self == Self::Skipping;
+        if is_last {
+            *self = Self::Whole;
+        }
+        if is_skipped { Route::Skip } else { Route::Chunk }
+    }
+}

@@ -1,0 +1,609 @@
+//! The sending side of a WebSocket: [`SendHalf`] has the machine, what is to be written, the
+//! deadlines and the end. Whoever sends needs this and nothing else, so a received payload can be
+//! borrowed while it is sent on.
+
+use std::io::{self, IoSlice};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidings_websocket::frame::{CloseFrame, Frame};
+use tidings_websocket::{CloseInfo, Connection, Data, MessageKind, Role, Timestamp, Transmit};
+
+use super::compression::{Deflating, Negotiated};
+use super::config::Config;
+use super::message::Message;
+use super::outgoing::Outgoing;
+use super::write_queue::{BY_REFERENCE_FROM, WriteQueue};
+use crate::error::Error;
+use crate::random;
+
+/// Above this many queued bytes a `send` writes before it returns.
+const HIGH_WATER: usize = 64 * 1024;
+/// Above this many queued bytes a Ping is not answered at once. A peer that floods us and takes
+/// nothing would fill the queue.
+const MAX_PONGS_LEN: usize = 4 * 1024;
+/// How much is read, and for how long, between our last byte and the end of the transport. A
+/// socket that is closed with unread bytes resets the connection, and the peer may lose our Close:
+/// one that is still sending the message that was too long, most of all. The time is the bound that
+/// counts; the bytes cost nothing but that.
+const MAX_DRAIN_LEN: usize = 32 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// The sending side of a WebSocket, its deadlines and its end.
+#[derive(Debug)]
+pub struct SendHalf<R> {
+    pub(super) connection: Connection<R>,
+    /// `None`: not negotiated, or the window is too small for us to compress in.
+    deflating: Option<Box<Deflating>>,
+    /// Whether to compress what could be.
+    compresses: bool,
+    queue: WriteQueue,
+    max_queue_len: usize,
+    write_timeout: Duration,
+    /// Since when the transport takes nothing.
+    write_stalled: Option<Timestamp>,
+    /// Written, but perhaps held back by the transport (TLS does).
+    needs_flush: bool,
+    phase: Phase,
+    /// The transport has ended on the peer's side.
+    has_read_end: bool,
+    /// The transport failed: what was queued then never left.
+    has_failed: bool,
+    /// What is to be reported once the end is reached.
+    failure: Option<Box<Error>>,
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not begun.
+    Running,
+    /// Our last bytes are on their way; then the sending side is shut down. Counted from the first
+    /// look at it, it has until then.
+    Finishing { until: Option<Timestamp> },
+    /// Reading what the peer still sends, at most this many bytes.
+    Draining { left: usize, until: Timestamp },
+    /// Nothing more happens.
+    Ended,
+}
+
+/// What the transport is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Output {
+    /// Write: [`SendHalf::write_with`] has the slices, [`SendHalf::wrote`] takes the result.
+    Write,
+    /// Send what the transport holds back; [`SendHalf::flushed`] takes the result.
+    Flush,
+    /// Shut down the sending side; [`SendHalf::shut_down`] takes the result.
+    Shutdown,
+    /// Nothing.
+    Nothing,
+}
+
+impl<R: Role> SendHalf<R> {
+    /// For a WebSocket whose opening handshake has just been done, and has negotiated this. The
+    /// adapter's time begins now.
+    pub fn new(role: R, config: &Config, negotiated: &Negotiated) -> Self {
+        let mut timeouts = config.timeouts;
+        timeouts.ping_interval = random::spread(timeouts.ping_interval);
+        let is_server = role.is_server();
+        let mut connection = Connection::new(role, config.limits, timeouts, Timestamp::default());
+        let mut deflating = None;
+        if let Some(compression) = negotiated.compression {
+            connection = connection.allow_compression();
+            let ours = if is_server { compression.server } else { compression.client };
+            let deflate = config.compression.unwrap_or_default().deflate;
+            deflating = Deflating::new(ours, deflate).map(Box::new);
+        }
+        Self {
+            connection,
+            deflating,
+            compresses: true,
+            queue: WriteQueue::default(),
+            max_queue_len: config.max_write_queue_len,
+            write_timeout: config.write_timeout,
+            write_stalled: None,
+            needs_flush: false,
+            phase: Phase::Running,
+            has_read_end: false,
+            has_failed: false,
+            failure: None,
+        }
+    }
+
+    /// Queues a message. Large payloads that are shared are queued by reference, unless they have
+    /// to be masked. The time is asked for only if the message is a Close.
+    ///
+    /// # Errors
+    /// The message cannot be sent; nothing was queued.
+    #[inline]
+    pub fn queue(
+        &mut self,
+        outgoing: Outgoing<'_>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<(), Error> {
+        let payload = self.start(outgoing, now)?;
+        self.queue.push_bytes(payload);
+        Ok(())
+    }
+
+    /// As [`queue`](Self::queue), but for a large borrowed payload, of which the header alone is
+    /// queued: write the payload from where it is, with [`write_with`](Self::write_with), and hand
+    /// what came of that to [`wrote_payload`](Self::wrote_payload). Empty if all is queued.
+    ///
+    /// # Errors
+    /// As [`queue`](Self::queue).
+    pub fn start<'p>(
+        &mut self,
+        outgoing: Outgoing<'p>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<&'p [u8], Error> {
+        let (len, max_len) = (self.queue.len(), self.max_queue_len);
+        if len >= max_len && !matches!(outgoing, Outgoing::Message(Message::Close(_))) {
+            return Err(Error::QueueFull { len, max_len });
+        }
+        if self.deflating.is_some() {
+            if let Some(compressed) = self.compress(&outgoing) {
+                return self.queue_compressed(compressed).map(|()| &[][..]);
+            }
+        }
+        match outgoing {
+            Outgoing::Text(text) => return self.start_data(Data::text(text)),
+            Outgoing::Binary(bytes) => return self.start_data(Data::binary(bytes)),
+            Outgoing::Message(message) => self.queue_message(message, now)?,
+            Outgoing::Compressed(message) => self.queue_message(message.message().clone(), now)?,
+        }
+        Ok(&[])
+    }
+
+    /// Queues a message, but for its payload if that is large and goes to the wire as it is.
+    #[inline]
+    fn start_data<'p>(&mut self, data: Data<'p>) -> Result<&'p [u8], Error> {
+        let frame = self.frame_whole(data)?;
+        if frame.payload().len() < BY_REFERENCE_FROM || !is_plain(&frame) {
+            self.queue.push_frame(&frame);
+            return Ok(&[]);
+        }
+        self.queue.push_bytes(&frame.header_bytes());
+        Ok(frame.payload())
+    }
+
+    fn queue_message(
+        &mut self,
+        message: Message,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<(), Error> {
+        match message {
+            Message::Text(text) if text.len() < BY_REFERENCE_FROM => {
+                self.queue_copy(Data::text(&text))?;
+            }
+            Message::Text(text) => {
+                self.queue_shared(text.into_bytes(), |text| Data::utf8(text))?;
+            }
+            Message::Binary(bytes) if bytes.len() < BY_REFERENCE_FROM => {
+                self.queue_copy(Data::binary(&bytes))?;
+            }
+            Message::Binary(bytes) => self.queue_shared(bytes, |bytes| Data::binary(bytes))?,
+            Message::Ping(payload) => {
+                let frame = self.connection.ping(*payload)?;
+                self.queue.push_bytes(frame.as_bytes());
+            }
+            Message::Pong(payload) => {
+                let frame = self.connection.pong(*payload)?;
+                self.queue.push_bytes(frame.as_bytes());
+            }
+            Message::Close(close) => self.start_close(now(), close.map(|close| *close)),
+        }
+        Ok(())
+    }
+
+    /// Whether messages are compressed from now on, where that was agreed on and gains something.
+    pub fn set_compressing(&mut self, compresses: bool) {
+        self.compresses = compresses;
+    }
+
+    /// Whether the peer has agreed to compressed messages.
+    #[must_use]
+    pub const fn may_compress(&self) -> bool {
+        self.connection.allows_compression()
+    }
+
+    /// What a message is when it is compressed; nothing if it is sent as it is.
+    fn compress(&mut self, outgoing: &Outgoing<'_>) -> Option<Compressed> {
+        // What goes into the compressor's context must go to the peer: all that can be refused is
+        // left to be refused.
+        if !self.compresses || !self.connection.is_open() || self.connection.is_sending_message() {
+            return None;
+        }
+        let deflating = self.deflating.as_deref_mut()?;
+        let (kind, payload) = match outgoing {
+            Outgoing::Text(text) => (MessageKind::Text, text.as_bytes()),
+            Outgoing::Binary(bytes) => (MessageKind::Binary, *bytes),
+            Outgoing::Message(Message::Text(text)) => (MessageKind::Text, text.as_bytes()),
+            Outgoing::Message(Message::Binary(bytes)) => (MessageKind::Binary, &bytes[..]),
+            Outgoing::Message(_) => return None,
+            Outgoing::Compressed(message) => {
+                let kind = match message.message() {
+                    Message::Text(_) => MessageKind::Text,
+                    _ => MessageKind::Binary,
+                };
+                let payload = deflating.admit(message.shared()?)?.to_vec();
+                return Some(Compressed { kind, payload });
+            }
+        };
+        deflating.compress(payload).map(|payload| Compressed { kind, payload })
+    }
+
+    fn queue_compressed(&mut self, compressed: Compressed) -> Result<(), Error> {
+        let Compressed { kind, payload } = compressed;
+        match payload.len() {
+            ..BY_REFERENCE_FROM => self.queue_copy(compressed_data(kind, &payload)),
+            _ => self.queue_shared(payload.into(), |payload| compressed_data(kind, payload)),
+        }
+    }
+
+    fn queue_copy(&mut self, data: Data<'_>) -> Result<(), Error> {
+        let frame = self.frame_whole(data)?;
+        self.queue.push_frame(&frame);
+        Ok(())
+    }
+
+    fn queue_shared(
+        &mut self,
+        payload: Bytes,
+        data: impl for<'p> FnOnce(&'p [u8]) -> Data<'p>,
+    ) -> Result<(), Error> {
+        let frame = self.frame_whole(data(&payload))?;
+        if is_plain(&frame) {
+            let header = frame.header_bytes();
+            self.queue.push_bytes(&header);
+            self.queue.push_shared(payload);
+        } else {
+            self.queue.push_frame(&frame);
+        }
+        Ok(())
+    }
+
+    /// Frames a whole message; not inside one that is sent in chunks.
+    #[inline]
+    fn frame_whole<'p>(&mut self, data: Data<'p>) -> Result<Frame<'p>, Error> {
+        if self.connection.is_sending_message() {
+            return Err(Error::MessageUnfinished);
+        }
+        Ok(self.connection.send(data)?)
+    }
+
+    /// Queues a chunk of a message.
+    pub(super) fn queue_chunk(&mut self, data: Data<'_>) -> Result<(), Error> {
+        let frame = self.connection.send(data)?;
+        self.queue.push_frame(&frame);
+        Ok(())
+    }
+
+    /// Starts the closing handshake; has no effect once it has begun.
+    pub fn start_close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
+        self.connection.close(now, close);
+    }
+
+    /// Queues the answer to a Ping at once: before what is said to later messages of the same
+    /// read. Of many Pings in a row the first are answered so, and the last.
+    pub(super) fn transmit_pong(&mut self) {
+        if self.queue.len() < MAX_PONGS_LEN {
+            self.transmit();
+        }
+    }
+
+    /// Queues what the machine wants written; not while the peer takes nothing, so that answers to
+    /// a flood of Pings do not pile up (of several, the last is answered).
+    fn transmit(&mut self) {
+        // After the end of the transport nothing is to be written, not even its shutdown. Of the
+        // last words there are few, and the end counts from when they are queued.
+        while (self.has_room() || !self.connection.is_open()) && self.phase != Phase::Ended {
+            match self.connection.poll_transmit() {
+                Some(Transmit::Frame(frame)) => self.queue.push_bytes(frame.as_bytes()),
+                Some(Transmit::Shutdown) => self.phase = Phase::Finishing { until: None },
+                None => return,
+            }
+        }
+    }
+
+    /// Step 3: what the transport is to do next. To be asked again until it is nothing, or the
+    /// transport cannot do it now. The time is asked for only at the end.
+    #[inline]
+    pub fn next_output(&mut self, now: impl FnOnce() -> Timestamp) -> Output {
+        self.transmit();
+        if let Phase::Finishing { until: until @ None } = &mut self.phase {
+            // What is left to write gets as long as one write may stall, all together: a peer that
+            // takes a byte now and then would hold the connection for days.
+            *until = Some(now().after(self.write_timeout));
+        }
+        if !self.queue.is_empty() {
+            Output::Write
+        } else if self.needs_flush {
+            Output::Flush
+        } else if matches!(self.phase, Phase::Finishing { .. }) {
+            Output::Shutdown
+        } else {
+            Output::Nothing
+        }
+    }
+
+    /// Hands what is queued, and after it `payload`, to `write` as slices, of which none is empty.
+    /// `None` if there is nothing to write.
+    #[inline]
+    pub fn write_with<T>(
+        &self,
+        payload: &[u8],
+        write: impl FnOnce(&[IoSlice<'_>]) -> T,
+    ) -> Option<T> {
+        self.queue.write_with(payload, write)
+    }
+
+    /// How many bytes of the queue were written. `Pending` says that the transport takes nothing
+    /// now.
+    #[inline]
+    pub fn wrote(&mut self, written: Poll<io::Result<usize>>, now: impl FnOnce() -> Timestamp) {
+        self.wrote_payload(&[], written, now);
+    }
+
+    /// As [`wrote`](Self::wrote), for a write that ended with `payload`: what of it was not written
+    /// is queued.
+    pub fn wrote_payload(
+        &mut self,
+        payload: &[u8],
+        written: Poll<io::Result<usize>>,
+        now: impl FnOnce() -> Timestamp,
+    ) {
+        let written_len = match written {
+            Poll::Ready(Ok(0)) => return self.lose(io::Error::from(io::ErrorKind::WriteZero)),
+            Poll::Ready(Ok(len)) => {
+                self.write_stalled = None;
+                self.needs_flush = true;
+                len
+            }
+            Poll::Ready(Err(error)) => return self.lose(error),
+            Poll::Pending => {
+                self.stall(now);
+                0
+            }
+        };
+        let beyond = written_len.saturating_sub(self.queue.len());
+        let Some(rest) = payload.get(beyond..) else {
+            let lie = "the transport claims to have written more than it was given";
+            return self.lose(io::Error::other(lie));
+        };
+        self.queue.advance(written_len - beyond); // `beyond` is part of it
+        if !rest.is_empty() {
+            self.queue.push_bytes(rest);
+        }
+    }
+
+    /// What flushing the transport came to.
+    pub fn flushed(&mut self, flushed: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
+        match flushed {
+            Poll::Ready(Ok(())) => self.needs_flush = false,
+            Poll::Ready(Err(error)) => self.lose(error),
+            Poll::Pending => self.stall(now),
+        }
+    }
+
+    /// What shutting down our side of the transport came to.
+    pub fn shut_down(&mut self, shut_down: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
+        match shut_down {
+            Poll::Ready(Ok(())) if !self.has_read_end => {
+                self.write_stalled = None;
+                let until = now().after(DRAIN_TIME);
+                self.phase = Phase::Draining { left: MAX_DRAIN_LEN, until };
+            }
+            // There is nothing to drain; how the connection ended is known already.
+            Poll::Ready(_) => self.phase = Phase::Ended,
+            Poll::Pending => self.stall(now),
+        }
+    }
+
+    fn stall(&mut self, now: impl FnOnce() -> Timestamp) {
+        if self.write_stalled.is_none() {
+            self.write_stalled = Some(now());
+        }
+    }
+
+    /// What reading came to; zero bytes are the end.
+    pub(super) fn received(&mut self, read: io::Result<usize>) {
+        match read {
+            Ok(0) => self.read_end(),
+            // Both sides have said what they had to: how the transport ends is its own affair.
+            Err(_) if !self.connection.is_receiving() => self.read_end(),
+            Err(error) => self.lose(error),
+            Ok(len) => {
+                if let Phase::Draining { left, until } = self.phase {
+                    self.phase = match left.checked_sub(len) {
+                        Some(left) => Phase::Draining { left, until },
+                        None => Phase::Ended,
+                    };
+                }
+            }
+        }
+    }
+
+    /// The transport has ended on the peer's side.
+    fn read_end(&mut self) {
+        self.has_read_end = true;
+        if matches!(self.phase, Phase::Draining { .. }) {
+            self.phase = Phase::Ended;
+        }
+        if self.connection.is_receiving() {
+            let eof = "the transport ended without a Close frame";
+            self.fail(io::Error::new(io::ErrorKind::UnexpectedEof, eof).into());
+        }
+        self.connection.receive_eof();
+    }
+
+    /// Whether anything is to be read.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        !self.has_read_end && self.phase != Phase::Ended
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called: something of the machine is
+    /// due then, a write, or the end. `None` is never.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let write = self.write_stalled.map(|since| since.after(self.write_timeout));
+        let end = match self.phase {
+            Phase::Finishing { until } => until,
+            Phase::Draining { until, .. } => Some(until),
+            Phase::Running | Phase::Ended => None,
+        };
+        [self.connection.poll_timeout(), write, end].into_iter().flatten().min()
+    }
+
+    /// Does what is due now. Harmless if nothing is.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let is_over = |until: Timestamp| until <= now;
+        let is_stalled =
+            self.write_stalled.is_some_and(|since| is_over(since.after(self.write_timeout)));
+        let is_late = match self.phase {
+            Phase::Finishing { until } => is_stalled || until.is_some_and(is_over),
+            Phase::Running => is_stalled,
+            Phase::Draining { until, .. } => {
+                if is_over(until) {
+                    self.phase = Phase::Ended;
+                }
+                false
+            }
+            Phase::Ended => false,
+        };
+        if is_late {
+            self.fail(Error::WriteTimeout(self.write_timeout));
+            self.give_up();
+        }
+        if let Some(timeout) = self.connection.handle_timeout(now) {
+            // A peer that said Close and is only slow to hang up has done its part.
+            if !self.connection.close_info().is_clean() {
+                self.fail(Error::Timeout(timeout));
+            }
+        }
+    }
+
+    /// Remembers why the connection ends; the first reason counts.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert_with(|| Box::new(error));
+    }
+
+    /// The transport has failed.
+    #[cold]
+    fn lose(&mut self, error: io::Error) {
+        // Once the last words are on their way, how the connection ends is known already.
+        if !matches!(self.phase, Phase::Finishing { .. }) {
+            self.fail(error.into());
+        }
+        self.give_up();
+    }
+
+    /// The transport is of no more use.
+    #[cold]
+    fn give_up(&mut self) {
+        self.phase = Phase::Ended;
+        self.connection.receive_eof();
+        self.has_failed = true;
+        self.queue.clear();
+        self.needs_flush = false;
+        self.write_stalled = None;
+    }
+
+    /// Whether all that was queued was handed to the transport, as far as is known.
+    ///
+    /// # Errors
+    /// The transport has failed: the reason, once, and then that what was queued is lost.
+    pub fn check_written(&mut self) -> Result<(), Error> {
+        if !self.has_failed {
+            return Ok(());
+        }
+        Err(self.failure.take().map_or_else(
+            || {
+                let lost = "the connection has ended, and what was queued is lost";
+                io::Error::new(io::ErrorKind::BrokenPipe, lost).into()
+            },
+            |failure| *failure,
+        ))
+    }
+
+    /// How the connection ended; what was not a closing handshake is reported once.
+    ///
+    /// # Errors
+    /// Why it ended otherwise.
+    pub fn take_end(&mut self) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), |failure| Err(*failure))
+    }
+
+    /// The Close frames of both sides, as far as they came and went.
+    #[must_use]
+    pub fn close_info(&self) -> CloseInfo {
+        self.connection.close_info()
+    }
+
+    /// How long the last answered Ping of the connection's own took.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.connection.round_trip_time()
+    }
+
+    /// Whether data can be sent: closing has not begun.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.connection.is_open()
+    }
+}
+
+impl<R> SendHalf<R> {
+    /// Whether less than 64 KiB are queued.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.queue.len() < HIGH_WATER
+    }
+
+    /// Whether there is something to write or to flush.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.queue.is_empty() || self.needs_flush
+    }
+
+    /// Whether nothing more happens.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Whether nothing more happens, and nothing is left to report.
+    #[must_use]
+    pub fn has_reported(&self) -> bool {
+        self.has_ended() && self.failure.is_none()
+    }
+
+    /// The machine, to be shown.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection<R> {
+        &self.connection
+    }
+}
+
+/// A message that was compressed for this peer.
+struct Compressed {
+    kind: MessageKind,
+    payload: Vec<u8>,
+}
+
+fn compressed_data(kind: MessageKind, payload: &[u8]) -> Data<'_> {
+    let data = match kind {
+        MessageKind::Text => Data::utf8(payload),
+        MessageKind::Binary => Data::binary(payload),
+    };
+    data.compressed()
+}
+
+/// Whether a frame's payload goes to the wire as it is.
+fn is_plain(frame: &Frame<'_>) -> bool {
+    frame.header().masking_key().is_none()
+}
