@@ -68,6 +68,21 @@ fn a_dependency_of_a_dependency_is_seen() {
     assert!(dependencies("tidings-websocket", "simdutf8").contains("simdutf8"));
 }
 
+/// Which cryptography a program uses is its own choice: two providers in one program, and no default,
+/// make rustls panic in code that knows nothing of this project.
+#[test]
+fn tls_brings_no_cryptography_unless_asked() {
+    for name in ["tidings-endpoint", "tidings-std", "tidings-tokio"] {
+        for (features, expected) in
+            [("rustls", ""), ("webpki-roots", ""), ("ring", "ring"), ("aws-lc-rs", "aws-lc-rs")]
+        {
+            let found = dependencies(name, features);
+            let providers = ["aws-lc-rs", "ring"].into_iter().filter(|name| found.contains(*name));
+            assert_eq!(providers.collect::<String>(), expected, "{name} with {features}");
+        }
+    }
+}
+
 /// The names in the tree of a crate without its default features, except its own. The target is
 /// named, as some dependencies are for some processors alone.
 fn dependencies(name: &str, features: &str) -> BTreeSet<String> {
