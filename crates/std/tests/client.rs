@@ -95,7 +95,7 @@ fn a_refused_connection_is_an_error_of_the_transport() {
 }
 
 #[test]
-fn what_a_connector_is_told_is_in_the_request_and_on_the_socket() {
+fn what_the_options_say_is_in_the_request_and_on_the_socket() {
     let (listener, port) = listen();
     let server = answer(listener, vec![String::new()]);
     let options = ConnectOptions::new()
