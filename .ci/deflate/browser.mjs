@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 
-import { check, finish, setSubject, startServer } from '../demo/checks.mjs';
-import { launchChromium } from '../demo/chromium.mjs';
+import { check, finish, setSubject, startServer } from '../harness/checks.mjs';
+import { launchChromium } from '../harness/chromium.mjs';
 import { messages } from './messages.mjs';
 
 const [programs] = process.argv.slice(2);

@@ -13,8 +13,6 @@ import sys
 import threading
 import zlib
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "demo"))
-
 from checks import Checks, equal, start_server
 
 SECONDS = 20

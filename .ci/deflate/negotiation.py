@@ -9,8 +9,6 @@ import re
 import socket
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "demo"))
-
 from checks import Checks, Program, equal, start_server
 
 SECONDS = 10

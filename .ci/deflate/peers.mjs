@@ -7,8 +7,8 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-import { Program, check, finish, setSubject, startServer, within } from '../demo/checks.mjs';
-import { withServer } from '../demo/ws.mjs';
+import { Program, check, finish, setSubject, startServer, within } from '../harness/checks.mjs';
+import { withServer } from '../harness/ws.mjs';
 import { messages } from './messages.mjs';
 
 const { WebSocket, WebSocketServer } = createRequire(import.meta.url)('ws');

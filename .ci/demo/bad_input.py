@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from checks import Checks, equal, start_demo, until
+from checks import Checks, equal, start_server, until
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MESSAGE_LEN_MAX = 16 * 1024
@@ -29,7 +29,7 @@ MEMORY_MAX = 64 << 20
 
 def main():
     checks = Checks("bad input")
-    server = start_demo(sys.argv[1])
+    server = start_server(sys.argv[1], "demo", "--listen", "127.0.0.1:0")
     try:
         run(checks, server)
     finally:

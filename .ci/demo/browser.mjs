@@ -6,13 +6,13 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { check, finish, setSubject, startDemo, until } from './checks.mjs';
-import { launchChromium } from './chromium.mjs';
+import { check, finish, setSubject, startServer, until } from '../harness/checks.mjs';
+import { launchChromium } from '../harness/chromium.mjs';
 
 const [binary, screenshot] = process.argv.slice(2);
 setSubject('browser');
 
-let demo = await startDemo(binary);
+let demo = await startDemo(0);
 const address = `http://127.0.0.1:${demo.port}/`;
 const cutter = await startCutter(demo.port);
 const browser = await launchChromium();
@@ -122,7 +122,7 @@ await check('both tabs notice that the server was killed', async () => {
 });
 
 await check('both tabs recover when the server is back', async () => {
-  demo = await startDemo(binary, demo.port);
+  demo = await startDemo(demo.port);
   assert.equal(`http://127.0.0.1:${demo.port}/`, address);
   for (const tab of tabs) {
     await reads(tab, '#chat-state', 'connected', 20);
@@ -201,6 +201,11 @@ async function eventCount(tab) {
 
 async function reads(tab, selector, text, seconds = 5) {
   await until(`${selector} reads ${text}`, async () => (await tab.textContent(selector)) === text, seconds);
+}
+
+/** Starts the demo; at port 0, any that is free. */
+async function startDemo(port) {
+  return startServer(binary, 'demo', '--listen', `127.0.0.1:${port}`);
 }
 
 /** A TCP proxy that can cut the connections that carry an event stream, and only those. */

@@ -6,14 +6,14 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Program, check, finish, setSubject, startDemo, until, within } from './checks.mjs';
-import { connect, withServer } from './ws.mjs';
+import { Program, check, finish, setSubject, startServer, until, within } from '../harness/checks.mjs';
+import { connect, withServer } from '../harness/ws.mjs';
 
 const [binary] = process.argv.slice(2);
 
 const CJK = '電書は便り';
 
-const demo = await startDemo(binary);
+const demo = await startServer(binary, 'demo', '--listen', '127.0.0.1:0');
 const chat = `ws://127.0.0.1:${demo.port}/chat`;
 setSubject('ws client, tidings server');
 await clientChecks();

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-from checks import Checks, Program, equal, start_demo, until
+from checks import Checks, Program, equal, start_server, until
 
 CJK = "電書は便り"
 SECONDS = 5
@@ -17,7 +17,7 @@ SECONDS = 5
 
 def main():
     binary = sys.argv[1]
-    demo = start_demo(binary)
+    demo = start_server(binary, "demo", "--listen", "127.0.0.1:0")
     try:
         failures = client_checks(f"ws://127.0.0.1:{demo.port}/chat")
     finally:

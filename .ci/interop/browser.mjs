@@ -7,8 +7,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-import { check, finish, setSubject, startServer, until } from '../demo/checks.mjs';
-import { launchChromium } from '../demo/chromium.mjs';
+import { check, finish, setSubject, startServer, until } from '../harness/checks.mjs';
+import { launchChromium } from '../harness/chromium.mjs';
 
 const [programs] = process.argv.slice(2);
 const program = (name) => path.join(programs, name);

@@ -7,8 +7,8 @@ import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 
-import { Program, check, finish, setSubject, startServer, until } from '../demo/checks.mjs';
-import { connect, keeping, withServer } from '../demo/ws.mjs';
+import { Program, check, finish, setSubject, startServer, until } from '../harness/checks.mjs';
+import { connect, keeping, withServer } from '../harness/ws.mjs';
 
 const [programs, certificates] = process.argv.slice(2);
 const program = (name) => path.join(programs, name);

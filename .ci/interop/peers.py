@@ -12,8 +12,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "demo"))
-
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.http11 import Request
 from websockets.server import ServerProtocol

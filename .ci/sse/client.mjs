@@ -11,7 +11,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import zlib from 'node:zlib';
 
-import { Program, check, finish, setSubject, until } from '../demo/checks.mjs';
+import { Program, check, finish, setSubject, until } from '../harness/checks.mjs';
 
 const [programs, certificates] = process.argv.slice(2);
 const program = (name) => path.join(programs, name);

@@ -9,7 +9,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Program, check, finish, setSubject, startServer, until } from '../demo/checks.mjs';
+import { Program, check, finish, setSubject, startServer, until } from '../harness/checks.mjs';
 
 const [programs, directory] = process.argv.slice(2);
 const program = (name) => path.join(programs, name);

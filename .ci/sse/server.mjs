@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-import { check, finish, setSubject, startServer } from '../demo/checks.mjs';
+import { check, finish, setSubject, startServer } from '../harness/checks.mjs';
 import { KINDS, collect } from './kinds.mjs';
 
 const { EventSource } = createRequire(import.meta.url)('eventsource');

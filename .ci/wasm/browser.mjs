@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { Program, check, finish, setSubject, until } from '../demo/checks.mjs';
-import { launchChromium } from '../demo/chromium.mjs';
+import { Program, check, finish, setSubject, until } from '../harness/checks.mjs';
+import { launchChromium } from '../harness/chromium.mjs';
 
 const directory = process.env.TIDINGS_WASM;
 const vectors = JSON.parse(fs.readFileSync(new URL('../../crates/sse/tests/data/event-stream-vectors.json', import.meta.url)));

@@ -7,6 +7,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a tool on its own data")]
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use tidings_bench::{Case, Contender};
@@ -17,8 +18,13 @@ const TURNS: usize = 101;
 /// How often each case is built anew: where buffers come to lie in memory is luck.
 const COPIES: usize = 4;
 
-fn main() {
+fn main() -> ExitCode {
     let only = std::env::args().nth(1);
+    let groups = tidings_bench::GROUPS.map(|(group, _)| group);
+    if let Some(unknown) = only.as_deref().filter(|only| !groups.contains(only)) {
+        eprintln!("ratios: there is no group {unknown:?}; there are: {}", groups.join(", "));
+        return ExitCode::FAILURE;
+    }
     let mut spreads = Vec::new();
     for (group, cases) in tidings_bench::GROUPS {
         if only.as_deref().is_some_and(|only| only != group) {
@@ -49,6 +55,7 @@ fn main() {
         at(50),
         at(95)
     );
+    ExitCode::SUCCESS
 }
 
 /// Each time, and how many times the first it is.

@@ -9,6 +9,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use clap::builder::PossibleValuesParser;
+
 use crate::{Error, root, run as run_command, target_directory};
 
 #[derive(Debug, clap::Args)]
@@ -16,8 +18,8 @@ pub(crate) struct Arguments {
     /// All 517 cases; without it, those that take seconds.
     #[arg(long)]
     full: bool,
-    /// Only one of the testees, for example `autobahn_server`.
-    #[arg(long)]
+    /// Only one of the testees.
+    #[arg(long, value_name = "TESTEE", value_parser = PossibleValuesParser::new(TESTEES.map(|(name, _)| name)))]
     only: Option<String>,
 }
 

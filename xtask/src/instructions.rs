@@ -70,6 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         );
         if count * 100 > expected * (100 + MARGIN) {
             failures.push(format!("{name}: {count} instructions, {expected} are expected"));
+        } else if count * 100 < expected * (100 - MARGIN) {
+            println!("  (fewer than expected: keep it so by `cargo xtask instructions --update`)");
         }
     }
     if let Some((gone, _)) = expected.iter().find(|(of, _)| !names.contains(&of.as_str())) {

@@ -65,9 +65,17 @@ pub(crate) struct Arguments {
 
 /// Compares each crate with its list.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
+    let libraries: Vec<String> = published()?
+        .into_iter()
+        .filter(|crate_| crate_.is_library)
+        .map(|crate_| crate_.name)
+        .collect();
+    if let Some(unknown) = arguments.packages.iter().find(|wanted| !libraries.contains(wanted)) {
+        let libraries = libraries.join(", ");
+        return Err(format!("{unknown} is not a published library; there are: {libraries}").into());
+    }
     let mut faults = Vec::new();
-    for crate_ in published()?.iter().filter(|crate_| crate_.is_library) {
-        let name = &crate_.name;
+    for name in &libraries {
         if !arguments.packages.is_empty() && !arguments.packages.contains(name) {
             continue;
         }

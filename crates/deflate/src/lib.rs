@@ -1,7 +1,7 @@
-// The README's example compresses, so without a backend it is left out.
-#![cfg_attr(any(feature = "zlib-rs", feature = "miniz_oxide"), doc = include_str!("../README.md"))]
+// The README's example compresses with zlib-rs, so without it the README is left out.
+#![cfg_attr(feature = "zlib-rs", doc = include_str!("../README.md"))]
 #![cfg_attr(
-    not(any(feature = "zlib-rs", feature = "miniz_oxide")),
+    not(feature = "zlib-rs"),
     doc = "The negotiation of `permessage-deflate` for WebSocket (RFC 7692). The stage needs a backend."
 )]
 #![no_std]
@@ -32,8 +32,8 @@ mod stage;
 
 #[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
 pub use stage::{
-    DeflateConfig, DeflateError, DeflateState, Deflater, InflateError, InflateState, Inflater,
-    Level, SharedMessage,
+    Backend, DeflateConfig, DeflateError, DeflateState, Deflater, InflateError, InflateState,
+    Inflater, Level, SharedMessage,
 };
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn bits(bits: u8) -> WindowBits {
     WindowBits::new(bits).unwrap()
 }
 
-/// A server that limits nothing itself.
+/// A server that limits nothing itself but what zlib needs.
 fn permissive() -> ServerConfig {
     ServerConfig::new()
         .server_context_takeover(true)
@@ -60,8 +60,6 @@ fn permissive() -> ServerConfig {
 /// clients are known to send.
 #[test]
 fn a_server_takes_the_first_offer_that_it_can_keep() {
-    // The smallest window of this build's compressor is the smallest that may be agreed.
-    let can = |bits: u8| WindowBits::DEFLATE_MIN.get() <= bits;
     let answer = |parameters: &str| Some(format!("permessage-deflate{parameters}"));
     let cases: Vec<(&str, Option<String>)> = vec![
         ("", None),
@@ -73,22 +71,16 @@ fn a_server_takes_the_first_offer_that_it_can_keep() {
         ("permessage-deflate; server_no_context_takeover", answer("; server_no_context_takeover")),
         ("permessage-deflate; client_no_context_takeover", answer("; client_no_context_takeover")),
         // 7.1.2.1
-        (
-            "permessage-deflate; server_max_window_bits=10",
-            if can(10) { answer("; server_max_window_bits=10") } else { None },
-        ),
+        ("permessage-deflate; server_max_window_bits=10", answer("; server_max_window_bits=10")),
         ("permessage-deflate; server_max_window_bits=15", answer("; server_max_window_bits=15")),
         // 7.1.3: a list with a fallback
         (
             "permessage-deflate; client_max_window_bits; server_max_window_bits=10, \
              permessage-deflate; client_max_window_bits",
-            if can(10) { answer("; server_max_window_bits=10") } else { answer("") },
+            answer("; server_max_window_bits=10"),
         ),
         // zlib has no window of 8 bits
-        (
-            "permessage-deflate; server_max_window_bits=8, permessage-deflate",
-            if can(8) { answer("; server_max_window_bits=8") } else { answer("") },
-        ),
+        ("permessage-deflate; server_max_window_bits=8, permessage-deflate", answer("")),
         // We inflate from any.
         ("permessage-deflate; client_max_window_bits=8", answer("; client_max_window_bits=8")),
         // Quoted, which the grammar of RFC 6455, 9.1, allows.
@@ -311,9 +303,52 @@ fn a_client_keeps_to_what_was_answered_and_to_its_own_word() {
 /// D-016
 #[test]
 fn a_server_is_not_configured_beyond_its_backend() {
-    for window_bits in (8..=15).map(bits) {
-        let result = ServerConfig::new().server_max_window_bits(window_bits);
-        assert_eq!(result.is_ok(), window_bits >= WindowBits::DEFLATE_MIN);
+    for min in (8..=15).map(bits) {
+        let config = ServerConfig::new().server_min_window_bits(min);
+        for window_bits in (8..=15).map(bits) {
+            let result = config.server_max_window_bits(window_bits);
+            let error = UnsupportedWindow { window_bits, min_window_bits: min };
+            assert_eq!(result.err(), (window_bits < min).then_some(error));
+            // What the client demands is kept or declined, never enlarged.
+            let offer = Offer::new().server_max_window_bits(window_bits);
+            let kept = config.answer(&offer).map(|answer| answer.negotiated().server.window_bits());
+            match kept {
+                Ok(kept) => assert_eq!(kept, window_bits.min(min.max(WindowBits::TWELVE))),
+                Err(declined) => assert_eq!(declined, Decline::Window(error)),
+            }
+            assert_eq!(kept.is_ok(), window_bits >= min);
+        }
+    }
+}
+
+/// What is offered and answered where nothing is said about it: the same whichever features are on,
+/// also with none, so that a crate that switches one on changes nothing on the wire.
+#[test]
+fn no_feature_changes_what_is_negotiated_by_default() {
+    assert_eq!(Offer::recommended().to_string(), "permessage-deflate; client_max_window_bits");
+    assert_eq!(Offer::new().to_string(), "permessage-deflate");
+    let answer = |parameters: &str| {
+        Some(format!(
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover{parameters}"
+        ))
+    };
+    for (offer, expected) in [
+        ("", answer("; server_max_window_bits=12")),
+        (
+            "; client_max_window_bits",
+            answer("; server_max_window_bits=12; client_max_window_bits=12"),
+        ),
+        ("; server_max_window_bits=15", answer("; server_max_window_bits=12")),
+        ("; server_max_window_bits=9", answer("; server_max_window_bits=9")),
+        ("; server_max_window_bits=8", None),
+        (
+            "; client_max_window_bits=8",
+            answer("; server_max_window_bits=12; client_max_window_bits=8"),
+        ),
+    ] {
+        let offer = format!("permessage-deflate{offer}");
+        assert_eq!(accept(&ServerConfig::new(), &offer), expected, "{offer}");
+        assert_eq!(accept(&ServerConfig::default(), &offer), expected, "{offer}");
     }
 }
 
@@ -362,13 +397,14 @@ fn offer_strategy() -> impl Strategy<Value = Offer> {
 }
 
 fn config_strategy() -> impl Strategy<Value = ServerConfig> {
-    let server_bits = WindowBits::DEFLATE_MIN.get()..=15;
+    let server_bits = (8..=15_u8, 8..=15_u8);
     (any::<bool>(), any::<bool>(), server_bits, 8..=15_u8, any::<bool>()).prop_map(
-        |(server, client, server_bits, client_bits, required)| {
+        |(server, client, (min, server_bits), client_bits, required)| {
             ServerConfig::new()
                 .server_context_takeover(server)
                 .client_context_takeover(client)
-                .server_max_window_bits(bits(server_bits))
+                .server_min_window_bits(bits(min))
+                .server_max_window_bits(bits(server_bits.max(min)))
                 .unwrap()
                 .client_max_window_bits(bits(client_bits))
                 .require_client_max_window_bits(required)
@@ -401,7 +437,6 @@ proptest! {
                 prop_assert!(
                     server_side.client.context_takeover() || !client_side.client.context_takeover()
                 );
-                prop_assert!(server_side.server.window_bits() >= WindowBits::DEFLATE_MIN);
                 let taken = offers.iter().find(|offer| config.answer(offer).is_ok()).unwrap();
                 prop_assert_eq!(config.answer(taken), Ok(answer));
             }

@@ -42,14 +42,11 @@ impl Offer {
         }
     }
 
-    /// What browsers offer: no demand, and leave to limit our window if the backend can do that.
+    /// What browsers offer: no demand, and leave to limit our window. A client whose compressor knows
+    /// the largest window alone, as `miniz_oxide` does, offers [`new`](Self::new) instead.
     #[must_use]
     pub const fn recommended() -> Self {
-        if WindowBits::DEFLATE_MIN.get() < WindowBits::MAX.get() {
-            Self::new().client_max_window_bits()
-        } else {
-            Self::new()
-        }
+        Self::new().client_max_window_bits()
     }
 
     /// Demands that the server does not refer back to earlier messages (RFC 7692, 7.1.1.1).
@@ -78,7 +75,7 @@ impl Offer {
 
     /// Lets the server limit our window (RFC 7692, 7.1.2.2).
     ///
-    /// It may choose one in which the backend cannot compress ([`WindowBits::DEFLATE_MIN`]); our
+    /// It may choose one in which our backend cannot compress (`Backend::min_window_bits`); our
     /// messages then go uncompressed, which is always allowed.
     #[must_use]
     pub const fn client_max_window_bits(mut self) -> Self {

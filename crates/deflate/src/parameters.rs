@@ -198,10 +198,12 @@ impl Parameters {
     /// The pairs in their order.
     #[must_use]
     pub fn as_slice(&self) -> &[(&'static str, Option<&'static str>)] {
+        debug_assert!(self.len <= self.pairs.len());
         self.pairs.get(..self.len).unwrap_or(&self.pairs)
     }
 
     fn push(&mut self, parameter: Parameter, value: Option<&'static str>) {
+        debug_assert!(self.len < self.pairs.len(), "there are four parameters, each once");
         if let Some(place) = self.pairs.get_mut(self.len) {
             *place = (parameter.name(), value);
             self.len += 1;

@@ -18,7 +18,6 @@ use crate::window_bits::{UnsupportedWindow, WindowBits};
 /// // As a browser offers it; a real server has this from its header parser.
 /// let offers = [("permessage-deflate", [("client_max_window_bits", None::<&str>)])];
 /// let answer = ServerConfig::new().accept(offers).expect("nothing in it is beyond us");
-/// # #[cfg(feature = "zlib-rs")]
 /// assert_eq!(
 ///     answer.to_string(),
 ///     "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
@@ -29,6 +28,7 @@ use crate::window_bits::{UnsupportedWindow, WindowBits};
 pub struct ServerConfig {
     server_context_takeover: bool,
     client_context_takeover: bool,
+    server_min_window_bits: WindowBits,
     server_max_window_bits: WindowBits,
     client_max_window_bits: WindowBits,
     client_max_window_bits_required: bool,
@@ -41,17 +41,16 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// No context takeover; windows of 12 bits, or the backend's smallest if that is larger.
+    /// No context takeover; windows of 12 bits, and of 9 bits at least for our messages, as zlib
+    /// needs. That is so with any features and any backend: for a compressor that needs a larger
+    /// window see [`server_min_window_bits`](Self::server_min_window_bits).
     #[must_use]
     pub const fn new() -> Self {
         Self {
             server_context_takeover: false,
             client_context_takeover: false,
-            server_max_window_bits: if WindowBits::DEFLATE_MIN.get() > 12 {
-                WindowBits::DEFLATE_MIN
-            } else {
-                WindowBits::TWELVE
-            },
+            server_min_window_bits: WindowBits::NINE,
+            server_max_window_bits: WindowBits::TWELVE,
             client_max_window_bits: WindowBits::TWELVE,
             client_max_window_bits_required: false,
         }
@@ -73,16 +72,38 @@ impl ServerConfig {
         self
     }
 
+    /// The smallest window that our compressor keeps to, such as `Backend::min_window_bits`. An
+    /// offer that demands a smaller one is declined. The largest window for our messages becomes at
+    /// least as large.
+    ///
+    /// ```
+    /// # #[cfg(feature = "miniz_oxide")] {
+    /// use tidings_deflate::{Backend, ServerConfig};
+    ///
+    /// let config = ServerConfig::new();
+    /// let config = config.server_min_window_bits(Backend::MinizOxide.min_window_bits());
+    /// # let _ = config;
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn server_min_window_bits(mut self, window_bits: WindowBits) -> Self {
+        self.server_min_window_bits = window_bits;
+        if self.server_max_window_bits.get() < window_bits.get() {
+            self.server_max_window_bits = window_bits;
+        }
+        self
+    }
+
     /// The largest window for our messages. The answer tells it, so that the client can save memory.
     ///
     /// # Errors
-    /// The backend cannot compress within it.
+    /// It is smaller than the smallest window that our compressor keeps to.
     pub const fn server_max_window_bits(
         mut self,
         window_bits: WindowBits,
     ) -> Result<Self, UnsupportedWindow> {
-        match window_bits.deflatable() {
-            Ok(window_bits) => {
+        match window_bits.check_min(self.server_min_window_bits) {
+            Ok(()) => {
                 self.server_max_window_bits = window_bits;
                 Ok(self)
             }
@@ -134,7 +155,7 @@ impl ServerConfig {
             .server_max_window_bits
             .min(offer.server_max_window_bits.unwrap_or(WindowBits::MAX));
         // RFC 7692, 7: what is not supported is declined. A larger window would break the promise.
-        let server_window = server_window.deflatable().map_err(Decline::Window)?;
+        server_window.check_min(self.server_min_window_bits).map_err(Decline::Window)?;
         let client_window = match offer.client_max_window_bits {
             Some(ClientMaxWindowBits::Value(hint)) => Some(hint.min(self.client_max_window_bits)),
             Some(ClientMaxWindowBits::Valueless) => Some(self.client_max_window_bits),
@@ -165,7 +186,7 @@ impl ServerConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decline {
-    /// The client wants a smaller window than the backend can compress in.
+    /// The client wants a smaller window than our compressor keeps to.
     Window(UnsupportedWindow),
     /// The client does not let us choose its window, and the configuration insists.
     ClientWindowNotOffered,

@@ -1,19 +1,17 @@
 //! The compression itself (RFC 7692, 7.2): [`Inflater`] and [`Deflater`], one of each for a
 //! connection, and the states that they borrow from a pool.
 
+mod backend;
 mod deflate;
 mod history;
 mod inflate;
+#[cfg(feature = "miniz_oxide")]
+mod miniz_oxide;
 mod shared;
-
-// Both backends have the same two types with the same methods. zlib-rs wins.
-#[cfg(all(feature = "miniz_oxide", not(feature = "zlib-rs")))]
-#[path = "stage/miniz_oxide.rs"]
-mod backend;
 #[cfg(feature = "zlib-rs")]
-#[path = "stage/zlib_rs.rs"]
-mod backend;
+mod zlib_rs;
 
+pub use backend::Backend;
 pub use deflate::{DeflateConfig, DeflateError, DeflateState, Deflater, Level};
 pub use inflate::{InflateError, InflateState, Inflater};
 pub use shared::SharedMessage;

@@ -18,22 +18,12 @@ pub struct WindowBits(u8);
 impl WindowBits {
     /// 256 bytes, the smallest window.
     pub const MIN: Self = Self(8);
+    /// 512 bytes, the smallest window that zlib and its kin keep to while they compress.
+    pub const NINE: Self = Self(9);
     /// 4 KiB.
     pub const TWELVE: Self = Self(12);
     /// 32 KiB, the largest window and the one that holds where none was agreed.
     pub const MAX: Self = Self(15);
-
-    /// The smallest window that the chosen backend can keep to while it compresses.
-    ///
-    /// zlib-rs: 9, for its window of 8 bits is one of 9 in truth. `miniz_oxide`: 15, the one that it
-    /// knows. Without a backend: 8. Every backend decompresses what was made with any window.
-    pub const DEFLATE_MIN: Self = if cfg!(feature = "zlib-rs") {
-        Self(9)
-    } else if cfg!(feature = "miniz_oxide") {
-        Self::MAX
-    } else {
-        Self::MIN
-    };
 
     /// `None` if `bits` is not 8 to 15.
     #[must_use]
@@ -78,12 +68,12 @@ impl WindowBits {
         (Self::MIN.0..=Self::MAX.0).map(Self).find(|bits| token.is(bits.as_str()))
     }
 
-    /// This one, unless the backend cannot keep to it.
-    pub(crate) const fn deflatable(self) -> Result<Self, UnsupportedWindow> {
-        if self.0 < Self::DEFLATE_MIN.0 {
-            Err(UnsupportedWindow { window_bits: self })
+    /// Whether a compressor keeps to this window that keeps to none below `min_window_bits`.
+    pub(crate) const fn check_min(self, min_window_bits: Self) -> Result<(), UnsupportedWindow> {
+        if self.0 < min_window_bits.0 {
+            Err(UnsupportedWindow { window_bits: self, min_window_bits })
         } else {
-            Ok(self)
+            Ok(())
         }
     }
 }
@@ -94,20 +84,22 @@ impl fmt::Display for WindowBits {
     }
 }
 
-/// The backend of this build cannot compress within so small a window.
+/// The compressor cannot keep to a window of this size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnsupportedWindow {
     /// The window that was asked for.
     pub window_bits: WindowBits,
+    /// The smallest window that it keeps to.
+    pub min_window_bits: WindowBits,
 }
 
 impl fmt::Display for UnsupportedWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { window_bits, min_window_bits } = self;
         write!(
             f,
-            "this build compresses with windows of {} to 15 bits, not of {}",
-            WindowBits::DEFLATE_MIN,
-            self.window_bits
+            "a window of {window_bits} bits is too small for the compressor, which needs at least \
+             {min_window_bits}"
         )
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! # Time
 //! Race [`recv`](WebSocket::recv) with a timer for [`poll_timeout`](WebSocket::poll_timeout). If the
-//! timer wins, say so with [`handle_timeout`](WebSocket::handle_timeout), and go on:
+//! timer wins, call [`handle_timeout`](WebSocket::handle_timeout) and then `recv` again:
 //!
 //! ```
 //! # mod embassy_futures {
@@ -27,7 +27,7 @@
 //!
 //! async fn serve<S: Read + Write, R: Role, C: FnMut() -> Timestamp>(
 //!     mut socket: WebSocket<'_, S, R, C>,
-//!     mut sleep_until: impl AsyncFnMut(Option<Timestamp>), // `None`: for ever
+//!     mut sleep_until: impl AsyncFnMut(Option<Timestamp>), // `None`: forever
 //! ) -> Result<(), Error<S::Error>> {
 //!     loop {
 //!         let timer = sleep_until(socket.poll_timeout());
@@ -47,16 +47,23 @@
 //! ```
 //!
 //! # Cancel safety
-//! The protocol's state is in the socket and not in the futures, so a future may be dropped at every
-//! await point. Each method says what that means. All of it holds for streams whose `read` and
-//! `write` do nothing when they are dropped before they are done, as `embedded-io-async` encourages.
+//! The state of the protocol is in the socket, not in the futures, so a future may be dropped at every
+//! await point. Each method says what follows from that. All of this requires that a `read` or `write`
+//! of the stream has done nothing if its future is dropped early, as `embedded-io-async` encourages.
 
 mod event_stream;
 mod event_writer;
 mod opening;
+mod receive_half;
+mod sender;
 mod socket;
 
 pub use event_stream::EventStream;
 pub use event_writer::EventWriter;
 pub use opening::{accept, connect};
-pub use socket::{Sender, WebSocket};
+#[cfg(feature = "blocking")]
+pub(crate) use opening::{open_client, open_server};
+#[cfg(feature = "blocking")]
+pub(crate) use receive_half::ReceiveHalf;
+pub use sender::Sender;
+pub use socket::WebSocket;

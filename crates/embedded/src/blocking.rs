@@ -1,9 +1,12 @@
 //! On [`embedded_io::Read`] and [`embedded_io::Write`].
 //!
+//! The same as [`asynchronous`](crate::asynchronous), which has the documentation, without `.await`:
+//! each call runs the async code over a stream that blocks.
+//!
 //! # Time
-//! A read that waits for ever keeps no deadline and sends no Ping. Give the stream a read timeout
-//! (an error of kind [`TimedOut`](embedded_io::ErrorKind::TimedOut)), and call
-//! [`recv`](WebSocket::recv) again when it is over:
+//! A read that waits forever meets no deadline and sends no Ping. Give the stream a read timeout (an
+//! error of kind [`TimedOut`](embedded_io::ErrorKind::TimedOut)), and call [`recv`](WebSocket::recv)
+//! again after it:
 //!
 //! ```
 //! use embedded_io::{Error as _, ErrorKind, Read, Write};
@@ -31,12 +34,11 @@
 //! }
 //! ```
 
-mod event_stream;
-mod event_writer;
+mod events;
 mod opening;
 mod socket;
+mod stream;
 
-pub use event_stream::EventStream;
-pub use event_writer::EventWriter;
+pub use events::{EventStream, EventWriter};
 pub use opening::{accept, connect};
 pub use socket::{Sender, WebSocket};

@@ -1,10 +1,10 @@
-//! What one connection may take, and how long it may wait.
+//! The limits and times of one connection: [`Config`].
 
 use core::time::Duration;
 
 use tidings_websocket::{Limits, Timeouts};
 
-/// The numbers of a connection. How long a head may be is not among them: as long as the buffer.
+/// Limits, timeouts and options of a connection. The length of a head is limited by the buffer.
 ///
 /// ```
 /// use tidings_embedded::Config;
@@ -16,20 +16,20 @@ use tidings_websocket::{Limits, Timeouts};
 #[non_exhaustive]
 pub struct Config {
     /// Limits on what the peer sends. A message may be longer than the buffer: it then comes in
-    /// pieces.
+    /// several events.
     pub limits: Limits,
     /// How long to wait for the peer.
     pub timeouts: Timeouts,
-    /// The time for the whole opening handshake. It is looked at after each read.
+    /// The time for the whole opening handshake, checked after each read.
     pub handshake_timeout: Duration,
-    /// Whether `recv` flushes what was written before it waits. Without, what a stream holds back (as
-    /// TLS does) is for you to flush. With, nothing is received while the stream flushes, and some,
-    /// such as those of embassy-net, then wait until the peer has acknowledged all.
+    /// Whether `recv` flushes before it waits. If not, flush yourself what a stream holds back, as TLS
+    /// does. If so, nothing is received while the stream flushes, and some streams, such as those of
+    /// embassy-net, flush until the peer has acknowledged everything.
     pub flush_before_waiting: bool,
 }
 
 impl Config {
-    /// For a server, whose peers are strangers.
+    /// For a server, whose peers are unknown.
     #[must_use]
     pub const fn server() -> Self {
         Self {

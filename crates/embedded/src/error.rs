@@ -1,4 +1,4 @@
-//! What can go wrong, told apart by whose fault it is: [`Error`].
+//! What can go wrong with a WebSocket: [`Error`].
 
 use core::fmt;
 
@@ -7,64 +7,67 @@ use tidings_websocket::{SendError, Timeout, Violation};
 
 /// Why a connection could not be opened, why it ended, or why a call did nothing. `E` is the error of
 /// the stream. A normal closure is not an error.
+///
+/// `Display` shows all of it, the error inside too, which is therefore not a
+/// [`source`](core::error::Error::source).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error<E> {
-    /// The stream failed. Nothing is lost: if the error is one that passes, a timeout say, the same
-    /// call can be made again. Only a `send` that was cut must be
-    /// [resumed](crate#a-send-that-was-cut).
+    /// The stream failed. Nothing is lost: after a temporary error, such as a timeout, make the same
+    /// call again. Only a `send` that did not finish must be
+    /// [resumed](crate#a-send-that-did-not-finish).
     Io(E),
-    /// The stream claims to have read more than there was room for, or to have written nothing or
+    /// The stream claims to have read more than there was room for, or to have written nothing, or
     /// more than it was given.
     BrokenStream,
 
-    /// The stream ended inside the opening handshake, or without a Close frame.
+    /// The stream ended during the opening handshake, or without a Close frame.
     Eof,
-    /// The client's request is not an opening handshake; it was answered.
+    /// The client's request is not a valid opening handshake; it was answered.
     Request(RequestError),
-    /// The server's answer breaks the rules of the handshake.
+    /// The server's answer breaks the rules of the opening handshake.
     Response(ResponseError),
     /// The server answered in plain HTTP and did not open the WebSocket.
     Declined {
         /// The HTTP status.
         status: u16,
-        /// So many bytes of the caller's buffer are the answer: its head, and of its body what came
-        /// with it.
+        /// This many bytes of the caller's buffer are the answer: its head, and the start of its body
+        /// if that came with it.
         received_len: usize,
     },
-    /// The server sent more interim responses than anybody needs.
+    /// The server sent too many interim responses.
     TooManyInterimResponses,
-    /// The opening handshake did not end within
+    /// The opening handshake did not finish within
     /// [`Config::handshake_timeout`](crate::Config::handshake_timeout).
     HandshakeTimeout,
-    /// The peer broke the protocol or a limit. It was told, by the Close frame that says so.
+    /// The peer broke the protocol or exceeded a limit. A Close frame told it so.
     Violation(Violation),
-    /// The peer did not do its part in time.
+    /// The peer was late.
     Timeout(Timeout),
 
-    /// The application refused the request; it was answered with this HTTP status.
+    /// The application refused the request, which was answered with this HTTP status.
     Refused {
         /// The status.
         status: u16,
     },
-    /// The request, or the answer behind the request's head, does not fit into the buffer, or there
-    /// is no buffer at all. A client was answered with 431.
+    /// The buffer is too small: for the request, for the response after the head of the request, or to
+    /// receive anything (4 bytes). A client was answered with 431.
     BufferTooSmall(BufferTooSmall),
-    /// The application offered or accepted an extension of WebSocket. This crate speaks none.
+    /// The application offered or accepted an extension of WebSocket. This crate supports none.
     Extension,
-    /// The application sent what can't be sent now; nothing was sent.
+    /// The application sent something that cannot be sent now; nothing was sent.
     Send(SendError),
-    /// A frame was cut while it was written, and the rest of it comes first: by `resume_send` with
-    /// the same payload (this one has another length, or there was another call), or by `flush` if it
-    /// is a control frame. Nothing was sent.
+    /// An earlier frame is unfinished, and its rest comes first: with `resume_send` and the same
+    /// payload (this one has another length, or this was another call), or with `flush` if it is a
+    /// control frame. Nothing was sent.
     FrameUnfinished,
 }
 
-/// Who is to blame for an [`Error`].
+/// Where an [`Error`] comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorSource {
-    /// The stream below: the network, or its driver.
+    /// The stream: the network, or its driver.
     Stream,
     /// The other side of the connection.
     Peer,
@@ -73,7 +76,7 @@ pub enum ErrorSource {
 }
 
 impl<E> Error<E> {
-    /// Who is to blame.
+    /// Where the error comes from.
     #[must_use]
     pub const fn error_source(&self) -> ErrorSource {
         match self {
@@ -100,52 +103,34 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
         match self {
             Self::Io(error) => write!(f, "the stream failed: {error}"),
             Self::BrokenStream => {
-                f.write_str("the stream read or wrote another number of bytes than it can have")
+                f.write_str("the stream returned an impossible number of bytes read or written")
             }
             Self::Eof => f.write_str("the stream ended before the connection was closed"),
             Self::Request(error) => write!(f, "the client's opening handshake: {error}"),
             Self::Response(error) => write!(f, "the server's opening handshake: {error}"),
             Self::Declined { status, .. } => {
-                write!(f, "the server answered with status {status} and opened no WebSocket")
+                write!(f, "the server answered {status} and did not open the WebSocket")
             }
             Self::TooManyInterimResponses => {
                 f.write_str("the server sent too many interim responses")
             }
-            Self::HandshakeTimeout => f.write_str("the opening handshake did not end in time"),
+            Self::HandshakeTimeout => f.write_str("the opening handshake timed out"),
             Self::Violation(violation) => violation.fmt(f),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Refused { status } => write!(f, "the request was refused with status {status}"),
             Self::BufferTooSmall(error) => error.fmt(f),
-            Self::Extension => f.write_str("an extension was agreed on, and none is spoken here"),
+            Self::Extension => {
+                f.write_str("an extension was negotiated, and tidings-embedded supports none")
+            }
             Self::Send(error) => error.fmt(f),
-            Self::FrameUnfinished => f.write_str(
-                "a frame was cut while it was written: the rest of it must be written first",
-            ),
+            Self::FrameUnfinished => {
+                f.write_str("an earlier frame is unfinished: write the rest of it first")
+            }
         }
     }
 }
 
-impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::Request(error) => Some(error),
-            Self::Response(error) => Some(error),
-            Self::Violation(violation) => Some(violation),
-            Self::Timeout(timeout) => Some(timeout),
-            Self::BufferTooSmall(error) => Some(error),
-            Self::Send(error) => Some(error),
-            Self::BrokenStream
-            | Self::Eof
-            | Self::Declined { .. }
-            | Self::TooManyInterimResponses
-            | Self::HandshakeTimeout
-            | Self::Refused { .. }
-            | Self::Extension
-            | Self::FrameUnfinished => None,
-        }
-    }
-}
+impl<E: core::error::Error> core::error::Error for Error<E> {}
 
 impl<E> From<SendError> for Error<E> {
     fn from(error: SendError) -> Self {

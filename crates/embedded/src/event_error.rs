@@ -1,23 +1,24 @@
-//! What can go wrong with Server-Sent Events on a stream. `E` is the error of the stream.
+//! What can go wrong with Server-Sent Events on a stream.
 
 use core::fmt;
 
 use tidings_sse::BufferTooShort;
 
-/// Why nothing more was read of an event stream.
+/// Why nothing more was read of an event stream. `E` is the error of the source, which `Display` shows
+/// too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventStreamError<E> {
-    /// The source failed. Nothing is lost: if the error is one that passes, ask again.
+    /// The source failed. Nothing is lost: after a temporary error, try again.
     Io(E),
     /// The source claims to have read more than there was room for.
     BrokenStream,
-    /// The stream ended inside an event, which is therefore none. Reported once.
+    /// The stream ended inside an event, which is dropped. Reported once.
     InsideEvent {
         /// Bytes since the last blank line.
         dropped_len: u64,
     },
-    /// The application gave no buffer to read into.
+    /// The application gave an empty buffer.
     NoBuffer,
 }
 
@@ -29,32 +30,26 @@ impl<E: fmt::Display> fmt::Display for EventStreamError<E> {
             Self::InsideEvent { dropped_len } => {
                 write!(f, "the stream ended {dropped_len} bytes into an event")
             }
-            Self::NoBuffer => f.write_str("there is no buffer to read into"),
+            Self::NoBuffer => f.write_str("the buffer to read into is empty"),
         }
     }
 }
 
-impl<E: core::error::Error + 'static> core::error::Error for EventStreamError<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::BrokenStream | Self::InsideEvent { .. } | Self::NoBuffer => None,
-        }
-    }
-}
+impl<E: core::error::Error> core::error::Error for EventStreamError<E> {}
 
-/// Why an event was not sent, or not to its end.
+/// Why an event was not sent, or not completely. `E` is the error of the stream, which `Display` shows
+/// too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventWriterError<E> {
-    /// The stream failed. If the error is one that passes, `flush` writes the rest of the event.
+    /// The stream failed. After a temporary error, `flush` writes the rest of the event.
     Io(E),
     /// The stream claims to have written nothing, or more than it was given.
     BrokenStream,
-    /// An earlier event was cut while it was written, and the rest of it comes first, by `flush`.
-    /// Nothing of this one was written.
+    /// An earlier event is unfinished, and `flush` must write the rest of it first. Nothing of this
+    /// one was written.
     Unfinished,
-    /// The application's event does not fit into its buffer. Nothing was written.
+    /// The event does not fit into the buffer. Nothing was written.
     Event(BufferTooShort),
 }
 
@@ -63,22 +58,12 @@ impl<E: fmt::Display> fmt::Display for EventWriterError<E> {
         match self {
             Self::Io(error) => write!(f, "the stream failed: {error}"),
             Self::BrokenStream => {
-                f.write_str("the stream wrote another number of bytes than it can have")
+                f.write_str("the stream returned an impossible number of bytes written")
             }
-            Self::Unfinished => f.write_str(
-                "an event was cut while it was written: the rest of it must be flushed first",
-            ),
+            Self::Unfinished => f.write_str("an earlier event is unfinished: flush it first"),
             Self::Event(error) => error.fmt(f),
         }
     }
 }
 
-impl<E: core::error::Error + 'static> core::error::Error for EventWriterError<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::Event(error) => Some(error),
-            Self::BrokenStream | Self::Unfinished => None,
-        }
-    }
-}
+impl<E: core::error::Error> core::error::Error for EventWriterError<E> {}

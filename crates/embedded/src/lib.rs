@@ -6,17 +6,10 @@
 mod config;
 mod error;
 mod event_error;
-#[cfg(any(feature = "blocking", feature = "async"))]
-mod event_inbox;
-#[cfg(any(feature = "blocking", feature = "async"))]
-mod event_outbox;
-#[cfg(any(feature = "blocking", feature = "async"))]
-mod inbox;
 mod message;
-#[cfg(any(feature = "blocking", feature = "async"))]
+#[cfg(feature = "async")]
 mod opening;
-#[cfg(any(feature = "blocking", feature = "async"))]
-mod session;
+mod slice;
 
 #[cfg(feature = "async")]
 pub mod asynchronous;

@@ -2,11 +2,13 @@
 
 use tidings_websocket::{Event, MessageKind};
 
-/// Puts the parts of a message together in memory that the caller lends.
+use crate::slice::slice;
+
+/// Gathers the chunks of a message in the caller's memory.
 ///
-/// A message that came in one part is lent from where it is, and not copied. The longest message is
-/// as long as the memory: let [`Limits::max_message_len`](tidings_websocket::Limits) say so too, and
-/// a peer that sends a longer one is told.
+/// A message that comes in one chunk is borrowed from where it is, and not copied. The memory is the
+/// limit of a message. Set [`Limits::max_message_len`](tidings_websocket::Limits) to its length too,
+/// so that a peer that sends a longer message is told.
 ///
 /// ```
 /// use tidings_embedded::websocket::{Connection, Event, Limits, Server, Timeouts, Timestamp};
@@ -24,7 +26,7 @@ use tidings_websocket::{Event, MessageKind};
 ///         Gathered::Message(Message::Text(text)) => assert_eq!(text, "Hello"),
 ///         Gathered::Message(Message::Binary(bytes)) => { /* ... */ }
 ///         Gathered::Incomplete => {}
-///         Gathered::TooLong => { /* the message is dropped */ }
+///         Gathered::TooLong => { /* the message was dropped */ }
 ///         Gathered::Other(event) => { /* a Ping, a Pong, a Close */ }
 ///     }
 /// }
@@ -32,22 +34,22 @@ use tidings_websocket::{Event, MessageKind};
 #[derive(Debug)]
 pub struct MessageBuffer<'m> {
     memory: &'m mut [u8],
-    /// How much of the message is in the memory.
+    /// How many bytes of the message are in the memory.
     len: usize,
-    /// A part did not fit: nothing of the message is delivered.
+    /// Whether a chunk did not fit: nothing of the message is returned.
     is_too_long: bool,
 }
 
-/// What an event added.
+/// The result of an event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Gathered<'a> {
-    /// A part of a message that goes on.
+    /// The event is a chunk of a message that continues.
     Incomplete,
-    /// The end of a message.
+    /// The event ends this message.
     Message(Message<'a>),
-    /// The end of a message that was longer than the memory. It is dropped.
+    /// The event ends a message that was longer than the memory and was dropped.
     TooLong,
-    /// What is no part of a message.
+    /// The event is not of a message.
     Other(Event<'a>),
 }
 
@@ -76,27 +78,31 @@ impl<'m> MessageBuffer<'m> {
                 Gathered::Message(Message::Binary(bytes))
             }
             Event::Text { text, is_first, is_last } => {
-                let mut utf8 = [0; 4];
-                let carried = text
-                    .carried
-                    .map_or(&b""[..], |carried| carried.encode_utf8(&mut utf8).as_bytes());
-                self.append(is_first, carried);
-                self.append(false, text.rest.as_bytes());
+                if is_first {
+                    self.start();
+                }
+                for chunk in text.chunks(&mut [0; 4]) {
+                    self.append(chunk.as_bytes());
+                }
                 self.gathered(MessageKind::Text, is_last)
             }
             Event::Binary { bytes, is_first, is_last } => {
-                self.append(is_first, bytes);
+                if is_first {
+                    self.start();
+                }
+                self.append(bytes);
                 self.gathered(MessageKind::Binary, is_last)
             }
             other => Gathered::Other(other),
         }
     }
 
-    fn append(&mut self, is_first: bool, bytes: &[u8]) {
-        if is_first {
-            self.len = 0;
-            self.is_too_long = false;
-        }
+    const fn start(&mut self) {
+        self.len = 0;
+        self.is_too_long = false;
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
         let end = self.len.saturating_add(bytes.len());
         match self.memory.get_mut(self.len..end) {
             Some(room) if !self.is_too_long => {
@@ -114,10 +120,14 @@ impl<'m> MessageBuffer<'m> {
         if self.is_too_long {
             return Gathered::TooLong;
         }
-        let bytes = self.memory.get(..self.len).unwrap_or_default();
+        let bytes = slice(self.memory, 0..self.len);
         Gathered::Message(match kind {
-            // Its parts were valid.
-            MessageKind::Text => Message::Text(core::str::from_utf8(bytes).unwrap_or_default()),
+            MessageKind::Text => {
+                // Each chunk was valid.
+                let text = core::str::from_utf8(bytes);
+                debug_assert!(text.is_ok(), "{text:?}");
+                Message::Text(text.unwrap_or_default())
+            }
             MessageKind::Binary => Message::Binary(bytes),
         })
     }
@@ -133,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_become_messages_with_control_frames_between() {
+    fn chunks_become_messages_with_control_frames_between() {
         let mut memory = [0; 8];
         let mut messages = MessageBuffer::new(&mut memory);
         for _ in 0..2 {

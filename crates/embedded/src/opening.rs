@@ -1,4 +1,4 @@
-//! The opening handshake in the caller's buffer, on both sides, without the reading and writing.
+//! The opening handshake of both sides in the caller's buffer, without the stream.
 
 use core::ops::Range;
 
@@ -11,29 +11,30 @@ use tidings_websocket::Timestamp;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::slice::{slice, slice_mut};
 
-/// Header lines that a head may have. The slots for them take 4 words each, on the stack, while a
-/// head is judged.
+/// Header lines that a head may have. Their slots take 4 words each, on the stack, while a head is
+/// checked.
 const MAX_HEADERS: usize = 32;
 /// 103 comes once, perhaps after a 100 or a few 102.
 const MAX_INTERIM_RESPONSES: usize = 8;
 
-/// A head that is being received, at the front of the caller's buffer.
+/// A head that is being received, at the start of the caller's buffer.
 pub(crate) struct Opening<'b> {
     buffer: &'b mut [u8],
-    /// How much of the buffer is filled.
+    /// How many bytes of the buffer are filled.
     end: usize,
     scanner: HeadScanner,
     deadline: Timestamp,
     interim_responses: usize,
 }
 
-/// The server's answer, and what it means.
-pub(crate) struct Reply {
-    /// Where in the buffer it is, to be written.
-    pub(crate) place: Range<usize>,
-    /// Where behind the head the first frames begin, or why there will be none.
-    pub(crate) verdict: Result<usize, Refusal>,
+/// The server's response, and whether it opens the WebSocket.
+pub(crate) struct Response {
+    /// Where in the buffer it is.
+    pub(crate) range: Range<usize>,
+    /// The length of the request's head, after which frames may follow; or why none will.
+    pub(crate) head_len: Result<usize, Refusal>,
 }
 
 /// Why a server opens no WebSocket.
@@ -45,14 +46,14 @@ pub(crate) enum Refusal {
 }
 
 impl<'b> Opening<'b> {
-    /// A server's: the head of a request is to come.
+    /// For a server, which reads the head of a request.
     pub(crate) fn server(buffer: &'b mut [u8], config: &Config, now: Timestamp) -> Self {
         let scanner = HeadScanner::request(limits(buffer.len()));
-        Self::new(buffer, 0, scanner, now.after(config.handshake_timeout))
+        Self::new(buffer, scanner, config, now)
     }
 
-    /// A client's. Also returns how much of the buffer is the request, to be written; then the head
-    /// of a response is to come.
+    /// For a client, which writes its request and then reads the head of a response. Also returns the
+    /// length of the request, at the start of the buffer.
     pub(crate) fn client<E>(
         buffer: &'b mut [u8],
         request: &ClientRequest<'_>,
@@ -61,32 +62,27 @@ impl<'b> Opening<'b> {
     ) -> Result<(Self, usize), Error<E>> {
         let request_len = request.encode(buffer).map_err(Error::BufferTooSmall)?;
         let scanner = HeadScanner::response(limits(buffer.len()));
+        Ok((Self::new(buffer, scanner, config, now), request_len))
+    }
+
+    fn new(buffer: &'b mut [u8], scanner: HeadScanner, config: &Config, now: Timestamp) -> Self {
         let deadline = now.after(config.handshake_timeout);
-        Ok((Self::new(buffer, 0, scanner, deadline), request_len))
+        Self { buffer, end: 0, scanner, deadline, interim_responses: 0 }
     }
 
-    const fn new(
-        buffer: &'b mut [u8],
-        end: usize,
-        scanner: HeadScanner,
-        deadline: Timestamp,
-    ) -> Self {
-        Self { buffer, end, scanner, deadline, interim_responses: 0 }
+    /// Whether the head is incomplete, and could still be valid.
+    pub(crate) fn needs_more(&mut self) -> bool {
+        self.scanner.scan(slice(self.buffer, 0..self.end)) == Ok(Progress::Partial)
     }
 
-    /// Whether more has to be read before the head can be judged.
-    pub(crate) fn wants_more(&mut self) -> bool {
-        let received = self.buffer.get(..self.end).unwrap_or_default();
-        self.scanner.scan(received) == Ok(Progress::Partial)
-    }
-
-    /// Where to read to. Not empty while [`wants_more`](Self::wants_more): the scanner refuses a
-    /// head that fills the buffer and is not complete.
+    /// Where to read to. Not empty while [`needs_more`](Self::needs_more): the scanner refuses an
+    /// incomplete head that fills the buffer.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        self.buffer.get_mut(self.end..).unwrap_or_default()
+        let len = self.buffer.len();
+        slice_mut(self.buffer, self.end..len)
     }
 
-    /// What a read into [`room`](Self::room) came to.
+    /// Takes the result of a read into [`room`](Self::room).
     pub(crate) fn received<E: embedded_io::Error>(
         &mut self,
         read: Result<usize, E>,
@@ -105,43 +101,40 @@ impl<'b> Opening<'b> {
         if self.deadline <= now { Err(Error::HandshakeTimeout) } else { Ok(()) }
     }
 
-    /// Judges the request, and puts the answer into the buffer: behind what was received, which may
-    /// hold first frames, or over it if there will be none.
-    pub(crate) fn reply<F>(&mut self, decide: F) -> Reply
+    /// Checks the request and puts the response into the buffer: after what was received, which may
+    /// contain frames, or over it if the WebSocket is not opened.
+    pub(crate) fn response<F>(&mut self, decide: F) -> Response
     where
         F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
     {
-        let end = self.end;
-        let (received, room) = self.buffer.split_at_mut_checked(end).unwrap_or_default();
-        let refusal = match judge_request(&mut self.scanner, received, room, decide) {
-            Ok(Judged { answer_len, verdict }) => {
-                return Reply { place: end..end.saturating_add(answer_len), verdict };
-            }
+        debug_assert!(self.end <= self.buffer.len());
+        let (received, room) = self.buffer.split_at_mut_checked(self.end).unwrap_or_default();
+        let refusal = match check_request(&mut self.scanner, received, room, decide) {
+            Ok(response) => return response,
             Err(refusal) => refusal,
         };
         let rejection = match &refusal {
             Refusal::Request(error) => Rejection::from(*error),
-            // RFC 6585, 5: a shorter head would have left room for the answer.
+            // RFC 6585, 5: a shorter head would have left room for the response.
             Refusal::BufferTooSmall(_) | Refusal::Application { .. } => {
-                rejection(431, "the head leaves no room for the answer\n")
+                rejection(431, "the request head leaves no room for the response\n")
             }
-            Refusal::Extension => rejection(500, "the server is at fault\n"),
+            Refusal::Extension => rejection(500, "internal server error\n"),
         };
         match rejection.encode(self.buffer) {
-            Ok(len) => Reply { place: 0..len, verdict: Err(refusal) },
-            Err(error) => Reply { place: 0..0, verdict: Err(Refusal::BufferTooSmall(error)) },
+            Ok(len) => Response { range: 0..len, head_len: Err(refusal) },
+            Err(error) => Response { range: 0..0, head_len: Err(Refusal::BufferTooSmall(error)) },
         }
     }
 
-    /// Judges the response. `None`: it was an interim one, and another is to come. Otherwise where
-    /// behind the head the first frames begin.
-    pub(crate) fn judge_response<E>(
+    /// Checks the response. `None` after an interim response: read another one. Otherwise the length
+    /// of the head, after which frames may follow.
+    pub(crate) fn check_response<E>(
         &mut self,
         request: &ClientRequest<'_>,
         inspect: &mut impl FnMut(&Answer<'_>),
     ) -> Result<Option<usize>, Error<E>> {
-        let received = self.buffer.get(..self.end).unwrap_or_default();
-        let head = match self.scanner.scan(received) {
+        let head = match self.scanner.scan(slice(self.buffer, 0..self.end)) {
             Ok(Progress::Complete(head)) => head,
             Ok(Progress::Partial) => return Ok(None),
             Err(error) => return Err(Error::Response(error.into())),
@@ -150,7 +143,7 @@ impl<'b> Opening<'b> {
         let answer = request.parse_response(head, &mut slots).map_err(Error::Response)?;
         inspect(&answer);
         match answer {
-            // RFC 6455, 9.1: what was agreed on would have to be spoken.
+            // RFC 6455, 9.1: what is negotiated must be spoken.
             Answer::Opened(opened) if opened.extensions().next().is_some() => Err(Error::Extension),
             Answer::Opened(opened) => Ok(Some(opened.head_len())),
             Answer::Declined(declined) => {
@@ -161,10 +154,10 @@ impl<'b> Opening<'b> {
                 if self.interim_responses > MAX_INTERIM_RESPONSES {
                     return Err(Error::TooManyInterimResponses);
                 }
-                let behind = interim.head_len()..self.end;
-                let behind_len = behind.len();
-                self.buffer.copy_within(behind, 0);
-                self.end = behind_len;
+                let rest = interim.head_len()..self.end;
+                let rest_len = rest.len();
+                self.buffer.copy_within(rest, 0);
+                self.end = rest_len;
                 self.scanner = HeadScanner::response(limits(self.buffer.len()));
                 Ok(None)
             }
@@ -172,42 +165,38 @@ impl<'b> Opening<'b> {
     }
 
     /// These bytes of the buffer.
-    pub(crate) fn bytes(&self, place: Range<usize>) -> &[u8] {
-        self.buffer.get(place).unwrap_or_default()
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        slice(self.buffer, range)
     }
 
-    /// The buffer, and where in it the first frames are.
+    /// The buffer, and the range of the first frames in it.
     pub(crate) fn into_parts(self, head_len: usize) -> (&'b mut [u8], Range<usize>) {
         (self.buffer, head_len..self.end)
     }
 }
 
-/// The answer of an application that accepts or rejects.
-struct Judged {
-    answer_len: usize,
-    verdict: Result<usize, Refusal>,
-}
-
-fn judge_request<F>(
+/// Checks the request, and puts the response of the application into `room`, which follows
+/// `received` in the buffer.
+fn check_request<F>(
     scanner: &mut HeadScanner,
     received: &[u8],
     room: &mut [u8],
     decide: F,
-) -> Result<Judged, Refusal>
+) -> Result<Response, Refusal>
 where
     F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
 {
     let head = match scanner.scan(received) {
         Ok(Progress::Complete(head)) => head,
-        // Nobody asks before the head is complete.
         Ok(Progress::Partial) => {
+            debug_assert!(false, "the head is not complete");
             return Err(HeadError::HeadTooLong { limit: received.len() }.into());
         }
         Err(error) => return Err(error.into()),
     };
     let mut slots = HeaderSlots::<MAX_HEADERS>::new();
     let request = ServerRequest::parse(head, &mut slots).map_err(Refusal::Request)?;
-    let (encoded, verdict) = match decide(&request) {
+    let (encoded, head_len) = match decide(&request) {
         Ok(acceptance) if !acceptance.has_no_extensions() => return Err(Refusal::Extension),
         Ok(acceptance) => (acceptance.encode(room), Ok(head.len())),
         Err(rejection) => {
@@ -215,8 +204,9 @@ where
             (rejection.encode(room), Err(Refusal::Application { status }))
         }
     };
-    let answer_len = encoded.map_err(Refusal::BufferTooSmall)?;
-    Ok(Judged { answer_len, verdict })
+    let response_len = encoded.map_err(Refusal::BufferTooSmall)?;
+    let start = received.len();
+    Ok(Response { range: start..start.saturating_add(response_len), head_len })
 }
 
 /// A head may fill the buffer.
@@ -227,9 +217,10 @@ fn limits(buffer_len: usize) -> Limits {
     limits
 }
 
-/// These statuses may have a body.
 fn rejection(status: u16, body: &'static str) -> Rejection<'static> {
-    Rejection::new(status, body).unwrap_or(Rejection::forbidden(body))
+    let rejection = Rejection::new(status, body);
+    debug_assert!(rejection.is_ok(), "status {status} may have a body");
+    rejection.unwrap_or(Rejection::forbidden(body))
 }
 
 impl From<HeadError> for Refusal {

@@ -1,6 +1,6 @@
-//! Server-Sent Events on both fronts.
+//! Server-Sent Events on async and blocking streams.
 
-#![cfg(all(feature = "blocking", feature = "async"))]
+#![cfg(feature = "blocking")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -50,6 +50,7 @@ type Outcome = (Vec<String>, Result<bool, EventStreamError<ErrorKind>>);
 
 fn read_blocking(script: Script, buffer_len: usize) -> Outcome {
     let (mut areas, mut buffer, mut lines) = (Areas::NEW, vec![0; buffer_len], Vec::new());
+    let reads = script.clone();
     let mut events = blocking::EventStream::new(script, areas.decoder(), &mut buffer);
     let end = loop {
         match events.fill() {
@@ -57,16 +58,19 @@ fn read_blocking(script: Script, buffer_len: usize) -> Outcome {
             Err(EventStreamError::Io(ErrorKind::TimedOut)) => continue,
             end => break end,
         }
-        // What is left behind one item is not read over.
+        // Bytes after the item are not overwritten.
         if let Some(item) = events.next_item() {
             lines.push(line(&item));
         }
     };
-    assert_eq!(events.fill(), Ok(false), "the end is told once");
+    if !matches!(end, Err(EventStreamError::Io(_) | EventStreamError::BrokenStream)) {
+        reads.push(b"data: after the end\n\n");
+        assert_eq!(events.fill(), Ok(false), "the end is final, and reported once");
+    }
     (lines, end)
 }
 
-/// Drops each `fill` after so many polls.
+/// Drops each `fill` after this many polls.
 fn read_async(script: Script, buffer_len: usize, polls: usize) -> Outcome {
     let (mut areas, mut buffer, mut lines) = (Areas::NEW, vec![0; buffer_len], Vec::new());
     let mut events = asynchronous::EventStream::new(script, areas.decoder(), &mut buffer);
@@ -92,8 +96,7 @@ fn strings(lines: &[&str]) -> Vec<String> {
 /// The bytes, the items, and how it ends.
 type Case<'a> = (&'a [u8], &'a [&'a str], Result<bool, EventStreamError<ErrorKind>>);
 
-/// E-001 to E-006, E-010, E-012, E-013, E-016, E-017, E-019: the standard's examples, and what else
-/// a stream may hold.
+/// E-001 to E-006, E-010, E-012, E-013, E-016, E-017, E-019: the standard's examples and more.
 #[test]
 fn a_stream_is_decoded_at_every_cut() {
     let overlong = format!("data: {}\n\ndata: y\n\n", "x".repeat(65));
@@ -140,7 +143,7 @@ fn a_stream_is_decoded_at_every_cut() {
     }
 }
 
-/// A timeout loses nothing, and other errors come through.
+/// A timeout loses nothing, and other errors are returned.
 #[test]
 fn errors_of_the_source_are_told() {
     let script = Script::new([&b"data: "[..]]);
@@ -215,7 +218,7 @@ fn an_event_longer_than_the_buffer_is_refused() {
     assert_eq!(script.take_written(), b"data: x\n\n");
 }
 
-/// A write that fails in the middle is gone on with, at every byte.
+/// An event that a write cuts, at any byte, is finished.
 #[test]
 fn a_cut_event_is_finished() {
     for cut in 0..ENCODED.len() {
@@ -232,6 +235,7 @@ fn a_cut_event_is_finished() {
         events.flush().unwrap();
         events.flush().unwrap(); // nothing is left
         assert_eq!(script.take_written(), ENCODED);
+        assert_eq!(script.flush_calls.get(), 1);
     }
     for lie in [Write::Nothing, Write::Lies] {
         let script = Script::new([]);
@@ -242,7 +246,7 @@ fn a_cut_event_is_finished() {
     }
 }
 
-/// A `send` and a `flush` that are dropped are gone on with, at every await point.
+/// A `send` and a `flush` that are dropped, at any await point, are resumed.
 #[test]
 fn a_dropped_send_is_finished() {
     for max_write_len in [1, usize::MAX] {

@@ -1,6 +1,6 @@
-//! The opening handshake on both fronts, against bytes written by hand and against each other.
+//! The opening handshake on async and blocking streams, against bytes written by hand and each other.
 
-#![cfg(all(feature = "blocking", feature = "async"))]
+#![cfg(feature = "blocking")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -61,15 +61,14 @@ fn masks() -> impl FnMut() -> [u8; 4] {
     || [1, 2, 3, 4]
 }
 
-/// Adds a part of the first message; whether it was the last.
+/// Adds a chunk of the first message; returns whether it was the last.
 fn add(message: &mut String, event: &Event<'_>) -> bool {
-    let Event::Text { text, is_last, .. } = event else { panic!("no text: {event:?}") };
-    message.extend(text.carried);
+    let Event::Text { text, is_last, .. } = event else { panic!("not text: {event:?}") };
     message.push_str(text.rest);
     *is_last
 }
 
-/// Accepts on both fronts, and receives a text if there is a socket.
+/// Accepts on both kinds of stream, and receives a text if there is a socket.
 fn accept(
     script: impl Fn() -> Script,
     buffer_len: usize,
@@ -107,7 +106,7 @@ fn accept_if(
     blocking
 }
 
-/// Connects on both fronts, and receives a text if there is a socket.
+/// Connects on both kinds of stream, and receives a text if there is a socket.
 fn connect(
     script: impl Fn() -> Script,
     request: &ClientRequest<'_>,
@@ -158,7 +157,7 @@ fn encoded(request: &ClientRequest<'_>) -> Vec<u8> {
     bytes
 }
 
-/// W-046, W-047, W-048, W-049: the RFC's example, with the first frame behind it, at every cut.
+/// W-046, W-047, W-048, W-049: the RFC's example, with the first frame after it, at every cut.
 #[test]
 fn a_server_opens_and_loses_no_bundled_frame() {
     let input = [REQUEST, MASKED].concat();
@@ -190,7 +189,7 @@ fn a_client_opens_and_loses_no_bundled_frame() {
     }
 }
 
-/// W-031, W-032, W-041, W-042, P-004, P-008: what is refused has its complete answer.
+/// W-031, W-032, W-041, W-042, P-004, P-008: a refused request gets a complete answer.
 #[test]
 fn a_request_is_refused_with_an_answer() {
     let request = String::from_utf8(REQUEST.to_vec()).unwrap();
@@ -225,7 +224,7 @@ fn a_request_is_refused_with_an_answer() {
     }
 }
 
-/// W-040, W-124: the origin is the application's to judge, with what the handshake crate has for it.
+/// W-040, W-124: the application checks the origin, with the policy of the handshake crate.
 #[test]
 fn a_page_of_another_site_is_refused() {
     let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
@@ -277,7 +276,7 @@ fn the_buffer_bounds_the_head() {
     assert_eq!(accept(script, fits).0, Ok("Hello".into()));
 }
 
-/// W-097, W-122: an application that accepts an extension, or offers one, is told that there is none.
+/// W-097, W-122: an application that accepts an extension, or offers one, gets an error.
 #[test]
 fn an_extension_is_the_applications_fault() {
     let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
@@ -307,14 +306,14 @@ fn an_extension_is_the_applications_fault() {
     let offered = request.extensions(&extensions);
     let answer = || Script::new([answer.as_bytes()]);
     assert_eq!(connect(answer, &offered, 512).0, Err(Error::Extension));
-    // Not even offered: the server is to blame.
+    // Not even offered: the server is at fault.
     let error = Error::Response(ResponseError::ExtensionNotOffered { index: 0 });
     assert_eq!(connect(answer, &request, 512).0, Err(error));
 }
 
-/// W-023, W-024, W-026, W-029: what is no opening answer opens nothing.
+/// W-023, W-024, W-026, W-029: an answer that is not valid opens nothing.
 #[test]
-fn a_client_judges_the_answer() {
+fn a_client_checks_the_answer() {
     let request = ClientRequest::new(uri(), key()).subprotocols(&["chat"]).unwrap();
     let wrong = |from: &str, to: &str| RESPONSE.replace(from, to);
     let declined =
@@ -337,7 +336,7 @@ fn a_client_judges_the_answer() {
             assert_eq!(seen, [format!("declined {status}")]);
         }
     }
-    // The answer is there to be looked at.
+    // The answer is in the buffer.
     let mut buffer = [0; 512];
     let script = Script::new([declined.as_bytes()]);
     let clock = script.clock();
@@ -347,7 +346,7 @@ fn a_client_judges_the_answer() {
     assert_eq!(&buffer[..received_len], declined.as_bytes());
 }
 
-/// Nothing is sent of a request that does not fit; an answer that does not is refused.
+/// A request that does not fit is not sent; an answer that does not fit is refused.
 #[test]
 fn the_buffer_bounds_request_and_answer() {
     let request = ClientRequest::new(uri(), key()).subprotocols(&["chat"]).unwrap();
@@ -363,8 +362,7 @@ fn the_buffer_bounds_request_and_answer() {
     assert_eq!(result, Err(Error::Response(error.into())));
 }
 
-/// A stream may wait in short turns; the handshake as a whole has its time, even if bytes keep
-/// coming.
+/// A stream may wait in short turns; the whole handshake has one deadline, even if bytes keep coming.
 #[test]
 fn the_handshake_has_one_deadline() {
     let in_time = || {

@@ -1,6 +1,6 @@
-//! A client and a server of this crate, joined in memory, on both fronts.
+//! A client and a server of this crate, joined in memory, async and blocking.
 
-#![cfg(all(feature = "blocking", feature = "async"))]
+#![cfg(feature = "blocking")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -149,17 +149,16 @@ fn serve_blocking(stream: Blocking) {
         blocking::accept(stream, &mut buffer, clock, &config, |request| Ok(request.accept()))
             .unwrap();
     while let Some((event, sender)) = socket.recv().unwrap() {
-        match event {
-            Event::Binary { bytes, is_last: false, .. } => {
-                sender.send(Data::binary(bytes).more()).unwrap();
-            }
-            Event::Binary { bytes, .. } => sender.send(Data::binary(bytes)).unwrap(),
-            _ => {}
-        }
+        let (data, is_last) = match &event {
+            Event::Text { text, is_last, .. } => (Data::text(text.rest), *is_last),
+            Event::Binary { bytes, is_last, .. } => (Data::binary(bytes), *is_last),
+            _ => continue,
+        };
+        sender.send(if is_last { data } else { data.more() }).unwrap();
     }
 }
 
-/// A client and a server on threads of their own; the echo comes while the message goes.
+/// A client and a server on two threads; the echo comes while the message goes.
 #[test]
 fn blocking_client_and_server_talk() {
     for_seeds(0..4, |random| {
@@ -176,12 +175,15 @@ fn blocking_client_and_server_talk() {
         let mut messages = MessageBuffer::new(&mut memory);
         for len in LENGTHS {
             let sent = message(len);
-            socket.sender().send(Data::binary(sent.as_bytes())).unwrap();
-            loop {
-                let (event, _) = socket.recv().unwrap().unwrap();
-                if let Gathered::Message(received) = messages.push(event) {
-                    assert_eq!(received, Message::Binary(sent.as_bytes()));
-                    break;
+            let binary = (Data::binary(sent.as_bytes()), Message::Binary(sent.as_bytes()));
+            for (data, message) in [binary, (Data::text(&sent), Message::Text(&sent))] {
+                socket.sender().send(data).unwrap();
+                loop {
+                    let (event, _) = socket.recv().unwrap().unwrap();
+                    if let Gathered::Message(received) = messages.push(event) {
+                        assert_eq!(received, message);
+                        break;
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
-//! What the application sends, however the stream takes it: whole, cut, gone on with.
+//! What the application sends, written whole, cut, or resumed.
 
-#![cfg(all(feature = "blocking", feature = "async"))]
+#![cfg(feature = "blocking")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,7 @@ use tidings_testkit::{Unit, Wire};
 
 const TIMED_OUT: Error<ErrorKind> = Error::Io(ErrorKind::TimedOut);
 
-/// A small frame is one write; a large payload of a server goes out as it is, but for its beginning.
+/// A small frame is one write; a large payload of a server is not copied, except its start.
 #[test]
 fn a_small_frame_is_one_write() {
     let script = Script::new([]);
@@ -39,7 +39,7 @@ fn a_small_frame_is_one_write() {
     assert_eq!(script.flushed_len.get(), 0, "a send is flushed by recv");
 }
 
-/// W-059, W-069, W-071: a client masks by a new key for each frame, and the payload stays as it is.
+/// W-059, W-069, W-071: a client masks each frame with a new key and does not change the payload.
 #[test]
 fn a_client_masks_any_length() {
     for payload_len in [0, 1, 3, 4, 5, 241, 242, 243, 248, 249, 250, 600, 65_536] {
@@ -87,7 +87,7 @@ fn a_cut_send_is_resumed() {
         assert_eq!(sender.send(Data::binary(&payload)), Err(Error::FrameUnfinished));
         assert_eq!(sender.ping(ControlPayload::EMPTY), Err(Error::FrameUnfinished));
         assert_eq!(sender.resume_send(&payload[1..]), Err(Error::FrameUnfinished));
-        // ... and not what the protocol owes.
+        // ... and not a pending control frame.
         script.push(&masked(0x89, b"?"));
         script.then(Read::Fails(ErrorKind::TimedOut));
         assert!(matches!(socket.recv(), Ok(Some((Event::Ping(_), _)))));
@@ -102,7 +102,7 @@ fn a_cut_send_is_resumed() {
     }
 }
 
-/// Nobody is obliged to resume: a connection that ends inside a frame of ours ends without a word.
+/// Nobody has to resume: a connection that ends inside a frame of ours ends without a Close frame.
 #[test]
 fn a_cut_send_keeps_no_connection_from_its_end() {
     let violation = b"\x81\x05Hello".to_vec();
@@ -127,18 +127,18 @@ fn a_cut_send_keeps_no_connection_from_its_end() {
     }
 }
 
-/// The same for a client's frame, whose `send` was dropped: the mask goes on in phase. A Pong that is
-/// owed goes first, once, and the `send` has begun all the same.
+/// The same for a client's frame whose `send` was dropped: the mask continues in phase. A pending Pong
+/// goes first, once, and the `send` has begun nevertheless.
 #[test]
 fn a_dropped_send_is_resumed() {
     let payload: Vec<u8> = (0..=255).cycle().take(300).collect();
-    for (max_write_len, owes_pong) in [(1, false), (1, true), (100, false), (usize::MAX, true)] {
+    for (max_write_len, has_pong) in [(1, false), (1, true), (100, false), (usize::MAX, true)] {
         let runs = tidings_testkit::for_every_cancellation(|polls| {
             let script = Script::new([&plain(0x89, b"?")[..]]).writes_of(max_write_len);
             let mut buffer = [0; 64];
             let mut socket = async_client(&script, &mut buffer);
             let was_cancelled = block_on(async {
-                if owes_pong {
+                if has_pong {
                     assert!(matches!(socket.recv().await, Ok(Some((Event::Ping(_), _)))));
                 }
                 let sender = socket.sender();
@@ -158,7 +158,7 @@ fn a_dropped_send_is_resumed() {
             });
             let wire = Wire::read(true, &script.take_written()).unwrap();
             let mut units = vec![Unit::Binary(payload.clone()), Unit::Ping(b"then".into())];
-            if owes_pong {
+            if has_pong {
                 units.insert(0, Unit::Pong(b"?".into()));
             }
             assert_eq!(wire.units(), units);
@@ -187,9 +187,9 @@ fn a_cut_ping_is_finished() {
     assert_eq!(wire.units(), [Unit::Ping(b"one".into()), text("x"), Unit::Ping(b"two".into())]);
 }
 
-/// What is owed is cut too: the `send` behind it has begun, and neither is lost.
+/// A pending Pong is cut too: the `send` after it has begun, and neither is lost.
 #[test]
-fn a_send_behind_a_cut_pong_is_resumed() {
+fn a_send_after_a_cut_pong_is_resumed() {
     for cut in 0..3 {
         let script = Script::new([&masked(0x89, b"?")[..]]);
         let mut buffer = [0; 64];
@@ -213,7 +213,7 @@ fn a_send_behind_a_cut_pong_is_resumed() {
     }
 }
 
-/// A dropped `ping`, `close` or `flush` goes on with the next call.
+/// The next call finishes a dropped `ping`, `close` or `flush`.
 #[test]
 fn a_dropped_control_frame_is_finished_by_the_next_call() {
     for max_write_len in [1, usize::MAX] {
@@ -262,7 +262,7 @@ fn closing_is_ours_to_begin() {
     assert_eq!(wire.units(), [close(1000, "enough")]);
 }
 
-/// What is not to be flushed before waiting is flushed at the end, or by hand.
+/// A stream that is not flushed before waiting is flushed at the end, or by hand.
 #[test]
 fn a_stream_is_flushed_as_it_wants() {
     for flush_before_waiting in [true, false] {

@@ -1,6 +1,6 @@
-//! Both fronts on the same scripts: what they report, and what they write.
+//! The async and the blocking sockets on the same scripts: what they report, and what they write.
 
-#![cfg(all(feature = "blocking", feature = "async"))]
+#![cfg(feature = "blocking")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,11 +16,12 @@ use embedded_io::ErrorKind;
 use frames::{blocking_server, close, keys, masked, plain, text};
 use script::{Read, Script, Write, block_on, cuts};
 use std::fmt::Write as _;
+use tidings_embedded::handshake::BufferTooSmall;
 use tidings_embedded::websocket::{Client, Data, Event, Role, Server, Timestamp};
 use tidings_embedded::{Config, Error, asynchronous, blocking};
 use tidings_testkit::{Unit, Wire};
 
-/// What an application saw, with messages put together.
+/// What an application sees, with whole messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Log {
     lines: Vec<String>,
@@ -28,15 +29,15 @@ struct Log {
 }
 
 impl Log {
-    /// Notes an event and, if it is part of a message, returns the part to be echoed.
-    fn event<'a>(&mut self, event: &'a Event<'_>, carried: &'a mut String) -> Option<Data<'a>> {
+    /// Logs an event and, if it is a chunk of a message, returns what echoes it: for text the obvious
+    /// `text.rest`.
+    fn event<'a>(&mut self, event: &'a Event<'_>) -> Option<Data<'a>> {
         match event {
             Event::Text { text, is_last, .. } => {
-                carried.extend(text.carried);
-                carried.push_str(text.rest);
-                self.message.push_str(carried);
+                self.message.push_str(text.rest);
                 self.message_end("text", *is_last);
-                Some(if *is_last { Data::text(carried) } else { Data::text(carried).more() })
+                let data = Data::text(text.rest);
+                Some(if *is_last { data } else { data.more() })
             }
             Event::Binary { bytes, is_last, .. } => {
                 write!(self.message, "{}", bytes.escape_ascii()).unwrap();
@@ -84,7 +85,7 @@ fn echo_blocking<R: Role>(role: R, script: &Script, buffer_len: usize) -> Log {
     loop {
         match socket.recv() {
             Ok(Some((event, sender))) => {
-                if let Some(data) = log.event(&event, &mut String::new()) {
+                if let Some(data) = log.event(&event) {
                     sender.send(data).unwrap();
                 }
             }
@@ -103,7 +104,7 @@ fn echo_blocking<R: Role>(role: R, script: &Script, buffer_len: usize) -> Log {
     log
 }
 
-/// Echoes until the end, and drops each `recv` after so many polls, so long as it is pending.
+/// Echoes until the end. Drops each `recv` after this many polls if it is still pending.
 fn echo_async<R: Role>(
     role: R,
     script: &Script,
@@ -129,7 +130,7 @@ fn echo_async<R: Role>(
             };
             match received {
                 Ok(Some((event, sender))) => {
-                    if let Some(data) = log.event(&event, &mut String::new()) {
+                    if let Some(data) = log.event(&event) {
                         sender.send(data).await.unwrap();
                     }
                 }
@@ -149,7 +150,7 @@ fn echo_async<R: Role>(
     log
 }
 
-/// What comes, what is reported, what is written.
+/// The bytes that come, the lines of the log, and the frames that are written.
 struct Case {
     name: &'static str,
     input: Vec<u8>,
@@ -297,20 +298,20 @@ fn client_cases() -> Vec<Case> {
     ]
 }
 
-/// Runs a case on both fronts, for every cut of the input and for short writes.
+/// Runs a case on both sockets, for every cut of the input and for short writes.
 fn check<R: Role>(case: &Case, role: impl Fn() -> R, from_client: bool) {
     for (i, cut) in cuts(&case.input).into_iter().enumerate() {
-        for (buffer_len, max_write_len) in [(256, usize::MAX), (64, 1), (1, 7)] {
-            // The bounds of memory and of writes need not meet every cut.
+        for (buffer_len, max_write_len) in [(256, usize::MAX), (64, 1), (4, 7)] {
+            // Small buffers and short writes need not meet every cut.
             if buffer_len != 256 && i % 8 != 0 {
                 continue;
             }
             let script = || Script::new(cut.iter().copied()).writes_of(max_write_len);
-            let check = |front: &str, script: &Script, log: &Log| {
-                assert_eq!(log.lines, case.lines, "{front}, {}, cut {i}", case.name);
+            let check = |socket: &str, script: &Script, log: &Log| {
+                assert_eq!(log.lines, case.lines, "{socket}, {}, cut {i}", case.name);
                 let wire = Wire::read(from_client, &script.take_written()).unwrap();
-                assert!(!wire.is_inside_frame(), "{front}, {}, cut {i}", case.name);
-                assert_eq!(wire.units(), case.units, "{front}, {}, cut {i}", case.name);
+                assert!(!wire.is_inside_frame(), "{socket}, {}, cut {i}", case.name);
+                assert_eq!(wire.units(), case.units, "{socket}, {}, cut {i}", case.name);
             };
             let on = script();
             check("blocking", &on, &echo_blocking(role(), &on, buffer_len));
@@ -331,7 +332,77 @@ fn events_and_answers_are_the_same_at_every_cut() {
     }
 }
 
-/// Each `recv` is dropped after k polls, over and over: nothing is lost, doubled or torn. Each
+/// Text that is cut anywhere, by frames and by reads, is all in `text.rest`: the obvious echo loses no
+/// character, and no event has a carried one beside it.
+#[test]
+fn the_obvious_echo_loses_no_character() {
+    for (character, count) in [("ü", 3_000), ("€", 100), ("😀", 100), ("aé€😀", 50)] {
+        let message = character.repeat(count);
+        for fragment_len in [1, 3, 5, 124, 1_001, 6_000] {
+            let mut fragments = message.as_bytes().chunks(fragment_len).peekable();
+            let (mut input, mut opcode) = (Vec::new(), 0x01);
+            while let Some(fragment) = fragments.next() {
+                let fin = if fragments.peek().is_none() { 0x80 } else { 0 };
+                input.extend(masked(fin | opcode, fragment));
+                opcode = 0x00;
+            }
+            input.extend(masked(0x88, b""));
+            for (read_len, buffer_len) in [(1, 4), (7, 5), (9, 6), (61, 64), (997, 512)] {
+                let script = || Script::new(input.chunks(read_len));
+                let check = |script: &Script, log: &Log| {
+                    let lines = [format!("text {message}"), "close ".into(), "end".into()];
+                    assert!(log.lines == lines, "{character}, {fragment_len}, {read_len}");
+                    let wire = Wire::read(false, &script.take_written()).unwrap();
+                    assert_eq!(wire.units(), [text(&message), Unit::Close(None)]);
+                };
+                let on = script();
+                check(&on, &echo_blocking(Server, &on, buffer_len));
+                let on = script();
+                check(&on, &echo_async(Server, &on, buffer_len, || usize::MAX));
+            }
+        }
+    }
+}
+
+/// The same for a character that frames cut and that a Ping interrupts, also in bytes that came
+/// with the handshake, with nothing free before them.
+#[test]
+fn a_character_that_is_cut_by_frames_comes_in_one_piece() {
+    let utf8 = "😀".as_bytes();
+    for cut in 1..4 {
+        let input = [
+            &plain(0x01, &utf8[..cut])[..],
+            &plain(0x89, b""),
+            &plain(0x00, b""),
+            &plain(0x80, &utf8[cut..]),
+        ]
+        .concat();
+        for unread_len in 0..=input.len() {
+            let mut buffer = [0xAA; 40];
+            buffer[..unread_len].copy_from_slice(&input[..unread_len]);
+            let script = Script::new([&input[unread_len..]]);
+            let (clock, config) = (script.clock(), Config::client());
+            let mut socket = blocking::WebSocket::from_handshaken(
+                script,
+                Client::new(keys()),
+                &mut buffer,
+                0..unread_len,
+                clock,
+                &config,
+            );
+            let mut message = String::new();
+            while let Ok(Some((event, _))) = socket.recv() {
+                if let Event::Text { text, .. } = event {
+                    assert_eq!(text.carried, None);
+                    message.push_str(text.rest);
+                }
+            }
+            assert_eq!(message, "😀");
+        }
+    }
+}
+
+/// Each `recv` is dropped after k polls, again and again: nothing is lost, doubled or torn. Each
 /// operation of the stream is pending once, so every await point is met.
 #[test]
 fn a_dropped_recv_loses_nothing() {
@@ -361,8 +432,7 @@ fn a_dropped_recv_loses_nothing() {
     }
 }
 
-/// A peer that hangs up hard after its Close has said all the same what it had to; without a Close
-/// the error counts.
+/// A peer may reset the stream after its Close frame; without a Close frame the error counts.
 #[test]
 fn a_reset_after_the_close_is_no_error() {
     for is_closed in [true, false] {
@@ -385,7 +455,7 @@ fn a_reset_after_the_close_is_no_error() {
     }
 }
 
-/// A stream that breaks the contract of `embedded-io` is told so, and nothing panics.
+/// A stream that breaks the contract of `embedded-io` is an error, and nothing panics.
 #[test]
 fn a_stream_that_lies_is_found_out() {
     let mut buffer = [0; 64];
@@ -404,10 +474,21 @@ fn a_stream_that_lies_is_found_out() {
     let script = Script::new([]);
     script.then(Read::Lies);
     assert!(matches!(blocking_server(&script, &mut buffer).recv(), Err(Error::BrokenStream)));
+}
 
-    let script = Script::new([&masked(0x89, b"?")[..]]);
-    let error = blocking_server(&script, &mut []).recv().err();
-    assert!(matches!(error, Some(Error::BufferTooSmall(_))), "{error:?}");
+/// A buffer needs room for a byte, and before it for the start of a character that was cut.
+#[test]
+fn a_buffer_has_four_bytes_at_least() {
+    for len in 0..=4 {
+        let script = Script::new([&masked(0x81, b"x")[..]]);
+        let mut buffer = vec![0; len];
+        let error = blocking_server(&script, &mut buffer).recv().err();
+        let expected = match len {
+            4 => None,
+            available => Some(Error::BufferTooSmall(BufferTooSmall { needed: 4, available })),
+        };
+        assert_eq!(error, expected);
+    }
 }
 
 /// Frames that came with the handshake, by another server's parser, are received first.
@@ -434,7 +515,7 @@ fn first_frames_may_lie_anywhere_in_the_buffer() {
     }
 }
 
-/// Beside the caller's buffer and stream, and the clock and mask source that the caller brings.
+/// Without the caller's buffer, stream, clock and source of masks.
 #[test]
 fn a_socket_is_small() {
     type Clock = fn() -> Timestamp;

@@ -1,6 +1,6 @@
 //! Deadlines: a blocking stream that times out, and an async one raced with a timer.
 
-#![cfg(all(feature = "blocking", feature = "async"))]
+#![cfg(feature = "blocking")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -55,7 +55,7 @@ fn ms(socket_deadline: Option<Timestamp>) -> Option<u128> {
     socket_deadline.map(|at| at.since_epoch().as_millis())
 }
 
-/// Receives once; whether that was the end. The timer goes off when nothing comes for as long as this
+/// Receives once; returns whether that was the end. The timer fires when nothing comes during this many
 /// polls.
 async fn recv_beside_a_timer<C: FnMut() -> Timestamp>(
     script: &Script,
@@ -90,7 +90,7 @@ const TIMED_OUT: ErrorKind = ErrorKind::TimedOut;
 /// The Pong to the first Ping.
 const PONG: &[u8] = b"\x8A\x88\0\0\0\0\0\0\0\0\0\0\0\x01";
 
-/// The caller of a blocking stream has nothing to do but to call `recv` again.
+/// The caller of a blocking stream only calls `recv` again.
 #[test]
 fn a_blocking_stream_that_times_out_keeps_the_deadlines() {
     let script = Script::new([]);
@@ -126,7 +126,7 @@ fn a_blocking_stream_that_times_out_keeps_the_deadlines() {
     assert_eq!(socket.poll_timeout(), None);
 }
 
-/// The caller of an async stream drops `recv` at the deadline, says so, and calls it again.
+/// The caller of an async stream drops `recv` at the deadline, handles the timeout, and calls it again.
 #[test]
 fn an_async_stream_is_raced_with_a_timer() {
     let script = Script::new([]);
@@ -140,7 +140,7 @@ fn an_async_stream_is_raced_with_a_timer() {
     assert!(block_on(async { matches!(socket.recv().await, Ok(None)) }));
 }
 
-/// A peer that takes nothing can hold up no end: neither a Ping of ours nor half a frame does.
+/// A peer that reads nothing cannot delay the end, neither with a Ping of ours nor with half a frame.
 #[test]
 fn a_peer_that_takes_nothing_is_given_up() {
     for is_inside_frame in [false, true] {
@@ -160,18 +160,18 @@ fn a_peer_that_takes_nothing_is_given_up() {
         });
         assert_eq!(ended, Err(Error::Timeout(Timeout::Pong)));
         assert!(script.writes.borrow().len() > 90, "it took nothing to the end");
-        // Behind half a frame nothing can be said, so nobody waits for an answer to it.
+        // Nothing can follow half a frame, so there is no answer to wait for.
         let closing = if is_inside_frame { 0 } else { 200 };
         assert_eq!(script.now_ms.get(), 1_000 + 500 + closing);
-        // It is told once, whatever time it is.
+        // It is reported once, however late it is.
         script.now_ms.set(1_000_000);
         socket.handle_timeout();
         assert!(block_on(async { matches!(socket.recv().await, Ok(None)) }));
     }
 }
 
-/// The same on a blocking stream whose writes time out: `recv` reads on, as the peer may be waiting
-/// for that, and what it owes goes out later.
+/// The same on a blocking stream whose writes time out: `recv` still reads, as the peer may be
+/// waiting for that, and what is pending goes out later.
 #[test]
 fn a_blocked_write_does_not_keep_from_reading() {
     let script = Script::new([]);
@@ -191,7 +191,7 @@ fn a_blocked_write_does_not_keep_from_reading() {
     assert_eq!(units(&script), [Unit::Pong(vec![]), Unit::Text("y".into())]);
 }
 
-/// After the peer's last word there is nothing to be read: then a blocked write is reported.
+/// After the peer's last frame there is nothing to read: then a blocked write is reported.
 #[test]
 fn a_blocked_write_at_the_end_is_reported() {
     let (ping, close) = (b"\x89\x80\0\0\0\0", b"\x88\x80\0\0\0\0");
@@ -209,7 +209,7 @@ fn a_blocked_write_at_the_end_is_reported() {
     }
 }
 
-/// A peer that does not even take our Close is given up, and what it did wrong is told.
+/// A peer that does not even read our Close is given up, and its violation is reported.
 #[test]
 fn a_blocked_close_is_given_up() {
     let script = Script::new([&b"\x81\x00"[..]]); // not masked
@@ -224,7 +224,7 @@ fn a_blocked_close_is_given_up() {
     assert_eq!(script.writes.borrow().len(), 3);
 }
 
-/// A peer that sends a byte now and then never lets a read time out, and yet has to end its message.
+/// A peer that sends a byte now and then never lets a read time out, but must still end its message.
 #[test]
 fn a_peer_that_dribbles_keeps_its_deadline() {
     let script = Script::new([]);
@@ -251,7 +251,7 @@ fn a_peer_that_dribbles_keeps_its_deadline() {
     assert!((120..140).contains(&sent), "{sent}");
 }
 
-/// Our own slowness is not the peer's fault: what filled the buffer may have left something unread.
+/// Our own slowness is not the peer's fault: after a read that fills the buffer, more may be unread.
 #[test]
 fn a_message_that_waits_for_us_is_not_late() {
     let script = Script::new([]);
@@ -273,7 +273,7 @@ fn a_message_that_waits_for_us_is_not_late() {
     assert!(socket.sender().connection().is_open());
 }
 
-/// W-089: a server that has said Close and waits for the peer to hang up does not call that an error.
+/// W-089: it is not an error if the peer is slow to hang up after both Close frames.
 #[test]
 fn a_peer_that_is_slow_to_hang_up_has_done_its_part() {
     let script = Script::new([]);

@@ -34,5 +34,5 @@ pub use config::Config;
 pub use message::{Message, MessageRef};
 pub use outgoing::Outgoing;
 pub use receive::ReceiveHalf;
-pub use send::{Output, SendHalf};
+pub use send::{Output, SendHalf, SmallFrame};
 pub use shared_str::SharedStr;

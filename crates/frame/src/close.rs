@@ -16,9 +16,12 @@ use crate::utf8::InvalidUtf8;
 /// ```
 /// use tidings_frame::CloseCode;
 ///
+/// let code: CloseCode = 1000.try_into()?;
+/// assert_eq!(code, CloseCode::NORMAL);
 /// assert_eq!(CloseCode::new(1000), Some(CloseCode::NORMAL));
 /// assert_eq!(CloseCode::new(1006), None);
 /// assert_eq!(CloseCode::new(4001).unwrap().to_string(), "4001");
+/// # Ok::<(), tidings_frame::InvalidCloseCode>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
@@ -129,8 +132,31 @@ impl From<CloseCode> for u16 {
     }
 }
 
+impl TryFrom<u16> for CloseCode {
+    type Error = InvalidCloseCode;
+
+    fn try_from(code: u16) -> Result<Self, InvalidCloseCode> {
+        Self::new(code).ok_or(InvalidCloseCode { code })
+    }
+}
+
+/// The number is not a close code that may be sent; see [`CloseCode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InvalidCloseCode {
+    /// The number.
+    pub code: u16,
+}
+
+impl fmt::Display for InvalidCloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the close code {} must not be sent (RFC 6455, 7.4)", self.code)
+    }
+}
+
+impl core::error::Error for InvalidCloseCode {}
+
 /// Who defines the meaning of a [`CloseCode`] (RFC 6455, 7.4.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CloseCodeRange {
     /// 1000 to 2999: the protocol, its extensions and revisions.
     Protocol,
@@ -144,7 +170,7 @@ pub enum CloseCodeRange {
 ///
 /// It comes from the peer and is "not necessarily human readable" (RFC 6455, 5.5.1): do not show
 /// it to end users, and escape it in logs.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseReason {
     text: ControlPayload,
 }
@@ -184,7 +210,27 @@ impl CloseReason {
     #[must_use]
     pub fn as_str(&self) -> &str {
         // The text was valid when it was stored.
-        str::from_utf8(self.text.as_bytes()).unwrap_or_default()
+        let text = str::from_utf8(self.text.as_bytes());
+        debug_assert!(text.is_ok(), "{text:?}");
+        text.unwrap_or_default()
+    }
+}
+
+impl AsRef<str> for CloseReason {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for CloseReason {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for CloseReason {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
     }
 }
 
@@ -210,7 +256,7 @@ impl fmt::Debug for CloseReason {
 /// assert_eq!(payload.as_bytes(), b"\x03\xE8done");
 /// assert_eq!(CloseFrame::parse(&payload), Ok(Some(close)));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseFrame {
     /// The status code.
     pub code: CloseCode,
@@ -258,6 +304,13 @@ impl CloseFrame {
     }
 }
 
+/// The code without a reason.
+impl From<CloseCode> for CloseFrame {
+    fn from(code: CloseCode) -> Self {
+        Self { code, reason: CloseReason::EMPTY }
+    }
+}
+
 impl fmt::Display for CloseFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason.as_str() {
@@ -298,9 +351,7 @@ impl fmt::Display for CloseFrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CutCode => f.write_str("a Close frame's payload is 1 byte (RFC 6455, 5.5.1)"),
-            Self::IllegalCode { code } => {
-                write!(f, "the close code {code} must not be sent (RFC 6455, 7.4)")
-            }
+            Self::IllegalCode { code } => InvalidCloseCode { code: *code }.fmt(f),
             Self::ReasonNotUtf8(error) => write!(f, "the reason of a Close frame: {error}"),
         }
     }
@@ -330,6 +381,8 @@ mod tests {
             if let Some(close_code) = CloseCode::new(code) {
                 assert_eq!(close_code.get(), code);
                 assert_eq!(u16::from(close_code), code);
+                assert_eq!(CloseCode::try_from(code), Ok(close_code));
+                assert_eq!(CloseFrame::from(close_code), CloseFrame::new(close_code, ""));
                 assert_eq!(close_code.range() == CloseCodeRange::Protocol, code < 3000);
                 assert_eq!(close_code.range() == CloseCodeRange::Private, code >= 4000);
                 assert_eq!(close_code.is_for_applications(), code == 1000 || code >= 3000);
@@ -380,7 +433,10 @@ mod tests {
             let error = CloseFrame::parse(&payload).unwrap_err();
             assert_eq!(error, CloseFrameError::IllegalCode { code });
             assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
-            assert!(error.to_string().contains(&code.to_string()));
+            let invalid = CloseCode::try_from(code).unwrap_err();
+            assert_eq!(invalid, InvalidCloseCode { code });
+            let shown = format!("the close code {code} must not be sent (RFC 6455, 7.4)");
+            assert_eq!((error.to_string(), invalid.to_string()), (shown.clone(), shown));
         }
     }
 

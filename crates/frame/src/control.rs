@@ -1,6 +1,8 @@
 //! The payload of a control frame: at most 125 bytes, so it is a small value and borrows nothing.
 
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 /// The payload of a Ping, Pong or Close frame: 0 to 125 bytes, held inline.
 ///
@@ -55,7 +57,9 @@ impl ControlPayload {
     /// The payload.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        let bytes = self.bytes.get(..usize::from(self.len));
+        debug_assert!(bytes.is_some(), "{} bytes", self.len);
+        bytes.unwrap_or_default()
     }
 
     /// Its length in bytes, 0 to 125.
@@ -90,6 +94,32 @@ impl PartialEq for ControlPayload {
 }
 
 impl Eq for ControlPayload {}
+
+impl PartialOrd for ControlPayload {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ControlPayload {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for ControlPayload {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl TryFrom<&[u8]> for ControlPayload {
+    type Error = ControlPayloadTooLong;
+
+    fn try_from(payload: &[u8]) -> Result<Self, ControlPayloadTooLong> {
+        Self::new(payload)
+    }
+}
 
 impl fmt::Debug for ControlPayload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,8 @@ use core::fmt;
 use core::mem;
 
 use crate::close::CloseCode;
-use crate::header::{Header, HeaderError, ParsedHeader, Rsv};
+use crate::cut_header::CutHeader;
+use crate::header::{Header, HeaderError, Rsv};
 use crate::limit::{PayloadLimit, PayloadTooLong};
 use crate::mask::Masker;
 
@@ -47,15 +48,15 @@ pub struct Decoder {
 
 #[derive(Clone, Debug)]
 enum State {
-    /// Before or inside a header; the first `len` of `cut` came with earlier slices.
-    Header { cut: [u8; Header::MAX_LEN], len: usize },
+    /// Before or inside a header.
+    Header(CutHeader),
     /// Inside a payload.
     Payload { header: Header, masker: Option<Masker>, remaining: u64 },
     /// An error was reported; nothing is read any more.
     Failed(DecodeErrorKind),
 }
 
-const BETWEEN_FRAMES: State = State::Header { cut: [0; Header::MAX_LEN], len: 0 };
+const BETWEEN_FRAMES: State = State::Header(CutHeader::EMPTY);
 
 /// A piece of one frame: its header and the payload that was in the slice.
 ///
@@ -104,17 +105,20 @@ impl Decoder {
         &mut self,
         input: &mut &'a mut [u8],
     ) -> Result<Option<Part<'a>>, DecodeError> {
-        match self.decode_common(input) {
+        match self.decode_whole_message(input) {
             Some(part) => Ok(Some(part)),
             None => self.decode_any(input),
         }
     }
 
-    /// The frame that nearly all are: final data, not over 64 KiB, whole in the slice. Whatever
-    /// else is there, or is wrong, is left to [`decode_any`](Self::decode_any).
+    /// The frame that nearly all are, if it comes next: final text or binary, no reserved bit, not
+    /// over 64 KiB, whole in the slice. `None` takes nothing: whatever else is there, or is wrong,
+    /// is left to [`decode`](Self::decode).
     #[inline(always)]
-    fn decode_common<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Part<'a>> {
-        let State::Header { len: 0, .. } = self.state else { return None };
+    pub fn decode_whole_message<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Part<'a>> {
+        if !self.is_between_frames() {
+            return None;
+        }
         let (header, header_len) = Header::parse_common(input)?;
         self.limit.check(header.payload_len()).ok()?;
         let frame_len = usize::try_from(header.payload_len()).ok()?.checked_add(header_len)?;
@@ -145,7 +149,7 @@ impl Decoder {
                 if let Some(masker) = masker {
                     masker.apply(payload);
                 }
-                *remaining = remaining.saturating_sub(payload.len() as u64);
+                *remaining -= payload.len() as u64; // `take_payload` takes no more
                 let is_last = *remaining == 0;
                 if is_last {
                     self.state = BETWEEN_FRAMES;
@@ -153,18 +157,16 @@ impl Decoder {
                 }
                 Ok(Some(Part { header, payload, is_first: false, is_last }))
             }
-            State::Header { len: 0, .. } => {
-                match Header::parse(input, self.rsv_allowed) {
-                    Ok(ParsedHeader::Complete { header, header_len }) => {
-                        take(input, header_len);
-                        self.begin_frame(header, input).map(Some)
+            State::Header(cut) => match cut.read(input, self.rsv_allowed) {
+                Ok((header, header_len)) => {
+                    take(input, header_len);
+                    match header {
+                        Some(header) => self.begin_frame(header, input).map(Some),
+                        None => Ok(None),
                     }
-                    // The cut header, or none at all, moves out of the slice.
-                    Ok(ParsedHeader::Partial { .. }) => self.resume_header(input),
-                    Err(error) => Err(self.fail(DecodeErrorKind::Header(error))),
                 }
-            }
-            State::Header { .. } => self.resume_header(input),
+                Err(error) => Err(self.fail(DecodeErrorKind::Header(error))),
+            },
             State::Failed(kind) => {
                 Err(DecodeError { kind: *kind, frame_offset: self.frame_offset })
             }
@@ -184,7 +186,7 @@ impl Decoder {
     /// ends elsewhere was cut off.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
-        matches!(self.state, State::Header { len: 0, .. })
+        matches!(&self.state, State::Header(cut) if cut.is_empty())
     }
 
     /// The frame whose payload has begun to come and not ended, and how many bytes of it are still to
@@ -194,35 +196,6 @@ impl Decoder {
         match self.state {
             State::Payload { header, remaining, .. } => Some((header, remaining)),
             _ => None,
-        }
-    }
-
-    /// Adds bytes to a cut header, never more than belong to it.
-    #[cold]
-    fn resume_header<'a>(
-        &mut self,
-        input: &mut &'a mut [u8],
-    ) -> Result<Option<Part<'a>>, DecodeError> {
-        let State::Header { cut, len } = &mut self.state else { return Ok(None) };
-        loop {
-            let so_far = cut.get(..*len).unwrap_or_default();
-            match Header::parse(so_far, self.rsv_allowed) {
-                Ok(ParsedHeader::Complete { header, .. }) => {
-                    self.state = BETWEEN_FRAMES;
-                    return self.begin_frame(header, input).map(Some);
-                }
-                Ok(ParsedHeader::Partial { missing }) => {
-                    let available = take(input, missing);
-                    if available.is_empty() {
-                        return Ok(None);
-                    }
-                    for (to, from) in cut.iter_mut().skip(*len).zip(available) {
-                        *to = *from;
-                        *len += 1; // `missing` never asks for more than MAX_LEN in all
-                    }
-                }
-                Err(error) => return Err(self.fail(DecodeErrorKind::Header(error))),
-            }
         }
     }
 
@@ -242,7 +215,7 @@ impl Decoder {
         if let Some(masker) = &mut masker {
             masker.apply(payload);
         }
-        let remaining = header.payload_len().saturating_sub(payload.len() as u64);
+        let remaining = header.payload_len() - payload.len() as u64; // `take_payload` takes no more
         let is_last = remaining == 0;
         if is_last {
             self.count_frame(&header); // the state is between frames as it was
@@ -255,8 +228,7 @@ impl Decoder {
     /// Moves on to where the next frame begins.
     #[inline]
     fn count_frame(&mut self, header: &Header) {
-        let frame_len = (header.encoded_len() as u64).saturating_add(header.payload_len());
-        self.frame_offset = self.frame_offset.saturating_add(frame_len);
+        self.frame_offset = self.frame_offset.saturating_add(header.frame_len());
     }
 
     #[cold]

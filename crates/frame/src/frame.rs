@@ -25,12 +25,12 @@ use crate::{HeaderBytes, Rsv};
 ///     buffer[..len],
 ///     [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]
 /// );
-/// # Ok::<(), tidings_frame::BufferTooShort>(())
+/// # Ok::<(), tidings_frame::BufferTooSmall>(())
 /// ```
 ///
 /// For a vectored write take [`header_bytes`](Self::header_bytes) and
 /// [`payload`](Self::payload); if there is a key, run a [`Masker`] over your payload in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a frame does nothing until it is encoded and written"]
 pub struct Frame<'p> {
     header: Header,
@@ -84,21 +84,21 @@ impl<'p> Frame<'p> {
     /// How many bytes the encoded frame has.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
-        self.header.encoded_len().saturating_add(self.payload.len())
+        self.header.encoded_len() + self.payload.len() // no slice has more than isize::MAX bytes
     }
 
     /// Writes the frame to the front of `out` and returns how many bytes it took. A payload with
     /// a masking key is masked on the way, in the same pass; the original is left alone.
     ///
     /// # Errors
-    /// [`BufferTooShort`] if the whole frame does not fit; `out` is then unchanged.
+    /// [`BufferTooSmall`] if the whole frame does not fit; `out` is then unchanged.
     #[inline]
-    pub fn encode_into(&self, out: &mut [u8]) -> Result<usize, BufferTooShort> {
+    pub fn encode_into(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let len = self.encoded_len();
-        let too_short = BufferTooShort { needed: len, available: out.len() };
-        let out = out.get_mut(..len).ok_or(too_short)?;
+        let too_small = BufferTooSmall { needed: len, available: out.len() };
+        let out = out.get_mut(..len).ok_or(too_small)?;
         let header = self.header.encode();
-        let (header_out, payload_out) = out.split_at_mut_checked(header.len()).ok_or(too_short)?;
+        let (header_out, payload_out) = out.split_at_mut_checked(header.len()).ok_or(too_small)?;
         header_out.copy_from_slice(&header);
         match self.header.masking_key() {
             None => payload_out.copy_from_slice(self.payload),
@@ -115,6 +115,12 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn append_to(&self, out: &mut alloc::vec::Vec<u8>) {
         match self.header.masking_key() {
+            // What servers send most: two bytes of header, and no mask.
+            None if self.payload.len() <= usize::from(Header::MAX_SHORT_LEN) => {
+                out.reserve(2 + self.payload.len());
+                out.extend_from_slice(&self.header.encode_short());
+                out.extend_from_slice(self.payload);
+            }
             None => {
                 out.reserve(self.encoded_len());
                 out.extend_from_slice(&self.header.encode());
@@ -131,22 +137,23 @@ impl<'p> Frame<'p> {
     }
 }
 
-/// The caller's buffer can't hold what was to be encoded.
+/// The caller's buffer cannot hold the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BufferTooShort {
-    /// How many bytes are needed.
+pub struct BufferTooSmall {
+    /// Bytes that the frame takes.
     pub needed: usize,
-    /// How many there were.
+    /// Bytes that the buffer has.
     pub available: usize,
 }
 
-impl fmt::Display for BufferTooShort {
+impl fmt::Display for BufferTooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the frame takes {} bytes, the buffer has {}", self.needed, self.available)
+        let Self { needed, available } = self;
+        write!(f, "the frame takes {needed} bytes but the buffer has {available}")
     }
 }
 
-impl core::error::Error for BufferTooShort {}
+impl core::error::Error for BufferTooSmall {}
 
 #[cfg(test)]
 mod tests {
@@ -198,14 +205,14 @@ mod tests {
             for available in 0..needed {
                 let mut buffer = std::vec![0xEE; available];
                 let error = frame.encode_into(&mut buffer).unwrap_err();
-                assert_eq!(error, BufferTooShort { needed, available });
+                assert_eq!(error, BufferTooSmall { needed, available });
                 assert!(buffer.iter().all(|byte| *byte == 0xEE), "{frame:?} in {available} bytes");
             }
             let mut buffer = std::vec![0xEE; needed + 1];
             assert_eq!(frame.encode_into(&mut buffer), Ok(needed));
             assert_eq!(buffer[needed], 0xEE, "a byte behind the frame changed");
         }
-        let error = BufferTooShort { needed: 7, available: 6 };
-        assert_eq!(error.to_string(), "the frame takes 7 bytes, the buffer has 6");
+        let error = BufferTooSmall { needed: 7, available: 6 };
+        assert_eq!(error.to_string(), "the frame takes 7 bytes but the buffer has 6");
     }
 }

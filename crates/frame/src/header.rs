@@ -38,7 +38,7 @@ const LENGTH_64: u8 = 127;
 /// assert_eq!(parsed, ParsedHeader::Complete { header, header_len: 2 });
 /// # Ok::<(), tidings_frame::HeaderError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
     opcode: Opcode,
     fin: bool,
@@ -203,27 +203,30 @@ impl Header {
     }
 
     /// The header that nearly all frames have: final text or binary, no reserved bit, a length of 7
-    /// or 16 bits in its shortest form. `None` for any other, for one with a fault, and where fewer
-    /// than 8 bytes are there: then [`parse`](Self::parse) has the verdict.
+    /// or 16 bits in its shortest form. `None` for any other, for one with a fault, and for one that
+    /// is cut: then [`parse`](Self::parse) has the verdict.
     #[inline(always)]
     pub(crate) fn parse_common(bytes: &[u8]) -> Option<(Self, usize)> {
-        let &[first, second, a, b, c, d, e, f] = bytes.first_chunk()?;
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
         let opcode = match first {
             0x81 => DataOpcode::Text,
             0x82 => DataOpcode::Binary,
             _ => return None,
         };
-        let (payload_len, key, header_len) = match second & LENGTH {
-            LENGTH_16 => match u16::from_be_bytes([a, b]) {
-                ..126 => return None,
-                length => (u64::from(length), [c, d, e, f], 4),
-            },
+        let (payload_len, rest, header_len) = match second & LENGTH {
+            LENGTH_16 => {
+                let (length, rest) = rest.split_first_chunk()?;
+                match u16::from_be_bytes(*length) {
+                    ..126 => return None,
+                    length => (u64::from(length), rest, 4),
+                }
+            }
             LENGTH_64 => return None,
-            length => (u64::from(length), [a, b, c, d], 2),
+            length => (u64::from(length), rest, 2),
         };
         let (masking_key, header_len) = match second & MASK {
             0 => (None, header_len),
-            _ => (Some(MaskingKey::new(key)), header_len + MaskingKey::LEN),
+            _ => (Some(MaskingKey::new(*rest.first_chunk()?)), header_len + MaskingKey::LEN),
         };
         let opcode = Opcode::Data(opcode);
         Some((Self { opcode, fin: true, rsv: Rsv::NONE, masking_key, payload_len }, header_len))
@@ -233,20 +236,28 @@ impl Header {
     /// bit. What else may be wrong with it is for [`parse`](Self::parse) to say.
     #[inline]
     pub(crate) fn begins_whole_message(bytes: &[u8]) -> bool {
-        let &[0x81 | 0x82, second, ref rest @ ..] = bytes else { return false };
-        let key_len = if second & MASK == 0 { 0 } else { MaskingKey::LEN };
-        let (payload_len, length_len) = match second & LENGTH {
+        let &[0x81 | 0x82, second, ..] = bytes else { return false };
+        let header_len = if second & MASK == 0 { 2 } else { 2 + MaskingKey::LEN };
+        match second & LENGTH {
+            length @ ..LENGTH_16 => bytes.len() >= header_len + usize::from(length),
+            _ => Self::begins_long_message(bytes, header_len),
+        }
+    }
+
+    /// The same for a length of 16 or 64 bits; `header_len` is without them.
+    fn begins_long_message(bytes: &[u8], header_len: usize) -> bool {
+        let [_, second, rest @ ..] = bytes else { return false };
+        let (payload_len, header_len) = match second & LENGTH {
             LENGTH_16 => match rest.first_chunk() {
-                Some(length) => (u64::from(u16::from_be_bytes(*length)), 2),
+                Some(length) => (u64::from(u16::from_be_bytes(*length)), header_len + 2),
                 None => return false,
             },
-            LENGTH_64 => match rest.first_chunk() {
-                Some(length) => (u64::from_be_bytes(*length), 8),
+            _ => match rest.first_chunk() {
+                Some(length) => (u64::from_be_bytes(*length), header_len + 8),
                 None => return false,
             },
-            length => (u64::from(length), 0),
         };
-        let available = rest.len().checked_sub(length_len + key_len);
+        let available = bytes.len().checked_sub(header_len);
         available.is_some_and(|available| payload_len <= available as u64)
     }
 
@@ -277,6 +288,21 @@ impl Header {
         bytes
     }
 
+    /// The longest payload whose length takes 7 bits.
+    #[cfg(feature = "alloc")]
+    pub(crate) const MAX_SHORT_LEN: u8 = LENGTH_16 - 1;
+
+    /// The bytes of a header without a masking key, for a payload of at most
+    /// [`MAX_SHORT_LEN`](Self::MAX_SHORT_LEN).
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn encode_short(&self) -> [u8; 2] {
+        debug_assert!(self.masking_key.is_none() && self.payload_len < u64::from(LENGTH_16));
+        let fin = if self.fin { FIN } else { 0 };
+        let [length, ..] = self.payload_len.to_le_bytes();
+        [fin | self.rsv.0 | self.opcode.bits(), length]
+    }
+
     /// How many bytes [`encode`](Self::encode) yields, 2 to 14.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
@@ -287,6 +313,12 @@ impl Header {
         };
         let key_len = if self.masking_key.is_some() { MaskingKey::LEN } else { 0 };
         2 + length_len + key_len
+    }
+
+    /// The length of the whole frame. No sum of the two overflows: a payload has less than 2^63
+    /// bytes.
+    pub(crate) const fn frame_len(&self) -> u64 {
+        self.encoded_len() as u64 + self.payload_len
     }
 
     /// What the frame is for.
@@ -322,6 +354,7 @@ impl Header {
 
 /// So many bytes must follow the first two; `rest` are those that are there.
 fn partial(needed: usize, rest: &[u8]) -> ParsedHeader {
+    debug_assert!(rest.len() < needed, "the bytes that are needed are there");
     ParsedHeader::Partial { missing: needed.saturating_sub(rest.len()) }
 }
 
@@ -345,7 +378,9 @@ impl HeaderBytes {
     const EMPTY: Self = Self { bytes: [0; Header::MAX_LEN], len: 0 };
 
     fn push<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some(to) = self.bytes.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut()) {
+        let to = self.bytes.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut());
+        debug_assert!(to.is_some(), "a header of more than 14 bytes");
+        if let Some(to) = to {
             *to = bytes;
             self.len += N;
         }
@@ -356,7 +391,9 @@ impl Deref for HeaderBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        let bytes = self.bytes.get(..self.len);
+        debug_assert!(bytes.is_some());
+        bytes.unwrap_or_default()
     }
 }
 
@@ -392,9 +429,11 @@ impl Rsv {
     pub const RSV2: Self = Self(0x20);
     /// RSV3.
     pub const RSV3: Self = Self(0x10);
+    /// All three. Only for code that passes frames on and does not know what was negotiated.
+    pub const ALL: Self = Self(0x70);
 
     const fn from_first_byte(byte: u8) -> Self {
-        Self(byte & 0x70)
+        Self(byte & Self::ALL.0)
     }
 
     /// Whether all bits of `other` are set here. [`Rsv::NONE`] is always contained.
@@ -465,10 +504,10 @@ impl fmt::Display for HeaderError {
                 write!(f, "the opcode {bits:#X} is reserved (RFC 6455, 5.2)")
             }
             Self::FragmentedControl { opcode } => {
-                write!(f, "a {opcode:?} frame is fragmented (RFC 6455, 5.5)")
+                write!(f, "a {opcode} frame is fragmented (RFC 6455, 5.5)")
             }
             Self::OversizedControl { opcode } => {
-                write!(f, "a {opcode:?} frame declares more than 125 bytes (RFC 6455, 5.5)")
+                write!(f, "a {opcode} frame declares more than 125 bytes (RFC 6455, 5.5)")
             }
             Self::NonMinimalLength { payload_len } => {
                 write!(f, "the length {payload_len} is not in its shortest form (RFC 6455, 5.2)")

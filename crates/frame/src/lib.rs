@@ -8,8 +8,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod boundaries;
 mod close;
 mod control;
+mod cut_header;
 mod decoder;
 mod frame;
 mod header;
@@ -18,10 +20,13 @@ mod mask;
 mod opcode;
 mod utf8;
 
-pub use close::{CloseCode, CloseCodeRange, CloseFrame, CloseFrameError, CloseReason};
+pub use boundaries::{FrameBoundaries, FrameBoundary};
+pub use close::{
+    CloseCode, CloseCodeRange, CloseFrame, CloseFrameError, CloseReason, InvalidCloseCode,
+};
 pub use control::{ControlPayload, ControlPayloadTooLong};
 pub use decoder::{DecodeError, DecodeErrorKind, Decoder, Part};
-pub use frame::{BufferTooShort, Frame};
+pub use frame::{BufferTooSmall, Frame};
 pub use header::{Header, HeaderBytes, HeaderError, ParsedHeader, Rsv};
 pub use limit::{PayloadLimit, PayloadTooLong};
 pub use mask::{Masker, MaskingKey};

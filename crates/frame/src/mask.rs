@@ -8,7 +8,7 @@ use core::fmt;
 ///
 /// A client draws a fresh one for each frame from a strong source of randomness (RFC 6455, 10.3),
 /// so there is no default and no way to make one but from bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MaskingKey([u8; Self::LEN]);
 
 impl MaskingKey {
@@ -103,6 +103,7 @@ impl Masker {
         let words = words_of(self.key.0);
         let payload = payload.get(..len).unwrap_or_default();
         let out = out.get_mut(..len).unwrap_or_default();
+        debug_assert_eq!((payload.len(), out.len()), (len, len));
 
         let mut from_blocks = payload.chunks_exact(BLOCK);
         let mut to_blocks = out.chunks_exact_mut(BLOCK);
@@ -138,8 +139,9 @@ impl Masker {
 
 /// The key, twice, as the bytes of a word in memory order.
 #[inline]
-const fn words_of([a, b, c, d]: [u8; 4]) -> u64 {
-    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+fn words_of(key: [u8; 4]) -> u64 {
+    let key = u64::from(u32::from_ne_bytes(key));
+    key << 32 | key
 }
 
 /// XORs whole words: a load, an XOR and a store each, or fewer where vectors are to be had.

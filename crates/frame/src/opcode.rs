@@ -1,10 +1,12 @@
 //! What a frame is for: the six opcodes of RFC 6455, 5.2, sorted by the rules that govern them.
 
+use core::fmt;
+
 /// The opcode of a frame (RFC 6455, 5.2).
 ///
 /// Reserved values (3 to 7, B to F) can't be represented: a header that carries one is refused
 /// with [`HeaderError::ReservedOpcode`](crate::HeaderError::ReservedOpcode).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Opcode {
     /// Part of a message; may be fragmented and of any length.
     Data(DataOpcode),
@@ -13,7 +15,7 @@ pub enum Opcode {
 }
 
 /// The opcodes of data frames (RFC 6455, 5.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DataOpcode {
     /// `%x0`: goes on with the message that an earlier frame began.
     Continuation,
@@ -24,7 +26,7 @@ pub enum DataOpcode {
 }
 
 /// The opcodes of control frames (RFC 6455, 5.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ControlOpcode {
     /// `%x8`: starts or answers the closing handshake.
     Close,
@@ -81,9 +83,41 @@ impl From<ControlOpcode> for Opcode {
     }
 }
 
+impl fmt::Display for Opcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(opcode) => opcode.fmt(f),
+            Self::Control(opcode) => opcode.fmt(f),
+        }
+    }
+}
+
+/// The name in RFC 6455, 5.6, such as `Text`.
+impl fmt::Display for DataOpcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Continuation => "Continuation",
+            Self::Text => "Text",
+            Self::Binary => "Binary",
+        })
+    }
+}
+
+/// The name in RFC 6455, 5.5, such as `Ping`.
+impl fmt::Display for ControlOpcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Close => "Close",
+            Self::Ping => "Ping",
+            Self::Pong => "Pong",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
     #[test]
     fn every_four_bits_are_an_opcode_or_reserved() {
@@ -98,6 +132,15 @@ mod tests {
                         Opcode::Control(opcode) => Opcode::from(opcode),
                     };
                     assert_eq!(again, opcode);
+                    let name = match bits {
+                        0 => "Continuation",
+                        1 => "Text",
+                        2 => "Binary",
+                        8 => "Close",
+                        9 => "Ping",
+                        _ => "Pong",
+                    };
+                    assert_eq!(opcode.to_string(), name);
                 }
                 None => assert!(matches!(bits, 0x3..=0x7 | 0xB..=0xF), "{bits:#x}"),
             }

@@ -40,6 +40,28 @@ pub struct Text<'a> {
     pub rest: &'a str,
 }
 
+impl<'a> Text<'a> {
+    /// The text as two chunks, to be copied or sent one after the other; either may be empty. The
+    /// first is the carried character, encoded in `utf8`.
+    ///
+    /// ```
+    /// use tidings_frame::Text;
+    ///
+    /// let text = Text { carried: Some('ü'), rest: "n" };
+    /// assert_eq!(text.chunks(&mut [0; 4]), ["ü", "n"]);
+    /// ```
+    pub fn chunks<'t>(self, utf8: &'t mut [u8; 4]) -> [&'t str; 2]
+    where
+        'a: 't,
+    {
+        let carried = match self.carried {
+            Some(character) => character.encode_utf8(utf8),
+            None => "",
+        };
+        [carried, self.rest]
+    }
+}
+
 impl Utf8Validator {
     /// Starts at the beginning of a text.
     #[must_use]
@@ -103,8 +125,9 @@ impl Utf8Validator {
         let place = self.cut.get_mut(usize::from(self.cut_len)).ok_or(invalid)?;
         *place = byte;
         self.cut_len += 1; // 4 at most, by the line above
-        let so_far = self.cut.get(..usize::from(self.cut_len)).unwrap_or_default();
-        match str::from_utf8(so_far) {
+        let so_far = self.cut.get(..usize::from(self.cut_len));
+        debug_assert!(so_far.is_some());
+        match str::from_utf8(so_far.unwrap_or_default()) {
             Ok(character) => {
                 self.offset = self.offset.saturating_add(u64::from(self.cut_len));
                 self.cut_len = 0;
@@ -163,11 +186,22 @@ fn from_utf8(bytes: &[u8]) -> Result<&str, ()> {
     str::from_utf8(bytes).map_err(drop)
 }
 
+/// Short texts that are ASCII, as most are, are known to be so by whole words; the validators look
+/// at their bytes one by one.
 #[cfg(feature = "simdutf8")]
 #[inline]
 fn from_utf8(bytes: &[u8]) -> Result<&str, ()> {
+    if bytes.len() < ASCII_BELOW {
+        if let Ok(text) = ascii::AsciiStr::from_ascii(bytes) {
+            return Ok(text.as_str());
+        }
+    }
     simdutf8::basic::from_utf8(bytes).map_err(drop)
 }
+
+/// From this length on, the validator is as fast on ASCII.
+#[cfg(feature = "simdutf8")]
+const ASCII_BELOW: usize = 512;
 
 /// The text is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tidings_endpoint::Error;
-use tidings_endpoint::websocket::{Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf};
+use tidings_endpoint::websocket::{
+    Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf, SmallFrame,
+};
 use tidings_websocket::Role;
 use tidings_websocket::frame::CloseFrame;
 
@@ -73,12 +75,18 @@ impl<S: Transport, R: Role> Link<S, R> {
     /// Queues a message if there is room, and writes it unless it may wait for more.
     pub(crate) fn send(&mut self, outgoing: Outgoing<'_>) -> Result<(), Error> {
         self.make_room()?;
-        let payload = self.send.start(outgoing, || self.stream.now())?;
-        if !payload.is_empty() {
-            let written = self.write(payload);
-            self.send.wrote_payload(payload, written, || self.stream.now());
-        } else if mem::take(&mut self.may_batch) && self.send.has_room() {
-            return Ok(());
+        if mem::take(&mut self.may_batch) {
+            self.queue(outgoing)?;
+            if self.send.has_room() {
+                return Ok(());
+            }
+        } else {
+            let mut small = SmallFrame::new();
+            let payload = self.send.start(outgoing, &mut small, || self.stream.now())?;
+            if !payload.is_empty() {
+                let written = self.write(payload);
+                self.send.wrote_payload(payload, written, || self.stream.now());
+            }
         }
         self.flush_now()
     }

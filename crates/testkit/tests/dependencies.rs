@@ -10,7 +10,7 @@ use std::process::Command;
 const BUDGETS: [(&str, &str, &str); 18] = [
     ("tidings-frame", "", ""),
     ("tidings-frame", "alloc,std", ""),
-    ("tidings-frame", "simdutf8", "simdutf8"),
+    ("tidings-frame", "simdutf8", "ascii simdutf8"),
     ("tidings-handshake", "", HANDSHAKE),
     ("tidings-handshake", "alloc,std", HANDSHAKE),
     ("tidings-reconnect", "", ""),
@@ -20,7 +20,7 @@ const BUDGETS: [(&str, &str, &str); 18] = [
     ("tidings-sse", "simdutf8", "memchr simdutf8 tidings-reconnect"),
     ("tidings-websocket", "", "tidings-frame tidings-time"),
     ("tidings-websocket", "alloc,std", "tidings-frame tidings-time"),
-    ("tidings-websocket", "simdutf8", "simdutf8 tidings-frame tidings-time"),
+    ("tidings-websocket", "simdutf8", "ascii simdutf8 tidings-frame tidings-time"),
     ("tidings-deflate", "", ""),
     ("tidings-deflate", "zlib-rs", "zlib-rs"),
     ("tidings-deflate", "miniz_oxide", "adler2 miniz_oxide"),

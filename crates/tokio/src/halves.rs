@@ -74,8 +74,11 @@ where
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
     /// then it stays queued.
-    pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.link.send(message).await
+    pub fn send<'p>(
+        &mut self,
+        message: impl Into<Outgoing<'p>>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.link.send(message)
     }
 
     /// Whether messages are compressed from now on; see

@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tidings_endpoint::Error;
-use tidings_endpoint::websocket::{Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf};
+use tidings_endpoint::websocket::{
+    Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf, SmallFrame,
+};
 use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -103,10 +105,14 @@ where
         }
     }
 
-    /// Sends a message: see [`WebSocket::send`](crate::WebSocket::send).
-    pub(crate) async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+    /// Sends a message: see [`WebSocket::send`](crate::WebSocket::send). Not an `async fn`, which
+    /// would keep the message twice, and a task has the room of every future that it waits for.
+    pub(crate) fn send<'p>(
+        &mut self,
+        message: impl Into<Outgoing<'p>>,
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message.into());
-        poll_fn(|cx| self.poll_send(cx, &mut message)).await
+        poll_fn(move |cx| self.poll_send(cx, &mut message))
     }
 
     /// Waits for room, queues the message once, and writes it unless it may wait for more.
@@ -119,12 +125,18 @@ where
             ready!(self.poll_flush(cx))?;
         }
         if let Some(message) = message.take() {
-            let payload = self.send.start(message, || self.clock.now())?;
-            if !payload.is_empty() {
-                let written = self.poll_write(cx, payload);
-                self.send.wrote_payload(payload, written, || self.clock.now());
-            } else if mem::take(&mut self.may_batch) && self.send.has_room() {
-                return Poll::Ready(Ok(()));
+            if mem::take(&mut self.may_batch) {
+                self.send.queue(message, || self.clock.now())?;
+                if self.send.has_room() {
+                    return Poll::Ready(Ok(()));
+                }
+            } else {
+                let mut small = SmallFrame::new();
+                let payload = self.send.start(message, &mut small, || self.clock.now())?;
+                if !payload.is_empty() {
+                    let written = self.poll_write(cx, payload);
+                    self.send.wrote_payload(payload, written, || self.clock.now());
+                }
             }
         }
         self.poll_flush(cx)

@@ -90,7 +90,7 @@ where
     /// As [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let Self { receive, link, .. } = self;
-        while ready!(link.poll_message(cx, receive))? {
+        while receive.find(&mut link.send) || ready!(link.poll_message(cx, receive))? {
             // None: it proved invalid, and the end follows.
             if let Some(message) = receive.take(&mut link.send) {
                 link.may_batch = receive.has_whole_message(&link.send);
@@ -111,8 +111,11 @@ where
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
     /// then it stays queued.
-    pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.link.send(message).await
+    pub fn send<'p>(
+        &mut self,
+        message: impl Into<Outgoing<'p>>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.link.send(message)
     }
 
     /// Queues a message without writing it.

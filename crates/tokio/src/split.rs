@@ -169,15 +169,17 @@ where
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
     /// then it stays queued.
-    pub async fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
+    pub fn send<'p>(
+        &mut self,
+        message: impl Into<Outgoing<'p>>,
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message.into());
-        poll_fn(|cx| {
+        poll_fn(move |cx| {
             self.0.poll(&self.0.wakers.sender, cx, |socket, cx| {
                 socket.link.may_batch = false;
                 socket.link.poll_send(cx, &mut message)
             })
         })
-        .await
     }
 
     /// As [`WebSocket::feed`].

@@ -176,6 +176,13 @@ impl<R: Role> Connection<R> {
         self.deadlines.closing(now);
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something, without taking it.
+    #[inline]
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        self.outbound.wants_transmit()
+    }
+
     /// What the protocol owes now; call until it returns `None`, and do each in turn.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.outbound.poll_transmit()

@@ -9,6 +9,7 @@ use tidings_time::Timestamp;
 
 use crate::close_info::CloseStatus;
 use crate::event::{Event, MessageKind};
+use crate::held::Held;
 use crate::limits::{Budget, Limits};
 use crate::violation::Violation;
 
@@ -23,10 +24,10 @@ pub(crate) struct Inbound {
     frames_are_masked: bool,
     message: Option<OpenMessage>,
     utf8: Utf8Validator,
-    /// The payload of a control frame that a read has cut.
-    control: ControlPayload,
+    /// The payload of a control frame that has begun to come; that of a Close frame stays.
+    control: Option<Held<ControlPayload>>,
     is_open: bool,
-    /// A Close frame came; `control` is its payload and stays so.
+    /// A Close frame came; `control` is its payload.
     close_received: bool,
 }
 
@@ -48,7 +49,7 @@ impl Inbound {
             frames_are_masked,
             message: None,
             utf8: Utf8Validator::new(),
-            control: ControlPayload::EMPTY,
+            control: None,
             is_open: true,
             close_received: false,
         }
@@ -68,18 +69,26 @@ impl Inbound {
         now: Timestamp,
         input: &mut &'a mut [u8],
     ) -> Option<Event<'a>> {
+        if self.is_open && self.message.is_none() {
+            if let Some(part) = self.decoder.decode_whole_message(input) {
+                return Some(match self.take_whole(part) {
+                    Ok(event) => event,
+                    Err(violation) => self.fail(violation),
+                });
+            }
+        }
+        self.next_part(now, input)
+    }
+
+    /// As [`next`](Self::next), for whatever comes.
+    #[inline(never)]
+    fn next_part<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         while self.is_open {
             let part = match self.decoder.decode(input) {
                 Ok(Some(part)) => part,
                 Ok(None) => return None,
                 Err(error) => return Some(self.fail(Violation::Frame(error))),
             };
-            if self.is_whole_message(&part) {
-                return Some(match self.take_whole(part) {
-                    Ok(event) => event,
-                    Err(violation) => self.fail(violation),
-                });
-            }
             if let Some(event) = self.take_part(now, part) {
                 return Some(event);
             }
@@ -92,16 +101,6 @@ impl Inbound {
     #[inline]
     pub(crate) fn has_whole_message(&self, input: &[u8]) -> bool {
         self.message.is_none() && self.is_open && self.decoder.has_whole_message(input)
-    }
-
-    /// Whether a part is all of a message, as nearly every one is, and is not compressed.
-    #[inline(always)]
-    fn is_whole_message(&self, part: &Part<'_>) -> bool {
-        let header = &part.header;
-        let is_one_frame = part.is_first && part.is_last && header.fin();
-        let begins_message =
-            matches!(header.opcode(), Opcode::Data(DataOpcode::Text | DataOpcode::Binary));
-        is_one_frame && begins_message && header.rsv() == Rsv::NONE && self.message.is_none()
     }
 
     /// The event of a whole message: the rules of [`take_part`](Self::take_part), where neither
@@ -119,7 +118,6 @@ impl Inbound {
     }
 
     /// The event of any part, if there is one.
-    #[inline(never)]
     fn take_part<'a>(&mut self, now: Timestamp, part: Part<'a>) -> Option<Event<'a>> {
         if part.is_first {
             if let Err(violation) = self.check_header(now, &part.header) {
@@ -160,8 +158,10 @@ impl Inbound {
 
     /// What the peer's Close frame said, if it came.
     pub(crate) fn close_received(&self) -> CloseStatus {
-        match CloseFrame::parse(&self.control) {
-            _ if !self.close_received => CloseStatus::Missing,
+        if !self.close_received {
+            return CloseStatus::Missing;
+        }
+        match CloseFrame::parse(self.control.as_deref().unwrap_or(&ControlPayload::EMPTY)) {
             Ok(Some(close)) => CloseStatus::Frame(close),
             _ => CloseStatus::Empty,
         }
@@ -182,10 +182,17 @@ impl Inbound {
     /// The event of the control frame that was gathered last.
     #[cold]
     fn control_event(&mut self, opcode: ControlOpcode) -> Event<'static> {
+        let payload = self.control.as_deref().copied().unwrap_or_default();
         match opcode {
-            ControlOpcode::Ping => Event::Ping(self.control),
-            ControlOpcode::Pong => Event::Pong(self.control),
-            ControlOpcode::Close => match CloseFrame::parse(&self.control) {
+            ControlOpcode::Ping => {
+                self.control = None;
+                Event::Ping(payload)
+            }
+            ControlOpcode::Pong => {
+                self.control = None;
+                Event::Pong(payload)
+            }
+            ControlOpcode::Close => match CloseFrame::parse(&payload) {
                 Ok(close) => {
                     self.is_open = false;
                     self.close_received = true;
@@ -277,9 +284,11 @@ impl Inbound {
     /// Gathers the payload of a control frame; whether it is complete.
     fn gather_control(&mut self, part: &Part<'_>) -> bool {
         if part.is_first {
-            self.control = ControlPayload::EMPTY;
+            self.control = None;
         }
-        self.control.append(part.payload); // fits: the header said at most 125
+        let control = self.control.get_or_insert_with(|| Held::new(ControlPayload::EMPTY));
+        let appended = control.append(part.payload);
+        debug_assert_eq!(appended, part.payload.len(), "the header said at most 125");
         part.is_last
     }
 }

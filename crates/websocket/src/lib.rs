@@ -14,6 +14,7 @@ mod close_info;
 mod connection;
 mod deadlines;
 mod event;
+mod held;
 mod inbound;
 mod limits;
 mod outbound;

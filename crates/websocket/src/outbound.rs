@@ -9,6 +9,7 @@ use tidings_frame::{
 
 use crate::close_info::CloseStatus;
 use crate::event::Event;
+use crate::held::Held;
 use crate::role::Role;
 
 /// The half of a connection that sends.
@@ -19,18 +20,18 @@ pub(crate) struct Outbound<R> {
     /// The message that was begun with [`Data::more`].
     message: Option<DataOpcode>,
     /// 5.5.3: of several Pings it is enough to answer the last.
-    pending_pong: Option<ControlPayload>,
+    pending_pong: Option<Held<ControlPayload>>,
     pending_ping: Option<u64>,
     close: CloseState,
     shutdown: Shutdown,
 }
 
 /// Our half of the closing handshake (RFC 6455, 7.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum CloseState {
     Open,
-    Pending(Option<CloseFrame>),
-    Sent(Option<CloseFrame>),
+    Pending(Option<Held<CloseFrame>>),
+    Sent(Option<Held<CloseFrame>>),
     /// The transport ended before we had anything to say.
     Missed,
 }
@@ -79,6 +80,18 @@ impl<'p> Data<'p> {
     /// Bytes.
     pub const fn binary(bytes: &'p [u8]) -> Self {
         Self { opcode: DataOpcode::Binary, payload: bytes, more: false, compressed: false }
+    }
+
+    /// The length of the payload in bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.payload.is_empty()
     }
 
     /// The message goes on: the next data sent, of the same type, continues it.
@@ -198,7 +211,7 @@ impl<R: Role> Outbound<R> {
                 }
                 _ => close,
             });
-            self.close = CloseState::Pending(close);
+            self.close = CloseState::Pending(close.map(Held::new));
         }
     }
 
@@ -206,7 +219,7 @@ impl<R: Role> Outbound<R> {
     pub(crate) fn answer(&mut self, event: &Event<'_>) {
         match event {
             // 5.5.2: "an endpoint MUST send a Pong frame in response".
-            Event::Ping(payload) => self.pending_pong = Some(*payload),
+            Event::Ping(payload) => self.pending_pong = Some(Held::new(*payload)),
             Event::Close(close) => {
                 // 5.5.1: "typically echos the status code it received". The reason is the peer's
                 // own and tells it nothing. 7.4.1: 1010 is not a server's to say.
@@ -255,6 +268,15 @@ impl<R: Role> Outbound<R> {
         self.shut_down();
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something.
+    #[inline]
+    pub(crate) fn wants_transmit(&self) -> bool {
+        self.pending_pong.is_some()
+            || self.pending_ping.is_some()
+            || matches!(self.close, CloseState::Pending(_))
+            || self.shutdown == Shutdown::Pending
+    }
+
     /// What the protocol wants written now; call until it returns `None`, and write each in turn. A control
     /// frame may go between two fragments, never inside a frame.
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
@@ -271,9 +293,10 @@ impl<R: Role> Outbound<R> {
                 return Some(Transmit::Frame(self.control(ControlOpcode::Ping, &payload)));
             }
         }
-        if let CloseState::Pending(close) = self.close {
+        if let CloseState::Pending(close) = &mut self.close {
+            let close = close.take();
+            let payload = close.as_deref().map(CloseFrame::to_payload).unwrap_or_default();
             self.close = CloseState::Sent(close);
-            let payload = close.map(|close| close.to_payload()).unwrap_or_default();
             return Some(Transmit::Frame(self.control(ControlOpcode::Close, &payload)));
         }
         if self.shutdown == Shutdown::Pending {
@@ -289,9 +312,9 @@ impl<R: Role> Outbound<R> {
     }
 
     /// What our Close frame says, if it has been handed out.
-    pub(crate) const fn close_sent(&self) -> CloseStatus {
-        match self.close {
-            CloseState::Sent(Some(close)) => CloseStatus::Frame(close),
+    pub(crate) fn close_sent(&self) -> CloseStatus {
+        match &self.close {
+            CloseState::Sent(Some(close)) => CloseStatus::Frame(**close),
             CloseState::Sent(None) => CloseStatus::Empty,
             _ => CloseStatus::Missing,
         }

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use tidings_deflate::{
-    DeflateConfig, Deflater, Direction, InflateError, InflateState, Inflater, WindowBits,
+    Backend, DeflateConfig, Deflater, Direction, InflateError, InflateState, Inflater, WindowBits,
 };
 use tidings_testkit::ForeignDeflate;
 
@@ -28,8 +28,8 @@ pub fn run(data: &[u8]) {
 }
 
 fn received(direction: Direction, fragment_len: usize, swaps_states: bool, data: &[u8]) {
-    let mut whole = Inflater::new(direction, LIMIT);
-    let mut cut = Inflater::new(direction, LIMIT);
+    let mut whole = Inflater::new(Backend::ZlibRs, direction, LIMIT);
+    let mut cut = Inflater::new(Backend::ZlibRs, direction, LIMIT);
     let mut foreign = Some(ForeignDeflate::new());
     let mut states: VecDeque<InflateState> =
         if swaps_states { [used_state(b'A'), used_state(b'B')].into() } else { VecDeque::new() };
@@ -69,7 +69,7 @@ fn received(direction: Direction, fragment_len: usize, swaps_states: bool, data:
 
 /// The memory of another connection, full of what is nobody else's.
 fn used_state(byte: u8) -> InflateState {
-    let mut inflater = Inflater::new(Direction::UNLIMITED, LIMIT);
+    let mut inflater = Inflater::new(Backend::ZlibRs, Direction::UNLIMITED, LIMIT);
     let len = u16::MAX.to_le_bytes();
     let stored_block = [&[0x00], &len[..], &[0, 0], &[byte; 0xFFFF], &[0x00]].concat();
     inflate(&mut inflater, [&stored_block[..]]).unwrap();
@@ -79,7 +79,7 @@ fn used_state(byte: u8) -> InflateState {
 fn sent(direction: Direction, part_len: usize, data: &[u8]) {
     let config = DeflateConfig { threshold: 0, ..DeflateConfig::DEFAULT };
     let Ok(mut deflater) = Deflater::new(direction, config) else { return };
-    let mut inflater = Inflater::new(direction, u64::MAX);
+    let mut inflater = Inflater::new(Backend::ZlibRs, direction, u64::MAX);
     for message in messages(data) {
         let mut payload = Vec::new();
         for part in message.chunks(part_len) {

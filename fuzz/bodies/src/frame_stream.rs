@@ -1,11 +1,13 @@
 //! `Decoder` over any bytes: the same frames and the same error whole, as cut by the input, and
-//! byte by byte; and the frames, written again, are the stream.
+//! byte by byte; and the frames, written again, are the stream. `FrameBoundaries`, which looks at no
+//! payload, finds the same frames in the same places.
 //!
 //! Input: a byte with the reserved bits that are allowed and, in its low half, the payload limit;
 //! the cuts; the stream.
 
 use tidings_frame::{
-    DecodeError, DecodeErrorKind, Decoder, Header, MaskingKey, ParsedHeader, PayloadLimit, Rsv,
+    DecodeError, DecodeErrorKind, Decoder, FrameBoundaries, FrameBoundary, Header, MaskingKey,
+    ParsedHeader, PayloadLimit, Rsv,
 };
 
 use crate::cuts::Cuts;
@@ -20,7 +22,9 @@ pub fn run(data: &[u8]) {
     let stream = rest;
 
     let whole = Transcript::of(limit, allowed, [stream]);
+    let unlimited = Transcript::of(PayloadLimit::UNBOUNDED, allowed, [stream]);
     for (way, slices) in cuts.ways(stream) {
+        unlimited.assert_has_boundaries(allowed, &slices, way);
         assert_eq!(Transcript::of(limit, allowed, slices), whole, "{way}");
     }
     whole.assert_is(stream, limit, allowed);
@@ -95,6 +99,44 @@ impl Transcript {
             assert!(error.is_some() || input.is_empty(), "all input is taken");
         }
         Self { frames, error, is_between_frames: decoder.is_between_frames() }
+    }
+
+    /// Follows the stream without its payloads, and finds these frames, at any limit.
+    fn assert_has_boundaries(&self, allowed: Rsv, slices: &[&[u8]], way: &str) {
+        let mut followed = FrameBoundaries::new(allowed);
+        let mut expected = self.frames.iter();
+        let mut started = None;
+        let (mut error, mut at) = (None, 0);
+        'stream: for slice in slices {
+            let mut rest = *slice;
+            loop {
+                let place = |rest: &[u8]| at + (slice.len() - rest.len()) as u64;
+                match followed.feed(&mut rest) {
+                    Ok(Some(FrameBoundary::Start(header))) => {
+                        let frame = expected.next().expect("a frame of the decoder's");
+                        assert_eq!((frame.header, started), (header, None), "{way}");
+                        started = Some(frame);
+                    }
+                    Ok(Some(FrameBoundary::End(header))) => {
+                        let frame = started.take().expect("a start comes before an end");
+                        assert!(frame.is_complete && frame.header == header, "{way}");
+                        assert_eq!(followed.frame_offset(), place(rest), "{way}");
+                    }
+                    Ok(None) => break assert!(rest.is_empty(), "all input is taken"),
+                    Err(found) => {
+                        error = Some(found);
+                        break 'stream;
+                    }
+                }
+            }
+            at += slice.len() as u64;
+        }
+        assert_eq!(error, self.error, "{way}");
+        assert!(expected.next().is_none() && started.is_none_or(|frame| !frame.is_complete));
+        assert_eq!(followed.is_between_frames(), self.is_between_frames, "{way}");
+        let rest_len = |frame: &Frame| frame.header.payload_len() - frame.payload.len() as u64;
+        let unfinished = started.map(|frame| (frame.header, rest_len(frame)));
+        assert_eq!(followed.unfinished_frame(), unfinished, "{way}");
     }
 
     /// Writes the frames again, masked by the rule of RFC 6455, 5.3, and finds the stream.

@@ -6,6 +6,8 @@
 mod measure;
 
 fn main() {
-    #[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
-    measure::run();
+    #[cfg(feature = "zlib-rs")]
+    measure::run(tidings_deflate::Backend::ZlibRs);
+    #[cfg(feature = "miniz_oxide")]
+    measure::run(tidings_deflate::Backend::MinizOxide);
 }

@@ -4,31 +4,35 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use tidings_deflate::{
-    DeflateConfig, DeflateState, Deflater, Direction, InflateState, Inflater, Level, WindowBits,
+    Backend, DeflateConfig, DeflateState, Deflater, Direction, InflateState, Inflater, Level,
+    WindowBits,
 };
 
 const COUNT: u64 = 500;
 
-pub(crate) fn run() {
+pub(crate) fn run(backend: Backend) {
+    println!("{backend:?}");
     println!("size of Inflater {} B, Deflater {} B", size_of::<Inflater>(), size_of::<Deflater>());
-    println!("InflateState {} KiB", resident(used_inflate_state));
+    println!("InflateState {} KiB", resident(|| used_inflate_state(backend)));
     for bits in [9, 12, 15] {
         let Some(window_bits) = WindowBits::new(bits) else { return };
-        if window_bits < WindowBits::DEFLATE_MIN {
+        if window_bits < backend.min_window_bits() {
             continue;
         }
         let level = Level::DEFAULT;
         let state = resident(|| {
             let direction = Direction::new(window_bits, true);
             let mut deflater =
-                Deflater::new(direction, DeflateConfig { level, ..DeflateConfig::DEFAULT }).ok();
+                Deflater::new(direction, DeflateConfig { level, ..DeflateConfig::new(backend) })
+                    .ok();
             deflater.as_mut().map(|deflater| deflater.message(&json(300_000), &mut Vec::new()));
             deflater.and_then(|mut deflater| deflater.release())
         });
         println!("{bits} bits: DeflateState {state} KiB");
         for takeover in [true, false] {
-            let mut inflater = Inflater::new(Direction::new(window_bits, takeover), 1 << 20);
-            let payload = compressed(window_bits);
+            let mut inflater =
+                Inflater::new(backend, Direction::new(window_bits, takeover), 1 << 20);
+            let payload = compressed(backend, window_bits);
             let mut payload = &payload[..];
             while let Ok(Some(_)) = inflater.inflate(&mut payload) {}
             inflater.finish().ok();
@@ -43,25 +47,25 @@ pub(crate) fn run() {
     for level in [1, 2, 3, 6, 9].into_iter().filter_map(Level::new) {
         for takeover in [true, false] {
             for len in [1024, 65_536] {
-                time(level, takeover, len, WindowBits::MAX);
+                time(backend, level, takeover, len, WindowBits::MAX);
             }
         }
     }
-    time(Level::DEFAULT, true, 1024, WindowBits::TWELVE.max(WindowBits::DEFLATE_MIN));
+    time(backend, Level::DEFAULT, true, 1024, WindowBits::TWELVE.max(backend.min_window_bits()));
 }
 
-fn used_inflate_state() -> Option<InflateState> {
-    let mut inflater = Inflater::new(Direction::UNLIMITED, 1 << 20);
-    let payload = compressed(WindowBits::MAX);
+fn used_inflate_state(backend: Backend) -> Option<InflateState> {
+    let mut inflater = Inflater::new(backend, Direction::UNLIMITED, 1 << 20);
+    let payload = compressed(backend, WindowBits::MAX);
     let mut payload = &payload[..];
     while let Ok(Some(_)) = inflater.inflate(&mut payload) {}
     inflater.finish().ok()?;
     inflater.release()
 }
 
-fn compressed(window_bits: WindowBits) -> Vec<u8> {
+fn compressed(backend: Backend, window_bits: WindowBits) -> Vec<u8> {
     let mut out = Vec::new();
-    let deflater = Deflater::new(Direction::new(window_bits, true), DeflateConfig::DEFAULT);
+    let deflater = Deflater::new(Direction::new(window_bits, true), DeflateConfig::new(backend));
     if let Ok(mut deflater) = deflater {
         let _ = deflater.message(&json(300_000), &mut out);
     }
@@ -85,11 +89,11 @@ fn resident_kib() -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
-fn time(level: Level, takeover: bool, len: usize, window_bits: WindowBits) {
+fn time(backend: Backend, level: Level, takeover: bool, len: usize, window_bits: WindowBits) {
     let direction = Direction::new(window_bits, takeover);
-    let config = DeflateConfig { level, threshold: 0 };
+    let config = DeflateConfig { backend, level, threshold: 0 };
     let (Ok(mut deflater), Ok(state)) =
-        (Deflater::new(direction, config), DeflateState::new(window_bits, level))
+        (Deflater::new(direction, config), DeflateState::new(backend, window_bits, level))
     else {
         return;
     };
@@ -106,7 +110,7 @@ fn time(level: Level, takeover: bool, len: usize, window_bits: WindowBits) {
     let count = messages.len() as f64;
     let mut decompress = [0.0; 2];
     for (released, time) in [false, true].into_iter().zip(&mut decompress) {
-        let mut inflater = Inflater::new(direction, 1 << 20);
+        let mut inflater = Inflater::new(backend, direction, 1 << 20);
         let mut message = Vec::with_capacity(len);
         let start = Instant::now();
         for payload in &payloads {

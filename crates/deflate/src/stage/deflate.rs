@@ -4,8 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::TAIL;
+use super::backend::{Backend, Deflate};
 use super::shared::SharedMessage;
-use super::{TAIL, backend};
 use crate::negotiated::Direction;
 use crate::window_bits::{UnsupportedWindow, WindowBits};
 
@@ -21,12 +22,14 @@ use crate::window_bits::{UnsupportedWindow, WindowBits};
 /// do not show it to the `Deflater`.
 ///
 /// ```
+/// # #[cfg(feature = "zlib-rs")] {
 /// use tidings_deflate::{DeflateConfig, Deflater, Direction};
 ///
 /// let mut deflater = Deflater::new(Direction::UNLIMITED, DeflateConfig::DEFAULT)?;
 /// let mut payload = Vec::new();
 /// let rsv1 = deflater.message(&[b'a'; 10_000], &mut payload);
 /// assert!(rsv1 && payload.len() < 100);
+/// # }
 /// # Ok::<(), tidings_deflate::UnsupportedWindow>(())
 /// ```
 ///
@@ -56,8 +59,8 @@ impl Deflater {
         direction: Direction,
         config: DeflateConfig,
     ) -> Result<Self, UnsupportedWindow> {
-        match direction.window_bits().deflatable() {
-            Ok(_) => Ok(Self {
+        match config.backend.check(direction.window_bits()) {
+            Ok(()) => Ok(Self {
                 direction,
                 config,
                 state: None,
@@ -80,6 +83,7 @@ impl Deflater {
         }
         let start = out.len();
         let compressed = self.deflate(payload, out).and_then(|()| self.finish(out));
+        debug_assert!(out.len() >= start, "the compressor only appends");
         if compressed.is_err() || out.len().saturating_sub(start) >= payload.len() {
             out.truncate(start);
             self.forget();
@@ -97,7 +101,8 @@ impl Deflater {
             return Ok(());
         }
         let state = self.state.get_or_insert_with(|| {
-            DeflateState::of(self.direction.window_bits(), self.config.level)
+            let DeflateConfig { backend, level, .. } = self.config;
+            DeflateState::of(backend, self.direction.window_bits(), level)
         });
         if !self.state_is_current {
             state.deflate.restart();
@@ -177,19 +182,25 @@ impl Deflater {
 /// How a [`Deflater`] works.
 ///
 /// ```
-/// use tidings_deflate::{DeflateConfig, Level};
+/// # #[cfg(feature = "zlib-rs")] {
+/// use tidings_deflate::{Backend, DeflateConfig, Level};
 ///
 /// let config = DeflateConfig { level: Level::FASTEST, ..DeflateConfig::DEFAULT };
-/// # let _ = config;
+/// assert_eq!(config.backend, Backend::ZlibRs);
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateConfig {
+    /// The library that compresses. A supplied [`DeflateState`] has its own.
+    pub backend: Backend,
     /// How much time goes into making a message short. A supplied [`DeflateState`] has its own.
     pub level: Level,
     /// The length, in bytes, below which [`Deflater::message`] leaves a message uncompressed.
     pub threshold: usize,
 }
 
+#[cfg(feature = "zlib-rs")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zlib-rs")))]
 impl Default for DeflateConfig {
     fn default() -> Self {
         Self::DEFAULT
@@ -197,8 +208,16 @@ impl Default for DeflateConfig {
 }
 
 impl DeflateConfig {
+    /// [`Backend::ZlibRs`], [`Level::DEFAULT`], and a threshold of 1 KiB.
+    #[cfg(feature = "zlib-rs")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "zlib-rs")))]
+    pub const DEFAULT: Self = Self::new(Backend::ZlibRs);
+
     /// [`Level::DEFAULT`], and a threshold of 1 KiB.
-    pub const DEFAULT: Self = Self { level: Level::DEFAULT, threshold: 1024 };
+    #[must_use]
+    pub const fn new(backend: Backend) -> Self {
+        Self { backend, level: Level::DEFAULT, threshold: 1024 }
+    }
 }
 
 /// How much time goes into making a message short: 1 to 9.
@@ -230,7 +249,7 @@ impl Level {
 /// is supplied to.
 pub struct DeflateState {
     /// In a box, so that a connection without one is small.
-    pub(super) deflate: Box<backend::Deflate>,
+    pub(super) deflate: Box<Deflate>,
     pub(super) window_bits: WindowBits,
     level: Level,
 }
@@ -240,8 +259,19 @@ impl DeflateState {
     ///
     /// # Errors
     /// The backend cannot compress within this window.
-    pub fn new(window_bits: WindowBits, level: Level) -> Result<Self, UnsupportedWindow> {
-        Ok(Self::of(window_bits.deflatable()?, level))
+    pub fn new(
+        backend: Backend,
+        window_bits: WindowBits,
+        level: Level,
+    ) -> Result<Self, UnsupportedWindow> {
+        backend.check(window_bits)?;
+        Ok(Self::of(backend, window_bits, level))
+    }
+
+    /// The library that compresses.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        self.deflate.backend()
     }
 
     /// The largest window that it works in.
@@ -256,8 +286,8 @@ impl DeflateState {
         self.level
     }
 
-    fn of(window_bits: WindowBits, level: Level) -> Self {
-        let deflate = Box::new(backend::Deflate::new(window_bits, level.get()));
+    fn of(backend: Backend, window_bits: WindowBits, level: Level) -> Self {
+        let deflate = Box::new(Deflate::new(backend, window_bits, level));
         Self { deflate, window_bits, level }
     }
 
@@ -278,6 +308,7 @@ impl DeflateState {
 impl fmt::Debug for DeflateState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeflateState")
+            .field("backend", &self.backend())
             .field("window_bits", &self.window_bits)
             .finish_non_exhaustive()
     }

@@ -18,6 +18,7 @@ impl History {
 
     /// Adds `piece` and forgets what is then further back than `window_len`.
     pub(super) fn push(&mut self, piece: &[u8], window_len: usize) {
+        debug_assert!(self.bytes.len() <= window_len && self.start <= self.bytes.len());
         let surplus = piece.len().saturating_sub(window_len);
         let (_, kept) = piece.split_at_checked(surplus).unwrap_or_default();
         if surplus > 0 {
@@ -33,6 +34,7 @@ impl History {
         self.bytes.extend_from_slice(fill);
         while !wrap.is_empty() {
             let tail = self.bytes.get_mut(self.start..).unwrap_or_default();
+            debug_assert!(!tail.is_empty(), "a full ring has a place for the next byte");
             let len = wrap.len().min(tail.len());
             let (now, later) = wrap.split_at_checked(len).unwrap_or_default();
             if let Some(oldest) = tail.get_mut(..len) {
@@ -45,6 +47,7 @@ impl History {
 
     /// The bytes from the oldest to the newest, in two parts.
     pub(super) fn parts(&self) -> [&[u8]; 2] {
+        debug_assert!(self.start <= self.bytes.len());
         let (newer, older) = self.bytes.split_at_checked(self.start).unwrap_or_default();
         [older, newer]
     }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::MAX_PIECE_LEN;
-use super::backend;
+use super::backend::{Backend, Inflate};
 use super::history::History;
 use crate::negotiated::Direction;
 
@@ -15,9 +15,10 @@ use crate::negotiated::Direction;
 /// and control frames are not shown to it.
 ///
 /// ```
-/// use tidings_deflate::{Direction, Inflater};
+/// # #[cfg(feature = "zlib-rs")] {
+/// use tidings_deflate::{Backend, Direction, Inflater};
 ///
-/// let mut inflater = Inflater::new(Direction::UNLIMITED, 1 << 20);
+/// let mut inflater = Inflater::new(Backend::ZlibRs, Direction::UNLIMITED, 1 << 20);
 /// let mut message = Vec::new();
 /// for mut fragment in [&b"\xf2\x48\xcd"[..], b"\xc9\xc9\x07\x00"] {
 ///     while let Some(piece) = inflater.inflate(&mut fragment)? {
@@ -26,6 +27,7 @@ use crate::negotiated::Direction;
 /// }
 /// inflater.finish()?;
 /// assert_eq!(message, b"Hello");
+/// # }
 /// # Ok::<(), tidings_deflate::InflateError>(())
 /// ```
 ///
@@ -37,6 +39,7 @@ use crate::negotiated::Direction;
 /// before, as far as the window goes, and with no context takeover nothing.
 #[derive(Debug)]
 pub struct Inflater {
+    backend: Backend,
     direction: Direction,
     max_message_len: u64,
     phase: Phase,
@@ -65,10 +68,12 @@ enum Phase {
 
 impl Inflater {
     /// For the messages that come in this direction, of which none may be longer than
-    /// `max_message_len` bytes when decompressed.
+    /// `max_message_len` bytes when decompressed. An [`InflateState`] that it is supplied with has a
+    /// backend of its own.
     #[must_use]
-    pub const fn new(direction: Direction, max_message_len: u64) -> Self {
+    pub const fn new(backend: Backend, direction: Direction, max_message_len: u64) -> Self {
         Self {
+            backend,
             direction,
             max_message_len,
             phase: Phase::BetweenMessages,
@@ -92,6 +97,7 @@ impl Inflater {
         match self.step(payload) {
             Ok(0) => Ok(None),
             Ok(written) => {
+                debug_assert!(self.state.is_some(), "there is a state that has written");
                 Ok(Some(self.state.as_ref().map_or(&[][..], |state| state.inflate.output(written))))
             }
             Err(error) => Err(self.fail(error)),
@@ -167,11 +173,13 @@ impl Inflater {
             }
             self.open(payload.is_empty())?;
             let corrupt = InflateError::Corrupt { offset: self.input_len };
+            debug_assert!(self.state.is_some() && self.output_len <= self.max_message_len);
             let state = self.state.as_mut().ok_or(corrupt)?;
             // One byte above the limit is asked for, so that its existence is known.
             let left = self.max_message_len.saturating_sub(self.output_len).saturating_add(1);
             let max_output_len = usize::try_from(left).unwrap_or(usize::MAX).min(MAX_PIECE_LEN);
             let step = state.inflate.inflate(payload, max_output_len).map_err(|_| corrupt)?;
+            debug_assert!(step.consumed <= payload.len() && step.written <= max_output_len);
             *payload = payload.get(step.consumed..).ok_or(corrupt)?;
             self.input_len = self.input_len.saturating_add(len_u64(step.consumed));
             self.output_len = self.output_len.saturating_add(len_u64(step.written));
@@ -203,7 +211,7 @@ impl Inflater {
             Phase::BehindFinalBlock => self.state_is_current = false,
             Phase::BetweenMessages => {}
         }
-        let state = self.state.get_or_insert_with(InflateState::new);
+        let state = self.state.get_or_insert_with(|| InflateState::new(self.backend));
         if !self.state_is_current {
             let corrupt = InflateError::Corrupt { offset: self.input_len };
             state.inflate.restart(self.history.parts()).map_err(|_| corrupt)?;
@@ -232,6 +240,7 @@ impl Inflater {
             // RFC 7692, 7.2.2 item 1: append 00 00 FF FF. It must complete an empty block.
             Phase::Open => {
                 let state = self.state.as_mut();
+                debug_assert!(state.is_some(), "an open message has a state");
                 if state.is_some_and(|state| state.inflate.take_tail()) {
                     Ok(())
                 } else {
@@ -268,20 +277,14 @@ const fn len_u64(len: usize) -> u64 {
 /// it is supplied to.
 pub struct InflateState {
     /// In a box, so that a connection without one is small.
-    inflate: Box<backend::Inflate>,
+    inflate: Box<Inflate>,
 }
 
 impl InflateState {
     /// Allocates one.
     #[must_use]
-    pub fn new() -> Self {
-        Self { inflate: Box::new(backend::Inflate::new()) }
-    }
-}
-
-impl Default for InflateState {
-    fn default() -> Self {
-        Self::new()
+    pub fn new(backend: Backend) -> Self {
+        Self { inflate: Box::new(Inflate::new(backend)) }
     }
 }
 

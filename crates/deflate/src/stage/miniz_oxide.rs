@@ -1,4 +1,4 @@
-//! The backend `miniz_oxide`.
+//! The backend `miniz_oxide`; `backend.rs` says what its methods do.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -42,7 +42,6 @@ impl Inflate {
         }
     }
 
-    /// Begins a stream before which `history` was decompressed. It can refer back to nothing else.
     pub(super) fn restart(&mut self, history: [&[u8]; 2]) -> Result<(), Corrupt> {
         self.decompressor.init();
         self.end = 0;
@@ -58,13 +57,12 @@ impl Inflate {
         self.run(input, max_output_len, FLAGS).map(|(step, _)| step)
     }
 
-    /// What the last call wrote.
     pub(super) fn output(&self, written: usize) -> &[u8] {
-        self.buffer.get(self.end.saturating_sub(written)..self.end).unwrap_or_default()
+        let output = self.buffer.get(self.end.saturating_sub(written)..self.end);
+        debug_assert!(output.is_some_and(|output| output.len() == written));
+        output.unwrap_or_default()
     }
 
-    /// Takes the end of an empty block without compression. Whether that ends a block, at the last
-    /// byte and no other.
     pub(super) fn take_tail(&mut self) -> bool {
         // It stops at the next border of blocks, so the fifth byte stays if the tail is right.
         let [a, b, c, d] = TAIL;
@@ -84,6 +82,7 @@ impl Inflate {
         max_output_len: usize,
         flags: u32,
     ) -> Result<(Step, TINFLStatus), Corrupt> {
+        debug_assert!(self.end <= self.buffer.len() && max_output_len <= MAX_PIECE_LEN);
         if self.buffer.len().saturating_sub(self.end) < max_output_len {
             let window_start = self.end.saturating_sub(WINDOW_LEN);
             self.buffer.copy_within(window_start..self.end, 0);
@@ -98,6 +97,7 @@ impl Inflate {
             flags,
         );
         self.end = self.end.saturating_add(written);
+        debug_assert!(self.end <= self.buffer.len());
         match status {
             TINFLStatus::Done
             | TINFLStatus::NeedsMoreInput
@@ -116,8 +116,8 @@ pub(super) struct Deflate {
 }
 
 impl Deflate {
-    /// `window_bits` is [`WindowBits::DEFLATE_MIN`], that is, 15: the one window that is kept to.
-    pub(super) fn new(_: WindowBits, level: u8) -> Self {
+    /// Its window is 15 bits.
+    pub(super) fn new(level: u8) -> Self {
         // Negative: without the header of zlib. 0: the default strategy.
         let flags =
             create_comp_flags_from_zip_params(level.into(), -i32::from(WindowBits::MAX.get()), 0);
@@ -127,13 +127,10 @@ impl Deflate {
         }
     }
 
-    /// Forgets everything but its memory.
     pub(super) fn restart(&mut self) {
         self.compressor.reset();
     }
 
-    /// Compresses `input` onto `out`; with `flush` so that all of it can be decompressed, and an
-    /// empty block without compression is the end.
     pub(super) fn deflate(
         &mut self,
         mut input: &[u8],

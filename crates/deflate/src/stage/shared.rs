@@ -15,11 +15,11 @@ use crate::window_bits::WindowBits;
 /// ```
 /// # #[cfg(feature = "zlib-rs")] {
 /// use tidings_deflate::{
-///     DeflateConfig, DeflateState, Deflater, Direction, Level, SharedMessage, WindowBits,
+///     Backend, DeflateConfig, DeflateState, Deflater, Direction, Level, SharedMessage, WindowBits,
 /// };
 ///
 /// let news = b"to whom it may concern; ".repeat(100);
-/// let mut state = DeflateState::new(WindowBits::TWELVE, Level::DEFAULT)?;
+/// let mut state = DeflateState::new(Backend::ZlibRs, WindowBits::TWELVE, Level::DEFAULT)?;
 /// let shared = SharedMessage::compress(&mut state, &news).expect("it shrinks");
 ///
 /// let mut connections = [WindowBits::TWELVE, WindowBits::MAX].map(|window_bits| {

@@ -17,8 +17,16 @@ mod sent;
 
 const LIMIT: u64 = 1 << 20;
 
-fn inflater() -> Inflater {
-    Inflater::new(Direction::UNLIMITED, LIMIT)
+/// All tests are for each of them.
+const BACKENDS: &[Backend] = &[
+    #[cfg(feature = "zlib-rs")]
+    Backend::ZlibRs,
+    #[cfg(feature = "miniz_oxide")]
+    Backend::MinizOxide,
+];
+
+fn inflater(backend: Backend) -> Inflater {
+    Inflater::new(backend, Direction::UNLIMITED, LIMIT)
 }
 
 /// The message in these fragments.
@@ -59,12 +67,14 @@ fn same(actual: &Result<Vec<u8>, InflateError>, expected: &Result<Vec<u8>, Infla
     }
 }
 
-fn deflater(direction: Direction) -> Deflater {
-    Deflater::new(direction, DeflateConfig { threshold: 0, ..DeflateConfig::DEFAULT }).unwrap()
+fn deflater(backend: Backend, direction: Direction) -> Deflater {
+    let config = DeflateConfig { threshold: 0, ..DeflateConfig::new(backend) };
+    Deflater::new(direction, config).unwrap()
 }
 
-fn windows() -> impl Iterator<Item = WindowBits> {
-    (WindowBits::DEFLATE_MIN.get()..=15).filter_map(WindowBits::new)
+/// In which it compresses.
+fn windows(backend: Backend) -> impl Iterator<Item = WindowBits> {
+    (backend.min_window_bits().get()..=15).filter_map(WindowBits::new)
 }
 
 /// Text that compresses like JSON, from a seed.
@@ -99,9 +109,9 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 
 /// Whatever the strict decompressor takes, so do we. The other way round there are codes that it
 /// judges less strictly than a backend does; a backend may not be laxer in what comes out.
-fn check_against_strict(payload: &[u8]) {
+fn check_against_strict(backend: Backend, payload: &[u8]) {
     let strict = Strict::new(32768).message(payload);
-    let actual = inflate(&mut inflater(), [payload]);
+    let actual = inflate(&mut inflater(backend), [payload]);
     if let Ok(message) = &actual {
         assert_eq!(strict.as_ref(), Ok(message), "{payload:x?}");
     }

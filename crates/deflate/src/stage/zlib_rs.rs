@@ -1,4 +1,4 @@
-//! The backend zlib-rs.
+//! The backend zlib-rs; `backend.rs` says what its methods do.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -23,7 +23,6 @@ impl Inflate {
         }
     }
 
-    /// Begins a stream before which `history` was decompressed. It can refer back to nothing else.
     pub(super) fn restart(&mut self, history: [&[u8]; 2]) -> Result<(), Corrupt> {
         self.zlib.reset(false);
         for part in history {
@@ -38,13 +37,12 @@ impl Inflate {
         self.run(input, max_output_len, InflateFlush::NoFlush)
     }
 
-    /// What the last call wrote.
     pub(super) fn output(&self, written: usize) -> &[u8] {
-        self.output.get(..written).unwrap_or_default()
+        let output = self.output.get(..written);
+        debug_assert!(output.is_some(), "{written} bytes");
+        output.unwrap_or_default()
     }
 
-    /// Takes the end of an empty block without compression. Whether that ends a block, at the last
-    /// byte and no other.
     pub(super) fn take_tail(&mut self) -> bool {
         // `Block` stops at the next border of blocks, so the fifth byte stays if the tail is right.
         let [a, b, c, d] = TAIL;
@@ -75,7 +73,7 @@ pub(super) struct Deflate {
 }
 
 impl Deflate {
-    /// `window_bits` is at least [`WindowBits::DEFLATE_MIN`].
+    /// `window_bits` is at least 9.
     pub(super) fn new(window_bits: WindowBits, level: u8) -> Self {
         let config = DeflateConfig {
             window_bits: -i32::from(window_bits.get()), // negative: without the header of zlib
@@ -90,13 +88,10 @@ impl Deflate {
         }
     }
 
-    /// Forgets everything but its memory.
     pub(super) fn restart(&mut self) {
         self.zlib.reset();
     }
 
-    /// Compresses `input` onto `out`; with `flush` so that all of it can be decompressed, and an
-    /// empty block without compression is the end.
     pub(super) fn deflate(
         &mut self,
         mut input: &[u8],
@@ -122,6 +117,7 @@ impl Deflate {
 }
 
 fn difference(before: u64, after: u64) -> usize {
+    debug_assert!(before <= after);
     // No more than the length of a slice.
     usize::try_from(after.wrapping_sub(before)).unwrap_or(usize::MAX)
 }

@@ -3,15 +3,15 @@
 use core::fmt;
 
 use embedded_io_async::Read;
-use tidings_sse::{Decoder, Item, Storage};
+use tidings_sse::{Decoder, EndOfStream, Item, Storage};
 
 use crate::event_error::EventStreamError;
-use crate::event_inbox::EventInbox;
+use crate::slice::slice;
 
-/// The events of a source of bytes: the body of a response of your HTTP client.
+/// Reads events from a source of bytes: the body of a response of your HTTP client.
 ///
-/// That client looks at the status and at the media type, with
-/// [`is_event_stream`](tidings_sse::is_event_stream), and takes chunked transfer coding off the body.
+/// That client checks the status and the media type, with
+/// [`is_event_stream`](tidings_sse::is_event_stream), and removes chunked transfer coding.
 ///
 /// ```
 /// use embedded_io_async::Read;
@@ -33,7 +33,7 @@ use crate::event_inbox::EventInbox;
 ///     while events.fill().await? {
 ///         while let Some(item) = events.next_item() {
 ///             if let Item::Event(event) = item {
-///                 // `event.data` is lent until the next call
+///                 // `event.data` is borrowed until the next call
 ///                 # let _ = event;
 ///             }
 ///         }
@@ -43,47 +43,76 @@ use crate::event_inbox::EventInbox;
 /// ```
 pub struct EventStream<'b, R, D: Storage> {
     source: R,
-    inbox: EventInbox<'b, D>,
+    decoder: Decoder<D>,
+    /// The caller's, with bytes to decode at `start..end`.
+    buffer: &'b mut [u8],
+    start: usize,
+    end: usize,
+    has_ended: bool,
 }
 
 impl<'b, R: Read, D: Storage> EventStream<'b, R, D> {
-    /// The events of this source, by a decoder that brings limits, storage, and what it is to
-    /// report. A read takes at most as much as the buffer holds; it limits nothing else.
+    /// The events of this source. The decoder brings limits and storage, and says what is reported.
+    /// A read takes at most as many bytes as the buffer holds; its length limits nothing else.
     pub const fn new(source: R, decoder: Decoder<D>, buffer: &'b mut [u8]) -> Self {
-        Self { source, inbox: EventInbox::new(decoder, buffer) }
+        Self { source, decoder, buffer, start: 0, end: 0, has_ended: false }
     }
 
-    /// Reads once, unless there is something left to decode. False at the end.
+    /// Reads once, unless there are bytes left to decode. Returns false at the end.
     ///
     /// # Cancel safety
-    /// If the source's `read` is: nothing is lost.
+    /// Cancel safe if the source's `read` is.
     ///
     /// # Errors
-    /// [`EventStreamError`]. After one of [`Io`](EventStreamError::Io) that passes, go on.
+    /// [`EventStreamError`]. After a temporary error of [`Io`](EventStreamError::Io) call this again.
     pub async fn fill(&mut self) -> Result<bool, EventStreamError<R::Error>> {
-        if let Some(has_more) = self.inbox.has_more() {
-            return Ok(has_more);
+        if self.start < self.end {
+            return Ok(true);
         }
-        let read = self.source.read(self.inbox.room()?).await;
-        self.inbox.received(read)
+        if self.has_ended {
+            return Ok(false);
+        }
+        if self.buffer.is_empty() {
+            // A read into nothing returns 0, which would be taken for the end.
+            return Err(EventStreamError::NoBuffer);
+        }
+        match self.source.read(self.buffer).await.map_err(EventStreamError::Io)? {
+            0 => {
+                self.has_ended = true;
+                match self.decoder.finish() {
+                    EndOfStream::BetweenEvents => Ok(false),
+                    EndOfStream::InsideEvent { dropped_len } => {
+                        Err(EventStreamError::InsideEvent { dropped_len })
+                    }
+                }
+            }
+            len if len > self.buffer.len() => Err(EventStreamError::BrokenStream),
+            len => {
+                (self.start, self.end) = (0, len);
+                Ok(true)
+            }
+        }
     }
 
-    /// The next item of what was read; `None` if there is none, and [`fill`](Self::fill) is to
-    /// follow.
+    /// The next item among the bytes that were read; `None` if there is none: call
+    /// [`fill`](Self::fill).
     pub fn next_item(&mut self) -> Option<Item<'_>> {
-        self.inbox.next()
+        let mut rest = slice(self.buffer, self.start..self.end);
+        let item = self.decoder.decode(&mut rest);
+        self.start = self.end.saturating_sub(rest.len());
+        item
     }
 
     /// The decoder, which knows the last event ID and the reconnection time.
     pub const fn decoder(&self) -> &Decoder<D> {
-        &self.inbox.decoder
+        &self.decoder
     }
 
-    /// The source and the decoder, which is ready for the next stream: an unfinished event is
-    /// dropped, the last event ID stays.
+    /// Returns the source and the decoder. The decoder is ready for the next stream: an unfinished
+    /// event is dropped, the last event ID stays.
     pub fn into_parts(mut self) -> (R, Decoder<D>) {
-        self.inbox.decoder.finish();
-        (self.source, self.inbox.decoder)
+        self.decoder.finish();
+        (self.source, self.decoder)
     }
 }
 

@@ -6,13 +6,12 @@ use embedded_io_async::Write;
 use tidings_sse::Event;
 
 use crate::event_error::EventWriterError;
-use crate::event_outbox::EventOutbox;
+use crate::slice::slice;
 
 /// Writes events to the body of a response of your HTTP server.
 ///
-/// That server has written the head, with
-/// [`RESPONSE_HEADERS`](tidings_sse::RESPONSE_HEADERS) and, if it does not chunk the body, with
-/// `Connection: close`; it puts chunked transfer coding around what is written here, if it does.
+/// That server writes the head, with [`RESPONSE_HEADERS`](tidings_sse::RESPONSE_HEADERS), and either
+/// encodes the body in chunks or adds `Connection: close`.
 ///
 /// ```
 /// use embedded_io_async::Write;
@@ -20,53 +19,66 @@ use crate::event_outbox::EventOutbox;
 /// use tidings_embedded::asynchronous::EventWriter;
 /// use tidings_embedded::sse::{Comment, Event};
 ///
-/// async fn tell<W: Write>(body: W) -> Result<(), EventWriterError<W::Error>> {
+/// async fn report<W: Write>(body: W) -> Result<(), EventWriterError<W::Error>> {
 ///     let mut buffer = [0; 128]; // for the longest event
 ///     let mut events = EventWriter::new(body, &mut buffer);
 ///     events.send(&Event::new().data("21.5")).await?;
-///     events.send(&Event::new().comment(Comment::EMPTY)).await // a sign of life
+///     events.send(&Event::new().comment(Comment::EMPTY)).await // keep-alive
 /// }
 /// ```
 pub struct EventWriter<'b, W> {
     stream: W,
-    outbox: EventOutbox<'b>,
+    /// The caller's, with bytes to write at `start..end`.
+    buffer: &'b mut [u8],
+    start: usize,
+    end: usize,
+    needs_flush: bool,
 }
 
 impl<'b, W: Write> EventWriter<'b, W> {
-    /// Writes to this stream, by way of a buffer that holds an event.
+    /// Writes to this stream through a buffer that holds one event.
     pub const fn new(stream: W, buffer: &'b mut [u8]) -> Self {
-        Self { stream, outbox: EventOutbox::new(buffer) }
+        Self { stream, buffer, start: 0, end: 0, needs_flush: false }
     }
 
-    /// Writes an event, or a comment alone, and flushes.
+    /// Writes an event, or only a comment, and flushes.
     ///
     /// # Cancel safety
-    /// If it is dropped after its first poll, [`flush`](Self::flush) writes the rest of the event; it
-    /// is not to be sent again.
+    /// If the future is dropped after its first poll, [`flush`](Self::flush) writes the rest of the
+    /// event. Do not send it again.
     ///
     /// # Errors
-    /// [`EventWriterError`]. After one of [`Io`](EventWriterError::Io) that passes,
-    /// [`flush`](Self::flush) writes the rest of the event; it is not to be sent again.
+    /// [`EventWriterError`]. After a temporary error of [`Io`](EventWriterError::Io),
+    /// [`flush`](Self::flush) writes the rest of the event. Do not send it again.
     pub async fn send(&mut self, event: &Event<'_>) -> Result<(), EventWriterError<W::Error>> {
-        self.outbox.push(event)?;
+        if self.start < self.end {
+            return Err(EventWriterError::Unfinished);
+        }
+        (self.start, self.end) = (0, 0);
+        self.end = event.encode_into(self.buffer).map_err(EventWriterError::Event)?;
         self.flush().await
     }
 
-    /// Writes what is left of an event that was cut, and flushes the stream.
+    /// Writes the rest of an unfinished event, and flushes the stream.
     ///
     /// # Cancel safety
-    /// Nothing is lost or sent twice.
+    /// Cancel safe: nothing is lost or sent twice.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// The same as [`send`](Self::send).
     pub async fn flush(&mut self) -> Result<(), EventWriterError<W::Error>> {
-        while let Some(rest) = self.outbox.rest() {
-            let written = self.stream.write(rest).await;
-            self.outbox.wrote(written)?;
+        while self.start < self.end {
+            let rest = slice(self.buffer, self.start..self.end);
+            let len = self.stream.write(rest).await.map_err(EventWriterError::Io)?;
+            if len == 0 || len > rest.len() {
+                return Err(EventWriterError::BrokenStream);
+            }
+            self.start = self.start.saturating_add(len);
+            self.needs_flush = true;
         }
-        if self.outbox.needs_flush() {
-            let flushed = self.stream.flush().await;
-            self.outbox.flushed(flushed)?;
+        if self.needs_flush {
+            self.stream.flush().await.map_err(EventWriterError::Io)?;
+            self.needs_flush = false;
         }
         Ok(())
     }

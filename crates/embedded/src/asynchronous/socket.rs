@@ -1,35 +1,27 @@
-//! An open WebSocket on an async stream: [`WebSocket`].
+//! An open WebSocket: [`WebSocket`].
 
 use core::fmt;
 use core::ops::Range;
 
 use embedded_io_async::{Read, Write};
-use tidings_websocket::frame::{CloseFrame, ControlPayload};
-use tidings_websocket::{Connection, Data, Event, Role, Timestamp};
+use tidings_websocket::{Event, Role, Timestamp};
 
+use super::receive_half::ReceiveHalf;
+use super::sender::Sender;
 use crate::config::Config;
 use crate::error::Error;
-use crate::inbox::Inbox;
-use crate::session::{CHUNK_LEN, Session};
 
 /// A WebSocket whose opening handshake is done.
 ///
-/// It receives; what it sends goes through its [`Sender`], which [`recv`](Self::recv) lends with each
-/// event.
+/// It receives. Its [`Sender`] sends; [`recv`](Self::recv) returns it with each event.
 pub struct WebSocket<'b, S, R, C> {
-    inbox: Inbox<'b>,
+    receive_half: ReceiveHalf<'b>,
     sender: Sender<S, R, C>,
 }
 
-/// The sending side of a [`WebSocket`].
-pub struct Sender<S, R, C> {
-    stream: S,
-    session: Session<R, C>,
-}
-
 impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, C> {
-    /// Takes over a stream whose opening handshake was done elsewhere, without extensions. `unread`
-    /// is where in the buffer the first frames are, as far as they came with the handshake.
+    /// Takes over a stream after an opening handshake without extensions that other code has done.
+    /// `unread` is the range of the buffer with the first frames, if some came with the handshake.
     pub fn from_handshaken(
         stream: S,
         role: R,
@@ -38,49 +30,34 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         clock: C,
         config: &Config,
     ) -> Self {
-        let mut session = Session::new(role, config, clock);
-        let inbox = Inbox::new(buffer, unread, session.now());
-        Self { inbox, sender: Sender { stream, session } }
+        let mut sender = Sender::new(stream, role, clock, config);
+        let receive_half = ReceiveHalf::new(buffer, unread, sender.now());
+        Self { receive_half, sender }
     }
 
-    /// Receives the next event, lent from the buffer, together with the sender. `None` after the
-    /// closing handshake: close the stream then, which `embedded-io` has no method for.
+    /// Receives the next event, borrowed from the buffer, and returns the sender with it. `None` after
+    /// the closing handshake: close the stream then, `embedded-io` has no method for that.
     ///
-    /// A part of a message ends where a read ended, at the latest where the buffer ends; its
-    /// `is_first` and `is_last` tell the borders. Pings are answered, and what else the protocol owes
-    /// is written and flushed, before this waits for the stream.
+    /// A message that is longer than the buffer, or that the network cuts, comes in several events;
+    /// `is_first` and `is_last` are its boundaries. The text of each event is in `text.rest`, all of
+    /// it: a character that was cut is put together in the buffer, so `text.carried` is `None`.
+    ///
+    /// Before this waits for the stream, it answers Pings and writes and flushes all that is pending.
     ///
     /// # Cancel safety
-    /// If the stream's own methods are: nothing is lost or sent twice, wherever this is dropped. What
-    /// was owed and is written in part is gone on with.
+    /// Cancel safe if the stream's methods are: nothing is lost or sent twice, and a frame that is
+    /// written in part is finished by the next call.
     ///
     /// # Errors
-    /// What ended the connection, once; after it comes `None`. [`Error::Io`] ends nothing by itself:
-    /// if the stream has only timed out, call this again.
-    #[allow(clippy::type_complexity, reason = "an alias would hide what is lent")]
+    /// The reason why the connection ended, once; then `None`. [`Error::Io`] does not end the
+    /// connection: if the stream has only timed out, call this again.
+    #[allow(clippy::type_complexity, reason = "an alias would hide what is borrowed")]
     pub async fn recv(
         &mut self,
     ) -> Result<Option<(Event<'_>, &mut Sender<S, R, C>)>, Error<S::Error>> {
-        let Self { inbox, sender } = self;
-        loop {
-            // 2. Events out.
-            if let Some(found) = inbox.next(&mut sender.session) {
-                return Ok(Some((inbox.lend(found), sender)));
-            }
-            // A peer that sends without end keeps its deadlines too.
-            if let Some(then) = inbox.emptied_at() {
-                sender.session.handle_timeout_at(then);
-            }
-            // 3. What the protocol owes out.
-            let written = sender.write_before_waiting().await;
-            sender.session.wrote_before_waiting(written)?;
-            if sender.session.is_over() {
-                return sender.session.end().map(|()| None);
-            }
-            // 1. Bytes in.
-            let read = sender.stream.read(inbox.room()?).await;
-            inbox.received(read, &mut sender.session)?;
-        }
+        let Self { receive_half, sender } = self;
+        let event = receive_half.recv(sender).await?;
+        Ok(event.map(|event| (receive_half.event(event), sender)))
     }
 
     /// The sender.
@@ -88,20 +65,20 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         &mut self.sender
     }
 
-    /// When [`recv`](Self::recv), if it has not come back, is to be dropped for
-    /// [`handle_timeout`](Self::handle_timeout); `None` at the end. Every call that sends or receives
-    /// may change it.
+    /// When to stop waiting for [`recv`](Self::recv) and call
+    /// [`handle_timeout`](Self::handle_timeout); `None` after the end. Every call that sends or
+    /// receives may change it.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.sender.session.poll_timeout()
+        self.sender.poll_timeout()
     }
 
-    /// Does what is due now, if anything is: fails the connection over a peer that is late, or owes
-    /// a Ping. The next `recv` writes what follows from it.
+    /// Does what is due now, if anything is: fails the connection if the peer is late, or queues a
+    /// Ping. The next `recv` writes it.
     ///
-    /// To be called when `recv` was waiting until the deadline, and not because the application was
-    /// busy until then: an answer may be waiting to be received.
+    /// Call it when `recv` has waited until the deadline, not when the application was busy until
+    /// then: an answer of the peer may be waiting to be received.
     pub fn handle_timeout(&mut self) {
-        self.sender.session.handle_timeout();
+        self.sender.handle_timeout();
     }
 
     /// Gives the stream back.
@@ -110,136 +87,8 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
     }
 }
 
-impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
-    /// Writes a message, or a piece of one, in one frame. A client's payload is masked on its way
-    /// through 256 bytes of the future; a server's goes to the stream as it is. The payload is not
-    /// changed.
-    ///
-    /// It is not flushed: `recv` does that before it waits. Call [`flush`](Self::flush) if you do not
-    /// receive next and the stream holds bytes back, as TLS does.
-    ///
-    /// # Cancel safety
-    /// If it is dropped after its first poll, the frame was cut, and is to be finished by
-    /// [`resume_send`](Self::resume_send) with the same payload. Nothing else gets into it, and
-    /// nothing is sent twice.
-    ///
-    /// # Errors
-    /// [`Error::Send`]: nothing was sent. [`Error::Io`]: the frame was cut, and is to be finished by
-    /// [`resume_send`](Self::resume_send) with the same payload, if the error is one that passes.
-    /// [`Error::FrameUnfinished`]: that was left out, and nothing was sent.
-    pub async fn send(&mut self, data: Data<'_>) -> Result<(), Error<S::Error>> {
-        let payload = self.session.begin_data(data)?;
-        self.write_data(payload).await
-    }
-
-    /// Writes what is left of the frame that an earlier [`send`](Self::send) was cut in; nothing if
-    /// none was. The payload must be the same.
-    ///
-    /// # Cancel safety
-    /// When it was dropped, call it again with the same payload.
-    ///
-    /// # Errors
-    /// [`Error::FrameUnfinished`]: the payload has another length. [`Error::Send`]: the connection
-    /// has ended meanwhile. [`Error::Io`]: as before.
-    pub async fn resume_send(&mut self, payload: &[u8]) -> Result<(), Error<S::Error>> {
-        self.session.check_same_payload(payload)?;
-        self.write_data(payload).await
-    }
-
-    /// Sends a Ping of yours. Those of [`Timeouts::ping_interval`] are sent without your doing.
-    ///
-    /// [`Timeouts::ping_interval`]: tidings_websocket::Timeouts::ping_interval
-    ///
-    /// # Cancel safety
-    /// With the first poll the Ping has begun. The rest of it goes out with the next call.
-    ///
-    /// # Errors
-    /// [`Error::Send`]: nothing was sent. [`Error::Io`]: the rest goes out with the next call.
-    /// [`Error::FrameUnfinished`]: an earlier frame was cut, and nothing was sent; resume or
-    /// [`flush`](Self::flush) first.
-    pub async fn ping(&mut self, payload: ControlPayload) -> Result<(), Error<S::Error>> {
-        self.session.ping(payload)?;
-        self.write_owed().await
-    }
-
-    /// Starts the closing handshake, and writes the Close frame: nothing else can be sent after it.
-    /// Go on with [`recv`](WebSocket::recv) until it returns `None`. Has no effect if closing has
-    /// begun.
-    ///
-    /// # Cancel safety
-    /// Closing has begun with the first poll. The Close frame, or its rest, goes out with the next
-    /// `recv`.
-    ///
-    /// # Errors
-    /// [`Error::Io`]: the Close frame, or its rest, goes out with the next `recv`.
-    pub async fn close(&mut self, close: Option<CloseFrame>) -> Result<(), Error<S::Error>> {
-        self.session.close(close);
-        self.write_owed().await
-    }
-
-    /// Writes what the protocol owes, and flushes the stream if anything was written.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost or sent twice.
-    ///
-    /// # Errors
-    /// [`Error::Io`]; nothing is lost.
-    pub async fn flush(&mut self) -> Result<(), Error<S::Error>> {
-        self.write_owed().await?;
-        if self.session.needs_flush() {
-            let flushed = self.stream.flush().await;
-            self.session.flushed(flushed)?;
-        }
-        Ok(())
-    }
-
-    /// The machine, to be asked: [`is_open`](Connection::is_open), [`close_info`](Connection::close_info),
-    /// [`round_trip_time`](Connection::round_trip_time).
-    pub const fn connection(&self) -> &Connection<R> {
-        &self.session.connection
-    }
-
-    /// As [`flush`](Self::flush), but for a stream that is not to be flushed.
-    async fn write_before_waiting(&mut self) -> Result<(), Error<S::Error>> {
-        self.write_owed().await?;
-        if self.session.wants_flush() { self.flush().await } else { Ok(()) }
-    }
-
-    async fn write_owed(&mut self) -> Result<(), Error<S::Error>> {
-        while let Some(bytes) = self.session.owed() {
-            let written = self.stream.write(bytes).await;
-            self.session.wrote_owed(written)?;
-        }
-        Ok(())
-    }
-
-    async fn write_data(&mut self, payload: &[u8]) -> Result<(), Error<S::Error>> {
-        self.write_owed().await?;
-        self.session.check_not_over()?;
-        let mut chunk = [0; CHUNK_LEN];
-        loop {
-            let mut piece = self.session.piece(payload, &mut chunk);
-            if piece.is_empty() {
-                return Ok(());
-            }
-            while !piece.is_empty() {
-                let written = self.stream.write(piece).await;
-                piece = self.session.wrote_piece(piece, written)?;
-            }
-        }
-    }
-}
-
 impl<S, R: fmt::Debug, C> fmt::Debug for WebSocket<'_, S, R, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket").field("sender", &self.sender).finish_non_exhaustive()
-    }
-}
-
-impl<S, R: fmt::Debug, C> fmt::Debug for Sender<S, R, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("connection", &self.session.connection)
-            .finish_non_exhaustive()
     }
 }

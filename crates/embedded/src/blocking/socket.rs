@@ -1,4 +1,4 @@
-//! An open WebSocket on a blocking stream: [`WebSocket`].
+//! An open WebSocket: [`WebSocket`] and its [`Sender`].
 
 use core::fmt;
 use core::ops::Range;
@@ -7,29 +7,23 @@ use embedded_io::{Read, Write};
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
 use tidings_websocket::{Connection, Data, Event, Role, Timestamp};
 
+use crate::asynchronous::{self, ReceiveHalf};
+use crate::blocking::stream::{Blocking, poll_once};
 use crate::config::Config;
 use crate::error::Error;
-use crate::inbox::Inbox;
-use crate::session::{CHUNK_LEN, Session};
 
-/// A WebSocket whose opening handshake is done.
-///
-/// It receives; what it sends goes through its [`Sender`], which [`recv`](Self::recv) lends with each
-/// event.
+/// A WebSocket whose opening handshake is done: [`asynchronous::WebSocket`] on a blocking stream.
 pub struct WebSocket<'b, S, R, C> {
-    inbox: Inbox<'b>,
+    receive_half: ReceiveHalf<'b>,
     sender: Sender<S, R, C>,
 }
 
-/// The sending side of a [`WebSocket`].
-pub struct Sender<S, R, C> {
-    stream: S,
-    session: Session<R, C>,
-}
+/// The sending side of a [`WebSocket`]: [`asynchronous::Sender`] on a blocking stream.
+pub struct Sender<S, R, C>(asynchronous::Sender<Blocking<S>, R, C>);
 
 impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, C> {
-    /// Takes over a stream whose opening handshake was done elsewhere, without extensions. `unread`
-    /// is where in the buffer the first frames are, as far as they came with the handshake.
+    /// Takes over a stream whose opening handshake was done elsewhere; see
+    /// [`from_handshaken`](asynchronous::WebSocket::from_handshaken).
     pub fn from_handshaken(
         stream: S,
         role: R,
@@ -38,43 +32,22 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         clock: C,
         config: &Config,
     ) -> Self {
-        let mut session = Session::new(role, config, clock);
-        let inbox = Inbox::new(buffer, unread, session.now());
-        Self { inbox, sender: Sender { stream, session } }
+        let mut sender = asynchronous::Sender::new(Blocking(stream), role, clock, config);
+        let receive_half = ReceiveHalf::new(buffer, unread, sender.now());
+        Self { receive_half, sender: Sender(sender) }
     }
 
-    /// Receives the next event, lent from the buffer, together with the sender. `None` after the
-    /// closing handshake: close the stream then, which `embedded-io` has no method for.
-    ///
-    /// A part of a message ends where a read ended, at the latest where the buffer ends; its
-    /// `is_first` and `is_last` tell the borders. Pings are answered, and what else the protocol owes
-    /// is written and flushed, before this waits for the stream.
+    /// Receives the next event and returns the sender with it; `None` after the closing handshake. See
+    /// [`recv`](asynchronous::WebSocket::recv).
     ///
     /// # Errors
-    /// What ended the connection, once; after it comes `None`. [`Error::Io`] ends nothing by itself:
-    /// if the stream has only timed out, call this again.
-    #[allow(clippy::type_complexity, reason = "an alias would hide what is lent")]
+    /// The reason why the connection ended, once; then `None`. [`Error::Io`] does not end the
+    /// connection: if the stream has only timed out, call this again.
+    #[allow(clippy::type_complexity, reason = "an alias would hide what is borrowed")]
     pub fn recv(&mut self) -> Result<Option<(Event<'_>, &mut Sender<S, R, C>)>, Error<S::Error>> {
-        let Self { inbox, sender } = self;
-        loop {
-            // 2. Events out.
-            if let Some(found) = inbox.next(&mut sender.session) {
-                return Ok(Some((inbox.lend(found), sender)));
-            }
-            // A peer that sends without end keeps its deadlines too.
-            if let Some(then) = inbox.emptied_at() {
-                sender.session.handle_timeout_at(then);
-            }
-            // 3. What the protocol owes out.
-            let written = sender.write_before_waiting();
-            sender.session.wrote_before_waiting(written)?;
-            if sender.session.is_over() {
-                return sender.session.end().map(|()| None);
-            }
-            // 1. Bytes in.
-            let read = sender.stream.read(inbox.room()?);
-            inbox.received(read, &mut sender.session)?;
-        }
+        let Self { receive_half, sender } = self;
+        let event = poll_once(receive_half.recv(&mut sender.0), Error::BrokenStream)?;
+        Ok(event.map(|event| (receive_half.event(event), sender)))
     }
 
     /// The sender.
@@ -82,124 +55,72 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         &mut self.sender
     }
 
-    /// When [`recv`](Self::recv) should have come back, if only to be called again; `None` at the
-    /// end. A read timeout of the stream that is not later keeps all deadlines in time.
+    /// When [`recv`](Self::recv) should have returned, if only to be called again; `None` after the
+    /// end. With a read timeout of the stream that is not later, all deadlines are met in time.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.sender.session.poll_timeout()
+        self.sender.0.poll_timeout()
     }
 
-    /// Does what is due now, if anything is: fails the connection over a peer that is late, or owes
-    /// a Ping, which the next `recv` writes. `recv` does this itself when the stream says `TimedOut`;
-    /// this is for streams that say so in another way.
+    /// Does what is due now, if anything is: fails the connection if the peer is late, or queues a
+    /// Ping, which the next `recv` writes. `recv` does this itself when the stream returns `TimedOut`;
+    /// this is for streams that report a timeout in another way.
     pub fn handle_timeout(&mut self) {
-        self.sender.session.handle_timeout();
+        self.sender.0.handle_timeout();
     }
 
     /// Gives the stream back.
     pub fn into_stream(self) -> S {
-        self.sender.stream
+        self.sender.0.stream.0
     }
 }
 
 impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
-    /// Writes a message, or a piece of one, in one frame. A client's payload is masked on its way
-    /// through 256 bytes of stack; a server's goes to the stream as it is. The payload is not
-    /// changed.
-    ///
-    /// It is not flushed: `recv` does that before it waits. Call [`flush`](Self::flush) if you do not
-    /// receive next and the stream holds bytes back, as TLS does.
+    /// Writes a message, or a chunk of one, as one frame; see [`send`](asynchronous::Sender::send). A
+    /// client's payload is masked through 256 bytes of stack.
     ///
     /// # Errors
-    /// [`Error::Send`]: nothing was sent. [`Error::Io`]: the frame was cut, and is to be finished by
-    /// [`resume_send`](Self::resume_send) with the same payload, if the error is one that passes.
-    /// [`Error::FrameUnfinished`]: that was left out, and nothing was sent.
+    /// The same as [`send`](asynchronous::Sender::send). After a timeout the frame is unfinished:
+    /// finish it with [`resume_send`](Self::resume_send) and the same payload.
     pub fn send(&mut self, data: Data<'_>) -> Result<(), Error<S::Error>> {
-        let payload = self.session.begin_data(data)?;
-        self.write_data(payload)
+        poll_once(self.0.send(data), Error::BrokenStream)
     }
 
-    /// Writes what is left of the frame that an earlier [`send`](Self::send) was cut in; nothing if
-    /// none was. The payload must be the same.
+    /// Writes the rest of an unfinished frame; see [`resume_send`](asynchronous::Sender::resume_send).
     ///
     /// # Errors
-    /// [`Error::FrameUnfinished`]: the payload has another length. [`Error::Send`]: the connection
-    /// has ended meanwhile. [`Error::Io`]: as before.
+    /// The same as [`resume_send`](asynchronous::Sender::resume_send).
     pub fn resume_send(&mut self, payload: &[u8]) -> Result<(), Error<S::Error>> {
-        self.session.check_same_payload(payload)?;
-        self.write_data(payload)
+        poll_once(self.0.resume_send(payload), Error::BrokenStream)
     }
 
-    /// Sends a Ping of yours. Those of [`Timeouts::ping_interval`] are sent without your doing.
-    ///
-    /// [`Timeouts::ping_interval`]: tidings_websocket::Timeouts::ping_interval
+    /// Sends a Ping of yours; see [`ping`](asynchronous::Sender::ping).
     ///
     /// # Errors
-    /// [`Error::Send`]: nothing was sent. [`Error::Io`]: the rest goes out with the next call.
-    /// [`Error::FrameUnfinished`]: an earlier frame was cut, and nothing was sent; resume or
-    /// [`flush`](Self::flush) first.
+    /// The same as [`ping`](asynchronous::Sender::ping).
     pub fn ping(&mut self, payload: ControlPayload) -> Result<(), Error<S::Error>> {
-        self.session.ping(payload)?;
-        self.write_owed()
+        poll_once(self.0.ping(payload), Error::BrokenStream)
     }
 
-    /// Starts the closing handshake, and writes the Close frame: nothing else can be sent after it.
-    /// Go on with [`recv`](WebSocket::recv) until it returns `None`. Has no effect if closing has
-    /// begun.
+    /// Starts the closing handshake; see [`close`](asynchronous::Sender::close). Then call
+    /// [`recv`](WebSocket::recv) until it returns `None`.
     ///
     /// # Errors
-    /// [`Error::Io`]: the Close frame, or its rest, goes out with the next `recv`.
+    /// The same as [`close`](asynchronous::Sender::close).
     pub fn close(&mut self, close: Option<CloseFrame>) -> Result<(), Error<S::Error>> {
-        self.session.close(close);
-        self.write_owed()
+        poll_once(self.0.close(close), Error::BrokenStream)
     }
 
-    /// Writes what the protocol owes, and flushes the stream if anything was written.
+    /// Writes pending control frames, and flushes; see [`flush`](asynchronous::Sender::flush).
     ///
     /// # Errors
-    /// [`Error::Io`]; nothing is lost.
+    /// The same as [`flush`](asynchronous::Sender::flush).
     pub fn flush(&mut self) -> Result<(), Error<S::Error>> {
-        self.write_owed()?;
-        if self.session.needs_flush() {
-            let flushed = self.stream.flush();
-            self.session.flushed(flushed)?;
-        }
-        Ok(())
+        poll_once(self.0.flush(), Error::BrokenStream)
     }
 
-    /// The machine, to be asked: [`is_open`](Connection::is_open), [`close_info`](Connection::close_info),
-    /// [`round_trip_time`](Connection::round_trip_time).
+    /// The state of the connection; see [`connection`](asynchronous::Sender::connection).
     pub const fn connection(&self) -> &Connection<R> {
-        &self.session.connection
-    }
-
-    /// As [`flush`](Self::flush), but for a stream that is not to be flushed.
-    fn write_before_waiting(&mut self) -> Result<(), Error<S::Error>> {
-        self.write_owed()?;
-        if self.session.wants_flush() { self.flush() } else { Ok(()) }
-    }
-
-    fn write_owed(&mut self) -> Result<(), Error<S::Error>> {
-        while let Some(bytes) = self.session.owed() {
-            let written = self.stream.write(bytes);
-            self.session.wrote_owed(written)?;
-        }
-        Ok(())
-    }
-
-    fn write_data(&mut self, payload: &[u8]) -> Result<(), Error<S::Error>> {
-        self.write_owed()?;
-        self.session.check_not_over()?;
-        let mut chunk = [0; CHUNK_LEN];
-        loop {
-            let mut piece = self.session.piece(payload, &mut chunk);
-            if piece.is_empty() {
-                return Ok(());
-            }
-            while !piece.is_empty() {
-                let written = self.stream.write(piece);
-                piece = self.session.wrote_piece(piece, written)?;
-            }
-        }
+        self.0.connection()
     }
 }
 
@@ -211,8 +132,6 @@ impl<S, R: fmt::Debug, C> fmt::Debug for WebSocket<'_, S, R, C> {
 
 impl<S, R: fmt::Debug, C> fmt::Debug for Sender<S, R, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("connection", &self.session.connection)
-            .finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }

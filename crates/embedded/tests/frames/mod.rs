@@ -35,7 +35,7 @@ pub(crate) fn close(code: u16, reason: &str) -> Unit {
     Unit::Close(Some((code, reason.into())))
 }
 
-/// The same on an empty script, for what the application does.
+/// A server's socket on a script.
 pub(crate) fn blocking_server<'b>(
     script: &Script,
     buffer: &'b mut [u8],

@@ -1,5 +1,5 @@
-//! A stream that follows a script: what it gives to be read, how much it takes, what goes wrong. It
-//! is an `embedded_io` stream and an `embedded_io_async` one.
+//! A stream that follows a script of reads, short writes and errors. It is an `embedded_io` stream and
+//! an `embedded_io_async` one.
 
 #![allow(dead_code, reason = "each test binary needs some of it")]
 
@@ -13,28 +13,28 @@ use embedded_io::ErrorKind;
 use tidings_embedded::websocket::Timestamp;
 use tidings_testkit::run_when_woken;
 
-/// What one read does.
+/// The effect of one read.
 #[derive(Clone, Debug)]
 pub(crate) enum Read {
     Bytes(Vec<u8>),
     Fails(ErrorKind),
-    /// The time goes on by so many milliseconds before the read is over.
+    /// This many milliseconds pass before the read returns.
     TimedOutAfter(u64),
-    /// The async read waits for ever: whoever waits has to be cancelled.
+    /// The async read waits forever: the caller must drop it.
     Hangs,
-    /// More than there is room for.
+    /// Claims more bytes than there is room for.
     Lies,
 }
 
-/// What one write or flush does.
+/// The effect of one write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Write {
     Takes(usize),
     Fails(ErrorKind),
     Hangs,
-    /// Nothing was written of something.
+    /// Claims that nothing was written.
     Nothing,
-    /// More was written than there is.
+    /// Claims that more was written than was given.
     Lies,
 }
 
@@ -48,6 +48,7 @@ pub(crate) struct Script {
     /// How many bytes were written when the stream was flushed last.
     pub(crate) flushed_len: Rc<Cell<usize>>,
     pub(crate) write_calls: Rc<Cell<usize>>,
+    pub(crate) flush_calls: Rc<Cell<usize>>,
     pub(crate) now_ms: Rc<Cell<u64>>,
     /// Each async operation is pending once before it happens.
     pub(crate) hesitates: bool,
@@ -133,6 +134,7 @@ impl Script {
     }
 
     fn flush_now(&mut self) {
+        self.flush_calls.set(self.flush_calls.get() + 1);
         self.flushed_len.set(self.written.borrow().len());
     }
 
@@ -197,7 +199,7 @@ impl embedded_io_async::Write for Script {
     }
 }
 
-/// Is never done, and is polled again and again, as beside a timer that has not gone off.
+/// Never finishes, and is polled again and again, as beside a timer that has not fired.
 async fn hang<T>() -> T {
     poll_fn(|context| {
         context.waker().wake_by_ref();

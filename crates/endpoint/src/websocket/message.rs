@@ -154,6 +154,7 @@ impl Message {
 
 /// A borrowed message is copied into memory of its own size: it never holds on to a read buffer.
 impl From<MessageRef<'_>> for Message {
+    #[inline]
     fn from(message: MessageRef<'_>) -> Self {
         match message {
             MessageRef::Text(Cow::Borrowed(text)) => Self::text(text),

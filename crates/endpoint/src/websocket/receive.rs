@@ -24,13 +24,26 @@ pub struct ReceiveHalf {
     received_at: Timestamp,
     assembler: Assembler,
     chunking: Chunking,
-    /// A message that is at hand and does not stand in the read buffer.
-    found: Option<Message>,
-    /// `found` was borrowed: it goes with the next message.
-    is_borrowed: bool,
+    /// What is at hand.
+    at_hand: AtHand,
+    /// A message that is at hand and does not stand in the read buffer; rare, and so in a box.
+    found: Option<Box<Message>>,
     delivers_control_frames: bool,
     /// `None`: compressed messages were not negotiated.
     inflating: Option<Box<Inflating>>,
+}
+
+/// Which message is at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AtHand {
+    /// Not known to be any.
+    Nothing,
+    /// The one at the front of the read buffer.
+    Front,
+    /// The one in `found`.
+    Found,
+    /// The one in `found` was borrowed, and goes with the next.
+    Borrowed,
 }
 
 /// Whether a message is handed out chunk by chunk.
@@ -70,8 +83,8 @@ impl ReceiveHalf {
             received_at: Timestamp::default(),
             assembler: Assembler::new(),
             chunking: Chunking::Whole,
+            at_hand: AtHand::Nothing,
             found: None,
-            is_borrowed: false,
             delivers_control_frames: config.deliver_control_frames,
             inflating,
         }
@@ -87,16 +100,24 @@ impl ReceiveHalf {
     /// hands it out.
     #[inline]
     pub fn find<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
-        if mem::take(&mut self.is_borrowed) {
-            self.found = None;
+        match self.at_hand {
+            AtHand::Front | AtHand::Found => true,
+            AtHand::Nothing | AtHand::Borrowed => self.look(send),
         }
+    }
+
+    #[inline(never)]
+    fn look<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
+        self.drop_borrowed();
         self.skip_rest();
         loop {
-            if self.found.is_some() || self.has_whole_message(send) {
+            if self.has_whole_message(send) {
                 return true;
             }
-            if let Step::UsedUp = self.step(send, false) {
-                return false;
+            match self.step(send, false) {
+                Step::UsedUp => return false,
+                Step::Found => return true,
+                Step::Nothing | Step::Chunk(_) => {}
             }
         }
     }
@@ -105,8 +126,10 @@ impl ReceiveHalf {
     #[inline]
     pub fn find_data<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
         while self.find(send) {
-            match &self.found {
-                Some(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => self.found = None,
+            match self.found.as_deref() {
+                Some(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => {
+                    self.at_hand = AtHand::Borrowed;
+                }
                 _ => return true,
             }
         }
@@ -116,21 +139,22 @@ impl ReceiveHalf {
     /// The message at hand, owned. `None` if it proves invalid, which ends the connection.
     #[inline]
     pub fn take<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<Message> {
-        match self.found.take() {
-            Some(message) => Some(message),
-            None => self.borrow_next(send).map(Message::from),
+        if self.at_hand == AtHand::Found {
+            self.at_hand = AtHand::Nothing;
+            return self.found.take().map(|message| *message);
         }
+        self.borrow_front(send).map(Message::from)
     }
 
     /// The message that [`find_data`](Self::find_data) found, borrowed until the next one is looked
     /// for. `None` if it proves invalid, which ends the connection.
     #[inline]
     pub fn borrow<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
-        if self.found.is_none() {
-            return self.borrow_next(send);
+        if self.at_hand != AtHand::Found {
+            return self.borrow_front(send);
         }
-        self.is_borrowed = true;
-        match self.found.as_ref()? {
+        self.at_hand = AtHand::Borrowed;
+        match self.found.as_deref()? {
             Message::Text(text) => Some(MessageRef::Text(Cow::Borrowed(text))),
             Message::Binary(bytes) => Some(MessageRef::Binary(Cow::Borrowed(bytes))),
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
@@ -142,7 +166,9 @@ impl ReceiveHalf {
 
     /// The whole message at the front of the read buffer.
     #[inline]
-    fn borrow_next<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
+    fn borrow_front<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
+        debug_assert_eq!(self.at_hand, AtHand::Front, "`find` comes first");
+        self.at_hand = AtHand::Nothing;
         match self.read.take_front(|input| send.connection.receive(self.received_at, input))? {
             Event::Text { text, is_first: true, is_last: true } => {
                 Some(MessageRef::Text(Cow::Borrowed(text.rest)))
@@ -161,25 +187,48 @@ impl ReceiveHalf {
         }
     }
 
-    /// Whether the next message is whole in the read buffer.
+    /// Whether the next message is whole in the read buffer: then it is at hand.
     #[inline]
-    pub fn has_whole_message<R: Role>(&self, send: &SendHalf<R>) -> bool {
-        self.chunking == Chunking::Whole && send.connection.has_whole_message(self.read.filled())
+    pub fn has_whole_message<R: Role>(&mut self, send: &SendHalf<R>) -> bool {
+        let is_whole = self.chunking == Chunking::Whole
+            && send.connection.has_whole_message(self.read.filled());
+        if is_whole {
+            debug_assert_eq!(self.at_hand, AtHand::Nothing, "one message is at hand at a time");
+            self.at_hand = AtHand::Front;
+        }
+        is_whole
+    }
+
+    fn drop_borrowed(&mut self) {
+        if self.at_hand == AtHand::Borrowed {
+            self.at_hand = AtHand::Nothing;
+            self.found = None;
+        }
     }
 
     /// Step 2 for a message that is handed out in chunks: the next chunk.
     pub fn find_chunk<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<IncomingChunk> {
-        if mem::take(&mut self.is_borrowed) {
-            self.found = None;
-        }
-        loop {
-            if let Some(chunk) = self.found.take().and_then(IncomingChunk::of_message) {
+        self.drop_borrowed();
+        if mem::replace(&mut self.at_hand, AtHand::Nothing) == AtHand::Found {
+            if let Some(chunk) =
+                self.found.take().and_then(|message| IncomingChunk::of_message(*message))
+            {
                 return Some(chunk);
             }
+        }
+        loop {
             match self.step(send, true) {
                 Step::UsedUp => return None,
                 Step::Chunk(chunk) => return Some(chunk),
-                Step::Nothing | Step::Found => {}
+                Step::Nothing => {}
+                Step::Found => {
+                    self.at_hand = AtHand::Nothing;
+                    if let Some(chunk) =
+                        self.found.take().and_then(|message| IncomingChunk::of_message(*message))
+                    {
+                        return Some(chunk);
+                    }
+                }
             }
         }
     }
@@ -257,8 +306,12 @@ impl ReceiveHalf {
                     }
                 },
             };
-        self.found = found.or(control.filter(|_| self.delivers_control_frames));
-        if self.found.is_some() { Step::Found } else { Step::Nothing }
+        self.found = found.or(control.filter(|_| self.delivers_control_frames)).map(Box::new);
+        if self.found.is_none() {
+            return Step::Nothing;
+        }
+        self.at_hand = AtHand::Found;
+        Step::Found
     }
 
     /// Bytes of the read buffer that a chunk stands at; they stay there until the next read.

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidings_websocket::frame::{CloseFrame, Frame};
+use tidings_websocket::frame::{CloseFrame, Frame, Header};
 use tidings_websocket::{CloseInfo, Connection, Data, MessageKind, Role, Timestamp, Transmit};
 
 use super::compression::{Deflating, Negotiated};
@@ -124,18 +124,44 @@ impl<R: Role> SendHalf<R> {
         outgoing: Outgoing<'_>,
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(), Error> {
-        let payload = self.start(outgoing, now)?;
+        let payload = self.start_large(outgoing, now)?;
         self.queue.push_bytes(payload);
         Ok(())
     }
 
-    /// As [`queue`](Self::queue), but for a large borrowed payload, of which the header alone is
-    /// queued: write the payload from where it is, with [`write_with`](Self::write_with), and hand
-    /// what came of that to [`wrote_payload`](Self::wrote_payload). Empty if all is queued.
+    /// As [`queue`](Self::queue), for a message that is to be written at once: what is returned is
+    /// not queued but to be written, after the queue, with [`write_with`](Self::write_with); hand
+    /// what came of that to [`wrote_payload`](Self::wrote_payload). It is a small frame, if nothing
+    /// else waits, or a large borrowed payload, which is written from where it is. Empty if all is
+    /// queued.
     ///
     /// # Errors
     /// As [`queue`](Self::queue).
+    #[inline]
     pub fn start<'p>(
+        &mut self,
+        outgoing: Outgoing<'p>,
+        small: &'p mut SmallFrame,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<&'p [u8], Error> {
+        let is_alone = self.queue.is_empty() && self.deflating.is_none() && self.max_queue_len > 0;
+        let data = match &outgoing {
+            Outgoing::Text(text) => Data::text(text),
+            Outgoing::Binary(bytes) => Data::binary(bytes),
+            Outgoing::Message(Message::Text(text)) => Data::text(text),
+            Outgoing::Message(Message::Binary(bytes)) => Data::binary(bytes),
+            _ => return self.start_large(outgoing, now),
+        };
+        if !is_alone || data.len() > SmallFrame::MAX_PAYLOAD_LEN {
+            return self.start_large(outgoing, now);
+        }
+        let frame = self.frame_whole(data)?;
+        Ok(small.encode(&frame))
+    }
+
+    /// Queues a message, but for a large borrowed payload that goes to the wire as it is: that is
+    /// returned, and to be written or queued next.
+    fn start_large<'p>(
         &mut self,
         outgoing: Outgoing<'p>,
         now: impl FnOnce() -> Timestamp,
@@ -297,7 +323,15 @@ impl<R: Role> SendHalf<R> {
 
     /// Queues what the machine wants written; not while the peer takes nothing, so that answers to
     /// a flood of Pings do not pile up (of several, the last is answered).
+    #[inline]
     fn transmit(&mut self) {
+        if self.connection.wants_transmit() {
+            self.transmit_pending();
+        }
+    }
+
+    #[cold]
+    fn transmit_pending(&mut self) {
         // After the end of the transport nothing is to be written, not even its shutdown. Of the
         // last words there are few, and the end counts from when they are queued.
         while (self.has_room() || !self.connection.is_open()) && self.phase != Phase::Ended {
@@ -586,6 +620,37 @@ impl<R> SendHalf<R> {
     #[must_use]
     pub const fn connection(&self) -> &Connection<R> {
         &self.connection
+    }
+}
+
+/// Room on the stack for the frame of a small message, so that one that is sent alone needs no
+/// buffer.
+#[derive(Debug)]
+pub struct SmallFrame {
+    bytes: [u8; Header::MAX_LEN + Self::MAX_PAYLOAD_LEN],
+}
+
+impl SmallFrame {
+    /// The longest payload that is sent so.
+    const MAX_PAYLOAD_LEN: usize = 114;
+
+    /// Room for one frame.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: [0; Header::MAX_LEN + Self::MAX_PAYLOAD_LEN] }
+    }
+
+    #[inline]
+    fn encode(&mut self, frame: &Frame<'_>) -> &[u8] {
+        let len = frame.encode_into(&mut self.bytes);
+        debug_assert!(len.is_ok(), "a small frame fits");
+        self.bytes.get(..len.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl Default for SmallFrame {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

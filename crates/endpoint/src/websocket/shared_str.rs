@@ -227,7 +227,8 @@ mod tests {
         let memory = text.as_ptr();
         let shared = SharedStr::from(text);
         assert_eq!(shared.as_ptr(), memory);
-        assert_eq!(String::from(shared).as_ptr(), memory);
+        let text = String::from(shared);
+        assert_eq!(text.as_ptr(), memory);
     }
 
     /// It goes where a `str` goes: compared, hashed, looked up.

@@ -73,7 +73,16 @@ impl WriteQueue {
 
     /// Where `len` more bytes are to be appended: a large piece gets a buffer of its own size
     /// rather than growing a pooled one.
+    #[inline]
     fn tail(&mut self, len: usize) -> &mut Vec<u8> {
+        if self.rest.is_empty() && self.first.capacity().saturating_sub(self.first.len()) >= len {
+            return &mut self.first;
+        }
+        self.new_tail(len)
+    }
+
+    /// The same where the first buffer does not do.
+    fn new_tail(&mut self, len: usize) -> &mut Vec<u8> {
         let fits = |bytes: &Vec<u8>| bytes.len().saturating_add(len) <= bytes.capacity();
         let new = || match len {
             0..BUFFER_LEN => pool::take_for_writing(),
@@ -109,14 +118,16 @@ impl WriteQueue {
         payload: &[u8],
         write: impl FnOnce(&[IoSlice<'_>]) -> T,
     ) -> Option<T> {
-        if self.rest.is_empty() && payload.is_empty() {
-            // Small frames: the one buffer.
-            let front = self.first.get(self.written..).filter(|front| !front.is_empty())?;
-            return Some(write(&[IoSlice::new(front)]));
+        // Small frames are all there is, nearly always.
+        let front = self.first.get(self.written..).unwrap_or_default();
+        match (front, payload) {
+            _ if !self.rest.is_empty() => {}
+            ([], []) => return None,
+            ([], only) | (only, []) => return Some(write(&[IoSlice::new(only)])),
+            _ => {}
         }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
-        let front = self.first.get(self.written..).unwrap_or_default();
         // The front segment is the first buffer until that is written.
         let skip = if self.first.is_empty() { self.written } else { 0 };
         let queued = self.rest.iter().enumerate().map(|(i, segment)| {

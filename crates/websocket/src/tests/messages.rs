@@ -297,11 +297,7 @@ fn what_is_announced_of_a_message_is_known_in_its_last_frame() {
 #[test]
 fn a_connection_stays_small() {
     assert!(size_of::<Connection<Server>>() <= 664, "{}", size_of::<Connection<Server>>());
-    assert!(
-        size_of::<crate::inbound::Inbound>() <= 264,
-        "{}",
-        size_of::<crate::inbound::Inbound>()
-    );
+    assert!(size_of::<inbound::Inbound>() <= 264, "{}", size_of::<inbound::Inbound>());
 }
 
 proptest! {

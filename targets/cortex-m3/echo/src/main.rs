@@ -1,8 +1,7 @@
-//! What a firmware does with the crates: it accepts a WebSocket, echoes, closes, and then follows an
-//! event stream. Its network is a script; all that happens is printed, and compared with
-//! `expected.txt`.
+//! A firmware that accepts a WebSocket, echoes, closes, and then reads an event stream. Its network is
+//! a script; all that happens is printed, and compared with `expected.txt`.
 //!
-//! There is no heap: what must be kept lies in the buffers that [`serve`] and [`follow`] own.
+//! There is no heap: all memory is in the buffers that [`serve`] and [`follow`] own.
 
 #![no_std]
 #![no_main]
@@ -14,26 +13,25 @@ use core::time::Duration;
 
 use embedded_io::{Read, Write};
 use script::Script;
-use tidings_embedded::blocking::{EventStream, Sender, WebSocket, accept};
+use tidings_embedded::blocking::{EventStream, WebSocket, accept};
 use tidings_embedded::handshake::Rejection;
 use tidings_embedded::sse::{Decoder, FixedStorage, Item, Limits};
-use tidings_embedded::websocket::frame::Text;
 use tidings_embedded::websocket::{Data, Event, Role, Timestamp};
 use tidings_embedded::{Config, Error, EventStreamError};
-use tidings_firmware_console::{end, print, println};
+use tidings_firmware_console::{end, println};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    for (title, pieces) in script::CONNECTIONS {
+    for (title, reads) in script::CONNECTIONS {
         println!("# {title}");
-        match serve(Script::new(pieces)) {
+        match serve(Script::new(reads)) {
             Ok(()) => println!("closed"),
             Err(error) => println!("ended: {error}"),
         }
     }
-    for (title, pieces) in script::EVENT_STREAMS {
+    for (title, reads) in script::EVENT_STREAMS {
         println!("# {title}");
-        match follow(Script::new(pieces)) {
+        match follow(Script::new(reads)) {
             Ok(()) => println!("end of the stream"),
             Err(error) => println!("ended: {error}"),
         }
@@ -41,7 +39,7 @@ fn main() -> ! {
     end()
 }
 
-/// Accepts a WebSocket at `/echo` and sends back what it brings, part by part.
+/// Accepts a WebSocket at `/echo` and echoes its messages, event by event.
 fn serve<S: Read + Write>(stream: S) -> Result<(), Error<S::Error>> {
     // For the head of the request and the answer, then for frames.
     let mut buffer = [0; 512];
@@ -62,12 +60,9 @@ fn echo<S: Read + Write, R: Role, C: FnMut() -> Timestamp>(
     while let Some((event, sender)) = socket.recv()? {
         match event {
             Event::Text { text, is_last, .. } => {
-                print!("text ");
-                if let Some(carried) = text.carried {
-                    print!("{carried}, ");
-                }
-                println!("{}, last: {is_last}", text.rest);
-                echo_text(sender, text, is_last)?;
+                println!("text {}, last: {is_last}", text.rest);
+                let data = Data::text(text.rest);
+                sender.send(if is_last { data } else { data.more() })?;
             }
             Event::Binary { bytes, is_last, .. } => {
                 println!("binary {}, last: {is_last}", bytes.escape_ascii());
@@ -78,27 +73,13 @@ fn echo<S: Read + Write, R: Role, C: FnMut() -> Timestamp>(
             Event::Pong(payload) => println!("pong {}", payload.as_bytes().escape_ascii()),
             Event::Close(Some(close)) => println!("close {close}"),
             Event::Close(None) => println!("close"),
-            _ => println!("something that was not asked for"),
+            _ => println!("an unexpected event"),
         }
     }
     Ok(())
 }
 
-/// The character that a read has cut goes before the rest.
-fn echo_text<S: Read + Write, R: Role, C: FnMut() -> Timestamp>(
-    sender: &mut Sender<S, R, C>,
-    text: Text<'_>,
-    is_last: bool,
-) -> Result<(), Error<S::Error>> {
-    if let Some(carried) = text.carried {
-        let mut utf8 = [0; 4];
-        sender.send(Data::text(carried.encode_utf8(&mut utf8)).more())?;
-    }
-    let rest = Data::text(text.rest);
-    sender.send(if is_last { rest } else { rest.more() })
-}
-
-/// A clock on which each look takes a millisecond.
+/// A clock that advances by a millisecond each time it is read.
 fn clock() -> impl FnMut() -> Timestamp {
     let mut elapsed = Duration::ZERO;
     move || {
@@ -130,7 +111,7 @@ fn follow<S: Read>(stream: S) -> Result<(), EventStreamError<S::Error>> {
                 ),
                 Item::Retry(time) => println!("reconnect after {} ms", time.as_ms()),
                 Item::Overflow(exceeded) => println!("an event was skipped: {exceeded}"),
-                _ => println!("something that was not asked for"),
+                _ => println!("an unexpected item"),
             }
         }
     }

@@ -1,15 +1,15 @@
-//! A network that always brings the same, in the same awkward pieces, and prints what is written.
-//! Frames are masked with zeros, so that they can be read here, but for the example of the RFC.
+//! A network that brings the same bytes each time, cut in awkward places, and prints what is written.
+//! Frames are masked with zeros, so that they can be read here, except the example of the RFC.
 
 use core::convert::Infallible;
 
 use embedded_io::{ErrorType, Read, Write};
 use tidings_firmware_console::println;
 
-/// What a connection brings, read by read.
-type Pieces = &'static [&'static [u8]];
+/// The bytes of a connection, read by read.
+type Reads = &'static [&'static [u8]];
 
-pub(crate) const CONNECTIONS: &[(&str, Pieces)] = &[
+pub(crate) const CONNECTIONS: &[(&str, Reads)] = &[
     (
         "a client that is echoed and closes",
         &[
@@ -53,7 +53,7 @@ pub(crate) const CONNECTIONS: &[(&str, Pieces)] = &[
     ("a TLS record", &[b"\x16\x03\x01\x02\x00\x01\x00"]),
 ];
 
-pub(crate) const EVENT_STREAMS: &[(&str, Pieces)] = &[
+pub(crate) const EVENT_STREAMS: &[(&str, Reads)] = &[
     (
         "an event stream",
         &[
@@ -67,7 +67,7 @@ pub(crate) const EVENT_STREAMS: &[(&str, Pieces)] = &[
         ],
     ),
     (
-        "an event stream that is too much, and cut off",
+        "an event stream with a long event, and cut off",
         &[
             b"data: 0123456789012345678901234567890123456789012345678901234567890123456789\n\n",
             b"data: the next\n\ndata: cut o",
@@ -77,14 +77,14 @@ pub(crate) const EVENT_STREAMS: &[(&str, Pieces)] = &[
 
 /// A stream that follows a script.
 pub(crate) struct Script {
-    pieces: Pieces,
-    /// How much of the first piece was read.
+    reads: Reads,
+    /// How many bytes of the first one were read.
     read_len: usize,
 }
 
 impl Script {
-    pub(crate) const fn new(pieces: Pieces) -> Self {
-        Self { pieces, read_len: 0 }
+    pub(crate) const fn new(reads: Reads) -> Self {
+        Self { reads, read_len: 0 }
     }
 }
 
@@ -93,16 +93,16 @@ impl ErrorType for Script {
 }
 
 impl Read for Script {
-    /// One piece, or as much of it as there is room for; at the end nothing.
+    /// The rest of one read of the script, or as much of it as there is room for; nothing at the end.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let Some((piece, later)) = self.pieces.split_first() else { return Ok(0) };
-        let rest = &piece[self.read_len..];
+        let Some((bytes, later)) = self.reads.split_first() else { return Ok(0) };
+        let rest = &bytes[self.read_len..];
         let len = rest.len().min(buffer.len());
         buffer[..len].copy_from_slice(&rest[..len]);
         println!("< {}", rest[..len].escape_ascii());
         self.read_len += len;
-        if self.read_len == piece.len() {
-            (self.pieces, self.read_len) = (later, 0);
+        if self.read_len == bytes.len() {
+            (self.reads, self.read_len) = (later, 0);
         }
         Ok(len)
     }

@@ -35,18 +35,20 @@ fn way_strategy() -> impl Strategy<Value = Way> {
     ]
 }
 
+fn backend_strategy() -> impl Strategy<Value = Backend> {
+    prop::sample::select(BACKENDS)
+}
+
 fn conversation_strategy() -> impl Strategy<Value = Conversation> {
     let message = (payload_strategy(), way_strategy(), any::<u32>(), any::<bool>(), any::<bool>());
-    (
-        WindowBits::DEFLATE_MIN.get()..=15,
-        any::<bool>(),
-        1..=9_u8,
-        prop::collection::vec(message, 1..8),
-    )
-        .prop_map(|(bits, context_takeover, level, messages)| Conversation {
-            direction: Direction::new(WindowBits::new(bits).unwrap(), context_takeover),
-            level: Level::new(level).unwrap(),
-            messages,
+    (backend_strategy(), 8..=15_u8, any::<bool>(), 1..=9_u8, prop::collection::vec(message, 1..8))
+        .prop_map(|(backend, bits, context_takeover, level, messages)| {
+            let window_bits = WindowBits::new(bits).unwrap().max(backend.min_window_bits());
+            Conversation {
+                direction: Direction::new(window_bits, context_takeover),
+                config: DeflateConfig { backend, level: Level::new(level).unwrap(), threshold: 10 },
+                messages,
+            }
         })
 }
 
@@ -54,16 +56,16 @@ fn conversation_strategy() -> impl Strategy<Value = Conversation> {
 #[derive(Clone, Debug)]
 struct Conversation {
     direction: Direction,
-    level: Level,
+    config: DeflateConfig,
     messages: Vec<(Vec<u8>, Way, u32, bool, bool)>,
 }
 
 fn converse(conversation: Conversation) -> Result<(), TestCaseError> {
-    let Conversation { direction, level, messages } = conversation;
-    let config = DeflateConfig { level, threshold: 10 };
+    let Conversation { direction, config, messages } = conversation;
+    let backend = config.backend;
     let mut deflater = Deflater::new(direction, config).unwrap();
-    let mut inflater = Inflater::new(direction, LIMIT);
-    let mut pool = DeflateState::new(direction.window_bits(), Level::DEFAULT).unwrap();
+    let mut inflater = Inflater::new(backend, direction, LIMIT);
+    let mut pool = DeflateState::new(backend, direction.window_bits(), Level::DEFAULT).unwrap();
     for (mut message, way, cut, release_deflater, release_inflater) in messages {
         let (mut payload, mut compressed) = (vec![], true);
         match way {
@@ -121,11 +123,12 @@ proptest! {
     /// Any bytes end in a message or an error, the same in any fragments.
     #[test]
     fn any_bytes_are_taken_or_refused_alike(
+        backend in backend_strategy(),
         payload in prop::collection::vec(any::<u8>(), 0..60),
         chunk_len in 1..20_usize,
     ) {
-        check_against_strict(&payload);
-        let limited = || Inflater::new(Direction::UNLIMITED, 500);
+        check_against_strict(backend, &payload);
+        let limited = || Inflater::new(backend, Direction::UNLIMITED, 500);
         let whole = inflate(&mut limited(), [&payload[..]]);
         same(&inflate(&mut limited(), payload.chunks(chunk_len)), &whole);
     }

@@ -8,18 +8,20 @@ use super::*;
 /// D-026, D-034: the tail is stripped, from the end alone; an empty message is one byte.
 #[test]
 fn a_deflated_message_ends_without_its_tail() {
-    let mut deflater = deflater(Direction::UNLIMITED);
-    let mut out = vec![];
-    for _ in 0..3 {
-        deflater.finish(&mut out).unwrap();
-        deflater.deflate(b"", &mut out).unwrap();
-        assert_eq!(out, [0]);
-        out.clear();
-        deflater.deflate(b"Hello", &mut out).unwrap();
-        deflater.finish(&mut out).unwrap();
-        assert!(!out.ends_with(&TAIL), "{out:x?}");
-        assert_eq!(out.last(), Some(&0));
-        out.clear();
+    for &backend in BACKENDS {
+        let mut deflater = deflater(backend, Direction::UNLIMITED);
+        let mut out = vec![];
+        for _ in 0..3 {
+            deflater.finish(&mut out).unwrap();
+            deflater.deflate(b"", &mut out).unwrap();
+            assert_eq!(out, [0]);
+            out.clear();
+            deflater.deflate(b"Hello", &mut out).unwrap();
+            deflater.finish(&mut out).unwrap();
+            assert!(!out.ends_with(&TAIL), "{out:x?}");
+            assert_eq!(out.last(), Some(&0));
+            out.clear();
+        }
     }
 }
 
@@ -40,12 +42,16 @@ fn exhaustive_no_match_reaches_beyond_the_agreed_window() {
 
 /// What repeats lies just within, at, and just beyond the window.
 fn reach(levels: &[u8], distances: fn(usize) -> Vec<usize>) {
-    for window_bits in windows() {
+    for (backend, window_bits) in
+        BACKENDS.iter().flat_map(|backend| windows(*backend).map(|bits| (*backend, bits)))
+    {
         for context_takeover in [false, true] {
             for level in levels.iter().copied() {
                 let direction = Direction::new(window_bits, context_takeover);
-                let config =
-                    DeflateConfig { level: Level::new(level).unwrap(), ..DeflateConfig::DEFAULT };
+                let config = DeflateConfig {
+                    level: Level::new(level).unwrap(),
+                    ..DeflateConfig::new(backend)
+                };
                 let mut deflater = Deflater::new(direction, config).unwrap();
                 let mut strict = Strict::new(window_bits.window_len());
                 for distance in distances(window_bits.window_len()) {
@@ -57,7 +63,11 @@ fn reach(levels: &[u8], distances: fn(usize) -> Vec<usize>) {
                     if !context_takeover {
                         strict.history.clear();
                     }
-                    assert_eq!(strict.message(&payload), Ok(message), "{direction:?} {level}");
+                    assert_eq!(
+                        strict.message(&payload),
+                        Ok(message),
+                        "{backend:?} {direction:?} {level}"
+                    );
                 }
                 // The test would mean nothing if the compressor never looked that far. zlib's own
                 // border is 262 bytes nearer than the window; level 1 looks into few places.
@@ -65,7 +75,7 @@ fn reach(levels: &[u8], distances: fn(usize) -> Vec<usize>) {
                 let share = if level == 1 { 16 } else { 3 };
                 assert!(
                     reached >= window_bits.window_len() / share,
-                    "{direction:?} {level}: {reached}"
+                    "{backend:?} {direction:?} {level}: {reached}"
                 );
             }
         }
@@ -75,15 +85,21 @@ fn reach(levels: &[u8], distances: fn(usize) -> Vec<usize>) {
 /// D-016: smaller windows than the backend keeps are refused, not enlarged.
 #[test]
 fn a_window_that_the_backend_cannot_keep_is_refused() {
-    for bits in 8..=15 {
-        let window_bits = WindowBits::new(bits).unwrap();
-        let possible = window_bits >= WindowBits::DEFLATE_MIN;
-        let direction = Direction::new(window_bits, true);
-        assert_eq!(Deflater::new(direction, DeflateConfig::DEFAULT).is_ok(), possible);
-        assert_eq!(DeflateState::new(window_bits, Level::DEFAULT).is_ok(), possible);
-        let error = UnsupportedWindow { window_bits };
-        if !possible {
-            assert_eq!(Deflater::new(direction, DeflateConfig::DEFAULT).unwrap_err(), error);
+    for &backend in BACKENDS {
+        for bits in 8..=15 {
+            let window_bits = WindowBits::new(bits).unwrap();
+            let possible = window_bits >= backend.min_window_bits();
+            let direction = Direction::new(window_bits, true);
+            assert_eq!(Deflater::new(direction, DeflateConfig::new(backend)).is_ok(), possible);
+            assert_eq!(DeflateState::new(backend, window_bits, Level::DEFAULT).is_ok(), possible);
+            let error =
+                UnsupportedWindow { window_bits, min_window_bits: backend.min_window_bits() };
+            if !possible {
+                assert_eq!(
+                    Deflater::new(direction, DeflateConfig::new(backend)).unwrap_err(),
+                    error
+                );
+            }
         }
     }
 }
@@ -91,45 +107,52 @@ fn a_window_that_the_backend_cannot_keep_is_refused() {
 /// D-035: what may not be compressed is not shown to the deflater; what need not be is refused.
 #[test]
 fn short_and_incompressible_messages_go_uncompressed() {
-    for context_takeover in [false, true] {
-        let direction = Direction::new(WindowBits::MAX, context_takeover);
-        let mut deflater = Deflater::new(direction, DeflateConfig::DEFAULT).unwrap();
-        let mut strict = Strict::new(32_768);
-        let mut out = b"kept".to_vec();
-        assert!(!deflater.message(&[b'a'; 1023], &mut out));
-        assert!(deflater.needs_state(), "nothing was allocated for it");
-        assert!(deflater.message(&[b'a'; 1024], &mut out));
-        assert_eq!(strict.message(&out[4..]).unwrap(), [b'a'; 1024]);
-        out.truncate(4);
-        let noise = noise(11, 5000);
-        assert!(!deflater.message(&noise, &mut out));
-        assert_eq!(out, b"kept");
-        // The peer has not seen `noise`: the next message must not refer back to it.
-        assert!(deflater.message(&[&noise[..2000], &[0; 2000]].concat(), &mut out));
-        if !context_takeover {
-            strict.history.clear();
+    for &backend in BACKENDS {
+        for context_takeover in [false, true] {
+            let direction = Direction::new(WindowBits::MAX, context_takeover);
+            let mut deflater = Deflater::new(direction, DeflateConfig::new(backend)).unwrap();
+            let mut strict = Strict::new(32_768);
+            let mut out = b"kept".to_vec();
+            assert!(!deflater.message(&[b'a'; 1023], &mut out));
+            assert!(deflater.needs_state(), "nothing was allocated for it");
+            assert!(deflater.message(&[b'a'; 1024], &mut out));
+            assert_eq!(strict.message(&out[4..]).unwrap(), [b'a'; 1024]);
+            out.truncate(4);
+            let noise = noise(11, 5000);
+            assert!(!deflater.message(&noise, &mut out));
+            assert_eq!(out, b"kept");
+            // The peer has not seen `noise`: the next message must not refer back to it.
+            assert!(deflater.message(&[&noise[..2000], &[0; 2000]].concat(), &mut out));
+            if !context_takeover {
+                strict.history.clear();
+            }
+            assert_eq!(strict.message(&out[4..]).unwrap(), [&noise[..2000], &[0; 2000]].concat());
         }
-        assert_eq!(strict.message(&out[4..]).unwrap(), [&noise[..2000], &[0; 2000]].concat());
     }
 }
 
 #[test]
 fn incompressible_bytes_grow_little() {
-    for window_bits in [WindowBits::DEFLATE_MIN, WindowBits::MAX] {
-        for level in [1, 6] {
-            let mut deflater = Deflater::new(
-                Direction::new(window_bits, true),
-                DeflateConfig { level: Level::new(level).unwrap(), ..DeflateConfig::DEFAULT },
-            )
-            .unwrap();
-            for len in [1, 10, 1000, 40_000] {
-                let mut out = vec![];
-                deflater.deflate(&noise(len, usize::try_from(len).unwrap()), &mut out).unwrap();
-                deflater.finish(&mut out).unwrap();
-                let growth = (out.len() as u64).saturating_sub(len);
-                // Level 1 of zlib-rs has codes of up to 9 bits for a byte, and no stored blocks.
-                let share = if level == 1 { 8 } else { 32 };
-                assert!(growth <= 10 + len / share, "{window_bits} {level}: {len} + {growth}");
+    for &backend in BACKENDS {
+        for window_bits in [backend.min_window_bits(), WindowBits::MAX] {
+            for level in [1, 6] {
+                let mut deflater = Deflater::new(
+                    Direction::new(window_bits, true),
+                    DeflateConfig {
+                        level: Level::new(level).unwrap(),
+                        ..DeflateConfig::new(backend)
+                    },
+                )
+                .unwrap();
+                for len in [1, 10, 1000, 40_000] {
+                    let mut out = vec![];
+                    deflater.deflate(&noise(len, usize::try_from(len).unwrap()), &mut out).unwrap();
+                    deflater.finish(&mut out).unwrap();
+                    let growth = (out.len() as u64).saturating_sub(len);
+                    // Level 1 of zlib-rs has codes of up to 9 bits for a byte, and no stored blocks.
+                    let share = if level == 1 { 8 } else { 32 };
+                    assert!(growth <= 10 + len / share, "{window_bits} {level}: {len} + {growth}");
+                }
             }
         }
     }
@@ -139,51 +162,56 @@ fn incompressible_bytes_grow_little() {
 /// they were sent before and are sent after.
 #[test]
 fn a_shared_message_fits_into_any_conversation() {
-    let news = text(21, 3000);
-    for window_bits in windows() {
-        let mut state = DeflateState::new(window_bits, Level::DEFAULT).unwrap();
-        let shared = SharedMessage::compress(&mut state, &news).unwrap();
-        assert!(shared.payload_len() < news.len());
-        assert_eq!(shared.window_bits(), window_bits.min(WindowBits::TWELVE));
-        for peer_bits in windows().step_by(3) {
-            for context_takeover in [false, true] {
-                let mut deflater = deflater(Direction::new(peer_bits, context_takeover));
-                let mut strict = Strict::new(peer_bits.window_len());
-                for round in 0..3 {
-                    let own = text(round, 2000);
-                    let mut payload = vec![];
-                    deflater.deflate(&own, &mut payload).unwrap();
-                    assert!(deflater.admit(&shared).is_none(), "a message is open");
-                    deflater.finish(&mut payload).unwrap();
-                    if !context_takeover {
-                        strict.history.clear();
-                    }
-                    assert_eq!(strict.message(&payload).unwrap(), own);
-                    match deflater.admit(&shared) {
-                        Some(payload) => assert_eq!(strict.message(payload).unwrap(), news),
-                        None => assert!(peer_bits < shared.window_bits()),
+    for &backend in BACKENDS {
+        let news = text(21, 3000);
+        for window_bits in windows(backend) {
+            let mut state = DeflateState::new(backend, window_bits, Level::DEFAULT).unwrap();
+            let shared = SharedMessage::compress(&mut state, &news).unwrap();
+            assert!(shared.payload_len() < news.len());
+            assert_eq!(shared.window_bits(), window_bits.min(WindowBits::TWELVE));
+            for peer_bits in windows(backend).step_by(3) {
+                for context_takeover in [false, true] {
+                    let mut deflater =
+                        deflater(backend, Direction::new(peer_bits, context_takeover));
+                    let mut strict = Strict::new(peer_bits.window_len());
+                    for round in 0..3 {
+                        let own = text(round, 2000);
+                        let mut payload = vec![];
+                        deflater.deflate(&own, &mut payload).unwrap();
+                        assert!(deflater.admit(&shared).is_none(), "a message is open");
+                        deflater.finish(&mut payload).unwrap();
+                        if !context_takeover {
+                            strict.history.clear();
+                        }
+                        assert_eq!(strict.message(&payload).unwrap(), own);
+                        match deflater.admit(&shared) {
+                            Some(payload) => assert_eq!(strict.message(payload).unwrap(), news),
+                            None => assert!(peer_bits < shared.window_bits()),
+                        }
                     }
                 }
             }
+            assert_eq!(SharedMessage::compress(&mut state, &noise(1, 100)), None);
+            assert_eq!(SharedMessage::compress(&mut state, b""), None);
         }
-        assert_eq!(SharedMessage::compress(&mut state, &noise(1, 100)), None);
-        assert_eq!(SharedMessage::compress(&mut state, b""), None);
+        // A short message needs a small window only.
+        let mut state = DeflateState::new(backend, WindowBits::MAX, Level::DEFAULT).unwrap();
+        let short = SharedMessage::compress(&mut state, &[b'a'; 256]).unwrap();
+        assert_eq!(short.window_bits(), WindowBits::MIN);
+        let longer = SharedMessage::compress(&mut state, &[b'a'; 257]).unwrap();
+        assert_eq!(longer.window_bits().get(), 9);
     }
-    // A short message needs a small window only.
-    let mut state = DeflateState::new(WindowBits::MAX, Level::DEFAULT).unwrap();
-    let short = SharedMessage::compress(&mut state, &[b'a'; 256]).unwrap();
-    assert_eq!(short.window_bits(), WindowBits::MIN);
-    let longer = SharedMessage::compress(&mut state, &[b'a'; 257]).unwrap();
-    assert_eq!(longer.window_bits().get(), 9);
 }
 
 #[test]
 fn a_state_of_a_larger_window_is_not_taken() {
-    for state_bits in windows() {
-        for bits in windows() {
-            let state = DeflateState::new(state_bits, Level::DEFAULT).unwrap();
-            let taken = deflater(Direction::new(bits, true)).supply(state).is_ok();
-            assert_eq!(taken, state_bits <= bits);
+    for &backend in BACKENDS {
+        for state_bits in windows(backend) {
+            for bits in windows(backend) {
+                let state = DeflateState::new(backend, state_bits, Level::DEFAULT).unwrap();
+                let taken = deflater(backend, Direction::new(bits, true)).supply(state).is_ok();
+                assert_eq!(taken, state_bits <= bits);
+            }
         }
     }
 }

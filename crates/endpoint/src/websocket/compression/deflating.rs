@@ -84,9 +84,7 @@ impl CompressedMessage {
     /// control message stays as it is.
     #[must_use]
     pub fn new(message: Message) -> Self {
-        // The backend can do this window.
-        let window_bits = WindowBits::TWELVE.max(WindowBits::DEFLATE_MIN);
-        let shared = compress_for_many(&message, window_bits, DeflateConfig::DEFAULT);
+        let shared = compress_for_many(&message, WindowBits::TWELVE, DeflateConfig::DEFAULT);
         Self(Arc::new(Parts { message, shared: shared.ok().flatten() }))
     }
 
@@ -137,7 +135,7 @@ fn compress_for_many(
     }
     let mut state = match pool::take_deflate_state(|state| fits(state, window_bits, config)) {
         Some(state) => state,
-        None => DeflateState::new(window_bits, config.level)?,
+        None => DeflateState::new(config.backend, window_bits, config.level)?,
     };
     let shared = SharedMessage::compress(&mut state, payload);
     pool::give_back_deflate_state(state);
@@ -146,5 +144,6 @@ fn compress_for_many(
 
 /// Whether a state of the pool is as it would be made.
 fn fits(state: &DeflateState, window_bits: WindowBits, config: DeflateConfig) -> bool {
-    state.window_bits() == window_bits && state.level() == config.level
+    state.window_bits() == window_bits
+        && (state.backend(), state.level()) == (config.backend, config.level)
 }

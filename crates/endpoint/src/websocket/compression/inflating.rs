@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tidings_deflate::{Direction, InflateError, Inflater};
+use tidings_deflate::{Backend, Direction, InflateError, Inflater};
 use tidings_websocket::frame::Utf8Validator;
 use tidings_websocket::{MessageKind, MessageRef, Violation};
 
@@ -29,7 +29,10 @@ pub(in crate::websocket) enum Inflated {
 
 impl Inflating {
     pub(in crate::websocket) fn new(direction: Direction, max_message_len: u64) -> Self {
-        Self { inflater: Inflater::new(direction, max_message_len), message: Vec::new() }
+        Self {
+            inflater: Inflater::new(Backend::ZlibRs, direction, max_message_len),
+            message: Vec::new(),
+        }
     }
 
     /// Takes the next part of a compressed message.

@@ -1,5 +1,6 @@
 //! tidings-embedded with the crates that it stands on: a server that accepts a WebSocket, echoes and
-//! closes, on a blocking stream. What a firmware with one WebSocket needs, without its network.
+//! closes, on a blocking stream. This is all that a firmware with one WebSocket needs, without its
+//! network.
 
 #![no_std]
 #![no_main]
@@ -53,7 +54,7 @@ fn serve(stream: &mut Stream) -> Result<(), Error<Infallible>> {
     Ok(())
 }
 
-/// A stream that brings one thing and expects another.
+/// A stream with scripted input that checks what is written.
 struct Stream {
     unread: &'static [u8],
     unsent: &'static [u8],

@@ -53,12 +53,31 @@ fn echo(
     event: &Event<'_>,
     out: &mut [u8],
 ) -> Result<usize, SendError> {
-    let data = match event {
-        Event::Text { text, is_last: true, .. } => Data::text(text.rest),
-        Event::Text { text, .. } => Data::text(text.rest).more(),
-        Event::Binary { bytes, is_last: true, .. } => Data::binary(bytes),
-        Event::Binary { bytes, .. } => Data::binary(bytes).more(),
-        _ => return Ok(0),
-    };
-    Ok(connection.send(data)?.encode_into(out).unwrap_or_default())
+    match event {
+        Event::Text { text, is_last, .. } => {
+            // A character that was cut goes first, in a fragment of its own.
+            let mut utf8 = [0; 4];
+            let [cut, rest] = text.chunks(&mut utf8);
+            let cut_len = match cut {
+                "" => 0,
+                cut => send(connection, Data::text(cut), false, out)?,
+            };
+            let room = out.get_mut(cut_len..).unwrap_or_default();
+            Ok(cut_len + send(connection, Data::text(rest), *is_last, room)?)
+        }
+        Event::Binary { bytes, is_last, .. } => {
+            send(connection, Data::binary(bytes), *is_last, out)
+        }
+        _ => Ok(0),
+    }
+}
+
+fn send(
+    connection: &mut Connection<Server>,
+    data: Data<'_>,
+    is_last: bool,
+    out: &mut [u8],
+) -> Result<usize, SendError> {
+    let frame = connection.send(if is_last { data } else { data.more() })?;
+    Ok(frame.encode_into(out).unwrap_or_default())
 }

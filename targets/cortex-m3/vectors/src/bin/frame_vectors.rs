@@ -368,11 +368,9 @@ fn validate(text: &[u8], cut: Cut) -> Result<(), InvalidUtf8> {
     let mut seen = 0;
     for piece in cut.pieces(text.len()) {
         let valid = validator.push(&text[piece])?;
-        let mut carried = [0; 4];
-        let carried = valid.carried.map_or("", |character| character.encode_utf8(&mut carried));
-        for bytes in [carried.as_bytes(), valid.rest.as_bytes()] {
-            assert_eq!(text.get(seen..seen + bytes.len()), Some(bytes), "{cut:?}");
-            seen += bytes.len();
+        for chunk in valid.chunks(&mut [0; 4]) {
+            assert_eq!(text.get(seen..seen + chunk.len()), Some(chunk.as_bytes()), "{cut:?}");
+            seen += chunk.len();
         }
     }
     validator.finish()

@@ -189,10 +189,10 @@ impl<R: Role> Echo<R> {
         while let Some(event) = self.connection.receive(Timestamp::default(), &mut input) {
             match event {
                 Event::Text { text, is_first, is_last } => {
-                    let mut carried = [0; 4];
-                    let carried = text.carried.map_or("", |c| c.encode_utf8(&mut carried));
+                    let mut utf8 = [0; 4];
+                    let [carried, rest] = text.chunks(&mut utf8);
                     self.append(is_first, carried.as_bytes());
-                    self.append(false, text.rest.as_bytes());
+                    self.append(false, rest.as_bytes());
                     self.echo(is_last, MessageKind::Text);
                 }
                 Event::Binary { bytes, is_first, is_last } => {

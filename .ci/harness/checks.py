@@ -103,8 +103,3 @@ def start_server(binary, *arguments):
     told = address.search(server.stdout)
     server.url, server.port = told.group(), int(told.group(1))
     return server
-
-
-def start_demo(binary):
-    """Starts `tidings demo` on a free port."""
-    return start_server(binary, "demo", "--listen", "127.0.0.1:0")

@@ -1,15 +1,18 @@
 # What the runs of end-to-end checks share; to be sourced. It installs what they need, and defines
 #
+#     gather DIRECTORY PROGRAM...      links the programs of a directory and of its `examples` to
+#                                      the new directory $programs
 #     checks NAME SECONDS COMMAND...   runs one script of checks, and whatever it starts
 #     finish                           prints `N passed, N failed`, exits with 0 if all passed
 #
 # Scripts find $TMPDIR, removed at the end, and what `install` put into $cache.
 
 cache=${TIDINGS_CI_CACHE:-/tmp/tidings-ci}
-"$(dirname "${BASH_SOURCE[0]}")/install"
+harness=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+"$harness/install"
 
-# What `import` and `require` do not find beside the scripts is in the cache.
-export NODE_PATH="$cache/node/node_modules" PYTHONDONTWRITEBYTECODE=1
+# Python finds what scripts share, and Node the packages in the cache.
+export PYTHONPATH="$harness" NODE_PATH="$cache/node/node_modules" PYTHONDONTWRITEBYTECODE=1
 # All that is talked to is on this machine.
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 TMPDIR=$(mktemp -d)
@@ -31,6 +34,20 @@ end_group() {
 }
 trap 'end_group; rm -rf "$TMPDIR"' EXIT
 trap 'exit 130' INT TERM HUP
+
+gather() {
+    local directory program found
+    directory=$(realpath "$1")
+    shift
+    programs=$TMPDIR/programs
+    mkdir "$programs"
+    for program in "$@"; do
+        found=$directory/$program
+        [ -x "$found" ] || found=$directory/examples/$program
+        [ -x "$found" ] || { echo "$directory has no program $program" >&2; exit 2; }
+        ln -s "$found" "$programs"
+    done
+}
 
 checks() {
     local name=$1 seconds=$2 code=0 failed_before

@@ -109,8 +109,3 @@ export async function startServer(binary, ...args) {
   [server.url, server.port] = address.exec(server.stdout);
   return server;
 }
-
-/** Starts `tidings demo`. Port 0 is a free one. */
-export async function startDemo(binary, port = 0) {
-  return startServer(binary, 'demo', '--listen', `127.0.0.1:${port}`);
-}
