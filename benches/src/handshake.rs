@@ -8,11 +8,11 @@ use std::hint::black_box;
 
 use rand::RngExt as _;
 use tidings_handshake::{
-    Answer, ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, ServerRequest,
+    ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, Response, ServerRequest,
     WebSocketUri,
 };
 use tungstenite::client::IntoClientRequest as _;
-use tungstenite::handshake::client::{Response, generate_request};
+use tungstenite::handshake::client::{self, generate_request};
 use tungstenite::handshake::machine::TryParse as _;
 use tungstenite::handshake::server::{Request, create_response, write_response};
 
@@ -167,7 +167,7 @@ fn our_response(out: &mut Vec<u8>) {
     let request = ClientRequest::new(uri, Key::from_nonce(*NONCE));
     let mut slots = HeaderSlots::<32>::new();
     match request.parse_response(head, &mut slots).unwrap() {
-        Answer::Opened(opened) => {
+        Response::Opened(opened) => {
             out.extend_from_slice(opened.headers().get("sec-websocket-accept").unwrap());
         }
         other => panic!("{other:?}"),
@@ -175,6 +175,6 @@ fn our_response(out: &mut Vec<u8>) {
 }
 
 fn their_response(out: &mut Vec<u8>) {
-    let (_, response) = Response::try_parse(black_box(RESPONSE)).unwrap().unwrap();
+    let (_, response) = client::Response::try_parse(black_box(RESPONSE)).unwrap().unwrap();
     out.extend_from_slice(response.headers()["sec-websocket-accept"].as_bytes());
 }

@@ -30,10 +30,11 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "tidings-endpoint",
         "bytes http rustls rustls_pki_types \
-         tidings_deflate tidings_frame tidings_handshake tidings_sse tidings_time tidings_websocket",
+         tidings_deflate tidings_frame tidings_handshake tidings_reconnect tidings_sse tidings_time \
+         tidings_websocket",
     ),
     ("tidings-frame", ""),
-    ("tidings-handshake", "http"),
+    ("tidings-handshake", "http tidings_time"),
     ("tidings-reconnect", ""),
     ("tidings-time", ""),
     ("tidings-sse", "tidings_reconnect"),

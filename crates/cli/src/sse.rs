@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tidings_tokio::Connector;
+use tidings_tokio::ConnectOptions;
 use tidings_tokio::sse::{
     Answer, Config, EventSource, EventSourceRequest, GiveUp, Lost, LostReason, OwnedMessageEvent,
     Update,
@@ -60,11 +60,11 @@ pub(crate) struct Arguments {
 const BROKEN: u8 = 3;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
-    let mut connector = Connector::new().proxy_from_environment();
+    let mut options = ConnectOptions::new().proxy_from_environment();
     if let Some(file) = &arguments.ca {
-        connector = connector.tls_config(trust_only(file)?);
+        options = options.tls_config(trust_only(file)?);
     }
-    let source = EventSource::open(request(&arguments)?)?.with_connector(connector);
+    let source = EventSource::open(request(&arguments)?)?.with_connect_options(options);
     match watch(source, arguments.json).await {
         // Whoever reads our output has enough of it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tidings_tokio::websocket::CloseStatus;
 use tidings_tokio::{
-    ClientRole, ClientStream, CloseCode, Compression, Config, Connector, Message, WebSocket,
+    ClientRole, ClientStream, CloseCode, Compression, Config, ConnectOptions, Message, WebSocket,
+    connect_with,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -49,23 +50,23 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let linger = Duration::try_from_secs_f64(arguments.linger)?;
-    let mut connector =
-        Connector::new().subprotocols(arguments.subprotocol).proxy_from_environment();
+    let mut options =
+        ConnectOptions::new().subprotocols(arguments.subprotocol).proxy_from_environment();
     if arguments.compress {
         let mut config = Config::client();
         config.compression = Some(Compression::default());
-        connector = connector.config(config);
+        options = options.config(config);
     }
     if let Some(origin) = arguments.origin {
-        connector = connector.origin(origin);
+        options = options.origin(origin);
     }
     for (name, value) in arguments.header {
-        connector = connector.header(name, value);
+        options = options.header(name, value);
     }
     if let Some(file) = arguments.ca {
-        connector = connector.tls_config(trust_only(&file)?);
+        options = options.tls_config(trust_only(&file)?);
     }
-    let mut socket = match connector.connect(&arguments.url).await {
+    let mut socket = match connect_with(&arguments.url, &options).await {
         Ok(socket) => socket,
         Err(tidings_tokio::Error::Declined(declined)) => {
             let body = String::from_utf8_lossy(&declined.body_start);

@@ -12,7 +12,7 @@ use tidings_websocket::frame::InvalidUtf8;
 use tidings_websocket::{SendError, Timeout, Violation};
 
 #[cfg(feature = "rustls")]
-use crate::tls::TlsError;
+use crate::opening::TlsError;
 
 /// Why a connection could not be opened, or did not end well. A normal closure is not an error.
 #[derive(Debug)]

@@ -28,10 +28,8 @@ mod shared_str;
 mod write_queue;
 
 pub use chunks::{IncomingChunks, OutgoingChunks};
-pub use compression::{
-    ClientOffer, CompressedMessage, Compression, Negotiated, mandatory_extension_close,
-};
-pub(crate) use compression::{accept, check, element, offers};
+pub use compression::{ClientOffer, CompressedMessage, Compression, Negotiated};
+pub(crate) use compression::{accept, check, element, mandatory_extension_close, offers};
 pub use config::Config;
 pub use message::{Message, MessageRef};
 pub use outgoing::Outgoing;

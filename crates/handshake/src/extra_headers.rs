@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::token::{is_field_value_byte, is_token};
 
-/// Headers that may follow those of the handshake. Nothing can be injected through them.
+/// Headers that a client adds to its request. Nothing can be injected through them.
 #[derive(Clone, Copy)]
 pub(crate) struct ExtraHeaders<'a>(&'a [(&'a str, &'a str)]);
 
@@ -29,27 +29,13 @@ impl<'a> ExtraHeaders<'a> {
     pub(crate) const NONE: Self = Self(&[]);
 
     pub(crate) fn new(headers: &'a [(&'a str, &'a str)]) -> Result<Self, ExtraHeaderError> {
-        for (index, (name, value)) in headers.iter().enumerate() {
-            if !is_token(name.as_bytes()) {
-                return Err(ExtraHeaderError::Name { index });
-            }
-            if is_reserved(name) {
-                return Err(ExtraHeaderError::Reserved { index });
-            }
-            // RFC 9110, 5.5: no CR, LF or NUL.
-            if let Some(offset) = value.bytes().position(|byte| !is_field_value_byte(byte)) {
-                return Err(ExtraHeaderError::Value { index, offset });
-            }
-        }
+        let mut numbered = headers.iter().enumerate();
+        numbered.try_for_each(|(index, (name, value))| check(index, name, value))?;
         Ok(Self(headers))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.0.iter().copied()
-    }
-
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
     }
 }
 
@@ -60,6 +46,21 @@ impl fmt::Debug for ExtraHeaders<'_> {
     }
 }
 
+/// Whether this header may follow those of the handshake.
+pub(crate) fn check(index: usize, name: &str, value: &str) -> Result<(), ExtraHeaderError> {
+    if !is_token(name.as_bytes()) {
+        return Err(ExtraHeaderError::Name { index });
+    }
+    if is_reserved(name) {
+        return Err(ExtraHeaderError::Reserved { index });
+    }
+    // RFC 9110, 5.5: no CR, LF or NUL.
+    match value.bytes().position(|byte| !is_field_value_byte(byte)) {
+        Some(offset) => Err(ExtraHeaderError::Value { index, offset }),
+        None => Ok(()),
+    }
+}
+
 fn is_reserved(name: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
         || name
@@ -67,8 +68,8 @@ fn is_reserved(name: &str) -> bool {
             .is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESERVED_PREFIX))
 }
 
-/// A header that the caller wants to add can not be sent. `index` is its place in the caller's
-/// list.
+/// A header that the caller wants to add cannot be sent. `index` is its place among the headers
+/// that the caller adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExtraHeaderError {

@@ -180,6 +180,38 @@ impl HeadScanner {
         self.scanned
     }
 
+    /// The scanner of another head with the same limits.
+    pub(crate) const fn restarted(&self) -> Self {
+        Self::new(self.limits, self.kind)
+    }
+
+    /// Refuses the head, since there is room for this many bytes only.
+    pub(crate) fn refuse_longer_than(&mut self, limit: usize) {
+        if !self.has_ended() {
+            self.state = State::Failed(HeadError::HeadTooLong { limit });
+        }
+    }
+
+    /// The number of bytes that every response still has before its head ends: so many can be read
+    /// without reading past the head. For a request it is 1.
+    pub(crate) fn min_remaining(&self) -> usize {
+        // The shortest ends are bare line feeds, of the last line and of the blank one.
+        match (self.kind, self.state) {
+            (_, State::Done | State::Failed(_)) => 0,
+            (Kind::Request, _) => 1,
+            (_, State::Start) => b"HTTP/1.1 200\n\n".len(),
+            (_, State::StartLineFeed) => b"\nHTTP/1.1 200\n\n".len(),
+            (_, State::Version(index)) => {
+                b"HTTP/1.1 200\n\n".len().saturating_sub(usize::from(index))
+            }
+            (_, State::StatusSpace) => b" 200\n\n".len(),
+            (_, State::Status(index)) => b"200\n\n".len().saturating_sub(usize::from(index)),
+            (_, State::HeaderName) => b":\n\n".len(),
+            (_, State::StatusEnd | State::Reason | State::LineFeed | State::HeaderValue) => 2,
+            _ => 1,
+        }
+    }
+
     const fn has_ended(&self) -> bool {
         matches!(self.state, State::Done | State::Failed(_))
     }

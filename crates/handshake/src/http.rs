@@ -4,10 +4,10 @@ use core::fmt::{self, Display};
 use std::string::{String, ToString as _};
 
 use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 
 use crate::client::request::ClientRequest;
-use crate::client::response::{Answer, StatusLine};
+use crate::client::response::{Response, StatusLine};
 use crate::client::response_error::ResponseError;
 use crate::headers::Headers;
 use crate::server::acceptance::Acceptance;
@@ -61,8 +61,8 @@ impl<'a> ServerRequest<'a> {
 impl Acceptance<'_> {
     /// The response for hyper or another stack of the `http` crate: 101, or 200 over HTTP/2.
     #[must_use]
-    pub fn to_http(&self) -> Response<()> {
-        let mut response = Response::new(());
+    pub fn to_http(&self) -> http::Response<()> {
+        let mut response = http::Response::new(());
         set_status(&mut response, self.status());
         match self.status() {
             101 => {}
@@ -77,8 +77,8 @@ impl Acceptance<'_> {
 impl Rejection<'_> {
     /// The response for hyper or another stack of the `http` crate.
     #[must_use]
-    pub fn to_http(&self, version: Version) -> Response<String> {
-        let mut response = Response::new(self.body().to_string());
+    pub fn to_http(&self, version: Version) -> http::Response<String> {
+        let mut response = http::Response::new(self.body().to_string());
         set_status(&mut response, self.status());
         *response.version_mut() = version;
         let headers = response.headers_mut();
@@ -127,8 +127,8 @@ impl ClientRequest<'_> {
     /// As [`ClientRequest::parse_response`].
     pub fn check_http<'r, B>(
         &self,
-        response: &'r Response<B>,
-    ) -> Result<Answer<'r>, ResponseError> {
+        response: &'r http::Response<B>,
+    ) -> Result<Response<'r>, ResponseError> {
         let status = response.status().as_u16();
         let line = match http1_version(response.version()) {
             Some(version) => StatusLine::Http1 { version, status, reason: "" },
@@ -147,7 +147,7 @@ fn http1_version(version: Version) -> Option<HttpVersion> {
     }
 }
 
-fn set_status<B>(response: &mut Response<B>, status: u16) {
+fn set_status<B>(response: &mut http::Response<B>, status: u16) {
     // Every status that this crate writes is from 101 to 599.
     if let Ok(status) = StatusCode::from_u16(status) {
         *response.status_mut() = status;

@@ -18,6 +18,7 @@ mod headers;
 mod http;
 mod key;
 mod limits;
+pub mod opening;
 mod origin;
 #[cfg(feature = "alloc")]
 mod proxy;
@@ -25,6 +26,7 @@ mod proxy;
 mod redirect;
 mod server;
 mod subprotocol;
+mod text;
 mod token;
 mod uri;
 mod wire;
@@ -33,7 +35,11 @@ pub use authority::{Authority, AuthorityError};
 #[cfg(feature = "alloc")]
 pub use client::declined_body::DeclinedBody;
 pub use client::request::{ClientRequest, RequestBuildError};
-pub use client::response::{Answer, DeclinedResponse, InterimResponse, OpenedResponse, StatusLine};
+#[doc(hidden)] // until tidings-embedded has taken the new name
+pub use client::response::Response as Answer;
+pub use client::response::{
+    DeclinedResponse, InterimResponse, OpenedResponse, Response, StatusLine,
+};
 pub use client::response_error::ResponseError;
 pub use extensions::{
     Extension, ExtensionBuildError, ExtensionParams, Extensions, ExtensionsError, ParamValue,
@@ -48,15 +54,19 @@ pub use origin::{MissingOrigin, OriginError, OriginPattern, OriginPatternError, 
 #[cfg(feature = "alloc")]
 pub use proxy::rules::ProxyRules;
 #[cfg(feature = "alloc")]
-pub use proxy::tunnel::{TunnelAnswer, TunnelRequest};
+pub use proxy::tunnel::{TunnelRequest, TunnelResponse};
 #[cfg(feature = "alloc")]
 pub use proxy::{Proxy, ProxyUriError};
 #[cfg(feature = "alloc")]
 pub use redirect::{Redirect, RedirectError, Redirects};
 pub use server::acceptance::{AcceptError, Acceptance};
 pub use server::rejection::{Rejection, RejectionBuildError};
-pub use server::request::{HttpVersion, RequestLine, ServerRequest};
+pub use server::request::{Decision, HttpVersion, RequestLine, ServerRequest};
 pub use server::request_error::{RequestError, RequestField};
+pub use server::response_headers::ResponseHeaders;
 pub use subprotocol::{MAX_SUBPROTOCOLS, SubprotocolError, Subprotocols};
+pub use text::Text;
 pub use uri::{ResourceName, UriError, WebSocketUri};
 pub use wire::BufferTooSmall;
+
+pub use tidings_time::Timestamp;

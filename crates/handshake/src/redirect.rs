@@ -17,7 +17,7 @@ const HEADERS_FOR_ALL: [&str; 4] = ["accept", "accept-language", "accept-encodin
 ///
 /// ```
 /// use tidings_handshake::{
-///     Answer, ClientRequest, Headers, HttpVersion, Key, Redirects, StatusLine, WebSocketUri,
+///     Response, ClientRequest, Headers, HttpVersion, Key, Redirects, StatusLine, WebSocketUri,
 /// };
 ///
 /// let uri = WebSocketUri::parse("wss://old.example/chat")?;
@@ -25,7 +25,7 @@ const HEADERS_FOR_ALL: [&str; 4] = ["accept", "accept-language", "accept-encodin
 /// let line = StatusLine::Http1 { version: HttpVersion::Http11, status: 308, reason: "" };
 /// let headers = [("Location", &b"https://new.example/chat"[..])];
 /// let answer = request.check_response(line, Headers::from_pairs(&headers))?;
-/// let Answer::Declined(answer) = answer else { panic!() };
+/// let Response::Declined(answer) = answer else { panic!() };
 ///
 /// let mut redirects = Redirects::new(5);
 /// let redirect = redirects.follow(&uri, &answer)?.expect("308 is a redirect");

@@ -4,3 +4,4 @@ pub(crate) mod acceptance;
 pub(crate) mod rejection;
 pub(crate) mod request;
 pub(crate) mod request_error;
+pub(crate) mod response_headers;

@@ -2,9 +2,9 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "a helper of tests")]
 
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, StatusCode, Version};
 use tidings_handshake::{
-    Answer, ClientRequest, Extension, Key, Rejection, RequestError, ResponseError, ServerRequest,
+    ClientRequest, Extension, Key, Rejection, RequestError, Response, ResponseError, ServerRequest,
     WebSocketUri,
 };
 
@@ -38,7 +38,7 @@ fn a_client_and_a_server_agree_over_both_versions() {
         let response = acceptance.to_http();
         assert_eq!(response.status(), status);
         assert_eq!(response.headers().contains_key("upgrade"), protocol.is_none());
-        let Ok(Answer::Opened(opened)) = client.check_http(&response) else { panic!() };
+        let Ok(Response::Opened(opened)) = client.check_http(&response) else { panic!() };
         assert_eq!(opened.subprotocol(), Some("superchat"));
         assert_eq!(opened.extensions().count(), 1);
     }
@@ -99,8 +99,9 @@ fn a_plain_request_is_refused_with_a_response() {
 #[test]
 fn the_status_that_opens_is_that_of_the_version() {
     let client = client("ws://a", &[]);
-    let response =
-        |status, version| Response::builder().status(status).version(version).body(()).unwrap();
+    let response = |status, version| {
+        http::Response::builder().status(status).version(version).body(()).unwrap()
+    };
     for (status, version, expected) in [
         (101, Version::HTTP_2, Some(ResponseError::SwitchingOverHttp2)),
         (101, Version::HTTP_10, Some(ResponseError::HttpVersion)),
@@ -113,5 +114,5 @@ fn the_status_that_opens_is_that_of_the_version() {
         assert_eq!(answer.err(), expected, "{status} {version:?}");
     }
     let plain = response(200, Version::HTTP_11);
-    assert!(matches!(client.check_http(&plain), Ok(Answer::Declined(_))));
+    assert!(matches!(client.check_http(&plain), Ok(Response::Declined(_))));
 }

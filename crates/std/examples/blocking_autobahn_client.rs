@@ -10,7 +10,7 @@
 
 use tidings_std::deflate::{DeflateConfig, Offer, WindowBits};
 use tidings_std::websocket::Limits;
-use tidings_std::{ClientOffer, Compression, Config, Connector, Error};
+use tidings_std::{ClientOffer, Compression, Config, ConnectOptions, Error, connect_with};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut offer = Offer::recommended();
@@ -39,24 +39,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::client();
     config.limits = Limits::conformance();
     config.compression = Some(compression);
-    let connector = Connector::new().config(config);
+    let options = ConnectOptions::new().config(config);
 
-    let mut counter = connector.connect(&format!("{server}/getCaseCount"))?;
+    let mut counter = connect_with(&format!("{server}/getCaseCount"), &options)?;
     let count = counter.recv()?.ok_or("the server told no count")?;
     let count: u32 = count.as_text().ok_or("the count is no text")?.parse()?;
     for case in 1..=count {
-        if let Err(error) = echo(&connector, &format!("{server}/runCase?case={case}&agent={agent}"))
-        {
+        if let Err(error) = echo(&options, &format!("{server}/runCase?case={case}&agent={agent}")) {
             println!("case {case} of {count}: {error}");
         }
     }
-    let mut reports = connector.connect(&format!("{server}/updateReports?agent={agent}"))?;
+    let mut reports = connect_with(&format!("{server}/updateReports?agent={agent}"), &options)?;
     while reports.recv()?.is_some() {}
     Ok(())
 }
 
-fn echo(connector: &Connector, uri: &str) -> Result<(), Error> {
-    let mut socket = connector.connect(uri)?;
+fn echo(options: &ConnectOptions, uri: &str) -> Result<(), Error> {
+    let mut socket = connect_with(uri, &options)?;
     while let Some(message) = socket.recv()? {
         socket.send(message)?;
     }

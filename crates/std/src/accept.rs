@@ -1,12 +1,13 @@
 //! The server's side of the opening handshake, on a stream of its own.
 
+use tidings_endpoint::Error;
+use tidings_endpoint::opening::{Opened, ServerHandshake, accept_same_origin};
 use tidings_endpoint::websocket::Config;
-use tidings_endpoint::{Error, RequestVerdict, accept_same_origin, judge_request};
-use tidings_handshake::{Acceptance, HeadScanner, Rejection, ServerRequest};
+use tidings_handshake::{Decision, ServerRequest};
 use tidings_websocket::Server;
 
 use crate::deadline::Deadline;
-use crate::handshake_io::{read_head, refuse, write_answer};
+use crate::opening::drive;
 use crate::socket::WebSocket;
 use crate::transport::Transport;
 
@@ -33,7 +34,7 @@ pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, E
 ///         .accept()
 ///         .subprotocol(request.choose_subprotocol(&["chat.v2", "chat.v1"]))
 ///         .map_err(|_| Rejection::forbidden("no such subprotocol")),
-///     _ => Err(Rejection::not_found("no WebSocket here")),
+///     path => Err(Rejection::not_found(format!("no WebSocket at {path}"))),
 /// })?;
 /// # Ok(())
 /// # }
@@ -44,23 +45,11 @@ pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, E
 pub fn accept_with<S, F>(mut stream: S, config: Config, decide: F) -> Result<WebSocket<S>, Error>
 where
     S: Transport,
-    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
     let deadline = Deadline::after(config.handshake_timeout);
-    let mut received = Vec::new();
-    let scanner = HeadScanner::request(config.head_limits);
-    let verdict = read_head(&mut stream, &mut received, scanner, deadline, |head| {
-        judge_request(head, &config, decide)
-    })?;
-    match verdict {
-        RequestVerdict::Accept { answer, negotiated, head_len } => {
-            write_answer(&mut stream, &answer, deadline)?;
-            let first = received.get(head_len..).unwrap_or_default();
-            Ok(WebSocket::from_negotiated(stream, Server, config, first, negotiated))
-        }
-        RequestVerdict::Refuse { answer, error } => {
-            refuse(&mut stream, &answer, deadline)?;
-            Err(error)
-        }
-    }
+    let mut handshake = ServerHandshake::new(&config, deadline.now(), decide);
+    drive(&mut stream, &mut handshake, deadline);
+    let Opened { negotiated, received } = handshake.finish()?;
+    Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
 }

@@ -2,60 +2,83 @@
 //! it.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tidings_endpoint::Error;
+use tidings_endpoint::{Error, opening};
+use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
 
 /// "For ever", for those who want a number.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// When there must be a WebSocket.
+/// When there must be a WebSocket, on the clock of the handshake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
-    limit: Duration,
-    /// `None`: so far away that it can't be told.
-    at: Option<Instant>,
+    /// The moment that the handshake's times count from.
+    epoch: Instant,
+    deadline: opening::Deadline,
 }
 
 impl Deadline {
+    /// This long after now, which is the epoch.
     pub(crate) fn after(limit: Duration) -> Self {
-        Self { limit, at: Instant::now().checked_add(limit) }
+        Self::of(opening::Deadline::new(Timestamp::default(), limit))
     }
 
-    /// No later than so much from now.
-    pub(crate) fn at_most(self, limit: Duration) -> Self {
-        let other = Self::after(limit);
-        if self.time_left() < other.time_left() { self } else { other }
+    /// A deadline that counts from now.
+    pub(crate) fn of(deadline: opening::Deadline) -> Self {
+        Self { epoch: Instant::now(), deadline }
+    }
+
+    /// The same deadline for a machine.
+    pub(crate) const fn value(self) -> opening::Deadline {
+        self.deadline
+    }
+
+    /// The time since the epoch.
+    pub(crate) fn now(self) -> Timestamp {
+        Timestamp::from_epoch(self.epoch.elapsed())
     }
 
     /// How long there is left to wait: no time, at the deadline.
     pub(crate) fn time_left(self) -> Duration {
-        self.at.map_or(LONGEST, |at| at.saturating_duration_since(Instant::now()))
+        self.time_until(self.deadline.at())
+    }
+
+    fn time_until(self, at: Timestamp) -> Duration {
+        at.since(self.now()).min(LONGEST)
     }
 
     /// The error that the time is over.
-    pub(crate) fn error(self) -> Error {
-        Error::HandshakeTimeout(self.limit)
-    }
-
-    /// What an error of a [`Bounded`] transport means.
-    pub(crate) fn judge(self, error: io::Error) -> Error {
-        let is_late = error.kind() == io::ErrorKind::TimedOut && self.time_left().is_zero();
-        if is_late { self.error() } else { Error::Io(error) }
+    pub(crate) const fn error(self) -> Error {
+        self.deadline.error()
     }
 }
 
-/// A transport that answers with `TimedOut` from a deadline on.
+/// A transport that answers with `TimedOut` from a point in time on.
 #[derive(Debug)]
 pub(crate) struct Bounded<'s, S> {
-    pub(crate) stream: &'s mut S,
-    pub(crate) deadline: Deadline,
+    stream: &'s mut S,
+    deadline: Deadline,
+    until: Timestamp,
 }
 
-impl<S: Transport> Bounded<'_, S> {
+impl<'s, S: Transport> Bounded<'s, S> {
+    /// Until the deadline.
+    pub(crate) fn new(stream: &'s mut S, deadline: Deadline) -> Self {
+        Self::until(stream, deadline, deadline.deadline.at())
+    }
+
+    /// Until then, on the clock of the deadline.
+    pub(crate) fn until(stream: &'s mut S, deadline: Deadline, until: Timestamp) -> Self {
+        Self { stream, deadline, until }
+    }
+
+    pub(crate) fn shut_down(&mut self) -> io::Result<()> {
+        self.call(S::set_write_timeout, S::shutdown_write)
+    }
+
     /// Does a call again until it comes to something, or the time is over. An answer of "not now"
     /// that came at once is that of a nonblocking transport, and passed on.
     fn call<T>(
@@ -64,7 +87,7 @@ impl<S: Transport> Bounded<'_, S> {
         mut work: impl FnMut(&mut S) -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
-            let left = self.deadline.time_left();
+            let left = self.deadline.time_until(self.until);
             if left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -93,11 +116,5 @@ impl<S: Transport> Write for Bounded<'_, S> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.call(S::set_write_timeout, S::flush)
-    }
-}
-
-impl Bounded<'_, TcpStream> {
-    pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.call(Transport::set_read_timeout, |stream| stream.peek(buffer))
     }
 }

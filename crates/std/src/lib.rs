@@ -8,8 +8,8 @@ mod chunks;
 mod connect;
 mod deadline;
 mod halves;
-mod handshake_io;
 mod link;
+mod opening;
 mod socket;
 #[cfg(feature = "sse")]
 pub mod sse;
@@ -19,16 +19,17 @@ mod transport;
 pub use accept::{accept, accept_with};
 pub use byte_stream::ByteStream;
 pub use chunks::{MessageReader, MessageWriter};
-pub use connect::{ClientStream, Connector, connect};
+pub use connect::{ClientStream, client_handshake, connect, connect_with};
 pub use halves::{Receiver, Sender};
 pub use socket::WebSocket;
 pub use transport::{Transport, Untimed};
 
 #[cfg(feature = "rustls")]
 pub use rustls;
-#[cfg(feature = "rustls")]
-pub use tidings_endpoint::TlsError;
 pub use tidings_endpoint::deflate;
+#[cfg(feature = "rustls")]
+pub use tidings_endpoint::opening::TlsError;
+pub use tidings_endpoint::opening::{ConnectOptions, accept_same_origin};
 pub use tidings_endpoint::websocket::{
     ClientOffer, CompressedMessage, Compression, Config, Message, MessageRef, Negotiated, Outgoing,
     SharedStr,

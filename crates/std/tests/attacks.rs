@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use tidings_std::websocket::Timeout;
 use tidings_std::{
-    CloseCode, Compression, Config, Connector, Error, Message, Proxy, ServerRole, WebSocket, accept,
+    CloseCode, Compression, Config, ConnectOptions, Error, Message, Proxy, ServerRole, WebSocket,
+    accept, client_handshake,
 };
 use tidings_testkit::{Unit, Wire, deflate_bomb, loopback, raw_frame, raw_header};
 
@@ -162,16 +163,16 @@ fn a_head_without_end_is_refused() {
 /// V-47: nothing that a stranger said becomes a line of a request.
 #[test]
 fn no_line_can_be_injected_into_a_request() {
-    for (connector, uri) in [
-        (Connector::new().header("X", "a\r\nX-Evil: 1"), "ws://a/"),
-        (Connector::new().header("X\r\nX-Evil", "1"), "ws://a/"),
-        (Connector::new().subprotocols(["a\r\nX: y"]), "ws://a/"),
-        (Connector::new().origin("http://a\r\nX: y"), "ws://a/"),
-        (Connector::new().header("Host", "evil.example"), "ws://a/"),
-        (Connector::new(), "ws://a/\r\nX: y"),
+    for (options, uri) in [
+        (ConnectOptions::new().header("X", "a\r\nX-Evil: 1"), "ws://a/"),
+        (ConnectOptions::new().header("X\r\nX-Evil", "1"), "ws://a/"),
+        (ConnectOptions::new().subprotocols(["a\r\nX: y"]), "ws://a/"),
+        (ConnectOptions::new().origin("http://a\r\nX: y"), "ws://a/"),
+        (ConnectOptions::new().header("Host", "evil.example"), "ws://a/"),
+        (ConnectOptions::new(), "ws://a/\r\nX: y"),
     ] {
         let (near, mut far) = loopback();
-        let failed = connector.handshake(near, uri);
+        let failed = client_handshake(near, uri, &options);
         assert!(matches!(failed, Err(Error::RequestBuild(_) | Error::Uri(_))), "{failed:?}");
         let mut sent = Vec::new();
         far.read_to_end(&mut sent).unwrap();
@@ -257,8 +258,8 @@ fn a_slow_reader_does_not_hold_up_the_end() {
 #[test]
 fn debug_output_shows_no_secret() {
     let proxy = Proxy::parse("http://user:hunter2@127.0.0.1:1").unwrap();
-    let connector = Connector::new().header("Authorization", "hunter2").proxy(proxy);
-    let shown = format!("{connector:?}");
+    let options = ConnectOptions::new().header("Authorization", "hunter2").proxy(proxy);
+    let shown = format!("{options:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("dXNlcjpodW50ZXIy"), "{shown}");
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tidings_std::handshake::{Key, RedirectError, ResponseError};
-use tidings_std::{CloseCode, Config, Connector, Error, Proxy, accept, connect};
+use tidings_std::{CloseCode, Config, ConnectOptions, Error, Proxy, accept, connect, connect_with};
 
 fn listen() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -95,16 +95,16 @@ fn a_refused_connection_is_an_error_of_the_transport() {
 }
 
 #[test]
-fn what_a_connector_is_told_is_in_the_request_and_on_the_socket() {
+fn what_the_options_say_is_in_the_request_and_on_the_socket() {
     let (listener, port) = listen();
     let server = answer(listener, vec![String::new()]);
-    let connector = Connector::new()
+    let options = ConnectOptions::new()
         .subprotocols(["v2", "v1"])
         .origin("https://page.example")
         .header("Authorization", "Bearer secret")
         .tcp_nodelay(false);
-    assert!(!format!("{connector:?}").contains("secret"));
-    let socket = connector.connect(&format!("ws://127.0.0.1:{port}/a?b")).unwrap();
+    assert!(!format!("{options:?}").contains("secret"));
+    let socket = connect_with(&format!("ws://127.0.0.1:{port}/a?b"), &options).unwrap();
     assert!(!socket.get_ref().tcp().nodelay().unwrap());
     let requests = server.join().unwrap();
     for line in [
@@ -135,8 +135,8 @@ fn a_proxy_is_asked_for_a_tunnel() {
             (connect, request)
         });
         let proxy_uri = format!("http://Aladdin:open%20sesame@127.0.0.1:{port}");
-        let connector = Connector::new().proxy(Proxy::parse(&proxy_uri).unwrap());
-        connector.connect("ws://server.invalid:8080/chat").unwrap();
+        let options = ConnectOptions::new().proxy(Proxy::parse(&proxy_uri).unwrap());
+        connect_with("ws://server.invalid:8080/chat", &options).unwrap();
         let (connect, request) = proxy.join().unwrap();
         assert_eq!(
             connect,
@@ -155,8 +155,9 @@ fn a_proxy_that_refuses_is_told_apart_from_a_server() {
     {
         let (listener, port) = listen();
         let proxy = answer(listener, vec![answer_text.to_owned()]);
-        let connector = Connector::new().proxy(Proxy::parse(&format!("127.0.0.1:{port}")).unwrap());
-        match connector.connect("ws://server.invalid/").unwrap_err() {
+        let options =
+            ConnectOptions::new().proxy(Proxy::parse(&format!("127.0.0.1:{port}")).unwrap());
+        match connect_with("ws://server.invalid/", &options).unwrap_err() {
             Error::Proxy { status: 407 } => assert!(is_proxy_status),
             Error::ProxyResponse(_) => assert!(!is_proxy_status),
             other => panic!("{other}"),
@@ -173,8 +174,8 @@ fn credentials_stay_within_one_origin() {
     let elsewhere = format!("http://127.0.0.1:{far_port}/third");
     let near = answer(near, vec![redirect(302, "/second"), redirect(307, &elsewhere)]);
     let far = answer(far, vec![String::new()]);
-    let connector = Connector::new().max_redirects(5).header("Authorization", "secret");
-    connector.connect(&format!("ws://127.0.0.1:{near_port}/first")).unwrap();
+    let options = ConnectOptions::new().max_redirects(5).header("Authorization", "secret");
+    connect_with(&format!("ws://127.0.0.1:{near_port}/first"), &options).unwrap();
     let (near, far) = (near.join().unwrap(), far.join().unwrap());
     for (request, path, trusted) in
         [(&near[0], "/first", true), (&near[1], "/second", true), (&far[0], "/third", false)]
@@ -186,7 +187,7 @@ fn credentials_stay_within_one_origin() {
     let (listener, port) = listen();
     let server = answer(listener, vec![redirect(302, "/"); 3]);
     let uri = format!("ws://127.0.0.1:{port}/");
-    let error = Connector::new().max_redirects(2).connect(&uri).unwrap_err();
+    let error = connect_with(&uri, &ConnectOptions::new().max_redirects(2)).unwrap_err();
     assert!(matches!(error, Error::Redirect(RedirectError::TooMany { max: 2 })), "{error}");
     server.join().unwrap();
 }
@@ -206,8 +207,8 @@ fn the_body_of_a_declined_handshake_is_read_on() {
             }
             stream
         });
-        let connector = Connector::new().config(in_ms(400));
-        let error = connector.connect(&format!("ws://127.0.0.1:{port}/")).unwrap_err();
+        let options = ConnectOptions::new().config(in_ms(400));
+        let error = connect_with(&format!("ws://127.0.0.1:{port}/"), &options).unwrap_err();
         let Error::Declined(declined) = error else { panic!("{error}") };
         assert_eq!((declined.status, &*declined.reason), (401, "Who?"));
         assert_eq!(String::from_utf8_lossy(&declined.body_start), expected);
@@ -226,17 +227,17 @@ fn one_deadline_holds_for_all_steps() {
             let _ = stream.write_all(redirect(302, "/").as_bytes());
         }
     });
-    let connector = Connector::new().config(in_ms(300)).max_redirects(100);
+    let options = ConnectOptions::new().config(in_ms(300)).max_redirects(100);
     let uri = format!("ws://127.0.0.1:{port}/");
     let begun = Instant::now();
-    let error = connector.connect(&uri).unwrap_err();
+    let error = connect_with(&uri, &options).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
     assert!(begun.elapsed() >= Duration::from_millis(300));
 
     // A proxy that says nothing.
     let (_silent, silent_port) = listen();
     let proxy = Proxy::parse(&format!("127.0.0.1:{silent_port}")).unwrap();
-    let error = connector.proxy(proxy).connect(&uri).unwrap_err();
+    let error = connect_with(&uri, &options.proxy(proxy)).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
 }
 

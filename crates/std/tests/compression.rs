@@ -17,8 +17,8 @@ use tidings_std::deflate::{Offer, ServerConfig, WindowBits};
 use tidings_std::handshake::Extension;
 use tidings_std::websocket::{Role, Violation};
 use tidings_std::{
-    ClientOffer, ClientRole, CloseCode, CompressedMessage, Compression, Config, Connector, Error,
-    Message, MessageKind, Transport, WebSocket, accept, accept_with,
+    ClientOffer, ClientRole, CloseCode, CompressedMessage, Compression, Config, ConnectOptions,
+    Error, Message, MessageKind, Transport, WebSocket, accept, accept_with, client_handshake,
 };
 use tidings_testkit::{ForeignDeflate, Missing, RawFrame, loopback, raw_frame, read_head};
 
@@ -51,7 +51,7 @@ type Client = WebSocket<TcpStream, ClientRole>;
 fn pair_of(server: Config, client: Config) -> (Server, Client) {
     let (near, far) = loopback();
     let server = thread::spawn(move || accept(near, server).unwrap());
-    let client = Connector::new().config(client).handshake(far, URI).unwrap();
+    let client = client_handshake(far, URI, &ConnectOptions::new().config(client)).unwrap();
     (server.join().unwrap(), client)
 }
 
@@ -173,7 +173,7 @@ fn client_and_peer(config: Config) -> (Client, Peer) {
     let copy = near.try_clone().unwrap();
     // The handshake is that of our server, which reads no more than the request.
     let server = thread::spawn(move || drop(accept(copy, config).unwrap()));
-    let client = Connector::new().config(config).handshake(far, URI).unwrap();
+    let client = client_handshake(far, URI, &ConnectOptions::new().config(config)).unwrap();
     server.join().unwrap();
     (client, Peer { stream: near, masks: false })
 }
@@ -188,7 +188,8 @@ fn compression_is_off_by_default() {
     assert!(!is_taken && !server.may_compress());
 
     let (mut near, far) = loopback();
-    let client = thread::spawn(move || Connector::new().handshake(far, URI).map(drop));
+    let client =
+        thread::spawn(move || client_handshake(far, URI, &ConnectOptions::new()).map(drop));
     let request = read_head(&mut near).to_ascii_lowercase();
     drop(near);
     assert!(client.join().unwrap().is_err());
@@ -460,8 +461,8 @@ fn a_wrong_answer_fails_the_connection() {
             assert_eq!(server.recv().unwrap(), None);
             server.close_info().received.code()
         });
-        let connector = Connector::new().config(with_takeover());
-        let error = connector.handshake(far, URI).map(drop).unwrap_err();
+        let options = ConnectOptions::new().config(with_takeover());
+        let error = client_handshake(far, URI, &options).map(drop).unwrap_err();
         assert!(matches!(error, Error::Compression(_)), "{error}");
         assert_eq!(server.join().unwrap(), 1010, "{parameters:?}");
     }

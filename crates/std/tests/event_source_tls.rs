@@ -32,7 +32,7 @@ fn once() -> Config {
 
 fn open(port: u16, authority: &tls_support::Authority, config: Config) -> EventSource {
     let request = EventSourceRequest::get(format!("https://localhost:{port}/x")).config(config);
-    EventSource::open(request).unwrap().with_connector(trusting(authority))
+    EventSource::open(request).unwrap().with_connect_options(trusting(authority))
 }
 
 /// Sends this and goes on with the connection as `end` says.

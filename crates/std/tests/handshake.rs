@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tidings_std::handshake::Key;
-use tidings_std::{CloseCode, Config, Connector, Error, accept};
+use tidings_std::{CloseCode, Config, ConnectOptions, Error, accept, client_handshake};
 use tidings_testkit::{loopback, read_head};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -21,7 +21,7 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgra
 fn a_client_says_nothing_between_its_request_and_the_answer() {
     let (near, mut far) = loopback();
     let connecting = thread::spawn(move || {
-        let mut socket = Connector::new().handshake(near, "ws://a/").unwrap();
+        let mut socket = client_handshake(near, "ws://a/", &ConnectOptions::new()).unwrap();
         socket.send("hello").unwrap();
         socket
     });

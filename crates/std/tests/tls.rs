@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::websocket::Timeout;
-use tidings_std::{CloseCode, Config, Error, Message, TlsError, accept, rustls};
+use tidings_std::{CloseCode, Config, Error, Message, TlsError, accept, connect_with, rustls};
 use tls_support::{Tls, authority, serve, signed, trusting};
 
 fn echo(stream: Tls) -> Result<usize, Error> {
@@ -28,7 +28,8 @@ fn echo(stream: Tls) -> Result<usize, Error> {
 fn messages_go_through_tls() {
     let authority = authority();
     let (port, serving) = serve(signed(&authority, "localhost"), echo);
-    let mut socket = trusting(&authority).connect(&format!("wss://localhost:{port}/")).unwrap();
+    let mut socket =
+        connect_with(&format!("wss://localhost:{port}/"), &trusting(&authority)).unwrap();
     assert!(socket.get_ref().tls().unwrap().peer_certificates().is_some());
     // Both whole and in many TLS records.
     for message in [Message::text("grün"), Message::binary(vec![7; 300_000])] {
@@ -53,7 +54,8 @@ fn deadlines_are_kept_under_tls() {
         socket.send("answer").unwrap();
         (Instant::now(), socket.recv())
     });
-    let mut socket = trusting(&authority).connect(&format!("wss://localhost:{port}/")).unwrap();
+    let mut socket =
+        connect_with(&format!("wss://localhost:{port}/"), &trusting(&authority)).unwrap();
     let error = socket.recv_timeout(Duration::from_millis(40)).unwrap_err();
     assert!(matches!(&error, Error::Io(io) if io.kind() == io::ErrorKind::TimedOut), "{error}");
     socket.send("hello").unwrap();
@@ -70,7 +72,8 @@ fn a_server_that_can_not_be_trusted_sees_no_request() {
     let trusted = authority();
     for config in [signed(&trusted, "example.com"), signed(&authority(), "localhost")] {
         let (port, serving) = serve(config, echo);
-        let error = trusting(&trusted).connect(&format!("wss://localhost:{port}/")).unwrap_err();
+        let error =
+            connect_with(&format!("wss://localhost:{port}/"), &trusting(&trusted)).unwrap_err();
         let refused =
             matches!(error, Error::Tls(TlsError::Handshake(rustls::Error::InvalidCertificate(_))));
         assert!(refused, "{error:?}");
@@ -91,10 +94,10 @@ fn a_server_without_tls_fails_the_handshake_and_one_that_is_silent_the_deadline(
     });
     let mut config = Config::client();
     config.handshake_timeout = Duration::from_millis(300);
-    let connector = trusting(&authority()).config(config);
-    let error = connector.connect(&uri).unwrap_err();
+    let options = trusting(&authority()).config(config);
+    let error = connect_with(&uri, &options).unwrap_err();
     assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
-    let error = connector.connect(&uri).unwrap_err();
+    let error = connect_with(&uri, &options).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error:?}");
     drop(serving.join().unwrap());
 }

@@ -28,7 +28,7 @@ const BUDGETS: [(&str, &str, &str); 18] = [
         "tidings-handshake",
         "http",
         "base64 block-buffer bytes cfg-if cpufeatures crypto-common digest http httparse \
-         hybrid-array itoa sha1 typenum",
+         hybrid-array itoa sha1 tidings-time typenum",
     ),
     (
         "tidings-embedded",
@@ -39,9 +39,10 @@ const BUDGETS: [(&str, &str, &str); 18] = [
     ),
 ];
 
-/// SHA-1 and Base64 for the key (RFC 6455, 4.2.2 item 5.4), and the parser of the head.
+/// SHA-1 and Base64 for the key (RFC 6455, 4.2.2 item 5.4), the parser of the head, and the clock of
+/// the machines.
 const HANDSHAKE: &str = "base64 block-buffer cfg-if cpufeatures crypto-common digest httparse \
-                         hybrid-array sha1 typenum";
+                         hybrid-array sha1 tidings-time typenum";
 
 #[test]
 fn no_crate_has_a_dependency_that_is_not_named_here() {
@@ -65,6 +66,21 @@ fn no_crate_has_a_dependency_that_is_not_named_here() {
 #[test]
 fn a_dependency_of_a_dependency_is_seen() {
     assert!(dependencies("tidings-websocket", "simdutf8").contains("simdutf8"));
+}
+
+/// Which cryptography a program uses is its own choice: two providers in one program, and no default,
+/// make rustls panic in code that knows nothing of this project.
+#[test]
+fn tls_brings_no_cryptography_unless_asked() {
+    for name in ["tidings-endpoint", "tidings-std", "tidings-tokio"] {
+        for (features, expected) in
+            [("rustls", ""), ("webpki-roots", ""), ("ring", "ring"), ("aws-lc-rs", "aws-lc-rs")]
+        {
+            let found = dependencies(name, features);
+            let providers = ["aws-lc-rs", "ring"].into_iter().filter(|name| found.contains(*name));
+            assert_eq!(providers.collect::<String>(), expected, "{name} with {features}");
+        }
+    }
 }
 
 /// The names in the tree of a crate without its default features, except its own. The target is

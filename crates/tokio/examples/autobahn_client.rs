@@ -10,7 +10,7 @@
 
 use tidings_tokio::deflate::{DeflateConfig, Offer, WindowBits};
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{ClientOffer, Compression, Config, Connector, Error};
+use tidings_tokio::{ClientOffer, Compression, Config, ConnectOptions, Error, connect_with};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,25 +40,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::client();
     config.limits = Limits::conformance();
     config.compression = Some(compression);
-    let connector = Connector::new().config(config);
+    let options = ConnectOptions::new().config(config);
 
-    let mut counter = connector.connect(&format!("{server}/getCaseCount")).await?;
+    let mut counter = connect_with(&format!("{server}/getCaseCount"), &options).await?;
     let count = counter.recv().await?.ok_or("the server told no count")?;
     let count: u32 = count.as_text().ok_or("the count is no text")?.parse()?;
     for case in 1..=count {
         if let Err(error) =
-            echo(&connector, &format!("{server}/runCase?case={case}&agent={agent}")).await
+            echo(&options, &format!("{server}/runCase?case={case}&agent={agent}")).await
         {
             println!("case {case} of {count}: {error}");
         }
     }
-    let mut reports = connector.connect(&format!("{server}/updateReports?agent={agent}")).await?;
+    let mut reports =
+        connect_with(&format!("{server}/updateReports?agent={agent}"), &options).await?;
     while reports.recv().await?.is_some() {}
     Ok(())
 }
 
-async fn echo(connector: &Connector, uri: &str) -> Result<(), Error> {
-    let mut socket = connector.connect(uri).await?;
+async fn echo(options: &ConnectOptions, uri: &str) -> Result<(), Error> {
+    let mut socket = connect_with(uri, &options).await?;
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
     }

@@ -9,7 +9,9 @@
 use std::error::Error;
 
 use tidings_tokio::websocket::frame::ControlPayload;
-use tidings_tokio::{ClientRole, ClientStream, CloseCode, Config, Connector, Message, WebSocket};
+use tidings_tokio::{
+    ClientRole, ClientStream, CloseCode, Config, ConnectOptions, Message, WebSocket, connect_with,
+};
 
 type Socket = WebSocket<ClientStream, ClientRole>;
 
@@ -24,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::client();
     // Pongs are shown, but must not be echoed.
     config.deliver_control_frames = !echoes;
-    let mut socket = Connector::new().config(config).connect(&uri).await?;
+    let mut socket = connect_with(&uri, &ConnectOptions::new().config(config)).await?;
     if echoes {
         echo(&mut socket).await?;
     } else {

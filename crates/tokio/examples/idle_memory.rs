@@ -12,7 +12,9 @@ use std::io::{BufRead as _, BufReader, Error, Result};
 use std::process::{Command, Stdio};
 
 use tidings_tokio::deflate::{Offer, ServerConfig};
-use tidings_tokio::{ClientOffer, Compression, Config, Connector, Message, accept};
+use tidings_tokio::{
+    ClientOffer, Compression, Config, ConnectOptions, Message, accept, client_handshake,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
@@ -76,11 +78,11 @@ async fn measure(count: u64, compression: Option<Compression>, arguments: &[Stri
     };
     let mut config = Config::client();
     config.compression = compression;
-    let connector = Connector::new().config(config);
+    let options = ConnectOptions::new().config(config);
     let mut sockets = Vec::new();
     for _ in 0..count {
         let stream = TcpStream::connect(address.trim()).await?;
-        let socket = connector.handshake(stream, &uri).await.map_err(Error::other)?;
+        let socket = client_handshake(stream, &uri, &options).await.map_err(Error::other)?;
         if socket.may_compress() != compression.is_some() {
             return Err(Error::other("the server does not agree on compression"));
         }

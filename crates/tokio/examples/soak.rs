@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidings_tokio::{
-    ClientRole, ClientStream, CloseCode, Compression, Config, Connector, WebSocket, accept,
+    ClientRole, ClientStream, CloseCode, Compression, Config, ConnectOptions, WebSocket, accept,
+    connect_with,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,7 +48,7 @@ async fn main() -> Result<(), Error> {
     let honest = Arc::new(Honest::default());
     let mut clients = Vec::new();
     for number in 0..connections {
-        let socket = Connector::new().connect(&uri).await?;
+        let socket = connect_with(&uri, &ConnectOptions::new()).await?;
         clients.push(tokio::spawn(Arc::clone(&honest).talk(socket, number)));
     }
     println!("{connections} clients are connected");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tidings_tokio::rustls::crypto::ring;
 use tidings_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tidings_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tidings_tokio::{CloseCode, Config, Connector, accept};
+use tidings_tokio::{CloseCode, Config, ConnectOptions, accept, connect_with};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -47,8 +47,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // The client: trusts this certificate. Without `tls_config` it trusts whom the platform trusts.
-    let connector = Connector::new().tls_config(client_config(certificate)?);
-    let mut socket = connector.connect(&uri).await?;
+    let options = ConnectOptions::new().tls_config(client_config(certificate)?);
+    let mut socket = connect_with(&uri, &options).await?;
     socket.send("hello").await?;
     println!("{:?}", socket.recv().await?);
     socket.close(CloseCode::NORMAL, "").await?;

@@ -1,12 +1,13 @@
 //! The server's side of the opening handshake, on a stream of its own.
 
+use tidings_endpoint::Error;
+use tidings_endpoint::opening::{Opened, ServerHandshake, accept_same_origin};
 use tidings_endpoint::websocket::Config;
-use tidings_endpoint::{Error, RequestVerdict, accept_same_origin, judge_request};
-use tidings_handshake::{Acceptance, Head, HeadError, HeadScanner, Rejection, ServerRequest};
+use tidings_handshake::{Decision, ServerRequest};
 use tidings_websocket::Server;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::handshake_io::{read_head, refuse, write_answer};
+use crate::opening::{Clock, drive};
 use crate::socket::WebSocket;
 
 /// Accepts a WebSocket at any path, from clients that are no browser and from pages of the same
@@ -53,7 +54,7 @@ where
 ///         .accept()
 ///         .subprotocol(request.choose_subprotocol(&["chat.v2", "chat.v1"]))
 ///         .map_err(|_| Rejection::forbidden("no such subprotocol")),
-///     _ => Err(Rejection::not_found("no WebSocket here")),
+///     path => Err(Rejection::not_found(format!("no WebSocket at {path}"))),
 /// })
 /// .await?;
 /// # Ok(())
@@ -72,35 +73,16 @@ pub fn accept_with<S, F>(
 ) -> impl Future<Output = Result<WebSocket<S>, Error>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
     // On the heap while it lasts: in the caller's future its room would stay for good.
     Box::pin(async move {
-        tokio::time::timeout(config.handshake_timeout, perform(stream, &config, decide))
-            .await
-            .map_err(|_| Error::HandshakeTimeout(config.handshake_timeout))?
+        let (mut stream, clock) = (stream, Clock::start());
+        let mut handshake = ServerHandshake::new(&config, clock.now(), decide);
+        drive(&mut stream, &mut handshake, clock).await;
+        let Opened { negotiated, received } = handshake.finish()?;
+        Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
     })
-}
-
-async fn perform<S, F>(mut stream: S, config: &Config, decide: F) -> Result<WebSocket<S>, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
-{
-    let mut received = Vec::new();
-    let scanner = HeadScanner::request(config.head_limits);
-    let on_head = |head: Result<Head<'_>, HeadError>| judge_request(head, config, decide);
-    match read_head(&mut stream, &mut received, scanner, on_head).await? {
-        RequestVerdict::Accept { answer, negotiated, head_len } => {
-            write_answer(&mut stream, &answer).await?;
-            received.drain(..head_len);
-            Ok(WebSocket::from_negotiated(stream, Server, *config, &received, negotiated))
-        }
-        RequestVerdict::Refuse { answer, error } => {
-            refuse(&mut stream, &answer).await?;
-            Err(error)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ mod byte_stream;
 mod chunks;
 mod connect;
 mod halves;
-mod handshake_io;
 mod link;
+mod opening;
 pub mod reconnect;
 mod socket;
 mod split;
@@ -22,21 +22,22 @@ mod upgrade;
 pub use accept::{accept, accept_with};
 pub use byte_stream::ByteStream;
 pub use chunks::{MessageReader, MessageWriter};
-pub use connect::{ClientStream, Connector, connect};
+pub use connect::{ClientStream, client_handshake, connect, connect_with};
 pub use halves::{Receiver, Sender};
 pub use socket::WebSocket;
 pub use split::{OwnedReceiver, OwnedSender};
 #[cfg(feature = "hyper")]
 pub use upgrade::{Upgrade, UpgradedStream, upgrade};
 
-#[cfg(feature = "rustls")]
-pub use tidings_endpoint::TlsError;
 pub use tidings_endpoint::deflate;
+#[cfg(feature = "rustls")]
+pub use tidings_endpoint::opening::TlsError;
+pub use tidings_endpoint::opening::{ConnectOptions, accept_same_origin};
 pub use tidings_endpoint::websocket::{
     ClientOffer, CompressedMessage, Compression, Config, Message, MessageRef, Negotiated, Outgoing,
     SharedStr,
 };
-pub use tidings_endpoint::{ClientRole, Declined, Error, RandomMasks, accept_same_origin};
+pub use tidings_endpoint::{ClientRole, Declined, Error, RandomMasks};
 pub use tidings_handshake as handshake;
 pub use tidings_handshake::Proxy;
 pub use tidings_websocket as websocket;

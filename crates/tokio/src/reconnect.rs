@@ -6,16 +6,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tidings_endpoint::opening::ConnectOptions;
 use tidings_endpoint::websocket::Message;
-use tidings_endpoint::{ClientRole, Error, random_u64, retry_after};
-use tidings_reconnect::{Next, Reason, Reconnect};
-use tidings_websocket::CloseStatus;
+use tidings_endpoint::{ClientRole, Error};
+use tidings_reconnect::{Next, Reconnect};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::connect::{ClientStream, Connector};
+use crate::connect::{ClientStream, connect_with};
 use crate::socket::WebSocket;
 
-pub use tidings_reconnect::{GiveUp, Policy};
+pub use tidings_endpoint::opening::Disconnect;
+pub use tidings_reconnect::{GiveUp, Policy, Reason};
 
 type Socket = WebSocket<ClientStream, ClientRole>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
@@ -28,9 +29,10 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 /// ```no_run
 /// # async fn watch() {
 /// use tidings_tokio::reconnect::{Policy, Reconnecting, Update};
-/// use tidings_tokio::Connector;
+/// use tidings_tokio::ConnectOptions;
 ///
-/// let mut client = Reconnecting::new(Connector::new(), "ws://127.0.0.1:8080/chat", Policy::websocket());
+/// let options = ConnectOptions::new().subprotocols(["chat"]);
+/// let mut client = Reconnecting::new("ws://127.0.0.1:8080/chat", options, Policy::websocket());
 /// while let Some(update) = client.next().await {
 ///     match update {
 ///         Update::Connected => {
@@ -47,8 +49,8 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 /// # }
 /// ```
 pub struct Reconnecting {
-    connector: Connector,
     uri: String,
+    options: ConnectOptions,
     reconnect: Reconnect,
     epoch: Instant,
     state: State,
@@ -72,38 +74,28 @@ pub enum Update {
     /// The connection was lost, or could not be opened; the next attempt is made after `wait`.
     Lost {
         /// Why there is none.
-        why: Lost,
+        why: Disconnect,
         /// How long until the next attempt.
         wait: Duration,
     },
     /// There is no connection, and no further attempt is made.
     GaveUp {
         /// Why there is none.
-        why: Lost,
+        why: Disconnect,
         /// Why no further attempt is made.
         reason: GiveUp,
     },
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Lost {
-    /// It failed, or could not be opened.
-    Error(Error),
-    /// The server closed it.
-    Closed(CloseStatus),
 }
 
 impl Reconnecting {
     /// A client of this URI. The first attempt is made at once, by the first call of
     /// [`next`](Self::next).
     #[must_use]
-    pub fn new(connector: Connector, uri: impl Into<String>, policy: Policy) -> Self {
+    pub fn new(uri: impl Into<String>, options: ConnectOptions, policy: Policy) -> Self {
         let uri = uri.into();
-        let state = State::Connecting(connecting(&connector, &uri));
+        let state = State::Connecting(connecting(&uri, &options));
         let reconnect = Reconnect::new(policy);
-        Self { connector, uri, reconnect, epoch: Instant::now(), state }
+        Self { uri, options, reconnect, epoch: Instant::now(), state }
     }
 
     /// Waits for what happens next; `None` after it gave up.
@@ -121,7 +113,7 @@ impl Reconnecting {
                 State::Ended => return Poll::Ready(None),
                 State::Waiting(wait) => {
                     ready!(wait.as_mut().poll(cx));
-                    self.state = State::Connecting(connecting(&self.connector, &self.uri));
+                    self.state = State::Connecting(connecting(&self.uri, &self.options));
                 }
                 State::Connecting(attempt) => {
                     return Poll::Ready(Some(match ready!(attempt.as_mut().poll(cx)) {
@@ -130,7 +122,7 @@ impl Reconnecting {
                             self.state = State::Open(Box::new(socket));
                             Update::Connected
                         }
-                        Err(error) => self.lost(Lost::Error(error)),
+                        Err(error) => self.lost(Disconnect::Error(error)),
                     }));
                 }
                 State::Open(socket) => {
@@ -142,9 +134,9 @@ impl Reconnecting {
                         }
                         Ok(None) => {
                             let close = socket.close_info().received;
-                            self.lost(Lost::Closed(close))
+                            self.lost(Disconnect::Closed(close))
                         }
-                        Err(error) => self.lost(Lost::Error(error)),
+                        Err(error) => self.lost(Disconnect::Error(error)),
                     }));
                 }
             }
@@ -165,13 +157,8 @@ impl Reconnecting {
         self.reconnect.failures()
     }
 
-    fn lost(&mut self, why: Lost) -> Update {
-        let reason = why.reason();
-        let next = match why.is_user() {
-            true => Next::GiveUp(GiveUp::Forbidden),
-            false => self.reconnect.failed(self.epoch.elapsed(), reason, random_u64()),
-        };
-        match next {
+    fn lost(&mut self, why: Disconnect) -> Update {
+        match why.next(&mut self.reconnect, self.epoch.elapsed()) {
             Next::Wait(wait) => {
                 self.state = State::Waiting(Box::pin(sleep(wait)));
                 Update::Lost { why, wait }
@@ -184,44 +171,9 @@ impl Reconnecting {
     }
 }
 
-fn connecting(connector: &Connector, uri: &str) -> Connecting {
-    let (connector, uri) = (connector.clone(), uri.to_owned());
-    Box::pin(async move { connector.connect(&uri).await })
-}
-
-impl Lost {
-    /// What it says about another attempt.
-    fn reason(&self) -> Reason {
-        match self {
-            Self::Closed(CloseStatus::Missing) => Reason::Lost,
-            Self::Closed(close) => Reason::Closed(close.code()),
-            Self::Error(Error::Declined(declined)) => {
-                let mut headers = declined.headers.iter();
-                let retry_after = headers
-                    .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
-                    .and_then(|(_, value)| retry_after(value));
-                Reason::Refused { status: declined.status, retry_after }
-            }
-            Self::Error(Error::Proxy { status }) => {
-                Reason::Refused { status: *status, retry_after: None }
-            }
-            Self::Error(_) => Reason::Lost,
-        }
-    }
-
-    /// Whether the fault is in what the caller asked for: another attempt would ask the same.
-    const fn is_user(&self) -> bool {
-        matches!(self, Self::Error(error) if error.is_user())
-    }
-}
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => error.fmt(f),
-            Self::Closed(close) => write!(f, "the server closed: {close}"),
-        }
-    }
+fn connecting(uri: &str, options: &ConnectOptions) -> Connecting {
+    let (uri, options) = (uri.to_owned(), options.clone());
+    Box::pin(async move { connect_with(&uri, &options).await })
 }
 
 impl fmt::Debug for Reconnecting {

@@ -4,9 +4,9 @@ mod stream;
 
 use http::{Request, Response};
 use hyper::upgrade::OnUpgrade;
-use tidings_endpoint::agree;
+use tidings_endpoint::opening::negotiate;
 use tidings_endpoint::websocket::{Config, Negotiated};
-use tidings_handshake::{Acceptance, Rejection, ServerRequest};
+use tidings_handshake::{Decision, Rejection, ServerRequest};
 use tidings_websocket::Server;
 
 use crate::socket::WebSocket;
@@ -22,7 +22,7 @@ pub struct Upgrade {
     negotiated: Negotiated,
 }
 
-/// Judges an upgrade request and makes the response to it. `decide` is that of
+/// Checks an upgrade request and makes the response to it. `decide` is that of
 /// [`accept_with`](crate::accept_with).
 ///
 /// ```
@@ -55,7 +55,7 @@ pub fn upgrade<B, F>(
     decide: F,
 ) -> Result<(Response<()>, Upgrade), Response<String>>
 where
-    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
     let on_upgrade = hyper::upgrade::on(&mut *request);
     let reject = |rejection: Rejection<'_>| rejection.to_http(request.version());
@@ -64,7 +64,7 @@ where
         ServerRequest::from_http(request, None).map_err(|error| reject(error.into()))?;
     let acceptance = decide(&handshake).map_err(reject)?;
     let (response, negotiated) =
-        agree(&handshake, acceptance, &config, |acceptance, negotiated| {
+        negotiate(&handshake, acceptance, &config, |acceptance, negotiated| {
             (acceptance.to_http(), negotiated)
         });
     Ok((response, Upgrade { on_upgrade, config, negotiated }))

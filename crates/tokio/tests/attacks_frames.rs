@@ -18,7 +18,9 @@ use attack_scene::{
 };
 use tidings_testkit::{Unit, Wire, deflate_bomb};
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
-use tidings_tokio::{CloseCode, Compression, Config, Error, Message, MessageKind, accept};
+use tidings_tokio::{
+    CloseCode, Compression, Config, Error, Message, MessageKind, accept, client_handshake,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -204,8 +206,8 @@ async fn pongs_that_can_not_be_written_do_not_pile_up() {
     config.limits.control_frames.per_second = u32::MAX;
     config.timeouts.closing = Duration::from_secs(1);
     let (near, mut far) = tokio::io::duplex(127);
-    let connector = tidings_tokio::Connector::new().config(config);
-    let (client, ()) = tokio::join!(connector.handshake(near, "ws://example.com/"), async {
+    let options = tidings_tokio::ConnectOptions::new().config(config);
+    let (client, ()) = tokio::join!(client_handshake(near, "ws://example.com/", &options), async {
         let head = attack_scene::read_head(&mut far).await;
         far.write_all(attack_scene::switching(&head).as_bytes()).await.unwrap();
     });
@@ -454,10 +456,10 @@ async fn a_peer_that_sends_on_after_its_violation_is_left() {
 async fn closing_from_everywhere_at_once_ends_once() {
     let pair = async || {
         let (near, far) = tokio::io::duplex(1 << 10);
-        let connector = tidings_tokio::Connector::new();
+        let options = tidings_tokio::ConnectOptions::new();
         let (server, client) = tokio::join!(
             accept(near, Config::server()),
-            connector.handshake(far, "ws://example.com/"),
+            client_handshake(far, "ws://example.com/", &options),
         );
         (server.unwrap(), client.unwrap())
     };

@@ -19,7 +19,7 @@ use attack_scene::{OFFER, REQUEST, client, frame, header, server, unmask_headers
 use peak_alloc::PeakAlloc;
 use tidings_testkit::deflate_bomb;
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{Compression, Config, Error, Message, accept};
+use tidings_tokio::{Compression, Config, Error, Message, accept, client_handshake};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 #[global_allocator]
@@ -384,9 +384,11 @@ fn no_bytes_cross_from_one_connection_to_another() {
         let mut pairs = Vec::new();
         for number in 0..20 {
             let (near, far) = tokio::io::duplex(MIB);
-            let connector = tidings_tokio::Connector::new().config(config);
-            let (server, client) =
-                tokio::join!(accept(near, config), connector.handshake(far, "ws://example.com/"),);
+            let options = tidings_tokio::ConnectOptions::new().config(config);
+            let (server, client) = tokio::join!(
+                accept(near, config),
+                client_handshake(far, "ws://example.com/", &options),
+            );
             pairs.push((number, server.unwrap(), client.unwrap()));
         }
         for round in 0..10 {
@@ -423,8 +425,8 @@ fn an_answer_without_end_costs_its_limit() {
             ("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n", b"4\r\nbody\r\n"),
         ] {
             let stream = Endless::new(first.into(), again.to_vec(), 10 * MIB, usize::MAX);
-            let connector = tidings_tokio::Connector::new();
-            let (failed, peak) = peak_of(connector.handshake(stream, "ws://a/")).await;
+            let options = tidings_tokio::ConnectOptions::new();
+            let (failed, peak) = peak_of(client_handshake(stream, "ws://a/", &options)).await;
             assert!(failed.is_err());
             // A head, or 64 KiB of a body, in buffers that double.
             assert!(peak <= 320 * KIB + NOISE, "{first:?}: {peak} bytes");

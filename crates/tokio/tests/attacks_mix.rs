@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use attack_scene::{OFFER, frame, header, read_head, request};
 use tidings_testkit::{Unit, Wire, deflate_bomb};
-use tidings_tokio::{CloseCode, Compression, Config, Error, accept, connect};
+use tidings_tokio::{CloseCode, Compression, Config, Error, accept, client_handshake, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -240,9 +240,11 @@ fn an_endless_event_starves_nobody() {
         let reading =
             tokio::spawn(async move { stream.next().await.is_some_and(|next| next.is_err()) });
         let (near, far) = tokio::io::duplex(1 << 10);
-        let connector = tidings_tokio::Connector::new();
-        let (server, client) =
-            tokio::join!(accept(near, Config::server()), connector.handshake(far, "ws://a/"));
+        let options = tidings_tokio::ConnectOptions::new();
+        let (server, client) = tokio::join!(
+            accept(near, Config::server()),
+            client_handshake(far, "ws://a/", &options)
+        );
         let (mut server, mut client) = (server.unwrap(), client.unwrap());
         for _ in 0..10 {
             client.send("still there").await.unwrap();

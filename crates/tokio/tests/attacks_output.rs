@@ -12,7 +12,7 @@ mod attack_scene;
 
 use attack_scene::{frame, read_head, request};
 use tidings_tokio::handshake::{Acceptance, Rejection, ServerRequest};
-use tidings_tokio::{Config, Connector, Error, Proxy, accept_with};
+use tidings_tokio::{Config, ConnectOptions, Error, Proxy, accept_with, client_handshake};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// V-47: nothing that a program passes on from a stranger becomes a line of a request: it is
@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 #[tokio::test(start_paused = true)]
 async fn no_line_can_be_injected_into_a_request() {
     let evil = "a\r\nX-Evil: 1";
-    let plain = Connector::new;
+    let plain = ConnectOptions::new;
     let cases = [
         (plain().header("X", evil), "ws://a/"),
         (plain().header("X", "a\nb"), "ws://a/"),
@@ -43,11 +43,11 @@ async fn no_line_can_be_injected_into_a_request() {
         (plain().header("Sec-WebSocket-Key", "x"), "ws://a/"),
         (plain().header("Connection", "close"), "ws://a/"),
     ];
-    for (connector, uri) in cases {
+    for (options, uri) in cases {
         let (near, mut far) = tokio::io::duplex(1 << 16);
-        let failed = connector.handshake(near, uri).await;
+        let failed = client_handshake(near, uri, &options).await;
         let is_user = matches!(failed, Err(Error::RequestBuild(_) | Error::Uri(_)));
-        assert!(is_user, "{connector:?} to {uri:?}: {failed:?}");
+        assert!(is_user, "{options:?} to {uri:?}: {failed:?}");
         let mut sent = Vec::new();
         far.read_to_end(&mut sent).await.unwrap();
         assert!(sent.is_empty(), "{sent:?}");
@@ -106,8 +106,8 @@ impl LeakForTest for [(&'static str, &'static str); 1] {
 #[tokio::test(start_paused = true)]
 async fn what_a_peer_wrote_is_shown_escaped() {
     let (near, mut far) = tokio::io::duplex(1 << 16);
-    let connector = Connector::new();
-    let (declined, ()) = tokio::join!(connector.handshake(near, "ws://a/"), async {
+    let options = ConnectOptions::new();
+    let (declined, ()) = tokio::join!(client_handshake(near, "ws://a/", &options), async {
         read_head(&mut far).await;
         let answer = "HTTP/1.1 403 \u{9b}31m\u{202e}red\t\r\nContent-Length: 0\r\n\r\n";
         far.write_all(answer.as_bytes()).await.unwrap();
@@ -131,9 +131,9 @@ async fn what_a_peer_wrote_is_shown_escaped() {
 async fn debug_output_shows_no_secret() {
     const SECRET: &str = "hunter2";
     let proxy = Proxy::parse("http://user:hunter2@127.0.0.1:1").unwrap();
-    let connector =
-        Connector::new().header("Authorization", SECRET).header("Cookie", SECRET).proxy(proxy);
-    let mut shown = format!("{connector:?} {connector:#?}");
+    let options =
+        ConnectOptions::new().header("Authorization", SECRET).header("Cookie", SECRET).proxy(proxy);
+    let mut shown = format!("{options:?} {options:#?}");
 
     // What the server sees, and the socket of either side.
     let (near, far) = tokio::io::duplex(1 << 16);
@@ -145,7 +145,7 @@ async fn debug_output_shows_no_secret() {
             assert_eq!(request.header("authorization"), Some(SECRET.as_bytes()));
             Ok(request.accept())
         }),
-        connector.handshake(far, "ws://a/"),
+        client_handshake(far, "ws://a/", &options),
     );
     let (mut server, mut client) = (server.unwrap(), client.unwrap());
     client.send(SECRET).await.unwrap();
@@ -155,7 +155,7 @@ async fn debug_output_shows_no_secret() {
 
     // A refusal that sets a cookie.
     let (near, mut far) = tokio::io::duplex(1 << 16);
-    let (declined, ()) = tokio::join!(connector.handshake(near, "ws://a/"), async {
+    let (declined, ()) = tokio::join!(client_handshake(near, "ws://a/", &options), async {
         read_head(&mut far).await;
         let answer = "HTTP/1.1 403 Forbidden\r\nSet-Cookie: hunter2\r\nContent-Length: 0\r\n\r\n";
         far.write_all(answer.as_bytes()).await.unwrap();

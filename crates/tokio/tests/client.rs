@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use tidings_tokio::handshake::{Key, RedirectError, ResponseError};
-use tidings_tokio::{ClientRole, ClientStream, Config, Connector, Error, Proxy, WebSocket, accept};
+use tidings_tokio::{
+    ClientRole, ClientStream, Config, ConnectOptions, Error, Proxy, WebSocket, accept, connect_with,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -104,18 +106,18 @@ async fn a_refused_connection_is_an_error_of_the_transport() {
 
 /// W-019
 #[tokio::test]
-async fn what_a_connector_is_told_is_in_the_request_and_on_the_socket() {
+async fn what_the_options_say_is_in_the_request_and_on_the_socket() {
     let (listener, port) = listen().await;
     let server = answer(listener, vec![String::new()]);
-    let connector = Connector::new()
+    let options = ConnectOptions::new()
         .subprotocols(["v2", "v1"])
         .origin("https://page.example")
         .header("Authorization", "Bearer secret")
         .header("X-Other", "1")
         .tcp_nodelay(false)
         .local_address(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    assert!(!format!("{connector:?}").contains("secret"));
-    let socket = connector.connect(&format!("ws://127.0.0.1:{port}/a?b")).await.unwrap();
+    assert!(!format!("{options:?}").contains("secret"));
+    let socket = connect_with(&format!("ws://127.0.0.1:{port}/a?b"), &options).await.unwrap();
     assert!(!socket.get_ref().tcp().nodelay().unwrap());
     let requests = server.await.unwrap();
     let expected = [
@@ -130,8 +132,8 @@ async fn what_a_connector_is_told_is_in_the_request_and_on_the_socket() {
     }
 
     // No address of the other family is tried.
-    let connector = connector.local_address("::1".parse().unwrap());
-    let error = connector.connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
+    let options = options.local_address("::1".parse().unwrap());
+    let error = connect_with(&format!("ws://127.0.0.1:{port}/"), &options).await.unwrap_err();
     assert!(matches!(error, Error::Io(_)), "{error}");
 }
 
@@ -140,16 +142,16 @@ async fn what_a_connector_is_told_is_in_the_request_and_on_the_socket() {
 async fn a_request_that_can_not_be_sent_makes_no_connection() {
     let (listener, port) = listen().await;
     let uri = format!("ws://127.0.0.1:{port}/");
-    for connector in [
-        Connector::new().header("X", "a\r\nY: b"),
-        Connector::new().header("Host", "other"),
-        Connector::new().subprotocols(["a", "a"]),
-        Connector::new().origin("no origin"),
+    for options in [
+        ConnectOptions::new().header("X", "a\r\nY: b"),
+        ConnectOptions::new().header("Host", "other"),
+        ConnectOptions::new().subprotocols(["a", "a"]),
+        ConnectOptions::new().origin("no origin"),
     ] {
-        let error = connector.connect(&uri).await.unwrap_err();
+        let error = connect_with(&uri, &options).await.unwrap_err();
         assert!(matches!(error, Error::RequestBuild(_)), "{error}");
     }
-    let error = Connector::new().connect(&format!("{uri}#x")).await.unwrap_err();
+    let error = connect_with(&format!("{uri}#x"), &ConnectOptions::new()).await.unwrap_err();
     assert!(matches!(error, Error::Uri(_)), "{error}");
     let accepted = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
     assert!(accepted.is_err(), "a connection was made");
@@ -186,8 +188,8 @@ async fn through_proxy(
         }
     });
     let proxy_uri = format!("http://{credentials}127.0.0.1:{port}");
-    let connector = Connector::new().proxy(Proxy::parse(&proxy_uri).unwrap());
-    let result = connector.connect("ws://server.invalid:8080/chat").await;
+    let options = ConnectOptions::new().proxy(Proxy::parse(&proxy_uri).unwrap());
+    let result = connect_with("ws://server.invalid:8080/chat", &options).await;
     let (connect, request) = proxy.await.unwrap();
     (result, connect, request)
 }
@@ -267,7 +269,7 @@ async fn credentials_stay_within_one_origin() {
             ],
         );
         let far = answer(far, vec![redirect(status, &format!("ws://127.0.0.1:{near_port}/back"))]);
-        let connector = Connector::new()
+        let options = ConnectOptions::new()
             .max_redirects(5)
             .origin("https://page.example")
             .subprotocols(["chat"])
@@ -276,7 +278,7 @@ async fn credentials_stay_within_one_origin() {
             .header("X-Api-Key", "secret")
             .header("User-Agent", "tidings");
         let uri = format!("ws://127.0.0.1:{near_port}/first");
-        connector.connect(&uri).await.unwrap();
+        connect_with(&uri, &options).await.unwrap();
         let (near, far) = (near.await.unwrap(), far.await.unwrap());
         for (request, path, trusted) in [
             (&near[0], "/first", true),
@@ -312,8 +314,8 @@ async fn credentials_stay_within_one_origin() {
 async fn the_sixth_redirect_fails() {
     let (listener, port) = listen().await;
     let server = answer(listener, vec![redirect(302, "/"); 6]);
-    let connector = Connector::new().max_redirects(5);
-    let error = connector.connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
+    let options = ConnectOptions::new().max_redirects(5);
+    let error = connect_with(&format!("ws://127.0.0.1:{port}/"), &options).await.unwrap_err();
     assert!(matches!(error, Error::Redirect(RedirectError::TooMany { max: 5 })), "{error}");
     server.await.unwrap();
 }
@@ -322,14 +324,14 @@ async fn the_sixth_redirect_fails() {
 async fn a_redirect_to_no_websocket_fails() {
     let (listener, port) = listen().await;
     let server = answer(listener, vec![redirect(302, "ftp://a/")]);
-    let connector = Connector::new().max_redirects(5);
-    let error = connector.connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
+    let options = ConnectOptions::new().max_redirects(5);
+    let error = connect_with(&format!("ws://127.0.0.1:{port}/"), &options).await.unwrap_err();
     assert!(matches!(error, Error::Redirect(RedirectError::Location(_))), "{error}");
     server.await.unwrap();
 }
 
-async fn declined(connector: &Connector, port: u16) -> Box<tidings_tokio::Declined> {
-    match connector.connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err() {
+async fn declined(options: &ConnectOptions, port: u16) -> Box<tidings_tokio::Declined> {
+    match connect_with(&format!("ws://127.0.0.1:{port}/"), &options).await.unwrap_err() {
         Error::Declined(declined) => declined,
         other => panic!("{other}"),
     }
@@ -358,7 +360,7 @@ async fn the_body_of_a_declined_handshake_is_read_on() {
             }
             stream
         });
-        let declined = declined(&Connector::new(), port).await;
+        let declined = declined(&ConnectOptions::new(), port).await;
         assert_eq!((declined.status, &*declined.reason), (401, "Who?"));
         assert_eq!(String::from_utf8_lossy(&declined.body_start), expected);
         server.await.unwrap();
@@ -377,7 +379,7 @@ async fn an_endless_body_is_cut() {
             // Until the client has had enough.
             while stream.write_all(&[b'x'; 10_000]).await.is_ok() {}
         });
-        let declined = declined(&Connector::new(), port).await;
+        let declined = declined(&ConnectOptions::new(), port).await;
         assert_eq!(declined.body_start, [b'x'; 64 * 1024]);
         server.await.unwrap();
     }
@@ -397,7 +399,7 @@ async fn a_body_that_does_not_come_is_not_waited_for_beyond_the_deadline() {
     let mut config = Config::client();
     config.handshake_timeout = Duration::from_millis(200);
     let start = Instant::now();
-    let declined = declined(&Connector::new().config(config), port).await;
+    let declined = declined(&ConnectOptions::new().config(config), port).await;
     assert_eq!(declined.body_start, b"part");
     let elapsed = start.elapsed();
     assert!(elapsed >= config.handshake_timeout && elapsed < Duration::from_secs(5), "{elapsed:?}");
@@ -418,15 +420,15 @@ async fn one_deadline_holds_for_all_steps() {
     });
     let mut config = Config::client();
     config.handshake_timeout = Duration::from_millis(300);
-    let connector = Connector::new().config(config).max_redirects(100);
+    let options = ConnectOptions::new().config(config).max_redirects(100);
     let uri = format!("ws://127.0.0.1:{port}/");
-    let error = connector.connect(&uri).await.unwrap_err();
+    let error = connect_with(&uri, &options).await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
 
     // A proxy that says nothing.
     let (silent, silent_port) = listen().await;
     let proxy = Proxy::parse(&format!("127.0.0.1:{silent_port}")).unwrap();
-    let error = connector.proxy(proxy).connect(&uri).await.unwrap_err();
+    let error = connect_with(&uri, &options.proxy(proxy)).await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
     drop(silent);
     server.abort();

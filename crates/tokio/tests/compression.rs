@@ -16,8 +16,8 @@ use tidings_testkit::ForeignDeflate;
 use tidings_tokio::deflate::{Offer, WindowBits};
 use tidings_tokio::websocket::Role;
 use tidings_tokio::{
-    ClientOffer, CloseCode, Compression, Config, Connector, Error, Message, MessageKind,
-    MessageRef, WebSocket,
+    ClientOffer, CloseCode, Compression, Config, ConnectOptions, Error, Message, MessageKind,
+    MessageRef, WebSocket, client_handshake,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -26,7 +26,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 #[tokio::test]
 async fn compression_is_off_by_default() {
     let (mut near, far) = streams().await;
-    let connector = Connector::new();
+    let options = ConnectOptions::new();
     let request = async {
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
@@ -35,7 +35,7 @@ async fn compression_is_off_by_default() {
         drop(near);
         String::from_utf8(request).unwrap().to_ascii_lowercase()
     };
-    let (request, client) = tokio::join!(request, connector.handshake(far, URI));
+    let (request, client) = tokio::join!(request, client_handshake(far, URI, &options));
     assert!(request.contains("upgrade: websocket") && !request.contains("extensions"), "{request}");
     assert!(client.is_err());
 
@@ -75,7 +75,7 @@ async fn the_client_offers_what_it_was_told_to() {
         (own, "permessage-deflate; server_max_window_bits=12"),
     ] {
         let (near, far) = streams().await;
-        let connector = Connector::new().config(compressing(compression));
+        let options = ConnectOptions::new().config(compressing(compression));
         let accepting = tidings_tokio::accept_with(near, Config::server(), |request| {
             let offers: Vec<String> = request
                 .extensions()
@@ -90,7 +90,7 @@ async fn the_client_offers_what_it_was_told_to() {
             assert_eq!(offers.join(", "), expected);
             Ok(request.accept())
         });
-        let (server, client) = tokio::join!(accepting, connector.handshake(far, URI));
+        let (server, client) = tokio::join!(accepting, client_handshake(far, URI, &options));
         assert!(!server.unwrap().may_compress() && !client.unwrap().may_compress());
     }
 }
@@ -529,8 +529,8 @@ async fn an_upgrade_of_hyper_agrees_on_compression() {
             let http = hyper::server::conn::http1::Builder::new();
             http.serve_connection(TokioIo::new(near), service).with_upgrades().await
         });
-        let connector = Connector::new().config(config);
-        let mut client = connector.handshake(far, URI).await.unwrap();
+        let options = ConnectOptions::new().config(config);
+        let mut client = client_handshake(far, URI, &options).await.unwrap();
         assert_eq!(client.may_compress(), compression.is_some());
         call(&mut client, &samples()).await;
     }
@@ -551,8 +551,8 @@ async fn the_extensions_of_the_application_come_first() {
         assert!(request.extensions().next().is_some());
         Ok(request.accept().extensions(extensions).unwrap())
     });
-    let connector = Connector::new().config(config);
-    let (server, client) = tokio::join!(accepting, connector.handshake(far, URI));
+    let options = ConnectOptions::new().config(config);
+    let (server, client) = tokio::join!(accepting, client_handshake(far, URI, &options));
     assert!(!server.unwrap().may_compress(), "what the application agreed on is its own affair");
     assert!(client.unwrap().may_compress());
 }

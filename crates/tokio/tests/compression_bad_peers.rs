@@ -17,7 +17,8 @@ use tidings_tokio::deflate::{Offer, WindowBits};
 use tidings_tokio::handshake::Extension;
 use tidings_tokio::websocket::{Role, Violation};
 use tidings_tokio::{
-    ClientOffer, Compression, Config, Connector, Error, Message, WebSocket, accept_with,
+    ClientOffer, Compression, Config, ConnectOptions, Error, Message, WebSocket, accept_with,
+    client_handshake,
 };
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -219,9 +220,9 @@ async fn a_wrong_answer_fails_the_connection() {
             assert_eq!(server.recv().await.unwrap(), None);
             server.close_info().received.code()
         };
-        let connector = Connector::new().config(compressing(compression));
+        let options = ConnectOptions::new().config(compressing(compression));
         let (code, client) =
-            tokio::join!(server, async { connector.handshake(far, URI).await.map(drop) });
+            tokio::join!(server, async { client_handshake(far, URI, &options).await.map(drop) });
         assert_eq!(code, 1010, "{parameters:?}");
         let error = client.unwrap_err();
         assert!(matches!(error, Error::Compression(_)), "{parameters:?}: {error}");

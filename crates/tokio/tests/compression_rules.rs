@@ -15,7 +15,8 @@ use tidings_testkit::raw_frame;
 use tidings_tokio::handshake::Key;
 use tidings_tokio::websocket::Violation;
 use tidings_tokio::{
-    ClientRole, Compression, Config, Connector, Error, Message, WebSocket, accept,
+    ClientRole, Compression, Config, ConnectOptions, Error, Message, WebSocket, accept,
+    client_handshake,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -64,7 +65,7 @@ async fn client(
     answer: &str,
 ) -> (Result<WebSocket<DuplexStream, ClientRole>, Error>, DuplexStream, String) {
     let (near, mut far) = tokio::io::duplex(1 << 20);
-    let connector = Connector::new().config(config);
+    let options = ConnectOptions::new().config(config);
     let answering = async {
         let request = read_head(&mut far).await;
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
@@ -76,7 +77,7 @@ async fn client(
         far.write_all(response.as_bytes()).await.unwrap();
         request
     };
-    let (socket, request) = tokio::join!(connector.handshake(near, "ws://a/"), answering);
+    let (socket, request) = tokio::join!(client_handshake(near, "ws://a/", &options), answering);
     (socket, far, request)
 }
 
@@ -280,8 +281,9 @@ async fn a_message_may_be_as_long_as_its_limit_after_inflating() {
     let mut config = compressing(Config::server());
     config.limits.max_message_len = MAX_LEN as u64;
     let (near, far) = tokio::io::duplex(4096);
-    let connector = Connector::new().config(compressing(Config::client()));
-    let (server, client) = tokio::join!(accept(near, config), connector.handshake(far, "ws://a/"));
+    let options = ConnectOptions::new().config(compressing(Config::client()));
+    let (server, client) =
+        tokio::join!(accept(near, config), client_handshake(far, "ws://a/", &options));
     let (mut server, mut client) = (server.unwrap(), client.unwrap());
     // Both are shorter on the wire than the room of the transport, so they are written at once.
     client.send(vec![7; MAX_LEN]).await.unwrap();

@@ -153,8 +153,8 @@ async fn a_cut_of_tls_is_told_from_its_end() {
             let answer =
                 if body == OPEN { Answer::stream(&text) } else { chunks(&text, "0\r\n\r\n") };
             let request = EventSourceRequest::get(tls.url()).config(once());
-            let connector = trusting(&tls.authority);
-            let mut source = EventSource::open(request).unwrap().with_connector(connector);
+            let options = trusting(&tls.authority);
+            let mut source = EventSource::open(request).unwrap().with_connect_options(options);
             let server = tokio::spawn(async move {
                 let mut stream = tls.accept().await;
                 Request::read(&mut stream).await;

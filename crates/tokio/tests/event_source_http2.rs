@@ -66,7 +66,7 @@ async fn a_server_that_offers_http2_by_tls_gets_it() {
         (&[], Version::HTTP_11),
     ] {
         let tls = Tls::new(protocols).await;
-        let (url, connector) = (tls.url(), trusting(&tls.authority));
+        let (url, options) = (tls.url(), trusting(&tls.authority));
         let seen = Seen::default();
         let told = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -79,7 +79,7 @@ async fn a_server_that_offers_http2_by_tls_gets_it() {
             .header("x-key", "\u{fc}")
             .repeats(true)
             .config(quick());
-        let mut source = EventSource::open(request).unwrap().with_connector(connector);
+        let mut source = EventSource::open(request).unwrap().with_connect_options(options);
         match source.next().await {
             Some(Update::Open(opened)) => {
                 assert_eq!((opened.version, &opened.url), (version, &url));

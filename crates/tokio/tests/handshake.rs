@@ -13,7 +13,7 @@ use std::io;
 use std::time::Duration;
 
 use tidings_tokio::handshake::Key;
-use tidings_tokio::{CloseCode, Config, Connector, Error, accept};
+use tidings_tokio::{CloseCode, Config, ConnectOptions, Error, accept, client_handshake};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -45,9 +45,9 @@ async fn a_client_says_nothing_between_its_request_and_the_answer() {
     let (near, mut far) = tokio::io::duplex(1 << 16);
     let mut config = Config::client();
     config.handshake_timeout = Duration::from_secs(3600);
-    let connector = Connector::new().config(config);
+    let options = ConnectOptions::new().config(config);
     let connecting = tokio::spawn(async move {
-        let mut socket = connector.handshake(near, "ws://a/").await.unwrap();
+        let mut socket = client_handshake(near, "ws://a/", &options).await.unwrap();
         socket.send("hello").await.unwrap();
         socket
     });
@@ -76,7 +76,7 @@ async fn a_client_says_nothing_between_its_request_and_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn each_connection_has_a_key_of_its_own() {
     const CONNECTIONS: usize = 500;
-    let connector = Connector::new();
+    let options = ConnectOptions::new();
     let mut keys = HashSet::new();
     for _ in 0..CONNECTIONS {
         let (near, mut far) = tokio::io::duplex(4096);
@@ -85,7 +85,7 @@ async fn each_connection_has_a_key_of_its_own() {
             drop(far);
             key
         };
-        let (refused, key) = tokio::join!(connector.handshake(near, "ws://a/"), server);
+        let (refused, key) = tokio::join!(client_handshake(near, "ws://a/", &options), server);
         assert!(matches!(refused, Err(Error::Io(_))));
         keys.insert(key.as_str().to_owned());
     }
@@ -194,9 +194,11 @@ async fn a_close_arrives_at_a_peer_that_is_still_sending() {
 async fn a_frame_that_was_begun_does_not_change() {
     for len in [100, 1000, 20_000, 100_000] {
         let (near, far) = tokio::io::duplex(64);
-        let connector = Connector::new();
-        let (server, client) =
-            tokio::join!(accept(near, Config::server()), connector.handshake(far, "ws://a/"));
+        let options = ConnectOptions::new();
+        let (server, client) = tokio::join!(
+            accept(near, Config::server()),
+            client_handshake(far, "ws://a/", &options)
+        );
         let (mut server, mut client) = (server.unwrap(), client.unwrap());
         let mut buffer = vec![b'a'; len];
         for from_client in [true, false] {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tidings_tokio::handshake::Rejection;
 use tidings_tokio::reconnect::{GiveUp, Policy, Reconnecting, Update};
-use tidings_tokio::{CloseCode, Config, Connector, accept, accept_with};
+use tidings_tokio::{CloseCode, Config, ConnectOptions, accept, accept_with};
 use tokio::net::TcpListener;
 
 /// Quick enough for a test, with all else as it is.
@@ -27,7 +27,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 }
 
 fn client(address: SocketAddr) -> Reconnecting {
-    Reconnecting::new(Connector::new(), format!("ws://{address}/"), policy())
+    Reconnecting::new(format!("ws://{address}/"), ConnectOptions::new(), policy())
 }
 
 /// W-113, W-114, V-96: refused with 503, cut off, closed with 1012, and back each time.
@@ -128,7 +128,7 @@ async fn it_waits_for_a_server_that_is_down() {
 /// What the caller got wrong is not asked for twice.
 #[tokio::test]
 async fn a_fault_of_the_caller_is_not_retried() {
-    let mut client = Reconnecting::new(Connector::new(), "http://not-a-websocket/", policy());
+    let mut client = Reconnecting::new("http://not-a-websocket/", ConnectOptions::new(), policy());
     assert!(matches!(client.next().await, Some(Update::GaveUp { .. })));
     assert!(client.next().await.is_none());
 }

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
 use tidings_tokio::{
-    ClientRole, CloseCode, Config, Connector, Error, Message, WebSocket, accept, accept_with,
+    ClientRole, CloseCode, Config, ConnectOptions, Error, Message, WebSocket, accept, accept_with,
+    client_handshake,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, timeout};
@@ -77,10 +78,10 @@ impl AsyncWrite for Counted {
 /// A connected pair of ours, with room for `len` bytes in flight.
 async fn pair_with_room(len: usize) -> (Server, Client) {
     let (near, far) = tokio::io::duplex(len);
-    let connector = Connector::new();
+    let options = ConnectOptions::new();
     let (server, client) = tokio::join!(
         accept(Counted::new(near), Config::server()),
-        connector.handshake(far, "ws://example.com/chat"),
+        client_handshake(far, "ws://example.com/chat", &options),
     );
     (server.unwrap(), client.unwrap())
 }
@@ -179,10 +180,10 @@ async fn flushing_between_buffered_messages_loses_none() {
 async fn one_byte_a_read_changes_nothing() {
     let (near, far) = tokio::io::duplex(1 << 16);
     let near = Counted { max_read_len: 1, ..Counted::new(near) };
-    let connector = Connector::new();
+    let options = ConnectOptions::new();
     let (server, client) = tokio::join!(
         accept(near, Config::server()),
-        connector.handshake(far, "ws://example.com/"),
+        client_handshake(far, "ws://example.com/", &options),
     );
     let (mut server, mut client) = (server.unwrap(), client.unwrap());
     client.send("κόσμε").await.unwrap();
@@ -208,7 +209,7 @@ async fn frames_behind_the_handshake_are_received() {
 
     let (near, far) = tokio::io::duplex(1 << 16);
     let answering = tokio::spawn(answer_handshake(near, b"\x81\x05early"));
-    let mut client = Connector::new().handshake(far, "ws://a/").await.unwrap();
+    let mut client = client_handshake(far, "ws://a/", &ConnectOptions::new()).await.unwrap();
     assert_eq!(client.recv().await.unwrap(), Some("early".into()));
     drop(answering);
 }
@@ -388,12 +389,12 @@ async fn the_hook_accepts_or_rejects() {
             _ => Err(Rejection::not_found("no WebSocket here\n")),
         }
     }
-    let connector = Connector::new().subprotocols(["other", "chat.v1", "chat.v2"]);
+    let options = ConnectOptions::new().subprotocols(["other", "chat.v1", "chat.v2"]);
 
     let (near, far) = tokio::io::duplex(4096);
     let (server, client) = tokio::join!(
         accept_with(near, Config::server(), decide),
-        connector.handshake(far, "ws://a/chat?room=1"),
+        client_handshake(far, "ws://a/chat?room=1", &options),
     );
     assert_eq!(server.unwrap().subprotocol(), Some("chat.v2"));
     assert_eq!(client.unwrap().subprotocol(), Some("chat.v2"));
@@ -401,7 +402,7 @@ async fn the_hook_accepts_or_rejects() {
     let (near, far) = tokio::io::duplex(4096);
     let (server, client) = tokio::join!(
         accept_with(near, Config::server(), decide),
-        connector.handshake(far, "ws://a/elsewhere"),
+        client_handshake(far, "ws://a/elsewhere", &options),
     );
     assert!(matches!(server, Err(Error::Refused { status: 404 })), "{server:?}");
     match client {
@@ -461,7 +462,7 @@ async fn a_slow_handshake_is_given_up_as_a_whole() {
     trickle.abort();
 
     let (_near, far) = tokio::io::duplex(4096);
-    let error = Connector::new().handshake(far, "ws://a/").await.unwrap_err();
+    let error = client_handshake(far, "ws://a/", &ConnectOptions::new()).await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
 }
 
@@ -470,7 +471,7 @@ async fn a_slow_handshake_is_given_up_as_a_whole() {
 async fn a_bad_uri_fails_before_any_byte() {
     for uri in ["http://a/", "ws://", "ws://a/#x", "ws://a b/", "ws://user@a/", "ws://a:99999/"] {
         let (mut near, far) = tokio::io::duplex(4096);
-        let error = Connector::new().handshake(far, uri).await.unwrap_err();
+        let error = client_handshake(far, uri, &ConnectOptions::new()).await.unwrap_err();
         assert!(matches!(error, Error::Uri(_)), "{uri}: {error}");
         let mut sent = Vec::new();
         near.read_to_end(&mut sent).await.unwrap();

@@ -13,8 +13,8 @@ use futures_util::{SinkExt, StreamExt};
 use tidings_tokio::websocket::Role;
 use tidings_tokio::websocket::frame::ControlPayload;
 use tidings_tokio::{
-    ClientRole, ClientStream, CloseCode, Config, Connector, Message, MessageKind, WebSocket,
-    accept_with,
+    ClientRole, ClientStream, CloseCode, Config, ConnectOptions, Message, MessageKind, WebSocket,
+    accept_with, connect_with,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -50,8 +50,8 @@ async fn our_client() -> (WebSocket<ClientStream, ClientRole>, Peer) {
         };
         accept_hdr_async(stream, choose).await.unwrap()
     });
-    let connector = Connector::new().config(config()).subprotocols(["v1", "v2"]);
-    let ours = connector.connect(&uri).await.unwrap();
+    let options = ConnectOptions::new().config(config()).subprotocols(["v1", "v2"]);
+    let ours = connect_with(&uri, &options).await.unwrap();
     assert_eq!(ours.subprotocol(), Some("v2"));
     (ours, accepting.await.unwrap())
 }

@@ -6,9 +6,9 @@
 use core::net::Ipv6Addr;
 
 use tidings_handshake::{
-    Answer, Authority, ClientRequest, Extension, HeadError, HeadScanner, HeaderSlots, Headers,
-    HttpVersion, Key, Limits, MissingOrigin, OriginPattern, OriginPolicy, Progress, Rejection,
-    RequestLine, ServerRequest, StatusLine, WebSocketUri,
+    Authority, ClientRequest, Extension, HeadError, HeadScanner, HeaderSlots, Headers, HttpVersion,
+    Key, Limits, MissingOrigin, OriginPattern, OriginPolicy, Progress, Rejection, RequestLine,
+    Response, ServerRequest, StatusLine, WebSocketUri,
 };
 
 use crate::http_response::{
@@ -120,7 +120,7 @@ fn assert_refused(rejection: &Rejection<'_>) {
     let Ok(Progress::Complete(head)) = scanner.scan(&encoded) else { panic!("a whole head") };
     let mut slots = HeaderSlots::<16>::new();
     match client(&[], &[]).parse_response(head, &mut slots) {
-        Ok(Answer::Declined(declined)) => assert_eq!(declined.status(), rejection.status()),
+        Ok(Response::Declined(declined)) => assert_eq!(declined.status(), rejection.status()),
         other => panic!("{other:?}"),
     }
 }
@@ -256,7 +256,7 @@ fn accept(request: &ServerRequest<'_>) {
     let client = client.extensions(&extensions);
     let mut slots = HeaderSlots::<8>::new();
     match client.parse_response(head, &mut slots) {
-        Ok(Answer::Opened(opened)) => {
+        Ok(Response::Opened(opened)) => {
             assert_eq!(opened.subprotocol(), subprotocols.first().copied());
             assert_eq!(opened.head_len(), encoded.len());
         }

@@ -5,8 +5,8 @@
 //! `superchat` and the extensions `permessage-deflate` and `x-checksum`, with the key of RFC 6455.
 
 use tidings_handshake::{
-    Answer, ClientRequest, Extension, HeadScanner, HeaderSlots, Headers, HttpVersion, Key,
-    OpenedResponse, Progress, StatusLine, WebSocketUri,
+    ClientRequest, Extension, HeadScanner, HeaderSlots, Headers, HttpVersion, Key, OpenedResponse,
+    Progress, Response, StatusLine, WebSocketUri,
 };
 
 use crate::handshake_request::{limits, scan_in_every_way};
@@ -38,18 +38,18 @@ pub fn run(data: &[u8]) {
             }
         };
         match answer {
-            Answer::Opened(opened) => {
+            Response::Opened(opened) => {
                 assert_eq!(opened.head_len(), head_len);
                 return assert_holds_the_musts(head.as_bytes(), &opened, &request);
             }
-            Answer::Declined(declined) => {
+            Response::Declined(declined) => {
                 assert_eq!(declined.head_len(), head_len);
                 assert!((200..600).contains(&declined.status()));
                 assert_status(head.as_bytes(), declined.status());
                 assert!(declined.supported_versions().count() <= data.len());
                 return;
             }
-            Answer::Interim(interim) => {
+            Response::Interim(interim) => {
                 assert_eq!(interim.head_len(), head_len);
                 assert!((100..200).contains(&interim.status()) && interim.status() != 101);
                 assert_status(head.as_bytes(), interim.status());
@@ -95,7 +95,7 @@ fn assert_holds_the_musts(head: &[u8], opened: &OpenedResponse<'_>, request: &Cl
         opened.headers().iter().map(|(name, value)| (name, trim(value))).collect();
     let line = StatusLine::Http1 { version: HttpVersion::Http11, status: 101, reason: "" };
     match request.check_response(line, Headers::from_pairs(&pairs)) {
-        Ok(Answer::Opened(same)) => assert_eq!(same.subprotocol(), opened.subprotocol()),
+        Ok(Response::Opened(same)) => assert_eq!(same.subprotocol(), opened.subprotocol()),
         other => panic!("{other:?}"),
     }
 }

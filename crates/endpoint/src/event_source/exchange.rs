@@ -9,7 +9,7 @@ use url::{Position, Url};
 
 use super::fault::{RedirectFault, RequestFault};
 use super::request::{EventSourceRequest, LAST_EVENT_ID};
-use crate::retry_after::retry_after;
+use crate::opening::retry_after;
 
 /// Headers that go to another origin too. Any other may be a credential under a name of its own,
 /// such as `X-Api-Key`. Where to go on is a promise of the stream, not of one server: as in a

@@ -110,8 +110,7 @@ pub(crate) fn check(
 }
 
 /// The last word of a client that cannot go on with the extensions of the answer (RFC 6455, 7.4.1).
-#[must_use]
-pub fn mandatory_extension_close() -> Vec<u8> {
+pub(crate) fn mandatory_extension_close() -> Vec<u8> {
     let payload = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "").to_payload();
     let key = RandomMasks.next_key();
     let frame = Frame::control(ControlOpcode::Close, &payload).with_masking_key(key);

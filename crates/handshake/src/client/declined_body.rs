@@ -9,7 +9,7 @@ use crate::token::{list_elements, trim};
 ///
 /// ```
 /// use tidings_handshake::{
-///     Answer, ClientRequest, DeclinedBody, Headers, HttpVersion, Key, StatusLine, WebSocketUri,
+///     Response, ClientRequest, DeclinedBody, Headers, HttpVersion, Key, StatusLine, WebSocketUri,
 /// };
 ///
 /// let uri = WebSocketUri::parse("ws://server.example/")?;
@@ -17,7 +17,7 @@ use crate::token::{list_elements, trim};
 /// let line = StatusLine::Http1 { version: HttpVersion::Http11, status: 403, reason: "" };
 /// let headers = [("Transfer-Encoding", &b"chunked"[..])];
 /// let answer = request.check_response(line, Headers::from_pairs(&headers))?;
-/// let Answer::Declined(answer) = answer else { panic!() };
+/// let Response::Declined(answer) = answer else { panic!() };
 ///
 /// let mut body = DeclinedBody::new(&answer, 64 * 1024);
 /// body.receive(b"4\r\nsorr");

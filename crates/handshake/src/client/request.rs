@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::client::response::{self, Answer, Offer, StatusLine};
+use crate::client::response::{self, Offer, Response, StatusLine};
 use crate::client::response_error::ResponseError;
 use crate::extensions::{self, Extension, ExtensionList};
 use crate::extra_headers::{ExtraHeaderError, ExtraHeaders};
@@ -18,7 +18,7 @@ use crate::wire::{self, BufferTooSmall};
 ///
 /// ```
 /// use tidings_handshake::{
-///     Answer, ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, WebSocketUri,
+///     Response, ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, WebSocketUri,
 /// };
 ///
 /// let uri = WebSocketUri::parse("ws://server.example.com/chat")?;
@@ -37,9 +37,9 @@ use crate::wire::{self, BufferTooSmall};
 /// let Progress::Complete(head) = scanner.scan(received)? else { panic!("read more") };
 /// let mut slots = HeaderSlots::<32>::new();
 /// match request.parse_response(head, &mut slots)? {
-///     Answer::Opened(opened) => assert_eq!(opened.subprotocol(), Some("chat")),
-///     Answer::Interim(interim) => panic!("drop {} bytes and scan anew", interim.head_len()),
-///     Answer::Declined(declined) => panic!("status {}", declined.status()),
+///     Response::Opened(opened) => assert_eq!(opened.subprotocol(), Some("chat")),
+///     Response::Interim(interim) => panic!("drop {} bytes and scan anew", interim.head_len()),
+///     Response::Declined(declined) => panic!("status {}", declined.status()),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -195,12 +195,12 @@ impl<'a> ClientRequest<'a> {
     /// # Errors
     ///
     /// The answer is no HTTP, or a 101 that breaks a rule: the connection must be closed
-    /// (RFC 6455, 4.1). A status other than 101 is no error but [`Answer::Declined`].
+    /// (RFC 6455, 4.1). A status other than 101 is no error but [`Response::Declined`].
     pub fn parse_response<'r, 'head: 'r, const N: usize>(
         &self,
         head: Head<'head>,
         slots: &'r mut HeaderSlots<'head, N>,
-    ) -> Result<Answer<'r>, ResponseError> {
+    ) -> Result<Response<'r>, ResponseError> {
         response::parse(&self.offer(), head, slots)
     }
 
@@ -213,7 +213,7 @@ impl<'a> ClientRequest<'a> {
         &self,
         line: StatusLine<'r>,
         headers: Headers<'r>,
-    ) -> Result<Answer<'r>, ResponseError> {
+    ) -> Result<Response<'r>, ResponseError> {
         response::check(&self.offer(), line, headers)
     }
 

@@ -1,4 +1,4 @@
-//! [`Answer`]: what a server says to an opening handshake (RFC 6455, 4.1, second half).
+//! [`Response`]: what a server says to an opening handshake (RFC 6455, 4.1, second half).
 
 use crate::client::response_error::ResponseError;
 use crate::extensions::{Extension, Extensions};
@@ -11,7 +11,7 @@ use crate::token::{is_field_value_byte, is_token, list_contains, list_elements, 
 
 /// A server's answer that breaks no rule.
 #[derive(Clone, Copy, Debug)]
-pub enum Answer<'a> {
+pub enum Response<'a> {
     /// The WebSocket is open.
     Opened(OpenedResponse<'a>),
     /// An interim response such as 103 (RFC 9110, 15.2): the caller drops its head and looks for
@@ -186,13 +186,15 @@ pub(crate) fn parse<'a, 'head: 'a, const N: usize>(
     offer: &Offer<'_>,
     head: Head<'head>,
     slots: &'a mut HeaderSlots<'head, N>,
-) -> Result<Answer<'a>, ResponseError> {
+) -> Result<Response<'a>, ResponseError> {
     let head_len = head.len();
     let (line, headers) = parse_lines(head, slots)?;
     Ok(match check(offer, line, headers)? {
-        Answer::Opened(opened) => Answer::Opened(OpenedResponse { head_len, ..opened }),
-        Answer::Interim(interim) => Answer::Interim(InterimResponse { head_len, ..interim }),
-        Answer::Declined(declined) => Answer::Declined(DeclinedResponse { head_len, ..declined }),
+        Response::Opened(opened) => Response::Opened(OpenedResponse { head_len, ..opened }),
+        Response::Interim(interim) => Response::Interim(InterimResponse { head_len, ..interim }),
+        Response::Declined(declined) => {
+            Response::Declined(DeclinedResponse { head_len, ..declined })
+        }
     })
 }
 
@@ -225,7 +227,7 @@ pub(crate) fn check<'a>(
     offer: &Offer<'_>,
     line: StatusLine<'a>,
     headers: Headers<'a>,
-) -> Result<Answer<'a>, ResponseError> {
+) -> Result<Response<'a>, ResponseError> {
     let (status, reason) = line.status_and_reason();
     let fields = Fields::collect(headers)?;
     match (status, line) {
@@ -237,16 +239,16 @@ pub(crate) fn check<'a>(
         (101, StatusLine::Http1 { .. }) => fields.check_upgrade(offer.key)?,
         // RFC 8441, 5: success is 2xx.
         (200..=299, StatusLine::Http2 { .. }) => fields.check_http2()?,
-        (100..=199, _) => return Ok(Answer::Interim(InterimResponse::new(status, 0))),
+        (100..=199, _) => return Ok(Response::Interim(InterimResponse::new(status, 0))),
         (200..=599, _) => {
-            return Ok(Answer::Declined(DeclinedResponse::new(status, reason, headers, 0)));
+            return Ok(Response::Declined(DeclinedResponse::new(status, reason, headers, 0)));
         }
         // RFC 9110, 15
         _ => return Err(ResponseError::Status { status }),
     }
     let subprotocol = check_subprotocol(offer.subprotocols, headers)?;
     check_extensions(offer.extensions, headers)?;
-    Ok(Answer::Opened(OpenedResponse { subprotocol, headers, head_len: 0 }))
+    Ok(Response::Opened(OpenedResponse { subprotocol, headers, head_len: 0 }))
 }
 
 /// RFC 6455, 4.1, response item 6: one of those offered, or none.

@@ -65,6 +65,11 @@ pub enum ResponseError {
     },
     /// A header that belongs to an HTTP/1.1 connection stands in a response over HTTP/2.
     ConnectionSpecific,
+    /// More interim responses, such as 103, came than anybody needs.
+    TooManyInterimResponses {
+        /// The number that may come.
+        limit: usize,
+    },
 }
 
 impl From<HeadError> for ResponseError {
@@ -124,6 +129,9 @@ impl fmt::Display for ResponseError {
             Self::ConnectionSpecific => {
                 f.write_str("a header of an HTTP/1.1 connection stands in an HTTP/2 response")
             }
+            Self::TooManyInterimResponses { limit } => {
+                write!(f, "the server sent more than {limit} interim responses")
+            }
         }
     }
 }
@@ -157,6 +165,7 @@ mod tests {
             ResponseError::SubprotocolRepeated,
             ResponseError::SubprotocolNotOffered,
             ResponseError::ConnectionSpecific,
+            ResponseError::TooManyInterimResponses { limit: 7 },
         ]);
         errors.extend([
             ResponseError::Extensions(ExtensionsError::Malformed { line: 0, offset: 7 }),

@@ -349,3 +349,38 @@ fn debug_output_shows_no_byte_of_the_head() {
     let Ok(Progress::Complete(head)) = scanner.scan(REQUEST) else { unreachable!() };
     assert_eq!(format!("{head:?}"), "Head { len: 35, .. }");
 }
+
+/// So many bytes can be read without reading past the head, and before its end there is always one.
+#[test]
+fn no_more_bytes_are_said_to_remain_than_every_head_still_has() {
+    let heads: [&[u8]; 7] = [
+        RESPONSE,
+        b"HTTP/1.1 200\n\n",
+        b"\r\n\n\r\nHTTP/1.0 200 \n\r\n",
+        b"HTTP/1.1 200 OK\r\nA:\nB: b\r\n\n",
+        b"HTTP/1.1 404 \xe4\nA-b:\t\r\nC:\n\n",
+        b"HTTP/1.1 200\nA:\n\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ];
+    for head in heads {
+        for (end, _) in head.iter().enumerate() {
+            let mut scanner = HeadScanner::response(Limits::UNBOUNDED);
+            assert_eq!(scanner.scan(&head[..end]), Ok(Progress::Partial));
+            let remaining = 1..=head.len() - end;
+            assert!(remaining.contains(&scanner.min_remaining()), "{end} of {head:?}");
+        }
+        let mut scanner = HeadScanner::response(Limits::UNBOUNDED);
+        assert!(matches!(scanner.scan(head), Ok(Progress::Complete(_))));
+        assert_eq!(scanner.min_remaining(), 0);
+    }
+    // Line by line, the shortest head has no byte more.
+    let shortest = b"\nHTTP/1.1 200\n\n";
+    for (end, expected) in [(0, 14), (1, 14), (2, 13), (8, 7), (9, 6), (10, 5), (13, 2), (14, 1)] {
+        let mut scanner = HeadScanner::response(Limits::UNBOUNDED);
+        assert_eq!(scanner.scan(&shortest[..end]), Ok(Progress::Partial));
+        assert_eq!(scanner.min_remaining(), expected, "{end}");
+    }
+    let mut request = HeadScanner::request(Limits::UNBOUNDED);
+    assert_eq!(request.scan(b"GET /"), Ok(Progress::Partial));
+    assert_eq!(request.min_remaining(), 1);
+}

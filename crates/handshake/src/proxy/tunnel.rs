@@ -1,4 +1,4 @@
-//! CONNECT: [`TunnelRequest`] and [`TunnelAnswer`] (RFC 9110, 9.3.6).
+//! CONNECT: [`TunnelRequest`] and [`TunnelResponse`] (RFC 9110, 9.3.6).
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
@@ -13,7 +13,7 @@ use crate::wire;
 /// The request that asks a proxy for a tunnel to a server, from [`Proxy::tunnel_to`].
 ///
 /// After it nothing more may be sent until the proxy has answered
-/// [`Open`](TunnelAnswer::Open): before that, no byte reaches the server, and a proxy that
+/// [`Open`](TunnelResponse::Open): before that, no byte reaches the server, and a proxy that
 /// refuses may take what follows for a request of its own.
 ///
 /// [`Proxy::tunnel_to`]: crate::Proxy::tunnel_to
@@ -25,7 +25,7 @@ pub struct TunnelRequest<'a> {
 
 /// A proxy's answer to CONNECT.
 #[derive(Clone, Copy, Debug)]
-pub enum TunnelAnswer<'a> {
+pub enum TunnelResponse<'a> {
     /// The tunnel is open. What follows the head comes from the server.
     Open {
         /// Bytes of the head.
@@ -65,23 +65,23 @@ impl<'a> TunnelRequest<'a> {
     /// # Errors
     ///
     /// The answer is no HTTP, or a 101, which answers another question: the connection must be
-    /// closed. A status that opens no tunnel is no error but [`TunnelAnswer::Declined`].
+    /// closed. A status that opens no tunnel is no error but [`TunnelResponse::Declined`].
     pub fn parse_response<'r, 'head: 'r, const N: usize>(
         &self,
         head: Head<'head>,
         slots: &'r mut HeaderSlots<'head, N>,
-    ) -> Result<TunnelAnswer<'r>, ResponseError> {
+    ) -> Result<TunnelResponse<'r>, ResponseError> {
         let head_len = head.len();
         let (line, headers) = response::parse_lines(head, slots)?;
         let (status, reason) = line.status_and_reason();
         match status {
             101 => Err(ResponseError::Status { status }),
-            100..=199 => Ok(TunnelAnswer::Interim(InterimResponse::new(status, head_len))),
+            100..=199 => Ok(TunnelResponse::Interim(InterimResponse::new(status, head_len))),
             // RFC 9110, 9.3.6: any 2xx. It has no body, whatever its headers announce.
-            200..=299 => Ok(TunnelAnswer::Open { head_len }),
-            300..=599 => {
-                Ok(TunnelAnswer::Declined(DeclinedResponse::new(status, reason, headers, head_len)))
-            }
+            200..=299 => Ok(TunnelResponse::Open { head_len }),
+            300..=599 => Ok(TunnelResponse::Declined(DeclinedResponse::new(
+                status, reason, headers, head_len,
+            ))),
             _ => Err(ResponseError::Status { status }),
         }
     }
@@ -145,11 +145,11 @@ mod tests {
             };
             let mut slots = HeaderSlots::<8>::new();
             let answer = request.parse_response(head, &mut slots).map(|answer| match answer {
-                TunnelAnswer::Open { head_len } => std::format!("open {head_len}"),
-                TunnelAnswer::Interim(interim) => {
+                TunnelResponse::Open { head_len } => std::format!("open {head_len}"),
+                TunnelResponse::Interim(interim) => {
                     std::format!("interim {} {}", interim.status(), interim.head_len())
                 }
-                TunnelAnswer::Declined(declined) => {
+                TunnelResponse::Declined(declined) => {
                     let (status, reason) = (declined.status(), declined.reason());
                     std::format!("declined {status} {reason} {}", declined.head_len())
                 }

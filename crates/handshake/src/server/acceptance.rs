@@ -3,17 +3,20 @@
 use core::fmt::{self, Write};
 
 use crate::extensions::{self, Extension, ExtensionList, Extensions};
-use crate::extra_headers::{ExtraHeaderError, ExtraHeaders};
+use crate::extra_headers::ExtraHeaderError;
 use crate::headers::Headers;
 use crate::key::Accept;
+use crate::server::response_headers::ResponseHeaders;
 use crate::subprotocol::{self, Subprotocols};
+#[cfg(feature = "alloc")]
+use crate::text::Text;
 use crate::wire::{self, BufferTooSmall};
 
 /// A `101 Switching Protocols`, from [`ServerRequest::accept`](crate::ServerRequest::accept).
 ///
-/// It can not name a subprotocol or an extension that the client did not offer. Once its bytes are
+/// It cannot name a subprotocol or an extension that the client did not offer. Once its bytes are
 /// sent, the connection carries frames.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Acceptance<'a> {
     /// Missing over HTTP/2.
     accept: Option<Accept>,
@@ -21,12 +24,13 @@ pub struct Acceptance<'a> {
     request: Headers<'a>,
     subprotocol: Option<&'a str>,
     extensions: &'a [Extension<'a>],
-    headers: ExtraHeaders<'a>,
+    headers: ResponseHeaders<'a>,
 }
 
 impl<'a> Acceptance<'a> {
     pub(crate) fn new(accept: Option<Accept>, request: Headers<'a>) -> Self {
-        Self { accept, request, subprotocol: None, extensions: &[], headers: ExtraHeaders::NONE }
+        let headers = ResponseHeaders::default();
+        Self { accept, request, subprotocol: None, extensions: &[], headers }
     }
 
     /// Speaks this subprotocol, or none.
@@ -71,8 +75,23 @@ impl<'a> Acceptance<'a> {
     /// # Errors
     ///
     /// A name is not a token or belongs to the handshake, or a value holds a control character.
-    pub fn headers(mut self, headers: &'a [(&'a str, &'a str)]) -> Result<Self, AcceptError> {
-        self.headers = ExtraHeaders::new(headers)?;
+    pub fn headers(mut self, headers: impl Into<ResponseHeaders<'a>>) -> Result<Self, AcceptError> {
+        self.headers = headers.into().checked()?;
+        Ok(self)
+    }
+
+    /// Adds one header of the application, such as `Set-Cookie`.
+    ///
+    /// # Errors
+    ///
+    /// As [`headers`](Self::headers).
+    #[cfg(feature = "alloc")]
+    pub fn header(
+        mut self,
+        name: impl Into<Text<'a>>,
+        value: impl Into<Text<'a>>,
+    ) -> Result<Self, AcceptError> {
+        self.headers.add(name.into(), value.into())?;
         Ok(self)
     }
 

@@ -2,14 +2,17 @@
 
 use core::fmt::{self, Write};
 
-use crate::extra_headers::{ExtraHeaderError, ExtraHeaders};
+use crate::extra_headers::ExtraHeaderError;
 use crate::head::HeadError;
 use crate::origin::OriginError;
+use crate::server::acceptance::AcceptError;
 use crate::server::request_error::RequestError;
+use crate::server::response_headers::ResponseHeaders;
+use crate::text::Text;
 use crate::wire::{self, BufferTooSmall};
 
 /// A refusal, as the response that says so. After it the connection is closed, since what the
-/// client sent behind its request is not to be read as another one.
+/// client sent after its request must not be read as another one.
 ///
 /// From a [`RequestError`], [`HeadError`] or [`OriginError`] it has the right status and a short
 /// text that names the reason and holds no byte of the request:
@@ -41,16 +44,32 @@ use crate::wire::{self, BufferTooSmall};
 /// let busy = Rejection::new(503, "try again soon\n")?.headers(&[("Retry-After", "120")])?;
 /// # Ok::<(), tidings_handshake::RejectionBuildError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+///
+/// With the feature `alloc` it owns its words, so they may be made at run time:
+///
+/// ```
+/// # #[cfg(feature = "alloc")] {
+/// # use tidings_handshake::Rejection;
+/// fn busy(seconds: u32) -> Rejection<'static> {
+///     let body = format!("try again in {seconds} s\n");
+///     // `?` turns what is wrong with a rejection into one with the status 500.
+///     let build = || Ok(Rejection::new(503, body)?.header("Retry-After", seconds.to_string())?);
+///     build().unwrap_or_else(|wrong| wrong)
+/// }
+/// # assert_eq!(busy(9).status(), 503);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
 pub struct Rejection<'a> {
     status: u16,
     body: Body<'a>,
-    headers: ExtraHeaders<'a>,
+    headers: ResponseHeaders<'a>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Body<'a> {
-    Text(&'a str),
+    Text(Text<'a>),
+    Static(&'static str),
     Request(RequestError),
     Origin(OriginError),
 }
@@ -61,10 +80,10 @@ impl<'a> Rejection<'a> {
     /// # Errors
     ///
     /// The status is not one from 300 to 599 that may have a body.
-    pub fn new(status: u16, body: &'a str) -> Result<Self, RejectionBuildError> {
+    pub fn new(status: u16, body: impl Into<Text<'a>>) -> Result<Self, RejectionBuildError> {
         // RFC 9110, 15.4.5: a 304 has no body.
         if matches!(status, 300..=303 | 305..=599) {
-            Ok(Self { status, body: Body::Text(body), headers: ExtraHeaders::NONE })
+            Ok(Self::of(status, Body::Text(body.into())))
         } else {
             Err(RejectionBuildError::Status { status })
         }
@@ -72,14 +91,23 @@ impl<'a> Rejection<'a> {
 
     /// `403 Forbidden`
     #[must_use]
-    pub const fn forbidden(body: &'a str) -> Self {
-        Self { status: 403, body: Body::Text(body), headers: ExtraHeaders::NONE }
+    pub fn forbidden(body: impl Into<Text<'a>>) -> Self {
+        Self::of(403, Body::Text(body.into()))
     }
 
     /// `404 Not Found`: there is no WebSocket at this path.
     #[must_use]
-    pub const fn not_found(body: &'a str) -> Self {
-        Self { status: 404, body: Body::Text(body), headers: ExtraHeaders::NONE }
+    pub fn not_found(body: impl Into<Text<'a>>) -> Self {
+        Self::of(404, Body::Text(body.into()))
+    }
+
+    /// For a status that may have a body.
+    pub(crate) fn of_static(status: u16, body: &'static str) -> Self {
+        Self::of(status, Body::Static(body))
+    }
+
+    fn of(status: u16, body: Body<'a>) -> Self {
+        Self { status, body, headers: ResponseHeaders::default() }
     }
 
     /// Adds headers of the application, such as `WWW-Authenticate` or `Location`, in place of
@@ -90,9 +118,25 @@ impl<'a> Rejection<'a> {
     /// A name is not a token or belongs to the handshake, or a value holds a control character.
     pub fn headers(
         mut self,
-        headers: &'a [(&'a str, &'a str)],
+        headers: impl Into<ResponseHeaders<'a>>,
     ) -> Result<Self, RejectionBuildError> {
-        self.headers = ExtraHeaders::new(headers)?;
+        self.headers = headers.into().checked()?;
+        Ok(self)
+    }
+
+    /// Adds one header of the application, such as `Retry-After`. A `Content-Type` replaces that
+    /// of plain text.
+    ///
+    /// # Errors
+    ///
+    /// As [`headers`](Self::headers).
+    #[cfg(feature = "alloc")]
+    pub fn header(
+        mut self,
+        name: impl Into<Text<'a>>,
+        value: impl Into<Text<'a>>,
+    ) -> Result<Self, RejectionBuildError> {
+        self.headers.add(name.into(), value.into())?;
         Ok(self)
     }
 
@@ -107,7 +151,7 @@ impl<'a> Rejection<'a> {
     pub const fn request_error(&self) -> Option<RequestError> {
         match self.body {
             Body::Request(error) => Some(error),
-            Body::Text(_) | Body::Origin(_) => None,
+            Body::Text(_) | Body::Static(_) | Body::Origin(_) => None,
         }
     }
 
@@ -136,8 +180,8 @@ impl<'a> Rejection<'a> {
 
     /// The body as text.
     #[must_use]
-    pub fn body(&self) -> impl fmt::Display + use<'a> {
-        self.body
+    pub fn body(&self) -> impl fmt::Display {
+        &self.body
     }
 
     /// Calls `line` with each header line in turn. The response of another HTTP stack is built
@@ -180,7 +224,8 @@ impl<'a> Rejection<'a> {
 impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => f.write_str(text),
+            Self::Text(text) => text.fmt(f),
+            Self::Static(text) => f.write_str(text),
             Self::Request(error) => writeln!(f, "{error}"),
             Self::Origin(error) => writeln!(f, "{error}"),
         }
@@ -189,7 +234,7 @@ impl fmt::Display for Body<'_> {
 
 impl From<RequestError> for Rejection<'_> {
     fn from(error: RequestError) -> Self {
-        Self { status: error.status(), body: Body::Request(error), headers: ExtraHeaders::NONE }
+        Self::of(error.status(), Body::Request(error))
     }
 }
 
@@ -202,8 +247,33 @@ impl From<HeadError> for Rejection<'_> {
 impl From<OriginError> for Rejection<'_> {
     fn from(error: OriginError) -> Self {
         // RFC 6455, 4.2.2 item 4
-        Self { status: 403, body: Body::Origin(error), headers: ExtraHeaders::NONE }
+        Self::of(403, Body::Origin(error))
     }
+}
+
+/// With `?` in a decision: the application's own answer breaks a rule, so the client is told that
+/// the server is at fault.
+impl From<AcceptError> for Rejection<'_> {
+    fn from(error: AcceptError) -> Self {
+        server_fault(&error)
+    }
+}
+
+/// As `From<AcceptError>`.
+impl From<RejectionBuildError> for Rejection<'_> {
+    fn from(error: RejectionBuildError) -> Self {
+        server_fault(&error)
+    }
+}
+
+#[cfg(feature = "alloc")]
+fn server_fault<'a>(error: &dyn fmt::Display) -> Rejection<'a> {
+    Rejection::of(500, Body::Text(alloc::format!("{error}\n").into()))
+}
+
+#[cfg(not(feature = "alloc"))]
+fn server_fault<'a>(_: &dyn fmt::Display) -> Rejection<'a> {
+    Rejection::of_static(500, "the server is at fault\n")
 }
 
 /// RFC 9110, 15; RFC 6585. A phrase may be empty.
@@ -247,7 +317,7 @@ const fn reason_phrase(status: u16) -> &'static str {
     }
 }
 
-/// The application's rejection can not be sent: the caller's fault.
+/// The application's rejection cannot be sent: the caller's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectionBuildError {

@@ -10,6 +10,7 @@ use crate::headers::{HeaderSlots, Headers};
 use crate::key::Key;
 use crate::origin::{OriginError, OriginPolicy};
 use crate::server::acceptance::Acceptance;
+use crate::server::rejection::Rejection;
 use crate::server::request_error::{RequestError, RequestField};
 use crate::subprotocol::{self, Subprotocols};
 use crate::token::{is_field_value_byte, is_token, list_contains, trim};
@@ -52,6 +53,11 @@ pub enum RequestLine<'a> {
         path: &'a str,
     },
 }
+
+/// What an application decides about a request.
+///
+/// What is wrong with either answer becomes, with `?`, a rejection with the status 500.
+pub type Decision<'r> = Result<Acceptance<'r>, Rejection<'r>>;
 
 /// An opening handshake from a client, which holds every MUST of RFC 6455, 4.2.1 (over HTTP/2, of
 /// RFC 8441, 5). Only the application's own questions are open: who it is, from where, to what.

@@ -9,25 +9,26 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use tidings_endpoint::{ATTEMPT_DELAY, Error, interleave};
+use tidings_endpoint::Error;
+use tidings_endpoint::opening::{ATTEMPT_DELAY, Route, interleave};
 
 use crate::deadline::Deadline;
 
 /// Connects to any address of the host.
-pub(super) fn dial(
-    host: &str,
-    port: u16,
-    nodelay: bool,
-    deadline: Deadline,
-) -> Result<TcpStream, Error> {
-    let addresses = match host.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => look_up(host.to_owned(), port, deadline)?,
+pub(super) fn dial(route: &Route<'_>, deadline: Deadline) -> Result<TcpStream, Error> {
+    if route.local_address().is_some() {
+        let unsupported = "the standard library cannot choose the address to connect from";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, unsupported).into());
+    }
+    let addresses = match route.host().parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, route.port())],
+        Err(_) => look_up(route, deadline)?,
     };
     let connect =
         move |address| TcpStream::connect_timeout(&address, shortest(deadline.time_left()));
-    let stream = race(interleave(addresses), deadline, connect)?;
-    stream.set_nodelay(nodelay)?;
+    let stream = race(interleave(addresses), deadline, connect)
+        .map_err(|failed| failed.into_error(deadline, |error| route.connecting_failed(error)))?;
+    stream.set_nodelay(route.tcp_nodelay())?;
     Ok(stream)
 }
 
@@ -36,12 +37,35 @@ fn shortest(timeout: Duration) -> Duration {
     timeout.max(Duration::from_millis(1))
 }
 
-fn look_up(host: String, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
+fn look_up(route: &Route<'_>, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
     let (sender, receiver) = mpsc::channel();
+    let (host, port) = (route.host().to_owned(), route.port());
     run(&sender, move || (host, port).to_socket_addrs())?;
     match receiver.recv_timeout(deadline.time_left()) {
-        Ok(found) => Ok(found?.collect()),
+        Ok(Ok(found)) => Ok(found.collect()),
+        Ok(Err(error)) => Err(route.resolving_failed(&error)),
         Err(_) => Err(deadline.error()),
+    }
+}
+
+/// Why there is no connection.
+enum Failed {
+    Late,
+    Io(io::Error),
+}
+
+impl Failed {
+    fn into_error(self, deadline: Deadline, of: impl FnOnce(&io::Error) -> Error) -> Error {
+        match self {
+            Self::Late => deadline.error(),
+            Self::Io(error) => of(&error),
+        }
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 
@@ -49,7 +73,7 @@ fn look_up(host: String, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr
 /// or has taken longer than the delay.
 ///
 /// If all fail, the error is that of the first address to fail.
-fn race<T, F>(addresses: Vec<SocketAddr>, deadline: Deadline, attempt: F) -> Result<T, Error>
+fn race<T, F>(addresses: Vec<SocketAddr>, deadline: Deadline, attempt: F) -> Result<T, Failed>
 where
     T: Send + 'static,
     F: Fn(SocketAddr) -> io::Result<T> + Clone + Send + 'static,
@@ -78,13 +102,13 @@ where
                 first_error.get_or_insert(error);
             }
             Err(RecvTimeoutError::Timeout) if deadline.time_left().is_zero() => {
-                return Err(deadline.error());
+                return Err(Failed::Late);
             }
             // Not disconnected: `sender` is at hand.
             Err(_) => {}
         }
         if deadline.time_left().is_zero() {
-            return Err(deadline.error());
+            return Err(Failed::Late);
         }
     }
 }
@@ -121,7 +145,14 @@ mod tests {
             thread::sleep(Duration::from_millis(milliseconds));
             if success { Ok(index) } else { Err(io::Error::other(index.to_string())) }
         });
-        (result.map_err(|error| error.to_string()), begun.elapsed())
+        (
+            result.map_err(|failed| {
+                failed
+                    .into_error(deadline, |error| io::Error::other(error.to_string()).into())
+                    .to_string()
+            }),
+            begun.elapsed(),
+        )
     }
 
     #[test]

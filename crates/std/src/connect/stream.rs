@@ -6,7 +6,11 @@ use std::time::Duration;
 
 #[cfg(feature = "rustls")]
 use rustls::{ClientConnection, StreamOwned};
+#[cfg(feature = "rustls")]
+use tidings_endpoint::{Error, opening::TlsTarget};
 
+#[cfg(feature = "rustls")]
+use crate::deadline::{Bounded, Deadline};
 use crate::transport::Transport;
 
 /// The transport below a WebSocket that [`connect`](crate::connect) made: TCP, with TLS or
@@ -30,9 +34,26 @@ impl ClientStream {
         Self { layers: Layers::Plain(stream) }
     }
 
+    /// Does the TLS handshake.
     #[cfg(feature = "rustls")]
-    pub(super) fn secured(stream: StreamOwned<ClientConnection, TcpStream>) -> Self {
-        Self { layers: Layers::Tls(Box::new(stream)) }
+    pub(super) fn secure(
+        mut stream: TcpStream,
+        TlsTarget { config, server_name }: TlsTarget,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
+        let mut connection = ClientConnection::new(config, server_name)
+            .map_err(|error| TlsTarget::handshake_error(io::Error::other(error)))?;
+        while connection.is_handshaking() {
+            let mut bounded = Bounded::new(&mut stream, deadline);
+            connection.complete_io(&mut bounded).map_err(|error| {
+                let is_late = error.kind() == io::ErrorKind::TimedOut;
+                match is_late && deadline.time_left().is_zero() {
+                    true => deadline.error(),
+                    false => TlsTarget::handshake_error(error),
+                }
+            })?;
+        }
+        Ok(Self { layers: Layers::Tls(Box::new(StreamOwned::new(connection, stream))) })
     }
 
     /// The TCP connection, to the proxy if there is one.

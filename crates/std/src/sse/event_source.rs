@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use tidings_endpoint::event_source::{
     Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
 };
+use tidings_endpoint::opening::ConnectOptions;
 use tidings_sse::OwnedMessageEvent;
 use tidings_sse::event_source::ReadyState;
 
 use self::closer::Control;
 use self::connection::Connection;
 use self::streaming::{Incident, Streaming};
-use crate::connect::Connector;
 use crate::deadline::Deadline;
 
 pub use self::closer::Closer;
@@ -61,7 +61,7 @@ pub use self::closer::Closer;
 /// call. A drop ends the connection, and a [`Closer`] does so while another thread waits.
 pub struct EventSource {
     client: Client,
-    connector: Connector,
+    options: ConnectOptions,
     /// The moment that the client's times count from.
     epoch: Instant,
     control: Arc<Control>,
@@ -86,18 +86,18 @@ impl EventSource {
     pub fn open(request: EventSourceRequest) -> Result<Self, RequestFault> {
         Ok(Self {
             client: Client::new(request)?,
-            connector: Connector::new(),
+            options: ConnectOptions::new(),
             epoch: Instant::now(),
             control: Arc::default(),
             streaming: None,
         })
     }
 
-    /// Goes the way of this connector: its proxies, TLS configuration, limits of a head. Its
-    /// headers, subprotocols, redirects and times are for WebSockets, and not used.
+    /// Connects with the proxies, the TLS configuration and the limits of a head of these options.
+    /// Their headers, subprotocols, redirects and times are for WebSockets, and not used.
     #[must_use]
-    pub fn with_connector(mut self, connector: Connector) -> Self {
-        self.connector = connector;
+    pub fn with_connect_options(mut self, options: ConnectOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -151,8 +151,8 @@ impl EventSource {
     fn attempt(&mut self, mut exchange: Exchange) -> Option<Update> {
         loop {
             let deadline = self.deadline();
-            let Self { control, connector, epoch, .. } = self;
-            let fetched = Connection::fetch(control, connector, &exchange, deadline, *epoch);
+            let Self { control, options, epoch, .. } = self;
+            let fetched = Connection::fetch(control, options, &exchange, deadline, *epoch);
             if self.control.is_closed() {
                 return None;
             }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::sse::{EventSource, EventSourceRequest, ReadyState, Update};
-use tidings_std::{Connector, Proxy};
+use tidings_std::{ConnectOptions, Proxy};
 
 use crate::source::{open, quick};
 use crate::sse_support::{OPEN, SOON, Server, say, say_and_stay};
@@ -70,8 +70,8 @@ fn a_closer_interrupts_every_wait() {
 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", silent.local_addr().unwrap());
-    let through = Connector::new().proxy(Proxy::parse(&proxy).unwrap());
-    let source = EventSource::get("http://example.com/").unwrap().with_connector(through);
+    let through = ConnectOptions::new().proxy(Proxy::parse(&proxy).unwrap());
+    let source = EventSource::get("http://example.com/").unwrap().with_connect_options(through);
     interrupt(source, "opening the way");
 
     let url = format!("http://{}/", silent.local_addr().unwrap());

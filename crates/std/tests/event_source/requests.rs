@@ -9,7 +9,7 @@ use tidings_std::sse::{
     EndOfStream, EventError, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState,
     RequestFault, StreamError, Update,
 };
-use tidings_std::{Connector, Proxy};
+use tidings_std::{ConnectOptions, Proxy};
 
 use crate::source::{next_lost, once, open, quick, short, told};
 use crate::sse_support::{Answer, OPEN, Server, read_head, read_request, say, wait_for_end};
@@ -63,7 +63,7 @@ fn without_tls_a_secure_url_fails_for_good() {
     assert!(source.next().is_none());
 }
 
-/// The way is the connector's: a tunnel through its proxy.
+/// The way is the options's: a tunnel through its proxy.
 #[test]
 fn a_stream_comes_through_a_proxy() {
     let tunnel: Answer = Box::new(|mut stream| {
@@ -75,8 +75,9 @@ fn a_stream_comes_through_a_proxy() {
     let server = Server::start(vec![tunnel]);
     let proxy = Proxy::parse(&server.url("")).unwrap();
     let request = EventSourceRequest::get("http://example.com/x").config(once());
-    let mut source =
-        EventSource::open(request).unwrap().with_connector(Connector::new().proxy(proxy));
+    let mut source = EventSource::open(request)
+        .unwrap()
+        .with_connect_options(ConnectOptions::new().proxy(proxy));
     assert_eq!(source.event().unwrap().unwrap().data, "x");
     assert_eq!(server.requests()[0].line, "CONNECT example.com:80 HTTP/1.1");
 }

@@ -6,7 +6,9 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tidings_std::{CloseCode, Config, Connector, Error, Untimed, accept, accept_with};
+use tidings_std::{
+    CloseCode, Config, ConnectOptions, Error, Untimed, accept, accept_with, client_handshake,
+};
 use tidings_testkit::loopback;
 
 use crate::loopback::{MASKED_HELLO, echo};
@@ -28,16 +30,16 @@ fn the_hook_accepts_or_rejects() {
             _ => Err(Rejection::not_found("no WebSocket here\n")),
         }
     }
-    let connector = Connector::new().subprotocols(["other", "chat.v1", "chat.v2"]);
+    let options = ConnectOptions::new().subprotocols(["other", "chat.v1", "chat.v2"]);
     let (near, far) = loopback();
     let serving = thread::spawn(|| accept_with(near, Config::server(), decide));
-    let client = connector.handshake(far, "ws://a/chat?room=1").unwrap();
+    let client = client_handshake(far, "ws://a/chat?room=1", &options).unwrap();
     assert_eq!(client.subprotocol(), Some("chat.v2"));
     assert_eq!(serving.join().unwrap().unwrap().subprotocol(), Some("chat.v2"));
 
     let (near, far) = loopback();
     let serving = thread::spawn(|| accept_with(near, Config::server(), decide));
-    match connector.handshake(far, "ws://a/elsewhere") {
+    match client_handshake(far, "ws://a/elsewhere", &options) {
         Err(Error::Declined(declined)) => {
             assert_eq!(declined.status, 404);
             assert_eq!(declined.body_start, b"no WebSocket here\n");
@@ -104,7 +106,8 @@ fn a_slow_handshake_is_given_up_as_a_whole() {
     // A server that says nothing.
     let (_near, far) = loopback();
     let begun = Instant::now();
-    let error = Connector::new().config(config).handshake(far, "ws://a/").unwrap_err();
+    let error =
+        client_handshake(far, "ws://a/", &ConnectOptions::new().config(config)).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
     assert!(begun.elapsed() >= Duration::from_millis(200));
 }
@@ -114,7 +117,7 @@ fn a_slow_handshake_is_given_up_as_a_whole() {
 fn a_bad_uri_fails_before_any_byte() {
     for uri in ["http://a/", "ws://", "ws://a/#x", "ws://a b/", "ws://user@a/", "ws://a:99999/"] {
         let (mut near, far) = loopback();
-        let error = Connector::new().handshake(far, uri).unwrap_err();
+        let error = client_handshake(far, uri, &ConnectOptions::new()).unwrap_err();
         assert!(matches!(error, Error::Uri(_)), "{uri}: {error}");
         let mut sent = Vec::new();
         near.read_to_end(&mut sent).unwrap();
@@ -127,7 +130,7 @@ fn a_bad_uri_fails_before_any_byte() {
 fn a_unix_socket_is_as_good() {
     let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
     let serving = thread::spawn(move || echo(accept(near, Config::server())?));
-    let mut client = Connector::new().handshake(far, "ws://localhost/").unwrap();
+    let mut client = client_handshake(far, "ws://localhost/", &ConnectOptions::new()).unwrap();
     client.send("over unix").unwrap();
     assert_eq!(client.recv().unwrap(), Some("over unix".into()));
     client.close(CloseCode::NORMAL, "").unwrap();
@@ -138,7 +141,8 @@ fn a_unix_socket_is_as_good() {
 fn a_stream_without_timeouts_works_too() {
     let (near, far) = loopback();
     let serving = thread::spawn(move || echo(accept(Untimed(near), Config::server())?).map(drop));
-    let mut client = Connector::new().handshake(Untimed(far), "ws://localhost/").unwrap();
+    let mut client =
+        client_handshake(Untimed(far), "ws://localhost/", &ConnectOptions::new()).unwrap();
     client.send("untimed").unwrap();
     assert_eq!(client.recv().unwrap(), Some("untimed".into()));
     client.close(CloseCode::NORMAL, "").unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tidings_std::Connector;
+use tidings_std::ConnectOptions;
 use tidings_std::rustls::crypto::ring;
 use tidings_std::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tidings_std::rustls::{
@@ -34,7 +34,7 @@ pub(crate) fn signed(authority: &Authority, name: &str) -> ServerConfig {
         .unwrap()
 }
 
-pub(crate) fn trusting(authority: &Authority) -> Connector {
+pub(crate) fn trusting(authority: &Authority) -> ConnectOptions {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().clone()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -42,7 +42,7 @@ pub(crate) fn trusting(authority: &Authority) -> Connector {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Connector::new().tls_config(config)
+    ConnectOptions::new().tls_config(config)
 }
 
 pub(crate) type Tls = StreamOwned<ServerConnection, TcpStream>;

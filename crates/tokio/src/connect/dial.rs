@@ -1,43 +1,39 @@
-//! DNS and TCP: [`Dialer`], which tries the addresses of a host by RFC 8305 ("Happy Eyeballs").
+//! DNS and TCP: [`dial`], which tries the addresses of a host by RFC 8305 ("Happy Eyeballs").
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use tidings_endpoint::{ATTEMPT_DELAY, interleave};
+use tidings_endpoint::Error;
+use tidings_endpoint::opening::{ATTEMPT_DELAY, Route, interleave};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::sleep;
 
-/// How to make TCP connections.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Dialer {
-    pub(super) nodelay: bool,
-    pub(super) local_address: Option<IpAddr>,
+/// Connects to any address of the host.
+pub(super) async fn dial(route: &Route<'_>) -> Result<TcpStream, Error> {
+    let found = lookup_host((route.host(), route.port())).await;
+    let mut addresses: Vec<SocketAddr> =
+        found.map_err(|error| route.resolving_failed(&error))?.collect();
+    if let Some(local) = route.local_address() {
+        addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
+    }
+    race(interleave(addresses), |address| connect(route, address))
+        .await
+        .map_err(|error| route.connecting_failed(&error))
 }
 
-impl Dialer {
-    /// Connects to any address of the host.
-    pub(super) async fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let mut addresses: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
-        if let Some(local) = self.local_address {
-            addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
-        }
-        race(interleave(addresses), |address| self.connect(address)).await
+async fn connect(route: &Route<'_>, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if let Some(local) = route.local_address() {
+        socket.bind(SocketAddr::new(local, 0))?;
     }
-
-    async fn connect(self, address: SocketAddr) -> io::Result<TcpStream> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        if let Some(local) = self.local_address {
-            socket.bind(SocketAddr::new(local, 0))?;
-        }
-        socket.set_nodelay(self.nodelay)?;
-        socket.connect(address).await
-    }
+    socket.set_nodelay(route.tcp_nodelay())?;
+    socket.connect(address).await
 }
 
 /// RFC 8305, 5: the first success counts. The next attempt begins when the one before has failed,
@@ -94,6 +90,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::time::Duration;
 
     use tokio::time::Instant;

@@ -4,10 +4,12 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "rustls")]
+use tidings_endpoint::{Error, opening::TlsTarget};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(feature = "rustls")]
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// The transport below a WebSocket that [`connect`](crate::connect) made: TCP, with TLS or
 /// without.
@@ -30,9 +32,13 @@ impl ClientStream {
         Self { layers: Layers::Plain(stream) }
     }
 
+    /// Does the TLS handshake.
     #[cfg(feature = "rustls")]
-    pub(super) fn secured(stream: TlsStream<TcpStream>) -> Self {
-        Self { layers: Layers::Tls(Box::new(stream)) }
+    pub(super) async fn secure(stream: TcpStream, target: TlsTarget) -> Result<Self, Error> {
+        let TlsTarget { config, server_name } = target;
+        let connecting = TlsConnector::from(config).connect(server_name, stream);
+        let stream = connecting.await.map_err(TlsTarget::handshake_error)?;
+        Ok(Self { layers: Layers::Tls(Box::new(stream)) })
     }
 
     /// The TCP connection, to the proxy if there is one.
@@ -48,7 +54,7 @@ impl ClientStream {
     /// What TLS knows, such as the server's certificates; `None` for `ws`.
     #[cfg(feature = "rustls")]
     #[must_use]
-    pub fn tls(&self) -> Option<&tokio_rustls::rustls::ClientConnection> {
+    pub fn tls(&self) -> Option<&rustls::ClientConnection> {
         match &self.layers {
             Layers::Plain(_) => None,
             Layers::Tls(stream) => Some(stream.get_ref().1),

@@ -14,13 +14,13 @@ use futures_core::Stream;
 use tidings_endpoint::event_source::{
     Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
 };
+use tidings_endpoint::opening::ConnectOptions;
 use tidings_sse::OwnedMessageEvent;
 use tidings_sse::event_source::ReadyState;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::fetch::{Fetched, Fetching, fetch};
 use self::streaming::{Incident, Streaming, read_start};
-use crate::connect::Connector;
 
 /// A client of an event stream, which comes back by itself (WHATWG HTML, 9.2).
 ///
@@ -44,7 +44,7 @@ use crate::connect::Connector;
 /// first call, and nothing is received while it is not awaited. A drop ends the connection.
 pub struct EventSource {
     client: Client,
-    connector: Connector,
+    options: ConnectOptions,
     http2_prior_knowledge: bool,
     /// The moment that the client's times count from.
     epoch: Instant,
@@ -84,7 +84,7 @@ impl EventSource {
     pub fn open(request: EventSourceRequest) -> Result<Self, RequestFault> {
         Ok(Self {
             client: Client::new(request)?,
-            connector: Connector::new(),
+            options: ConnectOptions::new(),
             http2_prior_knowledge: false,
             epoch: Instant::now(),
             timer: None,
@@ -92,11 +92,11 @@ impl EventSource {
         })
     }
 
-    /// Goes the way of this connector: its proxies, TLS configuration, addresses. Its headers,
-    /// subprotocols, redirects and times are for WebSockets, and not used.
+    /// Connects with the proxies, the TLS configuration and the addresses of these options. Their
+    /// headers, subprotocols, redirects and times are for WebSockets, and not used.
     #[must_use]
-    pub fn with_connector(mut self, connector: Connector) -> Self {
-        self.connector = connector;
+    pub fn with_connect_options(mut self, options: ConnectOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -207,8 +207,7 @@ impl EventSource {
                     let version = head.version;
                     match self.client.judge(now, exchange, head) {
                         Judged::Redirected => {
-                            *fetching =
-                                fetch(&self.connector, exchange, self.http2_prior_knowledge);
+                            *fetching = fetch(&self.options, exchange, self.http2_prior_knowledge);
                         }
                         Judged::Open { opened, content } => {
                             let streaming = Streaming::new(version, connection, body, content);
@@ -247,7 +246,7 @@ impl EventSource {
     }
 
     fn fetch(&mut self, exchange: Exchange) {
-        let fetching = fetch(&self.connector, &exchange, self.http2_prior_knowledge);
+        let fetching = fetch(&self.options, &exchange, self.http2_prior_knowledge);
         self.link = Link::Fetching { exchange: Box::new(exchange), fetching };
     }
 

@@ -11,7 +11,7 @@
 
 use tidings_testkit::{Unit, Wire, raw_frame, raw_header};
 use tidings_tokio::websocket::Role;
-use tidings_tokio::{Config, Connector, Error, Message, WebSocket, accept};
+use tidings_tokio::{Config, ConnectOptions, Error, Message, WebSocket, accept, client_handshake};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
 /// A request that is an opening handshake, without the blank line at its end.
@@ -131,8 +131,8 @@ pub(crate) async fn client(
     config: Config,
 ) -> (WebSocket<DuplexStream, tidings_tokio::ClientRole>, DuplexStream) {
     let (near, mut far) = tokio::io::duplex(1 << 22);
-    let connector = Connector::new().config(config);
-    let (client, ()) = tokio::join!(connector.handshake(near, "ws://example.com/"), async {
+    let options = ConnectOptions::new().config(config);
+    let (client, ()) = tokio::join!(client_handshake(near, "ws://example.com/", &options), async {
         let head = read_head(&mut far).await;
         far.write_all(switching(&head).as_bytes()).await.unwrap();
     });

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tidings_tokio::{Connector, Error};
+use tidings_tokio::{ConnectOptions, Error, client_handshake};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::attack_scene::{read_head, switching};
@@ -33,8 +33,8 @@ async fn a_server_that_lies_opens_nothing() {
     ];
     for (from, to) in lies {
         let (near, mut far) = tokio::io::duplex(1 << 16);
-        let connector = Connector::new();
-        let (opened, ()) = tokio::join!(connector.handshake(near, "ws://a/"), async {
+        let options = ConnectOptions::new();
+        let (opened, ()) = tokio::join!(client_handshake(near, "ws://a/", &options), async {
             let answer = switching(&read_head(&mut far).await);
             assert!(answer.contains(from), "{from}");
             far.write_all(answer.replacen(from, to, 1).as_bytes()).await.unwrap();
@@ -51,8 +51,8 @@ async fn a_server_that_lies_opens_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_client_sends_no_frame_before_the_answer() {
     let (near, mut far) = tokio::io::duplex(1 << 16);
-    let connector = Connector::new();
-    let (opened, sent) = tokio::join!(connector.handshake(near, "ws://a/"), async {
+    let options = ConnectOptions::new();
+    let (opened, sent) = tokio::join!(client_handshake(near, "ws://a/", &options), async {
         let mut sent = String::new();
         far.read_to_string(&mut sent).await.unwrap();
         sent
@@ -68,11 +68,14 @@ async fn no_key_is_used_twice() {
     let mut keys = HashSet::new();
     for _ in 0..100 {
         let (near, mut far) = tokio::io::duplex(1 << 16);
-        let connector = Connector::new();
+        let options = ConnectOptions::new();
         let (_, head) = tokio::join!(
             async {
-                tokio::time::timeout(Duration::from_secs(1), connector.handshake(near, "ws://a/"))
-                    .await
+                tokio::time::timeout(
+                    Duration::from_secs(1),
+                    client_handshake(near, "ws://a/", &options),
+                )
+                .await
             },
             read_head(&mut far),
         );

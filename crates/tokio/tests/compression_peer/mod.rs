@@ -3,7 +3,10 @@
 
 use tidings_testkit::{Missing, RawFrame, raw_frame};
 use tidings_tokio::deflate::{Offer, ServerConfig, WindowBits};
-use tidings_tokio::{ClientOffer, ClientRole, Compression, Config, Connector, WebSocket, accept};
+use tidings_tokio::{
+    ClientOffer, ClientRole, Compression, Config, ConnectOptions, WebSocket, accept,
+    client_handshake,
+};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -55,8 +58,8 @@ pub(crate) fn with_takeover() -> Config {
 /// A server and a client of ours that have done the handshake.
 pub(crate) async fn pair_of(server: Config, client: Config) -> (Server, Client) {
     let (near, far) = streams().await;
-    let connector = Connector::new().config(client);
-    let (server, client) = tokio::join!(accept(near, server), connector.handshake(far, URI));
+    let options = ConnectOptions::new().config(client);
+    let (server, client) = tokio::join!(accept(near, server), client_handshake(far, URI, &options));
     (server.unwrap(), client.unwrap())
 }
 
@@ -90,10 +93,11 @@ pub(crate) fn extensions_of(head: &str) -> Option<&str> {
 /// A client of ours and a bare server that agreed as such a server of ours would.
 pub(crate) async fn client_and_peer(config: Config) -> (Client, Peer) {
     let (near, far) = streams().await;
-    let connector = Connector::new().config(config);
+    let options = ConnectOptions::new().config(config);
     // The handshake is that of our server, which reads no more than the request.
     let mut near = near;
-    let (server, client) = tokio::join!(accept(&mut near, config), connector.handshake(far, URI));
+    let (server, client) =
+        tokio::join!(accept(&mut near, config), client_handshake(far, URI, &options));
     drop(server.unwrap());
     (client.unwrap(), Peer { stream: near, masks: false })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tidings_tokio::Connector;
+use tidings_tokio::ConnectOptions;
 use tidings_tokio::rustls::crypto::ring;
 use tidings_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tidings_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -52,7 +52,7 @@ impl Tls {
     }
 }
 
-pub(crate) fn trusting(authority: &Authority) -> Connector {
+pub(crate) fn trusting(authority: &Authority) -> ConnectOptions {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().clone()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -60,5 +60,5 @@ pub(crate) fn trusting(authority: &Authority) -> Connector {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Connector::new().tls_config(config)
+    ConnectOptions::new().tls_config(config)
 }

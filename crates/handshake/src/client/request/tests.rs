@@ -237,13 +237,13 @@ proptest! {
             .accept()
             .subprotocol(chosen).unwrap()
             .extensions(accepted).unwrap()
-            .headers(&headers).unwrap();
+            .headers(&headers[..]).unwrap();
         let mut answer = vec![0; acceptance.encoded_len()];
         acceptance.encode(&mut answer).unwrap();
         let mut scanner = HeadScanner::response(Limits::client());
         let Ok(Progress::Complete(head)) = scanner.scan(&answer) else { panic!() };
         let mut slots = HeaderSlots::<100>::new();
-        let Ok(Answer::Opened(opened)) = built.parse_response(head, &mut slots) else { panic!() };
+        let Ok(Response::Opened(opened)) = built.parse_response(head, &mut slots) else { panic!() };
         prop_assert_eq!(opened.subprotocol(), chosen);
         prop_assert_eq!(opened.extensions().count(), accepted.len());
         prop_assert_eq!(opened.head_len(), answer.len());

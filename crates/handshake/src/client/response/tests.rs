@@ -55,14 +55,14 @@ enum Outcome {
     Declined(u16, String),
 }
 
-fn outcome(answer: &Answer<'_>) -> Outcome {
+fn outcome(answer: &Response<'_>) -> Outcome {
     match answer {
-        Answer::Opened(opened) => Outcome::Opened {
+        Response::Opened(opened) => Outcome::Opened {
             subprotocol: opened.subprotocol().map(str::to_string),
             extensions: opened.extensions().map(|extension| extension.name().to_string()).collect(),
         },
-        Answer::Interim(interim) => Outcome::Interim(interim.status()),
-        Answer::Declined(declined) => {
+        Response::Interim(interim) => Outcome::Interim(interim.status()),
+        Response::Declined(declined) => {
             Outcome::Declined(declined.status(), declined.reason().to_string())
         }
     }
@@ -305,7 +305,7 @@ fn another_status_is_a_value_with_the_place_of_its_body() {
         let Ok(Progress::Complete(complete)) = scanner.scan(&buffer) else { panic!("{start}") };
         let mut slots = HeaderSlots::<100>::new();
         let answer = with_client(|client| client.parse_response(complete, &mut slots)).unwrap();
-        let Answer::Declined(declined) = answer else { panic!("{start}") };
+        let Response::Declined(declined) = answer else { panic!("{start}") };
         assert_eq!((declined.status(), declined.reason()), (status, reason));
         assert_eq!(declined.header("content-length"), Some(&b"4"[..]));
         assert_eq!(&buffer[declined.head_len()..], b"body");
@@ -322,7 +322,7 @@ fn interim_answers_are_passed_over() {
     let Ok(Progress::Complete(complete)) = scanner.scan(&buffer) else { panic!() };
     let mut slots = HeaderSlots::<8>::new();
     let answer = with_client(|client| client.parse_response(complete, &mut slots));
-    let Ok(Answer::Interim(interim)) = answer else { panic!() };
+    let Ok(Response::Interim(interim)) = answer else { panic!() };
     assert_eq!(interim.head_len(), first.len());
     assert_eq!(parse(&buffer[interim.head_len()..]), Ok(opened(None, &[])));
 }
@@ -344,7 +344,7 @@ fn the_versions_of_a_refusal_are_read_from_every_line() {
         let line = StatusLine::Http1 { version: HttpVersion::Http11, status: 426, reason: "" };
         let answer =
             with_client(|client| client.check_response(line, Headers::from_pairs(&pairs)).unwrap());
-        let Answer::Declined(declined) = answer else { panic!() };
+        let Response::Declined(declined) = answer else { panic!() };
         assert!(declined.supported_versions().eq(expected.iter().copied()), "{values:?}");
     }
 }
@@ -358,9 +358,9 @@ fn all_headers_are_there_for_the_application() {
         let line = StatusLine::Http1 { version: HttpVersion::Http11, status, reason: "" };
         let answer = with_client(|client| client.check_response(line, Headers::from_pairs(&pairs)));
         let headers = match answer.unwrap() {
-            Answer::Opened(opened) => opened.headers(),
-            Answer::Declined(declined) => declined.headers(),
-            Answer::Interim(_) => panic!("{status}"),
+            Response::Opened(opened) => opened.headers(),
+            Response::Declined(declined) => declined.headers(),
+            Response::Interim(_) => panic!("{status}"),
         };
         assert!(headers.iter().eq(pairs.iter().copied()));
     }

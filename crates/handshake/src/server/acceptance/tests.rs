@@ -1,3 +1,5 @@
+#[cfg(feature = "alloc")]
+use std::string::String;
 use std::string::ToString as _;
 use std::vec::Vec;
 
@@ -239,4 +241,26 @@ fn an_error_says_what_is_wrong() {
         assert_eq!(text.contains('3'), error != AcceptError::SubprotocolNotOffered);
     }
     assert!(ExtensionsError::Empty.to_string().contains("empty"));
+}
+
+/// What is said may be made at run time, and outlives what it was made of.
+#[cfg(feature = "alloc")]
+#[test]
+fn headers_made_at_run_time_are_owned() {
+    fn decide<'r>(request: &ServerRequest<'r>) -> Result<Acceptance<'r>, AcceptError> {
+        let made_here = std::format!("session={}", request.path().len());
+        let list = [("X-First", made_here.as_str())];
+        let acceptance = request.accept().header("X-Dropped", "1")?.headers(&list)?;
+        acceptance.header(String::from("Set-Cookie"), &made_here)?.header("X-Last", "3")
+    }
+    let text = bytes(&decide(&request(&BASE)).unwrap()).escape_ascii().to_string();
+    let end = "X-First: session=5\\r\\nSet-Cookie: session=5\\r\\nX-Last: 3\\r\\n\\r\\n";
+    assert!(text.ends_with(end) && !text.contains("X-Dropped"), "{text}");
+
+    let request = request(&BASE);
+    let result = request.accept().header("X-First", "1").unwrap().header("Host", "evil");
+    let reserved = AcceptError::Header(ExtraHeaderError::Reserved { index: 1 });
+    assert_eq!(result.map(|_| ()), Err(reserved));
+    let acceptance = request.accept().header("Authorization", "secret").unwrap();
+    assert!(!std::format!("{acceptance:?}").contains("secret"), "{acceptance:?}");
 }

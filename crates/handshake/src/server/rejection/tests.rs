@@ -294,3 +294,43 @@ fn every_error_is_a_complete_response() {
         assert_eq!(Rejection::from(error).request_error(), None);
     }
 }
+
+/// What is said may be made at run time, and outlives what it was made of.
+#[cfg(feature = "alloc")]
+#[test]
+fn words_made_at_run_time_are_owned() {
+    fn no_room(room: &str) -> Rejection<'static> {
+        let text = std::format!("no room {room}\n");
+        Rejection::not_found(&text)
+    }
+    assert!(text(&no_room("attic")).ends_with("\r\n\r\nno room attic\n"));
+    let cow = std::borrow::Cow::Borrowed("no\n");
+    assert_eq!(Rejection::forbidden(cow).body().to_string(), "no\n");
+
+    let seconds = 7;
+    let headers = std::vec![("Retry-After", std::format!("{seconds}"))];
+    let busy = Rejection::new(503, "later\n").unwrap().headers(&headers).unwrap();
+    drop(headers);
+    let busy = busy.header("X-Other", seconds.to_string()).unwrap();
+    assert!(text(&busy).contains("\r\nRetry-After: 7\r\nX-Other: 7\r\n"), "{}", text(&busy));
+    let reserved = RejectionBuildError::Header(ExtraHeaderError::Reserved { index: 2 });
+    assert_eq!(busy.header("Upgrade", "x").map(|_| ()), Err(reserved));
+}
+
+/// With `?`, what an application gets wrong is its own fault and not that of the client.
+#[test]
+fn a_wrong_answer_becomes_a_500() {
+    let errors: [Rejection<'_>; 2] = [
+        RejectionBuildError::Status { status: 200 }.into(),
+        AcceptError::SubprotocolNotOffered.into(),
+    ];
+    for rejection in errors {
+        let text = text(&rejection);
+        assert!(text.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{text}");
+        #[cfg(not(feature = "alloc"))]
+        assert!(text.ends_with("\r\n\r\nthe server is at fault\n"), "{text}");
+        #[cfg(feature = "alloc")]
+        assert!(!text.ends_with("\r\n\r\n"), "{text}");
+        assert_eq!(rejection.request_error(), None);
+    }
+}

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::response::Parts;
 use tidings_endpoint::event_source::{Answer, Exchange, StreamError};
-use tidings_handshake::{Limits, WebSocketUri};
+use tidings_endpoint::opening::ConnectOptions;
+use tidings_handshake::Limits;
 
 use super::closer::Control;
-use crate::connect::{ClientStream, Connector};
+use crate::connect::{ClientStream, open};
 use crate::deadline::{Bounded, Deadline};
 use crate::sse::http1::body::Body;
 use crate::sse::http1::{head, request};
@@ -57,13 +58,13 @@ impl Connection {
     /// There is none in time, or this was closed before.
     pub(super) fn fetch(
         control: &Arc<Control>,
-        connector: &Connector,
+        options: &ConnectOptions,
         exchange: &Exchange,
         deadline: Deadline,
         epoch: Instant,
     ) -> Result<(Parts, Self), StreamError> {
-        let (way, route) = (connector.clone(), exchange.route());
-        let open = move || way.open(WebSocketUri::parse(&route)?, deadline);
+        let (way, route) = (options.clone(), exchange.route());
+        let open = move || open(way.route(&route)?, deadline);
         let opened = control.open(deadline, open).unwrap_or_else(|| Err(deadline.error()));
         let stream = opened.map_err(StreamError::Connect)?;
         control.hold(stream.tcp()).map_err(http)?;
@@ -77,7 +78,7 @@ impl Connection {
             epoch,
             read_timeout: None,
         };
-        let head = connection.request(exchange, connector.head_limits(), deadline)?;
+        let head = connection.request(exchange, options.head_limits(), deadline)?;
         connection.body = Body::new(head.status, head.version, &head.headers).map_err(http)?;
         Ok((head, connection))
     }
@@ -88,7 +89,7 @@ impl Connection {
         head_limits: Limits,
         deadline: Deadline,
     ) -> Result<Parts, StreamError> {
-        let mut stream = Bounded { stream: &mut self.stream, deadline };
+        let mut stream = Bounded::new(&mut self.stream, deadline);
         let sent = request::send(&mut stream, &exchange.http1());
         let mut received = Vec::new();
         // RFC 9112, 9.5: a server may answer and close before it has read a body to its end.

@@ -1,16 +1,17 @@
 //! Reads the head of the answer (RFC 9112, section 4): [`read`].
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
-use tidings_endpoint::MAX_INTERIM_RESPONSES;
-use tidings_handshake::{Head, HeadError, HeadScanner, Limits};
+use tidings_endpoint::opening::MAX_INTERIM_RESPONSES;
+use tidings_handshake::{Head, HeadError, HeadScanner, Limits, Progress};
 
 use crate::deadline::Bounded;
-use crate::handshake_io::scan_head;
 use crate::transport::Transport;
 
+/// How much is read at once: a head is rarely longer.
+const READ_LEN: usize = 4096;
 /// Headers of one response.
 const MAX_HEADERS: usize = 100;
 /// The longest header name that [`HeaderName`] takes.
@@ -34,11 +35,7 @@ pub(crate) fn read<S: Transport>(
     // RFC 9110, 15.2: interim responses may come in front of the answer.
     for _ in 0..=MAX_INTERIM_RESPONSES {
         let scanner = HeadScanner::response(limits);
-        let eof = "the server ended the connection without a whole response";
-        let head = scan_head(stream, received, scanner, eof, |head| {
-            head.and_then(|head| Ok((parse(head)?, head.len())))
-        });
-        let (response, len) = head.map_err(ResponseError::Io)?.map_err(ResponseError::Head)?;
+        let (response, len) = read_one(stream, received, scanner)?;
         received.drain(..len);
         // RFC 9110, 15.2.2: nobody asked for 101. It is an answer, and none of a stream.
         let status = response.status();
@@ -47,6 +44,28 @@ pub(crate) fn read<S: Transport>(
         }
     }
     Err(ResponseError::TooManyInterim(MAX_INTERIM_RESPONSES))
+}
+
+/// Reads one head; returns what it says and its length.
+fn read_one<S: Transport>(
+    stream: &mut Bounded<'_, S>,
+    received: &mut Vec<u8>,
+    mut scanner: HeadScanner,
+) -> Result<(Response<()>, usize), ResponseError> {
+    let mut fresh = [0; READ_LEN];
+    loop {
+        // The scanner looks at each byte once and bounds them.
+        if let Progress::Complete(head) = scanner.scan(received).map_err(ResponseError::Head)? {
+            return Ok((parse(head).map_err(ResponseError::Head)?, head.len()));
+        }
+        let len = stream.read(&mut fresh).map_err(ResponseError::Io)?;
+        if len == 0 {
+            let eof = "the server ended the connection without a whole response";
+            let error = io::Error::new(io::ErrorKind::UnexpectedEof, eof);
+            return Err(ResponseError::Io(error));
+        }
+        received.extend_from_slice(fresh.get(..len).unwrap_or_default());
+    }
 }
 
 fn parse(head: Head<'_>) -> Result<Response<()>, HeadError> {

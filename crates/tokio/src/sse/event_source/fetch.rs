@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
@@ -11,9 +12,12 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tidings_endpoint::Error;
 use tidings_endpoint::event_source::{Exchange, StreamError};
+use tidings_endpoint::opening::{ConnectOptions, Deadline};
 
-use crate::connect::Connector;
+use crate::connect::{ClientStream, open};
+use crate::opening::Clock;
 
 pub(super) type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, StreamError>> + Send>>;
 
@@ -28,18 +32,18 @@ pub(super) struct Fetched {
     pub(super) connection: Option<Connection>,
 }
 
-/// hyper's smallest buffer. Heads up to this or the connector's limit are read.
+/// hyper's smallest buffer. Heads up to this or the limit of the options are read.
 const BUFFER_LEN_MIN: usize = 8 * 1024;
 
 /// Makes the request over a connection of its own.
 pub(super) fn fetch(
-    connector: &Connector,
+    options: &ConnectOptions,
     exchange: &Exchange,
     http2_prior_knowledge: bool,
 ) -> Fetching {
-    let (connector, exchange) = (connector.clone(), exchange.clone());
+    let (options, exchange) = (options.clone(), exchange.clone());
     Box::pin(async move {
-        let stream = connector.open_http(&exchange.route()).await.map_err(StreamError::Connect)?;
+        let stream = connect(&options, &exchange.route()).await.map_err(StreamError::Connect)?;
         let http = |error: hyper::Error| StreamError::Http(error.into());
         if stream.speaks_http2() || (http2_prior_knowledge && stream.is_plain()) {
             let (mut sender, connection) =
@@ -48,7 +52,7 @@ pub(super) fn fetch(
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         } else {
             let (mut sender, connection) = http1::Builder::new()
-                .max_buf_size(connector.max_head_len().max(BUFFER_LEN_MIN))
+                .max_buf_size(options.head_limits().max_head_len.max(BUFFER_LEN_MIN))
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(http)?;
@@ -56,6 +60,14 @@ pub(super) fn fetch(
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         }
     })
+}
+
+/// The way to an HTTP server, of either version, is that of a WebSocket to it.
+async fn connect(options: &ConnectOptions, route: &str) -> Result<ClientStream, Error> {
+    let route = options.route(route)?.offering(&[b"h2", b"http/1.1"]);
+    let clock = Clock::start();
+    // The machine of the event source has the time limits.
+    open(route, Deadline::new(clock.now(), Duration::MAX), clock).await
 }
 
 /// Polls a connection until the response is there.

@@ -8,7 +8,7 @@ use core::hint::black_box;
 
 use tidings_firmware_sizes::end;
 use tidings_handshake::{
-    Answer, ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, WebSocketUri,
+    Response, ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, WebSocketUri,
 };
 
 /// RFC 6455, 1.2.
@@ -37,5 +37,5 @@ fn open(uri: &str, nonce: [u8; 16], received: &[u8], out: &mut [u8]) -> Option<b
     let Ok(Progress::Complete(head)) = scanner.scan(received) else { return None };
     let mut slots = HeaderSlots::<16>::new();
     let answer = request.parse_response(head, &mut slots).ok()?;
-    Some(matches!(answer, Answer::Opened(opened) if opened.subprotocol() == Some("chat")))
+    Some(matches!(answer, Response::Opened(opened) if opened.subprotocol() == Some("chat")))
 }

@@ -11,7 +11,7 @@ use core::fmt::{self, Write as _};
 use tidings_firmware_console::{end, passed, state};
 use tidings_firmware_vectors::Cut;
 use tidings_handshake::{
-    Answer, ClientRequest, Head, HeadError, HeadScanner, HeaderSlots, Key, Limits, MissingOrigin,
+    Response, ClientRequest, Head, HeadError, HeadScanner, HeaderSlots, Key, Limits, MissingOrigin,
     OriginPolicy, Progress, Rejection, RequestError, ServerRequest, WebSocketUri,
 };
 
@@ -349,14 +349,14 @@ fn judge(client: &ClientRequest<'_>, stream: &[u8], cut: Cut) -> Verdict {
     };
     let mut slots = HeaderSlots::<16>::new();
     match client.parse_response(head, &mut slots) {
-        Ok(Answer::Opened(opened)) => {
+        Ok(Response::Opened(opened)) => {
             let mut known = ["chat", "superchat"].into_iter();
             let chosen = known.find(|known| opened.subprotocol() == Some(known));
             assert_eq!(chosen.is_some(), opened.subprotocol().is_some());
             Verdict::Opened(chosen)
         }
-        Ok(Answer::Interim(interim)) => Verdict::Interim(interim.status()),
-        Ok(Answer::Declined(declined)) => Verdict::Declined(declined.status()),
+        Ok(Response::Interim(interim)) => Verdict::Interim(interim.status()),
+        Ok(Response::Declined(declined)) => Verdict::Declined(declined.status()),
         Err(_) => Verdict::Refused,
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use rustls::crypto::ring;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -75,21 +75,57 @@ fn platform() -> Result<Arc<ClientConfig>, TlsError> {
     if let Some(config) = PLATFORM.get() {
         return Ok(Arc::clone(config));
     }
-    // This reads files, which takes some milliseconds, once.
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        return Err(TlsError::NoRoots(found.errors.into_iter().next().map(io::Error::other)));
-    }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let provider = provider()?;
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Handshake)?
-        .with_root_certificates(roots)
+        .with_root_certificates(roots()?)
         .with_no_client_auth();
     // RFC 7301: some servers speak HTTP/2 to whom does not ask for HTTP/1.1.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::clone(PLATFORM.get_or_init(|| Arc::new(config))))
+}
+
+/// The cryptography that the program has chosen: as its default, or else by a feature. Nothing is
+/// made the default here, so that other code of the program keeps its own choice.
+fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
+    match CryptoProvider::get_default() {
+        Some(provider) => Ok(Arc::clone(provider)),
+        None => provider_of_features().map(Arc::new).ok_or(TlsError::NoProvider),
+    }
+}
+
+#[cfg(feature = "ring")]
+fn provider_of_features() -> Option<CryptoProvider> {
+    Some(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
+fn provider_of_features() -> Option<CryptoProvider> {
+    Some(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+const fn provider_of_features() -> Option<CryptoProvider> {
+    None
+}
+
+/// The root certificates of the platform. Where it has none, as in a minimal container, those of
+/// Mozilla with the feature `webpki-roots`.
+fn roots() -> Result<RootCertStore, TlsError> {
+    // This reads files, which takes some milliseconds, once.
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    #[cfg(feature = "webpki-roots")]
+    if added == 0 {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        return Ok(roots);
+    }
+    if added == 0 {
+        return Err(TlsError::NoRoots(found.errors.into_iter().next().map(io::Error::other)));
+    }
+    Ok(roots)
 }
 
 /// Why there is no TLS.
@@ -103,6 +139,8 @@ pub enum TlsError {
     ServerName,
     /// No root certificate was found on this machine.
     NoRoots(Option<io::Error>),
+    /// The program has not chosen who does the cryptography.
+    NoProvider,
 }
 
 impl fmt::Display for TlsError {
@@ -111,9 +149,18 @@ impl fmt::Display for TlsError {
             Self::Handshake(error) => write!(f, "TLS: {error}"),
             Self::ServerName => f.write_str("the host is neither a DNS name nor an address"),
             Self::NoRoots(error) => {
-                f.write_str("the platform has no root certificates")?;
+                f.write_str(
+                    "the platform has no root certificates; \
+                     the feature `webpki-roots` brings those of Mozilla",
+                )?;
                 error.as_ref().map_or(Ok(()), |error| write!(f, ": {error}"))
             }
+            Self::NoProvider => f.write_str(
+                "TLS needs a cryptography provider: switch on the feature `ring` or `aws-lc-rs`, or \
+                 install a default one, for example by \
+                 `rustls::crypto::aws_lc_rs::default_provider().install_default()`, or connect \
+                 with a `ClientConfig` that has one",
+            ),
         }
     }
 }
@@ -123,7 +170,7 @@ impl std::error::Error for TlsError {
         match self {
             Self::Handshake(error) => Some(error),
             Self::NoRoots(Some(error)) => Some(error),
-            Self::ServerName | Self::NoRoots(None) => None,
+            Self::ServerName | Self::NoRoots(None) | Self::NoProvider => None,
         }
     }
 }

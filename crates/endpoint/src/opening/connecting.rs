@@ -1,0 +1,119 @@
+//! A client from a URI to an open WebSocket, redirects included: [`Connecting`].
+
+use std::fmt;
+
+use tidings_handshake::{Key, Redirect, Redirects, WebSocketUri};
+use tidings_websocket::Timestamp;
+
+use crate::error::Error;
+use crate::opening::client::ClientHandshake;
+use crate::opening::deadline::Deadline;
+use crate::opening::options::{ConnectOptions, Offer};
+use crate::opening::route::Route;
+use crate::random;
+use crate::websocket::Config;
+
+/// A connection in the making: one attempt for each redirect, all under one deadline.
+///
+/// 1. Connect as [`route`](Self::route) says.
+/// 2. Drive the [`handshake`](Self::handshake) on that connection.
+/// 3. If it [`finish`](ClientHandshake::finish)es with `None`, the server redirects: begin again.
+pub struct Connecting<'o> {
+    pub(super) options: &'o ConnectOptions,
+    pub(super) offer: Offer<'o>,
+    pub(super) uri: String,
+    pub(super) key: Key,
+    /// The request, to be sent.
+    pub(super) request: Vec<u8>,
+    pub(super) redirects: Redirects,
+    pub(super) deadline: Deadline,
+}
+
+impl<'o> Connecting<'o> {
+    /// To the server of this URI, or wherever it redirects to.
+    ///
+    /// # Errors
+    /// RFC 6455, 4.1 item 1: what is wrong with the URI or with the options is found before
+    /// anything is sent.
+    pub fn new(options: &'o ConnectOptions, uri: &str, now: Timestamp) -> Result<Self, Error> {
+        Self::with_redirects(options, uri, now, Redirects::new(options.max_redirects))
+    }
+
+    /// On a connection that there is already: no redirect is followed, and no
+    /// [`route`](Self::route) needed.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn on_stream(
+        options: &'o ConnectOptions,
+        uri: &str,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        Self::with_redirects(options, uri, now, Redirects::new(0))
+    }
+
+    fn with_redirects(
+        options: &'o ConnectOptions,
+        uri: &str,
+        now: Timestamp,
+        redirects: Redirects,
+    ) -> Result<Self, Error> {
+        let uri = WebSocketUri::parse(uri)?.to_string();
+        let (offer, key) = (Offer::of(options), random::handshake_key());
+        Ok(Self {
+            request: offer.with_request(&uri, key, |request| request.to_vec())?,
+            deadline: Deadline::new(now, options.config.handshake_timeout),
+            options,
+            offer,
+            uri,
+            key,
+            redirects,
+        })
+    }
+
+    /// The way to the server that is next.
+    ///
+    /// # Errors
+    /// There is none: the proxy or TLS does not fit.
+    pub fn route(&self) -> Result<Route<'_>, Error> {
+        self.options.route(&self.uri)
+    }
+
+    /// The handshake with that server, on a connection to it.
+    pub fn handshake(&mut self) -> ClientHandshake<'_, 'o> {
+        ClientHandshake::new(self)
+    }
+
+    /// When there must be a WebSocket, whatever it takes.
+    #[must_use]
+    pub const fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Limits and times of the WebSocket.
+    #[must_use]
+    pub const fn config(&self) -> &'o Config {
+        &self.options.config
+    }
+
+    /// Goes elsewhere, with what may go along, and a key that is new (RFC 6455, 4.1 item 7).
+    pub(super) fn redirect(&mut self, redirect: Redirect) -> Result<(), Error> {
+        self.offer.redirect(&redirect);
+        self.uri = redirect.into_uri();
+        self.key = random::handshake_key();
+        self.request = self.offer.with_request(&self.uri, self.key, |request| request.to_vec())?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Connecting<'_> {
+    // The request holds credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting")
+            .field("uri", &self.uri)
+            .field("offer", &self.offer)
+            .field("redirects", &self.redirects)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

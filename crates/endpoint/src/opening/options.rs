@@ -1,0 +1,281 @@
+//! What a client asks for: [`ConnectOptions`], and [`Offer`], what of it goes into a request.
+
+use std::fmt;
+use std::net::IpAddr;
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
+
+#[cfg(feature = "rustls")]
+use rustls::ClientConfig;
+use tidings_deflate::Parameters;
+use tidings_handshake::{ClientRequest, Extension, Key, Proxy, ProxyRules, Redirect, WebSocketUri};
+
+use crate::error::Error;
+use crate::opening::route::Route;
+#[cfg(feature = "rustls")]
+use crate::opening::tls::{self, TlsTarget};
+use crate::websocket::{self, Config};
+
+/// How a client connects: what to offer, whom to trust, which way to go. It can be used again and
+/// again.
+///
+/// ```
+/// use tidings_endpoint::opening::ConnectOptions;
+///
+/// let options = ConnectOptions::new()
+///     .subprotocols(["chat.v2", "chat.v1"])
+///     .header("Authorization", "Bearer 12345")
+///     .proxy_from_environment();
+/// ```
+///
+/// [`Config::handshake_timeout`] is the time for all of it: DNS, TCP, proxy, TLS, the opening
+/// handshake and every redirect.
+///
+/// Of several addresses of a host, each gets a quarter of a second before the next is tried beside
+/// it, and the first that answers is used (RFC 8305).
+///
+/// RFC 6455, 4.1 item 2, lets at most one connection to the same address be in the making; others
+/// would wait. This is not done here: the rule protects servers from scripts in a browser, and
+/// would make the connections of a program wait for each other. Whoever opens many to one host,
+/// through a proxy or not, bounds them with a semaphore.
+///
+/// Its `Debug` shows the names of headers and not their values.
+#[derive(Clone)]
+#[must_use = "options do nothing until they are used to connect"]
+pub struct ConnectOptions {
+    pub(super) config: Config,
+    subprotocols: Vec<String>,
+    origin: Option<String>,
+    headers: Vec<(String, String)>,
+    pub(super) max_redirects: u32,
+    proxies: ProxyRules,
+    tcp_nodelay: bool,
+    local_address: Option<IpAddr>,
+    #[cfg(feature = "rustls")]
+    tls: Option<Arc<ClientConfig>>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ConnectOptions {
+    /// No subprotocol, no headers of the caller, no redirects, no proxy, [`Config::client`].
+    pub fn new() -> Self {
+        Self {
+            config: Config::client(),
+            subprotocols: Vec::new(),
+            origin: None,
+            headers: Vec::new(),
+            max_redirects: 0,
+            proxies: ProxyRules::direct(),
+            tcp_nodelay: true,
+            local_address: None,
+            #[cfg(feature = "rustls")]
+            tls: None,
+        }
+    }
+
+    /// Limits and times.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The subprotocols to offer, best first, in place of those given before.
+    pub fn subprotocols<I>(mut self, subprotocols: I) -> Self
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        self.subprotocols = subprotocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// One more header, such as `Authorization`.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The `Origin` to send; only browsers have to.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Follows at most this many redirects; the default is 0, five are plenty.
+    ///
+    /// Headers go along while scheme, host and port stay the same; to any other origin only
+    /// harmless ones go ([`Redirect::keeps_header`]), and `Origin` becomes `null`. Subprotocols
+    /// always go along, so put no secret into them. From `wss` to `ws` no redirect is followed.
+    pub const fn max_redirects(mut self, max_redirects: u32) -> Self {
+        self.max_redirects = max_redirects;
+        self
+    }
+
+    /// Goes through this proxy, whatever the host.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxies = ProxyRules::always(proxy);
+        self
+    }
+
+    /// Goes through the proxy that the environment variables `https_proxy`, `http_proxy`,
+    /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`] tells their rules.
+    ///
+    /// This is not the default: where a program's connections go should be seen in its code. Right
+    /// for what is run by hand, as curl is.
+    pub fn proxy_from_environment(mut self) -> Self {
+        self.proxies = ProxyRules::from_variables(|name| std::env::var(name).ok());
+        self
+    }
+
+    /// Trusts and shows the certificates of this configuration, in place of trusting those that
+    /// the platform trusts.
+    ///
+    /// Two of its settings are put right. The server's name is sent in any case (RFC 6455, 4.1
+    /// item 5), and `h2` and `h3` are taken out of the ALPN protocols, since the handshake is one
+    /// of HTTP/1.1. A client certificate is shown to a server that a redirect leads to as well.
+    #[cfg(feature = "rustls")]
+    pub fn tls_config(mut self, config: impl Into<Arc<ClientConfig>>) -> Self {
+        self.tls = Some(tls::put_right(config.into()));
+        self
+    }
+
+    /// Whether TCP sends at once what was written (`TCP_NODELAY`). The default is to: frames are
+    /// written whole, and waiting for more only delays them.
+    pub const fn tcp_nodelay(mut self, nodelay: bool) -> Self {
+        self.tcp_nodelay = nodelay;
+        self
+    }
+
+    /// The address of this machine to connect from. Only addresses of the same family are tried.
+    ///
+    /// The standard library cannot do this, so `tidings-std` cannot either: there, connecting fails
+    /// with an error of kind [`Unsupported`](std::io::ErrorKind::Unsupported).
+    pub const fn local_address(mut self, address: IpAddr) -> Self {
+        self.local_address = Some(address);
+        self
+    }
+
+    /// The way to the server of this URI.
+    ///
+    /// # Errors
+    /// There is none. Nothing that is wrong with a URI, a proxy or TLS is found later, but for what
+    /// others do.
+    pub fn route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
+        let uri = WebSocketUri::parse(uri)?;
+        #[cfg(not(feature = "rustls"))]
+        if uri.is_secure() {
+            return Err(Error::TlsUnsupported);
+        }
+        #[cfg(feature = "rustls")]
+        let tls =
+            uri.is_secure().then(|| TlsTarget::new(self.tls.as_ref(), uri.host())).transpose()?;
+        let proxy = self.proxies.proxy_for(&uri).map_err(Error::ProxyUri)?;
+        let (host, port) = match proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (uri.host(), uri.port()),
+        };
+        Ok(Route {
+            host,
+            port,
+            tunnel: proxy.map(|proxy| proxy.tunnel_to(uri)),
+            head_limits: self.config.head_limits,
+            tcp_nodelay: self.tcp_nodelay,
+            local_address: self.local_address,
+            #[cfg(feature = "rustls")]
+            tls,
+        })
+    }
+
+    /// Limits on the head of a response.
+    #[must_use]
+    pub const fn head_limits(&self) -> tidings_handshake::Limits {
+        self.config.head_limits
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ConnectOptions")
+            .field("config", &self.config)
+            .field("subprotocols", &self.subprotocols)
+            .field("origin", &self.origin)
+            .field("headers", &headers)
+            .field("max_redirects", &self.max_redirects)
+            .field("proxies", &self.proxies)
+            .field("tcp_nodelay", &self.tcp_nodelay)
+            .field("local_address", &self.local_address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the request says beside the URI; a redirect may take some of it away.
+#[derive(Clone)]
+pub(super) struct Offer<'a> {
+    subprotocols: Vec<&'a str>,
+    origin: Option<&'a str>,
+    headers: Vec<(&'a str, &'a str)>,
+    compression: Vec<Parameters>,
+}
+
+impl<'a> Offer<'a> {
+    /// All of it.
+    pub(super) fn of(options: &'a ConnectOptions) -> Self {
+        let headers = options.headers.iter();
+        Self {
+            subprotocols: options.subprotocols.iter().map(String::as_str).collect(),
+            origin: options.origin.as_deref(),
+            headers: headers.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            compression: websocket::offers(options.config.compression.as_ref())
+                .iter()
+                .map(tidings_deflate::Offer::parameters)
+                .collect(),
+        }
+    }
+
+    /// Makes the request to the server of this URI, for as long as `work` lasts.
+    ///
+    /// # Errors
+    /// The caller asked for what cannot be sent.
+    pub(super) fn with_request<T>(
+        &self,
+        uri: &str,
+        key: Key,
+        work: impl FnOnce(&ClientRequest<'_>) -> T,
+    ) -> Result<T, Error> {
+        let extensions: Vec<Extension<'_>> =
+            self.compression.iter().flat_map(websocket::element).collect();
+        debug_assert_eq!(extensions.len(), self.compression.len(), "all are tokens");
+        let mut request = ClientRequest::new(WebSocketUri::parse(uri)?, key)
+            .extensions(&extensions)
+            .subprotocols(&self.subprotocols)?
+            .headers(&self.headers)?;
+        if let Some(origin) = self.origin {
+            request = request.origin(origin)?;
+        }
+        Ok(work(&request))
+    }
+
+    /// Leaves behind what must not go along.
+    pub(super) fn redirect(&mut self, redirect: &Redirect) {
+        self.headers.retain(|(name, _)| redirect.keeps_header(name));
+        if !redirect.is_same_origin() {
+            self.origin = self.origin.map(|_| "null");
+        }
+    }
+}
+
+impl fmt::Debug for Offer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("Offer")
+            .field("subprotocols", &self.subprotocols)
+            .field("origin", &self.origin)
+            .field("headers", &headers)
+            .finish()
+    }
+}

@@ -1,0 +1,171 @@
+//! A server's handshake: [`ServerHandshake`].
+
+use std::io;
+
+use tidings_handshake::opening::{Io, Opening, Server};
+use tidings_handshake::{
+    Acceptance, Decision, HeaderSlots, MissingOrigin, OriginPolicy, Rejection, RequestError,
+    ServerRequest,
+};
+use tidings_websocket::Timestamp;
+
+use crate::error::Error;
+use crate::opening::deadline::Deadline;
+use crate::opening::exchange::Exchange;
+use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::websocket::{self, Config, Negotiated};
+
+/// Reads a request, asks the application, writes the answer; after a refusal it ends the connection
+/// in a way that lets the refusal arrive.
+#[derive(Debug)]
+pub struct ServerHandshake<F> {
+    exchange: Exchange<Server>,
+    config: Config,
+    /// Until it was asked.
+    decide: Option<F>,
+    outcome: Option<Result<Negotiated, Error>>,
+}
+
+impl<F> ServerHandshake<F>
+where
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
+{
+    /// `decide` sees a request that holds every MUST of RFC 6455, 4.2.1. Compression is negotiated
+    /// after it.
+    #[must_use]
+    pub fn new(config: &Config, now: Timestamp, decide: F) -> Self {
+        let deadline = Deadline::new(now, config.handshake_timeout);
+        let opening = Opening::server(config.head_limits, deadline.at());
+        let eof = "the transport ended in the opening handshake";
+        Self {
+            exchange: Exchange::new(opening, Vec::new(), deadline, eof),
+            config: *config,
+            decide: Some(decide),
+            outcome: None,
+        }
+    }
+
+    /// What came of it.
+    ///
+    /// # Errors
+    /// There is no WebSocket. A client that can be answered has its answer already.
+    pub fn finish(mut self) -> Result<Opened, Error> {
+        self.exchange.result()?;
+        debug_assert!(self.outcome.is_some(), "it is over");
+        let negotiated = self.outcome.unwrap_or(Err(abandoned()))?;
+        Ok(Opened { negotiated, received: self.exchange.take_first_bytes() })
+    }
+
+    fn answer(&mut self) {
+        let (answer, outcome) = self.decide();
+        let place = self.exchange.append(&answer);
+        self.outcome = Some(match outcome {
+            Ok((negotiated, head_len)) => {
+                self.exchange.opening.accept(head_len, place);
+                Ok(negotiated)
+            }
+            Err(error) => {
+                self.exchange.opening.refuse(place);
+                Err(error)
+            }
+        });
+    }
+
+    /// The answer, and what it means: with what is negotiated, the length of the request's head.
+    fn decide(&mut self) -> (Vec<u8>, Result<(Negotiated, usize), Error>) {
+        let Exchange { opening, buffer, .. } = &mut self.exchange;
+        let mut slots = HeaderSlots::<MAX_HEADERS>::new();
+        let request = opening
+            .head(buffer)
+            .map_err(RequestError::from)
+            .and_then(|head| ServerRequest::parse(head, &mut slots));
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return (Rejection::from(error).to_vec(), Err(Error::Request(error))),
+        };
+        debug_assert!(self.decide.is_some(), "a request is answered once");
+        let decision = match self.decide.take() {
+            Some(decide) => decide(&request),
+            None => Err(Rejection::forbidden("")),
+        };
+        match decision {
+            Ok(acceptance) => {
+                negotiate(&request, acceptance, &self.config, |acceptance, negotiated| {
+                    (acceptance.to_vec(), Ok((negotiated, request.head_len())))
+                })
+            }
+            Err(rejection) => {
+                let status = rejection.status();
+                (rejection.to_vec(), Err(Error::Refused { status }))
+            }
+        }
+    }
+}
+
+impl<F> Handshake for ServerHandshake<F>
+where
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
+{
+    fn next_io(&mut self, now: Timestamp) -> Option<(Io<'_>, Timestamp)> {
+        if self.exchange.is_at_head(now) {
+            self.answer();
+        }
+        self.exchange.next_io(now)
+    }
+
+    fn completed(&mut self, result: io::Result<usize>) {
+        self.exchange.completed(result);
+    }
+}
+
+/// The error of a driver that stopped before the handshake was over.
+pub(super) fn abandoned() -> Error {
+    io::Error::other("the opening handshake was abandoned").into()
+}
+
+/// Puts compression into the answer, if both sides want it and the application has not chosen
+/// extensions of its own. `done` gets the answer, and what is negotiated with it.
+pub fn negotiate<'r, T>(
+    request: &ServerRequest<'r>,
+    acceptance: Acceptance<'r>,
+    config: &Config,
+    done: impl FnOnce(Acceptance<'_>, Negotiated) -> T,
+) -> T {
+    let mut negotiated = Negotiated {
+        subprotocol: acceptance.chosen_subprotocol().map(Box::from),
+        compression: None,
+    };
+    if !acceptance.has_no_extensions() {
+        return done(acceptance, negotiated);
+    }
+    let Some((answer, parameters)) = websocket::accept(config.compression.as_ref(), request) else {
+        return done(acceptance, negotiated);
+    };
+    let element = websocket::element(&parameters);
+    debug_assert!(element.is_ok(), "the parameters are tokens");
+    let Ok(element) = element else { return done(acceptance, negotiated) };
+    let elements = [element];
+    let with_compression = acceptance.clone().extensions(&elements);
+    debug_assert!(with_compression.is_ok(), "the client offered it");
+    match with_compression {
+        Ok(acceptance) => {
+            negotiated.compression = Some(answer.negotiated());
+            done(acceptance, negotiated)
+        }
+        Err(_) => done(acceptance, negotiated),
+    }
+}
+
+/// The decision of `accept`: any path, for clients that are no browser and for pages of the same
+/// host (RFC 6455, 10.2).
+///
+/// # Errors
+/// The page is one of another host.
+pub fn accept_same_origin<'r>(request: &ServerRequest<'r>) -> Decision<'r> {
+    let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
+    // Whether there is TLS in front of this stream is not known here.
+    match request.check_origin(&policy, true).or(request.check_origin(&policy, false)) {
+        Ok(()) => Ok(request.accept()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,40 @@
+//! What a machine asks of its driver: [`Step`], [`Io`].
+
+use core::fmt;
+
+/// What to do next.
+#[derive(Debug)]
+#[must_use]
+pub enum Step<'b> {
+    /// Do this, and tell what came of it.
+    Io(Io<'b>),
+    /// A head has come, or what cannot be one: answer the request, or check the response.
+    Head,
+    /// The handshake is over.
+    Done,
+}
+
+/// An operation on the transport.
+#[must_use]
+pub enum Io<'b> {
+    /// Write some of these bytes, which are not empty.
+    Write(&'b [u8]),
+    /// Send what the transport holds back.
+    Flush,
+    /// Read some bytes into this room, which is not empty; 0 is the end.
+    Read(&'b mut [u8]),
+    /// End the writing side. A transport that cannot do this alone reports an error.
+    ShutDown,
+}
+
+impl fmt::Debug for Io<'_> {
+    // The bytes hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(bytes) => write!(f, "Write({} bytes)", bytes.len()),
+            Self::Flush => f.write_str("Flush"),
+            Self::Read(room) => write!(f, "Read({} bytes)", room.len()),
+            Self::ShutDown => f.write_str("ShutDown"),
+        }
+    }
+}
