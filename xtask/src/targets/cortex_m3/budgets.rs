@@ -65,12 +65,7 @@ pub(super) const BUDGETS: [Budget; 7] = [
         vectors: Some("websocket_vectors"),
         max_code_bytes: 12 * 1024,
         max_ram_bytes: 2560,
-        max_states: &[
-            ("Connection<Server>", 672),
-            ("Inbound", 272),
-            ("Outbound<Server>", 288),
-            ("Event", 144),
-        ],
+        max_states: &[("Connection<Server>", 672), ("Event", 144)],
     },
     Budget {
         name: "tidings-embedded, server, with all it needs",

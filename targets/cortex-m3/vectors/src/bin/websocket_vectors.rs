@@ -12,8 +12,8 @@ use tidings_firmware_console::{end, passed, state};
 use tidings_firmware_vectors::Cut;
 use tidings_websocket::frame::{CloseCode, CloseFrame, ControlPayload, DecodeErrorKind};
 use tidings_websocket::{
-    Client, Connection, Data, Event, Inbound, Limits, MessageKind, Outbound, Role, SendError,
-    Server, Timeout, Timeouts, Timestamp, Transmit, Violation,
+    Client, Connection, Data, Event, Limits, MessageKind, Role, SendError, Server, Timeout,
+    Timeouts, Timestamp, Transmit, Violation,
 };
 
 #[cortex_m_rt::entry]
@@ -26,8 +26,6 @@ fn main() -> ! {
     passed("commands", commands());
     passed("deadlines", deadlines());
     state::<Connection<Server>>("Connection<Server>");
-    state::<Inbound>("Inbound");
-    state::<Outbound<Server>>("Outbound<Server>");
     state::<Event<'static>>("Event");
     end()
 }
