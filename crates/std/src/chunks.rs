@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use tidings_endpoint::Error;
-use tidings_endpoint::websocket::{IncomingChunks, OutgoingChunks};
+use tidings_endpoint::websocket::{IncomingChunks, OutgoingChunks, ReceiveHalf};
 use tidings_websocket::{MessageKind, Role};
 
 use crate::link::Link;
@@ -24,7 +24,7 @@ impl<'a, S: Transport, R: Role> MessageReader<'a, S, R> {
         let WebSocket { receive, link, .. } = &mut *socket;
         // A message whose reader was dropped is passed over first.
         receive.skip_rest();
-        let first = link.receive_until(receive, |receive, send| receive.find_chunk(send))?;
+        let first = link.receive_until(receive, ReceiveHalf::find_chunk)?;
         Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }
 

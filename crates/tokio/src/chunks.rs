@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tidings_endpoint::Error;
-use tidings_endpoint::websocket::{IncomingChunks, OutgoingChunks};
+use tidings_endpoint::websocket::{IncomingChunks, OutgoingChunks, ReceiveHalf};
 use tidings_websocket::{MessageKind, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -35,8 +35,7 @@ where
         let WebSocket { receive, link, .. } = &mut *socket;
         // A message whose reader was dropped is passed over first.
         receive.skip_rest();
-        let find =
-            poll_fn(|cx| link.poll_until(cx, receive, |receive, send| receive.find_chunk(send)));
+        let find = poll_fn(|cx| link.poll_until(cx, receive, ReceiveHalf::find_chunk));
         let first = find.await?;
         Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }

@@ -430,6 +430,7 @@ impl<R: Role> SendHalf<R> {
     }
 
     /// What shutting down our side of the transport came to.
+    #[expect(clippy::needless_pass_by_value, reason = "it is taken as other results are")]
     pub fn shut_down(&mut self, shut_down: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
         match shut_down {
             Poll::Ready(Ok(())) if !self.has_read_end => {

@@ -235,7 +235,10 @@ mod tests {
     #[test]
     fn shared_text_stands_for_its_str() {
         let text = SharedStr::from(Cow::Borrowed("abc"));
-        assert!(text == "abc" && "abc" == text && *"abc" == text && text == "abc".to_owned());
+        assert_eq!(text, "abc");
+        assert_eq!("abc", text);
+        assert_eq!(*"abc", text);
+        assert_eq!(text, String::from("abc"));
         assert!(text < SharedStr::from_static("abd"));
         let set = HashSet::from([text]);
         assert!(set.contains("abc") && !set.contains("ab"));
