@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tidings_frame::{DataOpcode, Frame};
-use tidings_tokio::{Config, ServerRole, WebSocket};
+use tidings_tokio::{Config, WebSocket, server::ServerRole};
 use tidings_websocket::{Connection, Event, Limits, Server, Timeouts, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 

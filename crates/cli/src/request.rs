@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidings_tokio::rustls::crypto::ring;
-use tidings_tokio::rustls::pki_types::CertificateDer;
-use tidings_tokio::rustls::pki_types::pem::PemObject as _;
-use tidings_tokio::rustls::{ClientConfig, RootCertStore};
+use tidings_tokio::client::rustls::crypto::ring;
+use tidings_tokio::client::rustls::pki_types::CertificateDer;
+use tidings_tokio::client::rustls::pki_types::pem::PemObject as _;
+use tidings_tokio::client::rustls::{ClientConfig, RootCertStore};
 
 use crate::Error;
 

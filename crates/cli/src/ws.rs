@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tidings_tokio::websocket::CloseStatus;
 use tidings_tokio::{
-    ClientRole, ClientStream, CloseCode, Compression, Config, ConnectOptions, Message, WebSocket,
+    CloseCode, Config, ConnectOptions, Message, WebSocket,
+    client::{ClientRole, ClientStream},
+    compression::Compression,
     connect_with,
 };
 use tokio::sync::mpsc;

@@ -8,9 +8,13 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
-use tidings_std::deflate::{DeflateConfig, Offer, WindowBits};
+use tidings_std::compression::deflate::{DeflateConfig, Offer, WindowBits};
 use tidings_std::websocket::Limits;
-use tidings_std::{ClientOffer, Compression, Config, ConnectOptions, Error, connect_with};
+use tidings_std::{
+    Config, ConnectOptions, Error,
+    compression::{ClientOffer, Compression},
+    connect_with,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut offer = Offer::recommended();

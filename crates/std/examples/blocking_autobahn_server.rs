@@ -11,9 +11,9 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use tidings_std::deflate::{DeflateConfig, ServerConfig, WindowBits};
+use tidings_std::compression::deflate::{DeflateConfig, ServerConfig, WindowBits};
 use tidings_std::websocket::Limits;
-use tidings_std::{Compression, Config, Error, accept};
+use tidings_std::{Config, Error, accept, compression::Compression};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut address = "127.0.0.1:9001".to_owned();

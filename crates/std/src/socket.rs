@@ -1,4 +1,5 @@
-//! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`].
+//! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`], and the other ways to hold
+//! one: in halves, in chunks, as bytes.
 //!
 //! All protocol state lives in the machine of `tidings-websocket`, order and batching in
 //! `tidings-endpoint`, waiting in `timed`; here they meet the user.
@@ -11,10 +12,12 @@ use tidings_endpoint::websocket::{Config, Message, Negotiated, Outgoing, Receive
 use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{CloseInfo, MessageKind, Role, Server};
 
-use crate::chunks::{MessageReader, MessageWriter};
-use crate::halves::{Receiver, Sender};
 use crate::link::Link;
 use crate::transport::Transport;
+
+pub use crate::byte_stream::ByteStream;
+pub use crate::chunks::{MessageReader, MessageWriter};
+pub use crate::halves::{Receiver, Sender};
 
 /// A WebSocket whose opening handshake is done.
 ///

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use tidings_std::websocket::Timeout;
 use tidings_std::{
-    CloseCode, Compression, Config, ConnectOptions, Error, Message, Proxy, ServerRole, WebSocket,
-    accept, client_handshake,
+    CloseCode, Config, ConnectOptions, Error, Message, WebSocket, accept, client::Proxy,
+    client_handshake, compression::Compression, server::ServerRole,
 };
 use tidings_testkit::{Unit, Wire, deflate_bomb, loopback, raw_frame, raw_header};
 

@@ -8,7 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tidings_std::handshake::{Key, RedirectError, ResponseError};
-use tidings_std::{CloseCode, Config, ConnectOptions, Error, Proxy, accept, connect, connect_with};
+use tidings_std::{
+    CloseCode, Config, ConnectOptions, Error, accept, client::Proxy, connect, connect_with,
+};
 
 fn listen() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

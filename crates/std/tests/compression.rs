@@ -13,12 +13,15 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use tidings_std::deflate::{Offer, ServerConfig, WindowBits};
+use tidings_std::compression::deflate::{Offer, ServerConfig, WindowBits};
 use tidings_std::handshake::Extension;
 use tidings_std::websocket::{Role, Violation};
 use tidings_std::{
-    ClientOffer, ClientRole, CloseCode, CompressedMessage, Compression, Config, ConnectOptions,
-    Error, Message, MessageKind, Transport, WebSocket, accept, accept_with, client_handshake,
+    CloseCode, Config, ConnectOptions, Error, Message, Transport, WebSocket, accept, accept_with,
+    client::ClientRole,
+    client_handshake,
+    compression::{ClientOffer, CompressedMessage, Compression},
+    message::MessageKind,
 };
 use tidings_testkit::{ForeignDeflate, Missing, RawFrame, loopback, raw_frame, read_head};
 

@@ -17,11 +17,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sse_support::{OPEN, Request, read_head};
-use tidings_std::rustls::ServerConfig;
+use tidings_std::client::rustls::ServerConfig;
 use tidings_std::sse::{
     Config, EndOfStream, EventSource, EventSourceRequest, LostReason, StreamError, Update,
 };
-use tidings_std::{Error, TlsError, Transport as _};
+use tidings_std::{Error, Transport as _, client::TlsError};
 use tls_support::{Tls, authority, serve, signed, trusting};
 
 fn once() -> Config {

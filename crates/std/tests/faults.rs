@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tidings_std::websocket::{Client as ClientOf, CloseStatus, frame::ControlPayload};
 use tidings_std::{
-    CloseCode, Config, Error, Message, MessageKind, ServerRole, Transport, WebSocket,
+    CloseCode, Config, Error, Message, Transport, WebSocket, message::MessageKind,
+    server::ServerRole,
 };
 use tidings_testkit::{Counters, Fault, FaultTransport, Faults, Keys, Lie, for_seeds};
 

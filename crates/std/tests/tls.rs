@@ -10,7 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::websocket::Timeout;
-use tidings_std::{CloseCode, Config, Error, Message, TlsError, accept, connect_with, rustls};
+use tidings_std::{
+    CloseCode, Config, Error, Message, accept,
+    client::{TlsError, rustls},
+    connect_with,
+};
 use tls_support::{Tls, authority, serve, signed, trusting};
 
 fn echo(stream: Tls) -> Result<usize, Error> {

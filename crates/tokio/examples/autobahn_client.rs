@@ -8,9 +8,13 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
-use tidings_tokio::deflate::{DeflateConfig, Offer, WindowBits};
+use tidings_tokio::compression::deflate::{DeflateConfig, Offer, WindowBits};
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{ClientOffer, Compression, Config, ConnectOptions, Error, connect_with};
+use tidings_tokio::{
+    Config, ConnectOptions, Error,
+    compression::{ClientOffer, Compression},
+    connect_with,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

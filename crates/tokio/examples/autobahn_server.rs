@@ -8,9 +8,9 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
-use tidings_tokio::deflate::{DeflateConfig, ServerConfig, WindowBits};
+use tidings_tokio::compression::deflate::{DeflateConfig, ServerConfig, WindowBits};
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{Compression, Config, Error, accept};
+use tidings_tokio::{Config, Error, accept, compression::Compression};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]

@@ -10,7 +10,9 @@ use std::error::Error;
 
 use tidings_tokio::websocket::frame::ControlPayload;
 use tidings_tokio::{
-    ClientRole, ClientStream, CloseCode, Config, ConnectOptions, Message, WebSocket, connect_with,
+    CloseCode, Config, ConnectOptions, Message, WebSocket,
+    client::{ClientRole, ClientStream},
+    connect_with,
 };
 
 type Socket = WebSocket<ClientStream, ClientRole>;

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use tidings_tokio::handshake::{MissingOrigin, OriginPolicy, Rejection};
 use tidings_tokio::websocket::frame::ControlPayload;
-use tidings_tokio::{CloseCode, CloseFrame, Config, Error, Message, MessageRef, accept_with};
+use tidings_tokio::{
+    CloseCode, Config, Error, Message, accept_with,
+    message::{CloseFrame, MessageRef},
+};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]

@@ -11,9 +11,10 @@
 use std::io::{BufRead as _, BufReader, Error, Result};
 use std::process::{Command, Stdio};
 
-use tidings_tokio::deflate::{Offer, ServerConfig};
+use tidings_tokio::compression::deflate::{Offer, ServerConfig};
 use tidings_tokio::{
-    ClientOffer, Compression, Config, ConnectOptions, Message, accept, client_handshake,
+    Config, ConnectOptions, Message, accept, client_handshake,
+    compression::{ClientOffer, Compression},
 };
 use tokio::net::{TcpListener, TcpStream};
 

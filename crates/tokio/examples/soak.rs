@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidings_tokio::{
-    ClientRole, ClientStream, CloseCode, Compression, Config, ConnectOptions, WebSocket, accept,
+    CloseCode, Config, ConnectOptions, WebSocket, accept,
+    client::{ClientRole, ClientStream},
+    compression::Compression,
     connect_with,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

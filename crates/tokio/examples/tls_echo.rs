@@ -11,9 +11,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use tidings_tokio::rustls::crypto::ring;
-use tidings_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tidings_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tidings_tokio::client::rustls::crypto::ring;
+use tidings_tokio::client::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tidings_tokio::client::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tidings_tokio::{CloseCode, Config, ConnectOptions, accept, connect_with};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;

@@ -10,7 +10,12 @@ use std::time::Instant;
 
 use tidings_tokio::websocket::Client;
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{ClientRole, Config, Error, MessageKind, RandomMasks, ServerRole, WebSocket};
+use tidings_tokio::{
+    Config, Error, WebSocket,
+    client::{ClientRole, RandomMasks},
+    message::MessageKind,
+    server::ServerRole,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -10,7 +10,7 @@ mod halves;
 mod link;
 mod opening;
 pub mod reconnect;
-mod socket;
+pub mod socket;
 mod split;
 #[cfg(feature = "sse")]
 pub mod sse;
@@ -20,29 +20,47 @@ mod stream_sink;
 mod upgrade;
 
 pub use accept::{accept, accept_with};
-pub use byte_stream::ByteStream;
-pub use chunks::{MessageReader, MessageWriter};
-pub use connect::{ClientStream, client_handshake, connect, connect_with};
-pub use halves::{Receiver, Sender};
+pub use connect::{client_handshake, connect, connect_with};
 pub use socket::WebSocket;
-pub use split::{OwnedReceiver, OwnedSender};
 #[cfg(feature = "hyper")]
-pub use upgrade::{Upgrade, UpgradedStream, upgrade};
+pub use upgrade::upgrade;
 
-pub use tidings_endpoint::deflate;
-#[cfg(feature = "rustls")]
-pub use tidings_endpoint::opening::TlsError;
-pub use tidings_endpoint::opening::{ConnectOptions, accept_same_origin};
-pub use tidings_endpoint::websocket::{
-    ClientOffer, CompressedMessage, Compression, Config, Message, MessageRef, Negotiated, Outgoing,
-    SharedStr,
-};
-pub use tidings_endpoint::{ClientRole, Declined, Error, RandomMasks};
+pub use tidings_endpoint::Error;
+pub use tidings_endpoint::opening::ConnectOptions;
+pub use tidings_endpoint::websocket::{Config, Message};
 pub use tidings_handshake as handshake;
-pub use tidings_handshake::Proxy;
 pub use tidings_websocket as websocket;
-pub use tidings_websocket::MessageKind;
-pub use tidings_websocket::Server as ServerRole;
-pub use tidings_websocket::frame::{CloseCode, CloseFrame};
-#[cfg(feature = "rustls")]
-pub use tokio_rustls::rustls;
+pub use tidings_websocket::frame::CloseCode;
+
+/// What is received and sent, beside [`Message`].
+pub mod message {
+    pub use tidings_endpoint::websocket::{MessageRef, Outgoing, SharedStr};
+    pub use tidings_websocket::MessageKind;
+    pub use tidings_websocket::frame::CloseFrame;
+}
+
+/// permessage-deflate (RFC 7692): what to negotiate, and messages that are compressed once for many.
+pub mod compression {
+    pub use tidings_endpoint::deflate;
+    pub use tidings_endpoint::websocket::{ClientOffer, CompressedMessage, Compression};
+}
+
+/// What a client meets beside [`connect`](crate::connect()) and [`ConnectOptions`].
+pub mod client {
+    pub use crate::connect::ClientStream;
+    #[cfg(feature = "rustls")]
+    pub use tidings_endpoint::opening::TlsError;
+    pub use tidings_endpoint::{ClientRole, Declined, RandomMasks};
+    pub use tidings_handshake::Proxy;
+    #[cfg(feature = "rustls")]
+    pub use tokio_rustls::rustls;
+}
+
+/// What a server meets beside [`accept`](crate::accept()) and `upgrade`.
+pub mod server {
+    #[cfg(feature = "hyper")]
+    pub use crate::upgrade::{Upgrade, UpgradedStream};
+    pub use tidings_endpoint::opening::accept_same_origin;
+    pub use tidings_endpoint::websocket::Negotiated;
+    pub use tidings_websocket::Server as ServerRole;
+}

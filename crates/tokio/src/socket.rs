@@ -1,4 +1,5 @@
-//! An open WebSocket over any tokio stream: [`WebSocket`].
+//! An open WebSocket over any tokio stream: [`WebSocket`], and the other ways to hold one: in halves,
+//! in chunks, as bytes.
 //!
 //! All protocol state lives in the machine of `tidings-websocket`, order and batching in
 //! `tidings-endpoint`; here they meet tokio and the user.
@@ -14,9 +15,12 @@ use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{CloseInfo, MessageKind, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::chunks::{MessageReader, MessageWriter};
-use crate::halves::{Receiver, Sender};
 use crate::link::Link;
+
+pub use crate::byte_stream::ByteStream;
+pub use crate::chunks::{MessageReader, MessageWriter};
+pub use crate::halves::{Receiver, Sender};
+pub use crate::split::{OwnedReceiver, OwnedSender};
 
 /// A WebSocket whose opening handshake is done.
 ///

@@ -19,7 +19,8 @@ use attack_scene::{
 use tidings_testkit::{Unit, Wire, deflate_bomb};
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
 use tidings_tokio::{
-    CloseCode, Compression, Config, Error, Message, MessageKind, accept, client_handshake,
+    CloseCode, Config, Error, Message, accept, client_handshake, compression::Compression,
+    message::MessageKind,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
@@ -523,7 +524,7 @@ async fn nothing_counts_behind_a_close() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_stops_the_sender() {
     let (near, _far) = tokio::io::duplex(1 << 10);
-    let role = tidings_tokio::ServerRole;
+    let role = tidings_tokio::server::ServerRole;
     let mut server = tidings_tokio::WebSocket::from_handshaken(near, role, Config::server(), &[]);
     let mut fed = 0;
     let refused = loop {
@@ -556,7 +557,7 @@ async fn a_slow_reader_does_not_hold_up_the_end() {
     for queued in [10_000, 200_000] {
         for sent in [frame(PONG, b""), frame(CLOSE, &1000u16.to_be_bytes()), frame(0x83, b"")] {
             let (near, mut far) = tokio::io::duplex(1 << 10);
-            let role = tidings_tokio::ServerRole;
+            let role = tidings_tokio::server::ServerRole;
             let mut server =
                 tidings_tokio::WebSocket::from_handshaken(near, role, Config::server(), &[]);
             server.feed(vec![7; queued]).unwrap();

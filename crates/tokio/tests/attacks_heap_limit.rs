@@ -18,7 +18,7 @@ use attack_scene::{OFFER, client, frame, header, server, unmask_headers};
 use cap::Cap;
 use tidings_testkit::deflate_bomb;
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{CloseCode, Compression, Config, Error};
+use tidings_tokio::{CloseCode, Config, Error, compression::Compression};
 use tokio::io::AsyncWriteExt as _;
 
 #[global_allocator]

@@ -19,7 +19,7 @@ use attack_scene::{OFFER, REQUEST, client, frame, header, server, unmask_headers
 use peak_alloc::PeakAlloc;
 use tidings_testkit::deflate_bomb;
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{Compression, Config, Error, Message, accept, client_handshake};
+use tidings_tokio::{Config, Error, Message, accept, client_handshake, compression::Compression};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 #[global_allocator]
@@ -203,7 +203,12 @@ impl Endless {
 
     /// An open WebSocket over it.
     fn open(self, config: Config) -> tidings_tokio::WebSocket<Self> {
-        tidings_tokio::WebSocket::from_handshaken(self, tidings_tokio::ServerRole, config, &[])
+        tidings_tokio::WebSocket::from_handshaken(
+            self,
+            tidings_tokio::server::ServerRole,
+            config,
+            &[],
+        )
     }
 }
 
@@ -279,7 +284,7 @@ fn a_flood_of_pings_costs_nothing() {
         let ping = frame(0x89, &[7; 125]);
         let len = ping.len() * 20_000;
         let stuck = Stuck(Endless::new(vec![], ping, len, usize::MAX));
-        let role = tidings_tokio::ServerRole;
+        let role = tidings_tokio::server::ServerRole;
         let mut server = tidings_tokio::WebSocket::from_handshaken(stuck, role, config, &[]);
         let ((), peak) = peak_of(async { poll_in_vain(pin!(server.recv())) }).await;
         assert!(peak <= BUFFERS + NOISE, "{peak} bytes for {len} of Pings");
@@ -292,7 +297,7 @@ fn a_flood_of_pings_costs_nothing() {
 fn a_peer_that_takes_nothing_costs_the_queue() {
     alone(async || {
         let (near, _far) = tokio::io::duplex(KIB);
-        let role = tidings_tokio::ServerRole;
+        let role = tidings_tokio::server::ServerRole;
         let mut server =
             tidings_tokio::WebSocket::from_handshaken(near, role, Config::server(), &[]);
         let before = HEAP.current_usage();

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use attack_scene::{OFFER, frame, header, read_head, request};
 use tidings_testkit::{Unit, Wire, deflate_bomb};
-use tidings_tokio::{CloseCode, Compression, Config, Error, accept, client_handshake, connect};
+use tidings_tokio::{
+    CloseCode, Config, Error, accept, client_handshake, compression::Compression, connect,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tidings_tokio::handshake::{Key, RedirectError, ResponseError};
 use tidings_tokio::{
-    ClientRole, ClientStream, Config, ConnectOptions, Error, Proxy, WebSocket, accept, connect_with,
+    Config, ConnectOptions, Error, WebSocket, accept,
+    client::{ClientRole, ClientStream, Proxy},
+    connect_with,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -330,7 +332,7 @@ async fn a_redirect_to_no_websocket_fails() {
     server.await.unwrap();
 }
 
-async fn declined(options: &ConnectOptions, port: u16) -> Box<tidings_tokio::Declined> {
+async fn declined(options: &ConnectOptions, port: u16) -> Box<tidings_tokio::client::Declined> {
     match connect_with(&format!("ws://127.0.0.1:{port}/"), options).await.unwrap_err() {
         Error::Declined(declined) => declined,
         other => panic!("{other}"),

@@ -6,11 +6,13 @@ use std::io;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use tidings_tokio::rustls::crypto::ring;
-use tidings_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tidings_tokio::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use tidings_tokio::client::rustls::crypto::ring;
+use tidings_tokio::client::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tidings_tokio::client::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use tidings_tokio::{
-    CloseCode, Config, ConnectOptions, Error, Message, Proxy, TlsError, accept, connect_with,
+    CloseCode, Config, ConnectOptions, Error, Message, accept,
+    client::{Proxy, TlsError},
+    connect_with,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

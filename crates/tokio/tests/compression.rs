@@ -13,11 +13,12 @@ mod compression_peer;
 
 use compression_peer::*;
 use tidings_testkit::ForeignDeflate;
-use tidings_tokio::deflate::{Offer, WindowBits};
+use tidings_tokio::compression::deflate::{Offer, WindowBits};
 use tidings_tokio::websocket::Role;
 use tidings_tokio::{
-    ClientOffer, CloseCode, Compression, Config, ConnectOptions, Error, Message, MessageKind,
-    MessageRef, WebSocket, client_handshake,
+    CloseCode, Config, ConnectOptions, Error, Message, WebSocket, client_handshake,
+    compression::{ClientOffer, Compression},
+    message::{MessageKind, MessageRef},
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 

@@ -13,12 +13,12 @@ mod compression_peer;
 
 use compression_peer::*;
 use tidings_testkit::ForeignDeflate;
-use tidings_tokio::deflate::{Offer, WindowBits};
+use tidings_tokio::compression::deflate::{Offer, WindowBits};
 use tidings_tokio::handshake::Extension;
 use tidings_tokio::websocket::{Role, Violation};
 use tidings_tokio::{
-    ClientOffer, Compression, Config, ConnectOptions, Error, Message, WebSocket, accept_with,
-    client_handshake,
+    Config, ConnectOptions, Error, Message, WebSocket, accept_with, client_handshake,
+    compression::{ClientOffer, Compression},
 };
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

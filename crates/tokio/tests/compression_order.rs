@@ -17,13 +17,16 @@ use std::task::Poll;
 
 use compression_peer::*;
 use tidings_testkit::ForeignDeflate;
-use tidings_tokio::deflate::{
+use tidings_tokio::compression::deflate::{
     DeflateConfig, Direction, Level, NegotiatedCompression, WindowBits as Bits,
 };
 use tidings_tokio::websocket::{Client as ClientOf, SendError};
 use tidings_tokio::{
-    ClientRole, CloseCode, CompressedMessage, Error, Message, MessageKind, Negotiated, RandomMasks,
-    ServerRole, WebSocket,
+    CloseCode, Error, Message, WebSocket,
+    client::{ClientRole, RandomMasks},
+    compression::CompressedMessage,
+    message::MessageKind,
+    server::{Negotiated, ServerRole},
 };
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 

@@ -15,8 +15,8 @@ use tidings_testkit::raw_frame;
 use tidings_tokio::handshake::Key;
 use tidings_tokio::websocket::Violation;
 use tidings_tokio::{
-    ClientRole, Compression, Config, ConnectOptions, Error, Message, WebSocket, accept,
-    client_handshake,
+    Config, ConnectOptions, Error, Message, WebSocket, accept, client::ClientRole,
+    client_handshake, compression::Compression,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 

@@ -15,8 +15,11 @@ use tidings_testkit::Random;
 use tidings_tokio::websocket::frame::ControlPayload;
 use tidings_tokio::websocket::{Client, ControlFrameRate};
 use tidings_tokio::{
-    ClientRole, CloseCode, Config, Error, Message, MessageKind, OwnedReceiver, OwnedSender,
-    RandomMasks, ServerRole, WebSocket,
+    CloseCode, Config, Error, Message, WebSocket,
+    client::{ClientRole, RandomMasks},
+    message::MessageKind,
+    server::ServerRole,
+    socket::{OwnedReceiver, OwnedSender},
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;

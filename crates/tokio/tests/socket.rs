@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
 use tidings_tokio::{
-    ClientRole, CloseCode, Config, ConnectOptions, Error, Message, WebSocket, accept, accept_with,
-    client_handshake,
+    CloseCode, Config, ConnectOptions, Error, Message, WebSocket, accept, accept_with,
+    client::ClientRole, client_handshake,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, timeout};
@@ -508,7 +508,7 @@ async fn a_lying_transport_is_an_error() {
         }
     }
     let mut socket =
-        WebSocket::from_handshaken(Liar, tidings_tokio::ServerRole, Config::server(), &[]);
+        WebSocket::from_handshaken(Liar, tidings_tokio::server::ServerRole, Config::server(), &[]);
     let error = socket.send("x").await.unwrap_err();
     assert!(matches!(error, Error::Io(_)), "{error}");
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::CipherSuite;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::Acceptor;
-use tidings_tokio::{Error, TlsError, connect};
+use tidings_tokio::{Error, client::TlsError, connect};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 

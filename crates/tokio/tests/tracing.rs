@@ -6,7 +6,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use tidings_tokio::websocket::Client;
-use tidings_tokio::{ClientRole, CloseCode, Config, RandomMasks, ServerRole, WebSocket};
+use tidings_tokio::{
+    CloseCode, Config, WebSocket,
+    client::{ClientRole, RandomMasks},
+    server::ServerRole,
+};
 use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 use tracing_subscriber::fmt::MakeWriter;
 

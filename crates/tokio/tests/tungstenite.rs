@@ -13,8 +13,10 @@ use futures_util::{SinkExt, StreamExt};
 use tidings_tokio::websocket::Role;
 use tidings_tokio::websocket::frame::ControlPayload;
 use tidings_tokio::{
-    ClientRole, ClientStream, CloseCode, Config, ConnectOptions, Message, MessageKind, WebSocket,
-    accept_with, connect_with,
+    CloseCode, Config, ConnectOptions, Message, WebSocket, accept_with,
+    client::{ClientRole, ClientStream},
+    connect_with,
+    message::MessageKind,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};

@@ -14,7 +14,9 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt as _};
 use tidings_tokio::websocket::SendError;
 use tidings_tokio::{
-    ClientRole, CloseCode, Config, Error, Message, MessageKind, MessageRef, RandomMasks, WebSocket,
+    CloseCode, Config, Error, Message, WebSocket,
+    client::{ClientRole, RandomMasks},
+    message::{MessageKind, MessageRef},
     websocket::Client as ClientOf,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
@@ -30,7 +32,7 @@ fn pair_with_room(len: usize) -> (Server, Client) {
     let (near, far) = tokio::io::duplex(len);
     let client = ClientOf::new(RandomMasks);
     (
-        WebSocket::from_handshaken(near, tidings_tokio::ServerRole, config, &[]),
+        WebSocket::from_handshaken(near, tidings_tokio::server::ServerRole, config, &[]),
         WebSocket::from_handshaken(far, client, config, &[]),
     )
 }
@@ -277,7 +279,8 @@ async fn control_frames_are_delivered_on_request() {
     let mut config = Config::server();
     config.deliver_control_frames = true;
     let (near, far) = tokio::io::duplex(1000);
-    let mut server = WebSocket::from_handshaken(near, tidings_tokio::ServerRole, config, &[]);
+    let mut server =
+        WebSocket::from_handshaken(near, tidings_tokio::server::ServerRole, config, &[]);
     let client = ClientOf::new(RandomMasks);
     let mut client = WebSocket::from_handshaken(far, client, Config::client(), &[]);
     let payload = tidings_tokio::websocket::frame::ControlPayload::new(b"?").unwrap();

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tidings_tokio::{
-    CloseCode, Config, Error, Message, SharedStr, UpgradedStream, WebSocket, accept_same_origin,
+    CloseCode, Config, Error, Message, WebSocket,
+    message::SharedStr,
+    server::{UpgradedStream, accept_same_origin},
 };
 use tokio::sync::{broadcast, watch};
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::sse::{EventSource, EventSourceRequest, ReadyState, Update};
-use tidings_std::{ConnectOptions, Proxy};
+use tidings_std::{ConnectOptions, client::Proxy};
 
 use crate::source::{open, quick};
 use crate::sse_support::{OPEN, SOON, Server, say, say_and_stay};

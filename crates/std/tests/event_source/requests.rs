@@ -9,7 +9,7 @@ use tidings_std::sse::{
     EndOfStream, EventError, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState,
     RequestFault, StreamError, Update,
 };
-use tidings_std::{ConnectOptions, Proxy};
+use tidings_std::{ConnectOptions, client::Proxy};
 
 use crate::source::{next_lost, once, open, quick, short, told};
 use crate::sse_support::{Answer, OPEN, Server, read_head, read_request, say, wait_for_end};

@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tidings_std::websocket::Client as ClientOf;
-use tidings_std::{ClientRole, Config, Error, RandomMasks, ServerRole, Transport, WebSocket};
+use tidings_std::{
+    Config, Error, Transport, WebSocket,
+    client::{ClientRole, RandomMasks},
+    server::ServerRole,
+};
 use tidings_testkit::loopback;
 
 pub(crate) type Server = WebSocket<Counted>;

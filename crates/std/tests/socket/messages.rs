@@ -7,7 +7,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use tidings_std::websocket::{CloseStatus, SendError, Violation};
-use tidings_std::{CloseCode, Config, Error, Message, MessageKind, MessageRef};
+use tidings_std::{
+    CloseCode, Config, Error, Message,
+    message::{MessageKind, MessageRef},
+};
 use tidings_testkit::loopback;
 
 use crate::loopback::{MASKED_HELLO, echo, pair, pair_with, server_on};

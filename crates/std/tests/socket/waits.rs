@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::websocket::{Client as ClientOf, Timeout};
-use tidings_std::{CloseCode, Config, Error, Message, MessageKind, RandomMasks, WebSocket};
+use tidings_std::{
+    CloseCode, Config, Error, Message, WebSocket, client::RandomMasks, message::MessageKind,
+};
 use tidings_testkit::loopback;
 
 use crate::loopback::{MASKED_HELLO, pair, pair_with, server_on};

@@ -6,9 +6,9 @@ use std::thread::{self, JoinHandle};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tidings_std::ConnectOptions;
-use tidings_std::rustls::crypto::ring;
-use tidings_std::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tidings_std::rustls::{
+use tidings_std::client::rustls::crypto::ring;
+use tidings_std::client::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tidings_std::client::rustls::{
     ClientConfig, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
 

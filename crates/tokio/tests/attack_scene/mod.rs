@@ -129,7 +129,7 @@ pub(crate) async fn server(
 /// A client of ours and the bare transport to it.
 pub(crate) async fn client(
     config: Config,
-) -> (WebSocket<DuplexStream, tidings_tokio::ClientRole>, DuplexStream) {
+) -> (WebSocket<DuplexStream, tidings_tokio::client::ClientRole>, DuplexStream) {
     let (near, mut far) = tokio::io::duplex(1 << 22);
     let options = ConnectOptions::new().config(config);
     let (client, ()) = tokio::join!(client_handshake(near, "ws://example.com/", &options), async {

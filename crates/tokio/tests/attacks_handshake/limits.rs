@@ -92,7 +92,7 @@ async fn what_is_counted_has_a_limit() {
         let (near, mut far) = tokio::io::duplex(1 << 16);
         far.write_all(&request(&format!("{name}: {list}\r\n"))).await.unwrap();
         let mut config = Config::server();
-        config.compression = Some(tidings_tokio::Compression::default());
+        config.compression = Some(tidings_tokio::compression::Compression::default());
         match accept(near, config).await {
             Ok(_) => {
                 let head = read_head(&mut far).await.to_ascii_lowercase();
@@ -128,7 +128,7 @@ async fn a_window_that_is_none_is_declined() {
             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits={value}\r\n"
         );
         let mut config = Config::server();
-        config.compression = Some(tidings_tokio::Compression::default());
+        config.compression = Some(tidings_tokio::compression::Compression::default());
         let (near, mut far) = tokio::io::duplex(1 << 16);
         far.write_all(&request(&offer)).await.unwrap();
         let accepted = accept(near, config).await;

@@ -2,10 +2,12 @@
 //! share no code with the library.
 
 use tidings_testkit::{Missing, RawFrame, raw_frame};
-use tidings_tokio::deflate::{Offer, ServerConfig, WindowBits};
+use tidings_tokio::compression::deflate::{Offer, ServerConfig, WindowBits};
 use tidings_tokio::{
-    ClientOffer, ClientRole, Compression, Config, ConnectOptions, WebSocket, accept,
+    Config, ConnectOptions, WebSocket, accept,
+    client::ClientRole,
     client_handshake,
+    compression::{ClientOffer, Compression},
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tidings_tokio::ConnectOptions;
-use tidings_tokio::rustls::crypto::ring;
-use tidings_tokio::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tidings_tokio::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tidings_tokio::client::rustls::crypto::ring;
+use tidings_tokio::client::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tidings_tokio::client::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;

@@ -3,7 +3,7 @@
 
 use tidings_testkit::{FaultTransport, Faults, Random, Wire, for_seeds, run_when_woken};
 use tidings_tokio::websocket::Role;
-use tidings_tokio::{ServerRole, WebSocket};
+use tidings_tokio::{WebSocket, server::ServerRole};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 
 use crate::comparison::{GONE, MAX_POLLS, at_side, blocked_at};
@@ -68,7 +68,7 @@ fn a_stream_of_bytes_that_is_cut_is_an_error() {
     }
 }
 
-/// Bytes through a [`ByteStream`](tidings_tokio::ByteStream) and back, then the end: what came
+/// Bytes through a [`ByteStream`](tidings_tokio::socket::ByteStream) and back, then the end: what came
 /// back, and what the caller wrote and the echoer read.
 struct ByteTalk {
     returned: Vec<u8>,

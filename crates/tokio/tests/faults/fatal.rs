@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use tidings_testkit::{Fault, FaultTransport, Faults, Lie, poll_then_drop};
-use tidings_tokio::{CloseCode, Config, Error, Message, ServerRole, WebSocket};
+use tidings_tokio::{CloseCode, Config, Error, Message, WebSocket, server::ServerRole};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 

@@ -17,7 +17,7 @@ fn the_talk_is_complete_without_faults() {
                 .iter()
                 .flat_map(|step| match step {
                     scene::Step::Say(messages) => messages.clone(),
-                    scene::Step::Pieces(tidings_tokio::MessageKind::Text, pieces) => {
+                    scene::Step::Pieces(tidings_tokio::message::MessageKind::Text, pieces) => {
                         vec![Message::text(String::from_utf8(pieces.concat()).unwrap())]
                     }
                     scene::Step::Pieces(_, pieces) => vec![Message::binary(pieces.concat())],

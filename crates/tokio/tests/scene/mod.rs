@@ -7,7 +7,9 @@ use std::time::Duration;
 use tidings_testkit::{Counters, FaultTransport, Faults, Keys, Unit, Wire, run_when_woken};
 use tidings_tokio::websocket::frame::ControlPayload;
 use tidings_tokio::websocket::{Client, CloseInfo, Role, SendError};
-use tidings_tokio::{CloseCode, Config, Error, Message, MessageKind, ServerRole, WebSocket};
+use tidings_tokio::{
+    CloseCode, Config, Error, Message, WebSocket, message::MessageKind, server::ServerRole,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 

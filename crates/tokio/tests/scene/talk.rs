@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tidings_tokio::{MessageReader, OwnedReceiver, OwnedSender};
+use tidings_tokio::socket::{MessageReader, OwnedReceiver, OwnedSender};
 use tokio::io::AsyncWriteExt;
 
 use super::*;
@@ -296,10 +296,10 @@ async fn echo_halves<R: Role>(
     }
 }
 
-fn copied(message: &tidings_tokio::MessageRef<'_>) -> Message {
+fn copied(message: &tidings_tokio::message::MessageRef<'_>) -> Message {
     match message {
-        tidings_tokio::MessageRef::Text(text) => Message::text(&**text),
-        tidings_tokio::MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
+        tidings_tokio::message::MessageRef::Text(text) => Message::text(&**text),
+        tidings_tokio::message::MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
     }
 }
 
