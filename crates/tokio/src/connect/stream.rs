@@ -9,7 +9,7 @@ use tidings_endpoint::{Error, opening::TlsTarget};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(feature = "rustls")]
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::ClientConnection};
 
 /// The transport below a WebSocket that [`connect`](crate::connect) made: TCP, with TLS or
 /// without.
@@ -54,7 +54,7 @@ impl ClientStream {
     /// What TLS knows, such as the server's certificates; `None` for `ws`.
     #[cfg(feature = "rustls")]
     #[must_use]
-    pub fn tls(&self) -> Option<&tokio_rustls::rustls::ClientConnection> {
+    pub fn tls(&self) -> Option<&ClientConnection> {
         match &self.layers {
             Layers::Plain(_) => None,
             Layers::Tls(stream) => Some(stream.get_ref().1),
