@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use tidings_handshake::opening::{OpeningError, Refusal};
 use tidings_handshake::{BufferTooSmall, RequestError, ResponseError};
 use tidings_websocket::{SendError, Timeout, Violation};
 
@@ -35,8 +36,6 @@ pub enum Error<E> {
         /// if that came with it.
         received_len: usize,
     },
-    /// The server sent too many interim responses.
-    TooManyInterimResponses,
     /// The opening handshake did not finish within
     /// [`Config::handshake_timeout`](crate::Config::handshake_timeout).
     HandshakeTimeout,
@@ -85,7 +84,6 @@ impl<E> Error<E> {
             | Self::Request(_)
             | Self::Response(_)
             | Self::Declined { .. }
-            | Self::TooManyInterimResponses
             | Self::HandshakeTimeout
             | Self::Violation(_)
             | Self::Timeout(_) => ErrorSource::Peer,
@@ -111,9 +109,6 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Self::Declined { status, .. } => {
                 write!(f, "the server answered {status} and did not open the WebSocket")
             }
-            Self::TooManyInterimResponses => {
-                f.write_str("the server sent too many interim responses")
-            }
             Self::HandshakeTimeout => f.write_str("the opening handshake timed out"),
             Self::Violation(violation) => violation.fmt(f),
             Self::Timeout(timeout) => timeout.fmt(f),
@@ -135,5 +130,25 @@ impl<E: core::error::Error> core::error::Error for Error<E> {}
 impl<E> From<SendError> for Error<E> {
     fn from(error: SendError) -> Self {
         Self::Send(error)
+    }
+}
+
+impl<E> From<OpeningError> for Error<E> {
+    fn from(error: OpeningError) -> Self {
+        match error {
+            OpeningError::Eof => Self::Eof,
+            OpeningError::TimedOut => Self::HandshakeTimeout,
+            OpeningError::BrokenTransport => Self::BrokenStream,
+        }
+    }
+}
+
+impl<E> From<Refusal> for Error<E> {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Request(error) => Self::Request(error),
+            Refusal::Application { status } => Self::Refused { status },
+            Refusal::BufferTooSmall(error) => Self::BufferTooSmall(error),
+        }
     }
 }

@@ -7,8 +7,6 @@ mod config;
 mod error;
 mod event_error;
 mod message;
-#[cfg(feature = "async")]
-mod opening;
 mod slice;
 
 #[cfg(feature = "async")]

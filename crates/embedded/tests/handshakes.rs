@@ -15,8 +15,8 @@ use std::cell::RefCell;
 
 use embedded_io::ErrorKind;
 use tidings_embedded::handshake::{
-    Acceptance, Answer, ClientRequest, Extension, HeadError, Key, MissingOrigin, OriginPolicy,
-    Rejection, RequestError, RequestField, ResponseError, ServerRequest, WebSocketUri,
+    Acceptance, ClientRequest, Extension, HeadError, Key, MissingOrigin, OriginPolicy, Rejection,
+    RequestError, RequestField, Response, ResponseError, ServerRequest, WebSocketUri,
 };
 use tidings_embedded::websocket::Event;
 use tidings_embedded::{Config, Error, ErrorSource, asynchronous, blocking};
@@ -113,11 +113,11 @@ fn connect(
     buffer_len: usize,
 ) -> (Result<String, Error<ErrorKind>>, Vec<String>) {
     let seen = RefCell::new(Vec::new());
-    let inspect = |answer: &Answer<'_>| {
+    let inspect = |answer: &Response<'_>| {
         seen.borrow_mut().push(match answer {
-            Answer::Opened(opened) => format!("opened {:?}", opened.subprotocol()),
-            Answer::Interim(interim) => format!("interim {}", interim.status()),
-            Answer::Declined(declined) => format!("declined {}", declined.status()),
+            Response::Opened(opened) => format!("opened {:?}", opened.subprotocol()),
+            Response::Interim(interim) => format!("interim {}", interim.status()),
+            Response::Declined(declined) => format!("declined {}", declined.status()),
         });
     };
     let on = script();
@@ -323,7 +323,10 @@ fn a_client_checks_the_answer() {
         (wrong("Upgrade: websocket", "X: y"), Error::Response(ResponseError::UpgradeMissing)),
         (wrong("1.1 101", "1.0 101"), Error::Response(ResponseError::HttpVersion)),
         (wrong("HTTP", "SMTP"), Error::Response(HeadError::Version { offset: 0 }.into())),
-        ("HTTP/1.1 100 C\r\n\r\n".repeat(9), Error::TooManyInterimResponses),
+        (
+            "HTTP/1.1 100 C\r\n\r\n".repeat(9),
+            Error::Response(ResponseError::TooManyInterimResponses { limit: 8 }),
+        ),
         (declined.into(), Error::Declined { status: 401, received_len: declined.len() }),
         (String::new(), Error::Eof),
         (RESPONSE.split_at(50).0.into(), Error::Eof),

@@ -16,7 +16,7 @@ pub struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Reads an authority. An empty port is no port (RFC 3986, 3.2.3).
+    /// Reads an authority. An empty port counts as none (RFC 3986, 3.2.3).
     ///
     /// ```
     /// use tidings_handshake::Authority;
@@ -153,7 +153,7 @@ pub enum AuthorityError {
         /// Where the `@` is.
         offset: usize,
     },
-    /// A byte that can not stand in a host name.
+    /// A byte that cannot stand in a host name.
     Host {
         /// Where the byte is.
         offset: usize,
@@ -194,7 +194,7 @@ impl fmt::Display for AuthorityError {
                 )
             }
             Self::Host { offset } => {
-                write!(f, "the byte at offset {offset} can not stand in a host name")
+                write!(f, "the byte at offset {offset} cannot stand in a host name")
             }
             Self::Ipv6 { offset } => {
                 write!(f, "the bracket at offset {offset} does not hold an IPv6 address")

@@ -94,8 +94,10 @@ impl<'a> Iterator for Extensions<'a> {
                     self.rest = after;
                     return Some(extension);
                 }
-                // Checked before, so this is not reached.
-                Err(_) => self.rest = &[],
+                Err(_) => {
+                    debug_assert!(false, "the list was checked before");
+                    self.rest = &[];
+                }
             }
         }
     }
@@ -132,7 +134,9 @@ impl<'a> Iterator for ExtensionParams<'a> {
     type Item = (&'a str, Option<ParamValue<'a>>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (param, rest) = take_param(trim_start(self.rest)).ok()??;
+        let param = take_param(trim_start(self.rest));
+        debug_assert!(param.is_ok(), "the list was checked before");
+        let (param, rest) = param.ok()??;
         self.rest = rest;
         Some(param)
     }
@@ -364,7 +368,7 @@ impl fmt::Display for ExtensionList<'_> {
     }
 }
 
-/// The caller's extension can not be written. `index` is a place in the list of parameters.
+/// The caller's extension cannot be written. `index` is a place in the list of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExtensionBuildError {

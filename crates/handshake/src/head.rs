@@ -1,8 +1,8 @@
 //! Finding the end of an HTTP head while it arrives. Start at [`HeadScanner`].
 //!
 //! The scanner is a byte-wise automaton for the grammar of RFC 9112, sections 2 to 5. It looks at
-//! every byte once, however the head is cut, and refuses at the first byte that can not belong to
-//! a head. A property test holds its verdict equal to that of `httparse`, which then finds the
+//! every byte once, however the head is cut, and refuses at the first byte that cannot belong to
+//! a head. A property test holds its result equal to that of `httparse`, which then finds the
 //! fields.
 
 use core::fmt;
@@ -62,7 +62,7 @@ impl fmt::Debug for Head<'_> {
 /// assert_eq!(&buffer[head.len()..], b"first frame");
 /// ```
 ///
-/// What can not be HTTP is refused at its first wrong byte, a TLS record for example:
+/// What cannot be HTTP is refused at its first wrong byte, a TLS record for example:
 ///
 /// ```
 /// # use tidings_handshake::{HeadError, HeadScanner, Limits};
@@ -192,7 +192,7 @@ impl HeadScanner {
         }
     }
 
-    /// The number of bytes that every response still has before its head ends: so many can be read
+    /// The number of bytes that every response still has before its head ends: this many can be read
     /// without reading past the head. For a request it is 1.
     pub(crate) fn min_remaining(&self) -> usize {
         // The shortest ends are bare line feeds, of the last line and of the blank one.
@@ -383,17 +383,17 @@ pub enum HeadError {
         /// The limit, in header lines.
         limit: usize,
     },
-    /// A byte that can not stand in a request method.
+    /// A byte that cannot stand in a request method.
     Method {
         /// Where the byte is.
         offset: usize,
     },
-    /// A byte that can not stand in a request target.
+    /// A byte that cannot stand in a request target.
     Target {
         /// Where the byte is.
         offset: usize,
     },
-    /// A byte that can not stand in an HTTP version.
+    /// A byte that cannot stand in an HTTP version.
     Version {
         /// Where the byte is.
         offset: usize,
@@ -403,7 +403,7 @@ pub enum HeadError {
         /// Where the first digit that differs is.
         offset: usize,
     },
-    /// A byte that can not stand in a status code or reason phrase.
+    /// A byte that cannot stand in a status code or reason phrase.
     Status {
         /// Where the byte is.
         offset: usize,
@@ -413,7 +413,7 @@ pub enum HeadError {
         /// Where the CR is.
         offset: usize,
     },
-    /// A byte that can not stand in a header name.
+    /// A byte that cannot stand in a header name.
     HeaderName {
         /// Where the byte is.
         offset: usize,
@@ -459,25 +459,25 @@ impl fmt::Display for HeadError {
             }
             Self::TooManyHeaders { limit } => write!(f, "there are more than {limit} headers"),
             Self::Method { offset } => {
-                write!(f, "the byte at offset {offset} can not stand in a request method")
+                write!(f, "the byte at offset {offset} cannot stand in a request method")
             }
             Self::Target { offset } => {
-                write!(f, "the byte at offset {offset} can not stand in a request target")
+                write!(f, "the byte at offset {offset} cannot stand in a request target")
             }
             Self::Version { offset } => {
-                write!(f, "the byte at offset {offset} can not stand in an HTTP version")
+                write!(f, "the byte at offset {offset} cannot stand in an HTTP version")
             }
             Self::VersionUnsupported { offset } => {
                 write!(f, "the HTTP version at offset {offset} is not 1.1")
             }
             Self::Status { offset } => {
-                write!(f, "the byte at offset {offset} can not stand in a status line")
+                write!(f, "the byte at offset {offset} cannot stand in a status line")
             }
             Self::BareCarriageReturn { offset } => {
                 write!(f, "the carriage return at offset {offset} has no line feed after it")
             }
             Self::HeaderName { offset } => {
-                write!(f, "the byte at offset {offset} can not stand in a header name")
+                write!(f, "the byte at offset {offset} cannot stand in a header name")
             }
             Self::SpaceBeforeColon { offset } => {
                 write!(f, "there is white space before the colon of a header, at offset {offset}")
@@ -486,7 +486,7 @@ impl fmt::Display for HeadError {
                 write!(f, "the header line at offset {offset} begins with white space")
             }
             Self::HeaderValue { offset } => {
-                write!(f, "the byte at offset {offset} can not stand in a header value")
+                write!(f, "the byte at offset {offset} cannot stand in a header value")
             }
             Self::WrongKind => {
                 f.write_str("a request was found where a response is due, or the reverse")

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Room for the header lines of one head, lent to the parser.
+/// Room for the header lines of one head, which the parser borrows.
 ///
 /// `N` lines take `4 * N` machine words: 32 lines are 512 bytes on a 32-bit microcontroller.
 #[derive(Clone)]

@@ -69,7 +69,8 @@ impl Acceptance<'_> {
             _ => *response.version_mut() = Version::HTTP_2,
         }
         let headers = response.headers_mut();
-        let _ = self.try_for_each_header(|name, value| append(headers, name, value));
+        let appended = self.try_for_each_header(|name, value| append(headers, name, value));
+        debug_assert!(appended.is_ok(), "each line is checked");
         response
     }
 }
@@ -82,7 +83,8 @@ impl Rejection<'_> {
         set_status(&mut response, self.status());
         *response.version_mut() = version;
         let headers = response.headers_mut();
-        let _ = self.try_for_each_header(|name, value| append(headers, name, value));
+        let appended = self.try_for_each_header(|name, value| append(headers, name, value));
+        debug_assert!(appended.is_ok(), "each line is checked");
         // RFC 9113, 8.2.2
         if http1_version(version).is_none() {
             headers.remove(http::header::CONNECTION);
@@ -99,7 +101,8 @@ impl ClientRequest<'_> {
         let mut request = Request::new(());
         *request.uri_mut() = uri(&self.uri().resource_name());
         let headers = request.headers_mut();
-        let _ = self.try_for_each_header(|name, value| append(headers, name, value));
+        let appended = self.try_for_each_header(|name, value| append(headers, name, value));
+        debug_assert!(appended.is_ok(), "each line is checked");
         request
     }
 
@@ -116,7 +119,8 @@ impl ClientRequest<'_> {
         let (authority, resource_name) = (self.uri().authority(), self.uri().resource_name());
         *request.uri_mut() = uri(&format_args!("{scheme}://{authority}{resource_name}"));
         let headers = request.headers_mut();
-        let _ = self.try_for_each_http2_header(|name, value| append(headers, name, value));
+        let appended = self.try_for_each_http2_header(|name, value| append(headers, name, value));
+        debug_assert!(appended.is_ok(), "each line is checked");
         request
     }
 
@@ -148,8 +152,9 @@ fn http1_version(version: Version) -> Option<HttpVersion> {
 }
 
 fn set_status<B>(response: &mut http::Response<B>, status: u16) {
-    // Every status that this crate writes is from 101 to 599.
-    if let Ok(status) = StatusCode::from_u16(status) {
+    let status = StatusCode::from_u16(status);
+    debug_assert!(status.is_ok(), "every status that this crate writes is from 101 to 599");
+    if let Ok(status) = status {
         *response.status_mut() = status;
     }
 }
@@ -164,5 +169,7 @@ fn append(headers: &mut HeaderMap, name: &str, value: &dyn Display) -> fmt::Resu
 
 /// A URI that has been checked against the same grammar, so that the conversion does not fail.
 fn uri(text: &dyn Display) -> Uri {
-    Uri::try_from(text.to_string()).unwrap_or_default()
+    let uri = Uri::try_from(text.to_string());
+    debug_assert!(uri.is_ok(), "it is checked");
+    uri.unwrap_or_default()
 }

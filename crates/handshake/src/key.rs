@@ -27,7 +27,8 @@ impl Key {
     pub fn from_nonce(nonce: [u8; 16]) -> Self {
         let mut text = [0; 24];
         // 16 bytes are 24 characters, so the slice always fits.
-        let _ = STANDARD.encode_slice(nonce, &mut text);
+        let encoded = STANDARD.encode_slice(nonce, &mut text);
+        debug_assert_eq!(encoded, Ok(text.len()));
         Self(text)
     }
 
@@ -61,7 +62,8 @@ impl Key {
         let digest = Sha1::new().chain_update(self.0).chain_update(GUID).finalize();
         let mut text = [0; 28];
         // 20 bytes are 28 characters, so the slice always fits.
-        let _ = STANDARD.encode_slice(digest, &mut text);
+        let encoded = STANDARD.encode_slice(digest, &mut text);
+        debug_assert_eq!(encoded, Ok(text.len()));
         Accept(text)
     }
 }
@@ -110,6 +112,7 @@ impl fmt::Debug for Accept {
 
 /// Base64 is ASCII, so the fallback is never seen.
 fn ascii(bytes: &[u8]) -> &str {
+    debug_assert!(bytes.is_ascii());
     core::str::from_utf8(bytes).unwrap_or_default()
 }
 

@@ -35,8 +35,6 @@ pub use authority::{Authority, AuthorityError};
 #[cfg(feature = "alloc")]
 pub use client::declined_body::DeclinedBody;
 pub use client::request::{ClientRequest, RequestBuildError};
-#[doc(hidden)] // until tidings-embedded has taken the new name
-pub use client::response::Response as Answer;
 pub use client::response::{
     DeclinedResponse, InterimResponse, OpenedResponse, Response, StatusLine,
 };

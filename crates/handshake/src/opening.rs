@@ -295,6 +295,7 @@ impl<R> Opening<R> {
     /// The peer sent what is not a head, or too much of one.
     pub fn head<'b>(&mut self, buffer: &'b [u8]) -> Result<Head<'b>, HeadError> {
         debug_assert_eq!(self.phase, Phase::Head, "only after Step::Head");
+        debug_assert!(self.received_len <= buffer.len(), "always the same buffer");
         let received = buffer.get(..self.received_len).unwrap_or_default();
         match self.scanner.scan(received)? {
             Progress::Complete(head) => Ok(head),
@@ -362,7 +363,6 @@ impl<R> Opening<R> {
 
 /// Why a handshake failed without a word to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum OpeningError {
     /// The transport ended before the head was complete.
     Eof,

@@ -9,7 +9,7 @@ use crate::authority::{Authority, AuthorityError};
 use crate::uri::{default_port, split_scheme};
 
 /// What to do with a request that has no `Origin`: it does not come from a browser
-/// (RFC 6455, 4.2.1), so no page can be behind it, but neither is it known who is.
+/// (RFC 6455, 4.2.1), so it was not made by a page, but neither is it known who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingOrigin {
     /// Let programs in. Right where something else tells who they are, or all may come.
@@ -42,7 +42,7 @@ pub enum MissingOrigin {
 ///   `https://example.com`.
 /// - `null`, which a sandboxed frame or a local file sends, is refused unless
 ///   [`OriginPolicy::or_null`] lets it in.
-/// - An origin that is none (with a path, user information, several origins in one) is refused.
+/// - A value that is not an origin (with a path, user information, several origins in one) is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct OriginPolicy<'a> {
     any: bool,
@@ -141,7 +141,7 @@ pub(crate) struct TupleOrigin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// A list of several origins, which RFC 6454 once foresaw, is no origin here.
+    /// A list of several origins, which RFC 6454 once foresaw, is not an origin here.
     pub(crate) fn parse(text: &'a str) -> Result<Self, OriginError> {
         if text == "null" {
             return Ok(Self::Null);
@@ -297,7 +297,7 @@ pub enum OriginPatternError {
     Scheme,
     /// A star stands where it has no meaning.
     Star,
-    /// The host or port is wrong. Offsets count from behind the scheme and the `*.`.
+    /// The host or port is wrong. Offsets count from after the scheme and the `*.`.
     Authority(AuthorityError),
 }
 

@@ -51,7 +51,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// The text is no such URI. Proxies of other kinds (`https`, `socks5`) are refused by their
+    /// The text is not such a URI. Proxies of other kinds (`https`, `socks5`) are refused by their
     /// scheme.
     pub fn parse(uri: &str) -> Result<Self, ProxyUriError> {
         let rest = match split_scheme(uri) {
@@ -165,7 +165,7 @@ fn percent_decode(text: &str) -> Result<Vec<u8>, ProxyUriError> {
 pub enum ProxyUriError {
     /// The scheme is not `http`: a proxy of another kind.
     Scheme,
-    /// The host or port is wrong. Offsets count from behind the credentials.
+    /// The host or port is wrong. Offsets count from after the credentials.
     Authority(AuthorityError),
     /// There is a path, a query or a fragment.
     Resource,

@@ -44,7 +44,7 @@ pub struct Redirects {
 }
 
 impl Redirects {
-    /// Follows at most so many; with 0 a redirect is an answer as any other.
+    /// Follows at most this many; with 0 a redirect is a response like any other.
     #[must_use]
     pub const fn new(max: u32) -> Self {
         Self { max, followed: 0 }
@@ -55,7 +55,7 @@ impl Redirects {
     ///
     /// # Errors
     ///
-    /// It leads to where a WebSocket client can not or must not go, or there were too many.
+    /// It leads to where a WebSocket client cannot or must not go, or there were too many.
     pub fn follow(
         &mut self,
         current: &WebSocketUri<'_>,
@@ -215,7 +215,7 @@ pub enum RedirectError {
     Downgrade,
     /// There are several `Location` headers.
     LocationRepeated,
-    /// What `Location` leads to is no URI of a WebSocket. Offsets count in the whole URI.
+    /// `Location` does not lead to the URI of a WebSocket. Offsets count in the whole URI.
     Location(UriError),
 }
 
@@ -232,8 +232,12 @@ impl fmt::Display for RedirectError {
                 write!(f, "the server redirects once more after {max} redirects")
             }
             Self::Downgrade => f.write_str("the server redirects from wss to ws, without TLS"),
-            Self::LocationRepeated => f.write_str("the redirect has several Location headers"),
-            Self::Location(error) => write!(f, "the server redirects to what is no URI: {error}"),
+            Self::LocationRepeated => {
+                f.write_str("the redirect must have exactly one Location header")
+            }
+            Self::Location(error) => {
+                write!(f, "the redirect's Location is not a valid URL: {error}")
+            }
         }
     }
 }

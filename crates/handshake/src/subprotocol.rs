@@ -43,8 +43,9 @@ impl<'a> Iterator for Subprotocols<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        // Checked before: every element is a token, and so is ASCII.
-        self.next_element().and_then(|element| core::str::from_utf8(element).ok())
+        let element = self.next_element()?;
+        debug_assert!(is_token(element), "the list was checked before");
+        core::str::from_utf8(element).ok()
     }
 }
 

@@ -105,7 +105,7 @@ impl<'a> WebSocketUri<'a> {
         self.query
     }
 
-    /// The resource name (RFC 6455, 3): the path, and the query behind a question mark.
+    /// The resource name (RFC 6455, 3): the path, and the query after a question mark.
     #[must_use]
     pub const fn resource_name(&self) -> ResourceName<'a> {
         ResourceName { path: self.path, query: self.query }

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-/// The caller's buffer can not hold the message. What it holds now is of no use.
+/// The caller's buffer cannot hold the message. What it holds now is of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferTooSmall {
     /// Bytes that the message takes.
@@ -36,8 +36,8 @@ pub(crate) fn encode(
 /// Bytes that a message takes.
 pub(crate) fn encoded_len(message: impl Fn(&mut dyn Write) -> fmt::Result) -> usize {
     let mut counter = Counter(0);
-    // A counter does not fail.
-    let _ = message(&mut counter);
+    let result = message(&mut counter);
+    debug_assert!(result.is_ok(), "a counter does not fail");
     counter.0
 }
 
@@ -45,8 +45,8 @@ pub(crate) fn encoded_len(message: impl Fn(&mut dyn Write) -> fmt::Result) -> us
 #[cfg(feature = "alloc")]
 pub(crate) fn to_vec(message: impl Fn(&mut dyn Write) -> fmt::Result) -> alloc::vec::Vec<u8> {
     let mut text = alloc::string::String::with_capacity(encoded_len(&message));
-    // A string does not fail.
-    let _ = message(&mut text);
+    let result = message(&mut text);
+    debug_assert!(result.is_ok(), "a string does not fail");
     text.into_bytes()
 }
 

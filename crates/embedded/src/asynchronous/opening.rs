@@ -2,14 +2,20 @@
 
 use core::ops::Range;
 
-use embedded_io_async::{Read, Write};
-use tidings_handshake::{Acceptance, Answer, ClientRequest, Rejection, ServerRequest};
+use embedded_io_async::{Error as _, ErrorKind, Read, Write};
+use tidings_handshake::opening::{Io, Opening, Step};
+use tidings_handshake::{
+    ClientRequest, Decision, HeaderSlots, Limits, Rejection, Response, ServerRequest,
+};
 use tidings_websocket::{Client, MaskSource, Server, Timestamp};
 
 use crate::asynchronous::WebSocket;
 use crate::config::Config;
 use crate::error::Error;
-use crate::opening::Opening;
+
+/// Header lines that a head may have. Their slots take 4 words each, on the stack, while a head is
+/// checked.
+const MAX_HEADERS: usize = 32;
 
 /// Accepts a WebSocket if `decide` does: it gets a request that meets every MUST of RFC 6455, 4.2.1,
 /// and returns an acceptance, perhaps with a subprotocol, or a rejection. Either is written and
@@ -41,7 +47,7 @@ pub async fn accept<'b, S, C, F>(
 where
     S: Read + Write,
     C: FnMut() -> Timestamp,
-    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
     let (buffer, unread) = open_server(&mut stream, buffer, &mut clock, config, decide).await?;
     Ok(WebSocket::from_handshaken(stream, Server, buffer, unread, clock, config))
@@ -70,7 +76,7 @@ pub async fn connect<'b, S, C, M>(
     config: &Config,
     masks: M,
     request: &ClientRequest<'_>,
-    inspect: impl FnMut(&Answer<'_>),
+    inspect: impl FnMut(&Response<'_>),
 ) -> Result<WebSocket<'b, S, Client<M>, C>, Error<S::Error>>
 where
     S: Read + Write,
@@ -93,13 +99,25 @@ pub(crate) async fn open_server<'b, S, C, F>(
 where
     S: Read + Write,
     C: FnMut() -> Timestamp,
-    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
-    let mut opening = Opening::server(buffer, config, clock());
-    receive_head(stream, &mut opening, clock).await?;
-    let response = opening.response(decide);
-    write(stream, opening.bytes(response.range)).await?;
-    Ok(opening.into_parts(response.head_len?))
+    let deadline = clock().after(config.handshake_timeout);
+    let mut opening = Opening::server(limits(), deadline);
+    drive(stream, &mut opening, buffer, clock).await?;
+    let mut wants_extension = false;
+    let answered = opening.answer::<_, MAX_HEADERS>(buffer, |request| match decide(request) {
+        Ok(acceptance) if !acceptance.has_no_extensions() => {
+            wants_extension = true;
+            Err(Rejection::new(500, "internal server error\n")?)
+        }
+        decision => decision,
+    });
+    drive(stream, &mut opening, buffer, clock).await?;
+    if wants_extension {
+        return Err(Error::Extension);
+    }
+    answered?;
+    Ok((buffer, opening.first_bytes()))
 }
 
 /// Sends a request and checks the answer. Returns the buffer, and the range of the first frames in it.
@@ -109,36 +127,59 @@ pub(crate) async fn open_client<'b, S: Read + Write, C: FnMut() -> Timestamp>(
     clock: &mut C,
     config: &Config,
     request: &ClientRequest<'_>,
-    mut inspect: impl FnMut(&Answer<'_>),
+    mut inspect: impl FnMut(&Response<'_>),
 ) -> Result<(&'b mut [u8], Range<usize>), Error<S::Error>> {
-    let (mut opening, request_len) = Opening::client(buffer, request, config, clock())?;
-    write(stream, opening.bytes(0..request_len)).await?;
+    let request_len = request.encode(buffer).map_err(Error::BufferTooSmall)?;
+    let deadline = clock().after(config.handshake_timeout);
+    let mut opening = Opening::client(request_len, limits(), deadline);
     loop {
-        receive_head(stream, &mut opening, clock).await?;
-        if let Some(head_len) = opening.check_response(request, &mut inspect)? {
-            return Ok(opening.into_parts(head_len));
+        drive(stream, &mut opening, buffer, clock).await?;
+        let mut slots = HeaderSlots::<MAX_HEADERS>::new();
+        let response = opening.check(buffer, request, &mut slots).map_err(Error::Response)?;
+        inspect(&response);
+        match response {
+            Response::Interim(_) => {}
+            // RFC 6455, 9.1: what is negotiated must be spoken.
+            Response::Opened(opened) if opened.extensions().next().is_some() => {
+                return Err(Error::Extension);
+            }
+            Response::Opened(_) => break,
+            Response::Declined(declined) => {
+                let (status, received_len) = (declined.status(), opening.received_len());
+                return Err(Error::Declined { status, received_len });
+            }
         }
     }
+    Ok((buffer, opening.first_bytes()))
 }
 
-/// Reads until the head is complete, or cannot become valid.
-async fn receive_head<S: Read, C: FnMut() -> Timestamp>(
+/// Does what the machine asks for, until there is a head or the handshake is over.
+async fn drive<S: Read + Write, C: FnMut() -> Timestamp, R>(
     stream: &mut S,
-    opening: &mut Opening<'_>,
+    opening: &mut Opening<R>,
+    buffer: &mut [u8],
     clock: &mut C,
 ) -> Result<(), Error<S::Error>> {
-    while opening.needs_more() {
-        let read = stream.read(opening.room()).await;
-        opening.received(read, clock())?;
+    while let Step::Io(io) = opening.next(buffer, clock())? {
+        let result = match io {
+            Io::Read(room) => match stream.read(room).await {
+                // A stream may wait in short turns.
+                Err(error) if error.kind() == ErrorKind::TimedOut => continue,
+                result => result,
+            },
+            Io::Write(bytes) => stream.write(bytes).await,
+            Io::Flush => stream.flush().await.map(|()| 0),
+            // These streams end both sides when they are closed, which is the caller's part.
+            Io::ShutDown => return Ok(()),
+        };
+        opening.completed(result).map_err(Error::Io)?;
     }
     Ok(())
 }
 
-/// Writes all bytes, and flushes.
-async fn write<S: Write>(stream: &mut S, mut bytes: &[u8]) -> Result<(), Error<S::Error>> {
-    while !bytes.is_empty() {
-        let len = stream.write(bytes).await.map_err(Error::Io)?;
-        bytes = bytes.get(len..).filter(|_| len > 0).ok_or(Error::BrokenStream)?;
-    }
-    stream.flush().await.map_err(Error::Io)
+/// The length of a head is limited by the buffer.
+const fn limits() -> Limits {
+    let mut limits = Limits::UNBOUNDED;
+    limits.max_headers = MAX_HEADERS;
+    limits
 }

@@ -1,7 +1,7 @@
 //! The opening handshake on a stream: [`accept`] and [`connect`].
 
 use embedded_io::{Read, Write};
-use tidings_handshake::{Acceptance, Answer, ClientRequest, Rejection, ServerRequest};
+use tidings_handshake::{ClientRequest, Decision, Response, ServerRequest};
 use tidings_websocket::{Client, MaskSource, Server, Timestamp};
 
 use crate::asynchronous::{open_client, open_server};
@@ -26,7 +26,7 @@ pub fn accept<'b, S, C, F>(
 where
     S: Read + Write,
     C: FnMut() -> Timestamp,
-    F: for<'r> FnOnce(&ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>>,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
     let mut stream = Blocking(stream);
     let opening = open_server(&mut stream, buffer, &mut clock, config, decide);
@@ -45,7 +45,7 @@ pub fn connect<'b, S, C, M>(
     config: &Config,
     masks: M,
     request: &ClientRequest<'_>,
-    inspect: impl FnMut(&Answer<'_>),
+    inspect: impl FnMut(&Response<'_>),
 ) -> Result<WebSocket<'b, S, Client<M>, C>, Error<S::Error>>
 where
     S: Read + Write,

@@ -74,7 +74,7 @@ impl<'o> Connecting<'o> {
     /// The way to the server that is next.
     ///
     /// # Errors
-    /// There is none: the proxy or TLS does not fit.
+    /// A proxy is named in a way that makes no sense, or TLS cannot work.
     pub fn route(&self) -> Result<Route<'_>, Error> {
         self.options.route(&self.uri)
     }

@@ -73,7 +73,7 @@ impl<R> Exchange<R> {
                     OpeningError::Eof => {
                         io::Error::new(io::ErrorKind::UnexpectedEof, self.eof).into()
                     }
-                    error => io::Error::other(error).into(),
+                    OpeningError::BrokenTransport => io::Error::other(error).into(),
                 });
                 None
             }

@@ -36,8 +36,8 @@ use crate::websocket::{self, Config};
 ///
 /// RFC 6455, 4.1 item 2, lets at most one connection to the same address be in the making; others
 /// would wait. This is not done here: the rule protects servers from scripts in a browser, and
-/// would make the connections of a program wait for each other. Whoever opens many to one host,
-/// through a proxy or not, bounds them with a semaphore.
+/// would make the connections of a program wait for each other. To open many to one host, through a
+/// proxy or not, bound them with a semaphore.
 ///
 /// Its `Debug` shows the names of headers and not their values.
 #[derive(Clone)]
@@ -162,8 +162,7 @@ impl ConnectOptions {
     /// The way to the server of this URI.
     ///
     /// # Errors
-    /// There is none. Nothing that is wrong with a URI, a proxy or TLS is found later, but for what
-    /// others do.
+    /// The URI is not valid, a proxy is named in a way that makes no sense, or TLS cannot work.
     pub fn route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
         let uri = WebSocketUri::parse(uri)?;
         #[cfg(not(feature = "rustls"))]

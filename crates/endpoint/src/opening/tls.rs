@@ -1,5 +1,5 @@
-//! Whom a TLS client trusts, and how it fails: [`TlsTarget`], [`TlsError`] (RFC 6455, 4.1 item 5
-//! and 10.6).
+//! The certificates that a TLS client trusts, the cryptography that it uses, and how it fails:
+//! [`TlsTarget`], [`TlsError`] (RFC 6455, 4.1 item 5 and 10.6).
 //!
 //! The server's name is always checked, and there is no switch against it.
 
@@ -81,7 +81,7 @@ fn platform() -> Result<Arc<ClientConfig>, TlsError> {
         .map_err(TlsError::Handshake)?
         .with_root_certificates(roots()?)
         .with_no_client_auth();
-    // RFC 7301: some servers speak HTTP/2 to whom does not ask for HTTP/1.1.
+    // RFC 7301: some servers speak HTTP/2 to a client that does not ask for HTTP/1.1.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::clone(PLATFORM.get_or_init(|| Arc::new(config))))
 }

@@ -1,4 +1,4 @@
-//! The beginning of the body behind a declined handshake: [`DeclinedBody`].
+//! The beginning of the body of a declined handshake: [`DeclinedBody`].
 
 use alloc::vec::Vec;
 
@@ -28,7 +28,7 @@ use crate::token::{list_elements, trim};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// It can not fail: where the framing of the body makes no sense, the body ends. The connection is
+/// It cannot fail: where the framing of the body makes no sense, the body ends. The connection is
 /// of no further use in any case.
 #[derive(Clone, Debug)]
 pub struct DeclinedBody {
@@ -61,7 +61,7 @@ enum Chunk {
     Data {
         left: u64,
     },
-    /// The line end behind the data.
+    /// The line end after the data.
     DataEnd {
         carriage_return: bool,
     },
@@ -75,9 +75,10 @@ impl DeclinedBody {
         Self { bytes: Vec::new(), framing: Framing::of(answer), room: max_len }
     }
 
-    /// Takes what came behind the head, or next. What is too much is dropped.
+    /// Takes the bytes that follow the head, or those that came next. Bytes over the limit are dropped.
     pub fn receive(&mut self, bytes: &[u8]) {
         let mut rest = bytes.get(..self.room).unwrap_or(bytes);
+        debug_assert!(rest.len() <= self.room);
         self.room = self.room.saturating_sub(rest.len());
         while !rest.is_empty() {
             rest = self.step(rest);
@@ -153,7 +154,7 @@ impl Framing {
                 Self::EndOfConnection
             };
         }
-        // Items 5, 6 and 8. A length that can not be read says no less than none.
+        // Items 5, 6 and 8. A length that cannot be read says no less than none.
         match answer.header("Content-Length").map(|value| content_length(trim(value))) {
             Some(Some(0)) => Self::Ended,
             Some(Some(left)) => Self::Length { left },
@@ -171,7 +172,7 @@ fn content_length(value: &[u8]) -> Option<u64> {
 impl Chunk {
     const SIZE: Self = Self::Size { size: 0, digits: 0 };
 
-    /// What comes behind this byte of the framing; `None` at the end of the body, or at what can
+    /// What comes after this byte of the framing; `None` at the end of the body, or at what can
     /// not stand there.
     fn next(self, byte: u8) -> Option<Self> {
         match self {
@@ -195,7 +196,7 @@ impl Chunk {
         }
     }
 
-    /// RFC 9112, 7.1: the chunk of size 0 is the last; the trailers behind it are of no use here.
+    /// RFC 9112, 7.1: the chunk of size 0 is the last; the trailers after it are of no use here.
     const fn data(size: u64) -> Option<Self> {
         if size == 0 { None } else { Some(Self::Data { left: size }) }
     }

@@ -194,8 +194,8 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// The answer is no HTTP, or a 101 that breaks a rule: the connection must be closed
-    /// (RFC 6455, 4.1). A status other than 101 is no error but [`Response::Declined`].
+    /// The response is not HTTP, or a 101 that breaks a rule: the connection must be closed
+    /// (RFC 6455, 4.1). A status other than 101 is not an error but [`Response::Declined`].
     pub fn parse_response<'r, 'head: 'r, const N: usize>(
         &self,
         head: Head<'head>,
@@ -233,7 +233,7 @@ impl fmt::Display for TokenList<'_> {
     }
 }
 
-/// The request that the caller asks for can not be sent: the caller's fault.
+/// The request that the caller asks for cannot be sent: the caller's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestBuildError {
@@ -241,7 +241,7 @@ pub enum RequestBuildError {
     Origin,
     /// The subprotocols are not different tokens.
     Subprotocols(SubprotocolError),
-    /// An extra header can not be sent.
+    /// An extra header cannot be sent.
     Header(ExtraHeaderError),
 }
 

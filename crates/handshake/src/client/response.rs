@@ -161,7 +161,7 @@ impl<'a> DeclinedResponse<'a> {
     }
 
     /// The versions that the server speaks (RFC 6455, 4.4), over all `Sec-WebSocket-Version`
-    /// lines; what is no version is left out.
+    /// lines; an element that is not a version is left out.
     pub fn supported_versions(&self) -> impl Iterator<Item = u8> + use<'a> {
         self.headers.get_all("Sec-WebSocket-Version").flat_map(list_elements).filter_map(version)
     }
@@ -198,7 +198,7 @@ pub(crate) fn parse<'a, 'head: 'a, const N: usize>(
     })
 }
 
-/// The status line and the header lines, not yet judged.
+/// The status line and the header lines, not yet checked.
 pub(crate) fn parse_lines<'a, 'head: 'a, const N: usize>(
     head: Head<'head>,
     slots: &'a mut HeaderSlots<'head, N>,
@@ -212,6 +212,7 @@ pub(crate) fn parse_lines<'a, 'head: 'a, const N: usize>(
         // The scanner has let this head through, so it is one, but of a request.
         Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::WrongKind.into()),
     }
+    debug_assert!(parsed.code.is_some() && parsed.reason.is_some(), "it is complete");
     let line = StatusLine::Http1 {
         version: match parsed.version {
             Some(0) => HttpVersion::Http10,

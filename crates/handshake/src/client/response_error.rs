@@ -1,11 +1,11 @@
-//! [`ResponseError`]: why a server's answer can not be trusted.
+//! [`ResponseError`]: why a server's answer cannot be trusted.
 
 use core::fmt;
 
 use crate::extensions::ExtensionsError;
 use crate::head::HeadError;
 
-/// The peer's answer is no HTTP response, or a 101 that breaks a rule of RFC 6455, 4.1 (over
+/// The peer's response is not HTTP, or a 101 that breaks a rule of RFC 6455, 4.1 (over
 /// HTTP/2, a 2xx that breaks one of RFC 8441, 5). The connection must be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -88,7 +88,9 @@ impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(error) => error.fmt(f),
-            Self::Status { status } => write!(f, "the server's status {status} is no HTTP status"),
+            Self::Status { status } => {
+                write!(f, "the server's status {status} is not an HTTP status")
+            }
             Self::HttpVersion => f.write_str("the server switched protocols with HTTP/1.0"),
             Self::SwitchingOverHttp2 => f.write_str("the server answered 101 over HTTP/2"),
             Self::HeaderName { index } => {

@@ -235,9 +235,9 @@ proptest! {
     #[test]
     fn no_bytes_panic(value: Vec<u8>) {
         let pairs = [(HEADER, &value[..])];
-        let headers = Headers::from_pairs(&pairs);
-        let all = Extensions::of(headers).map(|extension| extension.params().count()).sum::<usize>();
-        prop_assert!(all <= value.len());
-        let _ = Extensions::parse(headers);
+        if let Ok(extensions) = Extensions::parse(Headers::from_pairs(&pairs)) {
+            let all = extensions.map(|extension| extension.params().count()).sum::<usize>();
+            prop_assert!(all <= value.len());
+        }
     }
 }

@@ -172,7 +172,7 @@ fn the_limits_are_exact() {
     let too_long = Err(HeadError::HeadTooLong { limit: 34 });
     let scanner = limits(|limits| limits.max_head_len = 34);
     assert_eq!(scan(&scanner, REQUEST), too_long);
-    // As soon as the head can not fit any more, not one byte later.
+    // As soon as the head cannot fit any more, not one byte later.
     assert_eq!(scan(&scanner, &REQUEST[..33]), Ok(Progress::Partial));
     assert_eq!(scan(&scanner, &REQUEST[..34]), too_long);
     // "GET /chat HTTP/1.1"

@@ -56,7 +56,10 @@ impl Opening<Server> {
         };
         match rejection.encode(buffer) {
             Ok(len) => self.refuse(0..len),
-            Err(_) => self.phase = Phase::ShuttingDown,
+            Err(error) => {
+                self.phase = Phase::ShuttingDown;
+                return Err(error.into());
+            }
         }
         Err(refusal)
     }
@@ -71,6 +74,7 @@ impl Opening<Server> {
         F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
     {
         let start = self.received_len;
+        debug_assert!(start <= buffer.len(), "always the same buffer");
         let (received, room) = buffer.split_at_mut_checked(start).unwrap_or_default();
         let head = self.head(received).map_err(RequestError::from)?;
         let mut slots = HeaderSlots::<HEADERS>::new();
@@ -111,7 +115,6 @@ impl Opening<Server> {
 
 /// Why a server opens no WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Refusal {
     /// The request is not an opening handshake.
     Request(RequestError),
@@ -120,7 +123,8 @@ pub enum Refusal {
         /// The HTTP status.
         status: u16,
     },
-    /// The application's answer does not fit into the buffer after the request.
+    /// The application's answer does not fit into the buffer after the request, or no answer at all
+    /// fits into it.
     BufferTooSmall(BufferTooSmall),
 }
 

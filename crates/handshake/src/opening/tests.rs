@@ -357,7 +357,7 @@ mod server {
             let transport = Memory::new(REQUEST.as_bytes(), Cut::Whole);
             let Served { transport, outcome } = serve_in(&mut buffer, transport, |_| None);
             let refusal = outcome.unwrap().unwrap_err();
-            if len < REQUEST.len() {
+            if len < REQUEST.len() && !transport.written.is_empty() {
                 let error = HeadError::HeadTooLong { limit: len };
                 assert_eq!(refusal, Refusal::Request(error.into()), "{len}");
             } else {

@@ -118,7 +118,7 @@ impl Network {
 
     fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        // The bits behind the prefix; all of them are as many as the type has.
+        // The bits after the prefix.
         let rest = address_len(self.address).saturating_sub(self.prefix_len);
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {

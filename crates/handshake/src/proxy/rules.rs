@@ -54,7 +54,7 @@ impl ProxyRules {
     /// - `no_proxy` or `NO_PROXY` lists what is reached without a proxy, separated by commas or
     ///   white space.
     ///
-    /// The lower case goes first, and an empty variable is as good as none.
+    /// The lower case goes first, and an empty variable counts as unset.
     ///
     /// | in `no_proxy` | stands for |
     /// |---|---|
@@ -84,8 +84,8 @@ impl ProxyRules {
     ///
     /// # Errors
     ///
-    /// The variable that applies does not hold the URI of an HTTP proxy. Going around it could
-    /// show the connection to those whom it should be hidden from.
+    /// The variable that applies does not hold the URI of an HTTP proxy. To connect directly
+    /// instead could show the connection to someone it should be hidden from.
     pub fn proxy_for(&self, uri: &WebSocketUri<'_>) -> Result<Option<&Proxy>, ProxyUriError> {
         let proxy = if uri.is_secure() { &self.secure } else { &self.plain };
         match proxy {

@@ -64,8 +64,8 @@ impl<'a> TunnelRequest<'a> {
     ///
     /// # Errors
     ///
-    /// The answer is no HTTP, or a 101, which answers another question: the connection must be
-    /// closed. A status that opens no tunnel is no error but [`TunnelResponse::Declined`].
+    /// The response is not HTTP, or a 101, which answers another question: the connection must be
+    /// closed. A status that opens no tunnel is not an error but [`TunnelResponse::Declined`].
     pub fn parse_response<'r, 'head: 'r, const N: usize>(
         &self,
         head: Head<'head>,

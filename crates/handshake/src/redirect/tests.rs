@@ -178,10 +178,10 @@ fn an_error_says_where_the_redirect_leads() {
     for (error, shown) in [
         (RedirectError::TooMany { max: 5 }, "the server redirects once more after 5 redirects"),
         (RedirectError::Downgrade, "the server redirects from wss to ws, without TLS"),
-        (RedirectError::LocationRepeated, "the redirect has several Location headers"),
+        (RedirectError::LocationRepeated, "the redirect must have exactly one Location header"),
         (
             RedirectError::Location(UriError::Scheme),
-            "the server redirects to what is no URI: \
+            "the redirect's Location is not a valid URL: \
              the URI does not begin with ws:// or wss://",
         ),
     ] {

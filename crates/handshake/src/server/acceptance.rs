@@ -185,7 +185,7 @@ pub enum AcceptError {
         /// Which of the caller's extensions.
         index: usize,
     },
-    /// An extra header can not be sent.
+    /// An extra header cannot be sent.
     Header(ExtraHeaderError),
 }
 

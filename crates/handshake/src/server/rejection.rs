@@ -326,7 +326,7 @@ pub enum RejectionBuildError {
         /// The status that was asked for.
         status: u16,
     },
-    /// An extra header can not be sent.
+    /// An extra header cannot be sent.
     Header(ExtraHeaderError),
 }
 

@@ -115,6 +115,7 @@ impl<'a> ServerRequest<'a> {
             // The scanner has let this head through, so it is one, but of a response.
             Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::WrongKind.into()),
         }
+        debug_assert!(parsed.method.is_some() && parsed.path.is_some(), "it is complete");
         let line = RequestLine::Http1 {
             method: parsed.method.unwrap_or_default(),
             version: match parsed.version {
@@ -199,7 +200,7 @@ impl<'a> ServerRequest<'a> {
         self.target.split_once('?').map_or(self.target, |(path, _)| path)
     }
 
-    /// The query behind the question mark, if there is one.
+    /// The query after the question mark, if there is one.
     #[must_use]
     pub fn query(&self) -> Option<&'a str> {
         self.target.split_once('?').map(|(_, query)| query)
@@ -329,7 +330,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
         return Err(RequestError::Target);
     }
     match rest.find(['/', '?']).and_then(|at| rest.split_at_checked(at)) {
-        // With a query behind an empty path there is no slice for both: the caller refuses it.
+        // With a query after an empty path there is no slice for both: the caller refuses it.
         Some((authority, path)) => Ok((Some(authority), path)),
         // RFC 9110, 4.2.3: an empty path is `/`.
         None => Ok((Some(rest), "/")),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// W-096: what is text in a handshake is ASCII, so that broken UTF-8 can not come through.
+/// W-096: what is text in a handshake is ASCII, so that broken UTF-8 cannot come through.
 #[test]
 fn no_accessor_gives_text_from_other_bytes_than_ascii() {
     for (name, value) in [
