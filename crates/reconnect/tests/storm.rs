@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use tidings_reconnect::{Next, Policy, Reason, Reconnect};
+use tidings_reconnect::{Next, Policy, Reason, Reconnect, Timestamp};
 
 const CLIENTS: usize = 10_000;
 
@@ -27,20 +27,21 @@ fn storm(reason: Reason, end: Duration, server: Server<'_>, jitter: bool) -> (Ve
     let mut fail = |clients: &mut [Reconnect],
                     attempts: &mut BinaryHeap<_>,
                     id: usize,
-                    now,
+                    now: Timestamp,
                     why| {
         match clients[id].failed(now, why, next_random()) {
-            Next::Wait(wait) => attempts.push(Reverse((now + wait, id))),
+            Next::Wait(wait) => attempts.push(Reverse((now.after(wait), id))),
             Next::GiveUp(why) => panic!("{why}"),
         }
     };
+    let killed_at = Timestamp::from_epoch(Duration::from_secs(3600));
     for id in 0..CLIENTS {
-        clients[id].connected(Duration::ZERO);
-        fail(&mut clients, &mut attempts, id, Duration::from_secs(3600), reason);
+        clients[id].connected(Timestamp::default());
+        fail(&mut clients, &mut attempts, id, killed_at, reason);
     }
     let (mut times, mut connected) = (Vec::new(), 0);
     while let Some(Reverse((now, id))) = attempts.pop() {
-        let since_kill = now - Duration::from_secs(3600);
+        let since_kill = now.since(killed_at);
         if since_kill >= end {
             break;
         }

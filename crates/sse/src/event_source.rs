@@ -2,8 +2,8 @@
 //!
 //! It says when a request is due, judges the response, decodes the stream, and knows what to do when
 //! there is no stream any more. It has no socket, no clock and no random source; whoever drives it
-//! has. Every `now` is the time since a moment of the caller's choice, on a monotonic clock; every
-//! `random` is spread evenly over all of `u64`.
+//! has. Every `now` is a [`Timestamp`] of one monotonic clock, the caller's; every `random` is spread
+//! evenly over all of `u64`.
 
 mod attempt;
 mod config;
@@ -14,6 +14,7 @@ use core::fmt;
 use core::time::Duration;
 
 use tidings_reconnect::{Next as ReconnectNext, Reason, Reconnect};
+use tidings_time::Timestamp;
 
 use crate::{
     Decoder, EndOfStream, EventId, Item, LimitExceeded, ReconnectionTime, Storage, is_event_stream,
@@ -44,11 +45,11 @@ use state::State;
 /// # #[cfg(feature = "alloc")] {
 /// use core::time::Duration;
 /// use tidings_sse::event_source::{Config, End, EventSource, Next, Response, Verdict};
-/// use tidings_sse::{Decoder, Item};
+/// use tidings_sse::{Decoder, Item, Timestamp};
 ///
 /// let mut source = EventSource::new(Decoder::new(), Config::event_source());
 /// let random = 0; // your generator
-/// let mut now = Duration::ZERO; // your clock
+/// let mut now = Timestamp::default(); // your clock
 /// let mut bodies = [&b"retry: 500\nid: 7\ndata: one\n\n"[..], b"data: two\n\ndata: cut"].into_iter();
 /// let mut received = Vec::new();
 ///
@@ -108,7 +109,7 @@ impl<S: Storage> EventSource<S> {
             config,
             reconnect,
             attempts: 0,
-            state: State::Waiting { until: Duration::ZERO },
+            state: State::Waiting { until: Timestamp::default() },
         }
     }
 
@@ -139,15 +140,14 @@ impl<S: Storage> EventSource<S> {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and then
-    /// [`poll_attempt`](Self::poll_attempt). `None`: not because of time. [`Config::NEVER`] is no
-    /// time.
+    /// [`poll_attempt`](Self::poll_attempt). `None`: not because of time.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        self.state.deadline(&self.config).filter(|deadline| *deadline < Config::NEVER)
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.state.deadline(&self.config)
     }
 
     /// A request to make now. It comes once for each attempt, when its wait is over.
-    pub fn poll_attempt(&mut self, now: Duration) -> Option<Attempt<'_>> {
+    pub fn poll_attempt(&mut self, now: Timestamp) -> Option<Attempt<'_>> {
         match self.state {
             State::Waiting { until } if until <= now => {}
             _ => return None,
@@ -167,7 +167,7 @@ impl<S: Storage> EventSource<S> {
     /// [`Verdict::Open`] if the stream is open, else [`LostReason::NoAttempt`].
     pub fn handle_response(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         response: &Response<'_>,
         random: u64,
     ) -> Verdict {
@@ -213,7 +213,7 @@ impl<S: Storage> EventSource<S> {
     #[inline]
     pub fn receive<'d, 'i: 'd>(
         &'d mut self,
-        now: Duration,
+        now: Timestamp,
         input: &mut &'i [u8],
     ) -> Option<Item<'d>> {
         // WHATWG HTML 9.2.6: an event is dispatched "if the readyState attribute is set to a value
@@ -242,7 +242,7 @@ impl<S: Storage> EventSource<S> {
     /// is [`LostReason::Unreachable`].
     ///
     /// Where there is neither nothing changes, and the reason is [`LostReason::NoAttempt`].
-    pub fn handle_end(&mut self, now: Duration, end: End, random: u64) -> Lost {
+    pub fn handle_end(&mut self, now: Timestamp, end: End, random: u64) -> Lost {
         let again = (end != End::Unusable).then_some(Reason::Lost);
         let reason = match (self.state, end) {
             (State::Waiting { .. } | State::Closed(_), _) => return self.nothing_lost(now),
@@ -257,7 +257,7 @@ impl<S: Storage> EventSource<S> {
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come: ends the attempt or the stream if
     /// the server was silent for too long.
-    pub fn handle_timeout(&mut self, now: Duration, random: u64) -> Option<Lost> {
+    pub fn handle_timeout(&mut self, now: Timestamp, random: u64) -> Option<Lost> {
         if self.poll_timeout()? > now {
             return None;
         }
@@ -282,13 +282,13 @@ impl<S: Storage> EventSource<S> {
     /// another attempt; `None`: there is none.
     fn lose(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         reason: LostReason,
         again: Option<Reason>,
         random: u64,
     ) -> Lost {
         if let State::Open { since, .. } = self.state {
-            if now.saturating_sub(since) >= self.config.policy.healthy_after {
+            if now.since(since) >= self.config.policy.healthy_after {
                 self.reconnect.progressed();
                 self.attempts = 0;
             }
@@ -306,17 +306,17 @@ impl<S: Storage> EventSource<S> {
             },
         };
         self.state = match next {
-            Next::Wait(wait) => State::Waiting { until: now.saturating_add(wait) },
+            Next::Wait(wait) => State::Waiting { until: now.after(wait) },
             Next::GiveUp(why) => State::Closed(why),
         };
         Lost { reason, next }
     }
 
     /// The answer to an end where there is nothing to end.
-    fn nothing_lost(&self, now: Duration) -> Lost {
+    fn nothing_lost(&self, now: Timestamp) -> Lost {
         let next = match self.state {
             State::Closed(why) => Next::GiveUp(why),
-            State::Waiting { until } => Next::Wait(until.saturating_sub(now)),
+            State::Waiting { until } => Next::Wait(until.since(now)),
             State::Requesting { .. } | State::Open { .. } => Next::Wait(Duration::ZERO),
         };
         Lost { reason: LostReason::NoAttempt, next }

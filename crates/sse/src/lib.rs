@@ -36,3 +36,4 @@ pub use response::{MEDIA_TYPE, RESPONSE_HEADERS, is_event_stream};
 #[cfg(feature = "alloc")]
 pub use storage::GrowableStorage;
 pub use storage::{FixedStorage, Storage};
+pub use tidings_time::Timestamp;

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use tidings_sse::event_source::{
     Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
 };
-use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits};
+use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits, Timestamp};
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 fn decoder() -> Decoder<FixedStorage<'static>> {
@@ -322,7 +322,7 @@ proptest! {
         }
         let mut clock = 1_000_000u64;
         for step in &steps {
-            let now = Duration::from_millis(clock);
+            let now = Timestamp::from_epoch(Duration::from_millis(clock));
             let was_closed = model.ready_state() == ReadyState::Closed;
             match step {
                 Step::Advance(time) => clock += u64::try_from(time.as_millis()).unwrap(),
@@ -359,7 +359,7 @@ proptest! {
             }
             prop_assert!(!was_closed || source.ready_state() == ReadyState::Closed);
             prop_assert_eq!(source.ready_state(), model.ready_state(), "{:?}", step);
-            prop_assert_eq!(source.poll_timeout(), model.deadline().map(Duration::from_millis));
+            prop_assert_eq!(source.poll_timeout(), model.deadline().map(|ms| Timestamp::from_epoch(Duration::from_millis(ms))));
             prop_assert_eq!(source.failures(), model.failures);
             prop_assert_eq!(source.last_event_id(), model.decoder.last_event_id());
         }

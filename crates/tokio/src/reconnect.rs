@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tidings_endpoint::{ClientRole, Error, Message, random_u64, retry_after};
-use tidings_reconnect::{Next, Reason, Reconnect};
+use tidings_reconnect::{Next, Reason, Reconnect, Timestamp};
 use tidings_websocket::CloseStatus;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -125,7 +125,7 @@ impl Reconnecting {
                 State::Connecting(attempt) => {
                     return Poll::Ready(Some(match ready!(attempt.as_mut().poll(cx)) {
                         Ok(socket) => {
-                            self.reconnect.connected(self.epoch.elapsed());
+                            self.reconnect.connected(Timestamp::from_epoch(self.epoch.elapsed()));
                             self.state = State::Open(Box::new(socket));
                             Update::Connected
                         }
@@ -168,7 +168,10 @@ impl Reconnecting {
         let reason = why.reason();
         let next = match why.is_user() {
             true => Next::GiveUp(GiveUp::Forbidden),
-            false => self.reconnect.failed(self.epoch.elapsed(), reason, random_u64()),
+            false => {
+                let now = Timestamp::from_epoch(self.epoch.elapsed());
+                self.reconnect.failed(now, reason, random_u64())
+            }
         };
         match next {
             Next::Wait(wait) => {

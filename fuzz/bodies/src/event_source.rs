@@ -10,7 +10,9 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use tidings_sse::event_source::{
     Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
 };
-use tidings_sse::{Decoder, EndOfStream, EventBoundaries, EventId, GrowableStorage, Item, Limits};
+use tidings_sse::{
+    Decoder, EndOfStream, EventBoundaries, EventId, GrowableStorage, Item, Limits, Timestamp,
+};
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 /// Runs the steps.
@@ -21,7 +23,7 @@ pub fn run(data: &[u8]) {
 
 fn drive(input: &mut Unstructured<'_>) -> Result<()> {
     let config = config(u8::arbitrary(input)?);
-    let mut now = Duration::ZERO;
+    let mut now = Timestamp::default();
     let mut whole = Side::new(config);
     let mut bytewise = Side::new(config);
     while !input.is_empty() {
@@ -41,7 +43,7 @@ fn drive(input: &mut Unstructured<'_>) -> Result<()> {
             Step::Timeout(random) => {
                 assert_eq!(whole.timeout(now, random), bytewise.timeout(now, random));
             }
-            Step::Wait(time) => now += time,
+            Step::Wait(time) => now = now.after(time),
             Step::WaitForDeadline => now = now.max(whole.source.poll_timeout().unwrap_or(now)),
             Step::Close => assert_eq!(whole.close(), bytewise.close()),
         }
@@ -163,7 +165,7 @@ impl Side {
     }
 
     /// The number of the attempt and the ID that it sends.
-    fn attempt(&mut self, now: Duration) -> Option<(u32, Option<Vec<u8>>)> {
+    fn attempt(&mut self, now: Timestamp) -> Option<(u32, Option<Vec<u8>>)> {
         let state = self.source.ready_state();
         let is_due = self.source.poll_timeout().is_some_and(|due| due <= now);
         let id = self.source.last_event_id().to_owned();
@@ -179,7 +181,7 @@ impl Side {
         Some((number, sent))
     }
 
-    fn respond(&mut self, now: Duration, response: &Response<'_>, random: u64) -> Verdict {
+    fn respond(&mut self, now: Timestamp, response: &Response<'_>, random: u64) -> Verdict {
         let was_open = self.source.ready_state() == ReadyState::Open;
         let verdict = self.source.handle_response(now, response, random);
         match verdict {
@@ -209,7 +211,7 @@ impl Side {
         verdict
     }
 
-    fn receive<'i>(&mut self, now: Duration, slices: impl Iterator<Item = &'i [u8]>) {
+    fn receive<'i>(&mut self, now: Timestamp, slices: impl Iterator<Item = &'i [u8]>) {
         let is_open = self.source.ready_state() == ReadyState::Open;
         for mut slice in slices {
             if is_open {
@@ -235,7 +237,7 @@ impl Side {
         }
     }
 
-    fn end(&mut self, now: Duration, end: End, random: u64) -> Lost {
+    fn end(&mut self, now: Timestamp, end: End, random: u64) -> Lost {
         let id = self.source.last_event_id().to_owned();
         let lost = self.source.handle_end(now, end, random);
         assert_eq!(self.source.last_event_id(), id, "the ID outlives the connection");
@@ -243,7 +245,7 @@ impl Side {
         lost
     }
 
-    fn timeout(&mut self, now: Duration, random: u64) -> Option<Lost> {
+    fn timeout(&mut self, now: Timestamp, random: u64) -> Option<Lost> {
         let deadline = self.source.poll_timeout();
         let lost = self.source.handle_timeout(now, random)?;
         assert!(deadline.is_some_and(|deadline| deadline <= now));

@@ -1,12 +1,11 @@
 //! The client of an event stream but its transport: [`Client`].
 
 use std::fmt;
-use std::time::Duration;
 
 use http::StatusCode;
 use http::response::Parts;
 use tidings_sse::event_source::{End, ReadyState, Verdict};
-use tidings_sse::{EventSource, GrowableStorage};
+use tidings_sse::{EventSource, GrowableStorage, Timestamp};
 
 use super::content::ContentDecoder;
 use super::exchange::{Exchange, response_of};
@@ -20,7 +19,8 @@ use crate::random::random_u64;
 /// An adapter asks for an [attempt](Self::poll_attempt), makes its request, hands over the
 /// [response](Self::judge), and [receives](Self::receive) what the body holds. What ends an attempt
 /// or a stream it reports by [`not_fetched`](Self::not_fetched), [`ended`](Self::ended) or
-/// [`broken`](Self::broken). All times count from one moment.
+/// [`broken`](Self::broken). Every time comes
+/// from one monotonic clock, the adapter's.
 pub struct Client {
     request: EventSourceRequest,
     machine: EventSource<GrowableStorage>,
@@ -102,14 +102,14 @@ impl Client {
     }
 
     /// The next attempt, if it is due; or why its request can't be made.
-    pub fn poll_attempt(&mut self, now: Duration) -> Option<Result<Exchange, Update>> {
+    pub fn poll_attempt(&mut self, now: Timestamp) -> Option<Result<Exchange, Update>> {
         let attempt = self.machine.poll_attempt(now)?;
         let exchange = Exchange::new(&self.request, attempt.last_event_id());
         Some(exchange.map_err(|fault| self.unusable(now, StreamError::Request(fault))))
     }
 
     /// There is no response: something went wrong before the end of its head.
-    pub fn not_fetched(&mut self, now: Duration, error: StreamError) -> Update {
+    pub fn not_fetched(&mut self, now: Timestamp, error: StreamError) -> Update {
         if matches!(&error, StreamError::Connect(error) if error.is_user()) {
             self.unusable(now, error)
         } else {
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// What this head of a response comes to.
-    pub fn judge(&mut self, now: Duration, exchange: &mut Exchange, head: Parts) -> Judged {
+    pub fn judge(&mut self, now: Timestamp, exchange: &mut Exchange, head: Parts) -> Judged {
         let Parts { status, version, headers, .. } = head;
         let content = match ContentDecoder::of(&headers) {
             Ok(content) => content,
@@ -149,7 +149,7 @@ impl Client {
     /// The content coding is broken: the stream is, too.
     pub fn receive(
         &mut self,
-        received_at: Duration,
+        received_at: Timestamp,
         content: &mut ContentDecoder,
     ) -> Result<Received, CodingError> {
         let available = content.available()?;
@@ -168,33 +168,33 @@ impl Client {
     }
 
     /// The body is over as HTTP says that it is.
-    pub fn ended(&mut self, now: Duration) -> Update {
+    pub fn ended(&mut self, now: Timestamp) -> Update {
         self.lost(now, End::EndOfBody, None)
     }
 
     /// The stream broke.
-    pub fn broken(&mut self, now: Duration, error: StreamError) -> Update {
+    pub fn broken(&mut self, now: Timestamp, error: StreamError) -> Update {
         self.lost(now, End::Broken, Some(error))
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) or [`poll_attempt`](Self::poll_attempt) has
     /// something to do.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.machine.poll_timeout()
     }
 
     /// The attempt or the stream is over if its time is.
-    pub fn handle_timeout(&mut self, now: Duration) -> Option<Update> {
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Update> {
         let lost = self.machine.handle_timeout(now, random_u64())?;
         Some(Update::lost(Lost::new(lost.reason), lost.next))
     }
 
-    fn unusable(&mut self, now: Duration, error: StreamError) -> Update {
+    fn unusable(&mut self, now: Timestamp, error: StreamError) -> Update {
         self.lost(now, End::Unusable, Some(error))
     }
 
-    fn lost(&mut self, now: Duration, end: End, error: Option<StreamError>) -> Update {
+    fn lost(&mut self, now: Timestamp, end: End, error: Option<StreamError>) -> Update {
         let lost = self.machine.handle_end(now, end, random_u64());
         Update::lost(Lost::new(lost.reason).with_error(error), lost.next)
     }
@@ -229,12 +229,14 @@ mod tests {
 
     use super::*;
 
-    const NOW: Duration = Duration::from_secs(1);
+    fn now() -> Timestamp {
+        Timestamp::default()
+    }
 
     fn judged(response: http::response::Builder) -> Judged {
         let mut client = Client::new(EventSourceRequest::get("http://example.com/")).unwrap();
-        let mut exchange = client.poll_attempt(NOW).unwrap().unwrap();
-        client.judge(NOW, &mut exchange, response.body(()).unwrap().into_parts().0)
+        let mut exchange = client.poll_attempt(now()).unwrap().unwrap();
+        client.judge(now(), &mut exchange, response.body(()).unwrap().into_parts().0)
     }
 
     fn stream() -> http::response::Builder {
@@ -244,25 +246,26 @@ mod tests {
     #[test]
     fn a_stream_is_opened_and_received_with_its_coding_taken_off() {
         let mut client = Client::new(EventSourceRequest::get("http://example.com/")).unwrap();
-        let mut exchange = client.poll_attempt(NOW).unwrap().unwrap();
+        let mut exchange = client.poll_attempt(now()).unwrap().unwrap();
         let head = stream().body(()).unwrap().into_parts().0;
         let Judged::Open { opened: Update::Open(opened), mut content } =
-            client.judge(NOW, &mut exchange, head)
+            client.judge(now(), &mut exchange, head)
         else {
             panic!("it is a stream");
         };
         assert_eq!(opened.url, "http://example.com/");
         content.feed("id: 7\n\n: one\n\ndata: a\n\ndata: b\n\ndata".into());
         for wanted in ["a", "b"] {
-            let Received::Update(Update::Event(event)) = client.receive(NOW, &mut content).unwrap()
+            let Received::Update(Update::Event(event)) =
+                client.receive(now(), &mut content).unwrap()
             else {
                 panic!("{wanted} has come");
             };
             assert_eq!((&*event.data, &*event.last_event_id), (wanted, "7"));
         }
-        assert!(matches!(client.receive(NOW, &mut content).unwrap(), Received::Passed));
-        assert!(matches!(client.receive(NOW, &mut content).unwrap(), Received::Nothing));
-        assert!(matches!(client.ended(NOW), Update::Lost { .. }));
+        assert!(matches!(client.receive(now(), &mut content).unwrap(), Received::Passed));
+        assert!(matches!(client.receive(now(), &mut content).unwrap(), Received::Nothing));
+        assert!(matches!(client.ended(now()), Update::Lost { .. }));
     }
 
     /// Asked again, the server would choose it again; a body that nobody decodes is no matter.

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tidings_endpoint::event_source::{
     Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
 };
-use tidings_sse::OwnedMessageEvent;
 use tidings_sse::event_source::ReadyState;
+use tidings_sse::{OwnedMessageEvent, Timestamp};
 
 use self::closer::Control;
 use self::connection::Connection;
@@ -195,11 +195,11 @@ impl EventSource {
     /// The client's.
     fn deadline(&self) -> Deadline {
         let at = self.client.poll_timeout();
-        Deadline::after(at.map_or(Duration::MAX, |at| at.saturating_sub(self.now())))
+        Deadline::after(at.map_or(Duration::MAX, |at| at.since(self.now())))
     }
 
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
+    fn now(&self) -> Timestamp {
+        Timestamp::from_epoch(self.epoch.elapsed())
     }
 }
 

@@ -8,14 +8,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures_core::Stream;
 use tidings_endpoint::event_source::{
     Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
 };
-use tidings_sse::OwnedMessageEvent;
 use tidings_sse::event_source::ReadyState;
+use tidings_sse::{OwnedMessageEvent, Timestamp};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::fetch::{Fetched, Fetching, fetch};
@@ -189,14 +188,14 @@ impl EventSource {
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<Update> {
         loop {
             match &mut self.link {
-                Link::None => match self.client.poll_attempt(self.epoch.elapsed()) {
+                Link::None => match self.client.poll_attempt(self.now()) {
                     None => return Poll::Pending,
                     Some(Ok(exchange)) => self.fetch(exchange),
                     Some(Err(update)) => return Poll::Ready(update),
                 },
                 Link::Fetching { exchange, fetching } => {
                     let fetched = ready!(fetching.as_mut().poll(cx));
-                    let now = self.epoch.elapsed();
+                    let now = elapsed(self.epoch);
                     let Fetched { head, body, connection } = match fetched {
                         Ok(fetched) => fetched,
                         Err(error) => {
@@ -232,8 +231,8 @@ impl EventSource {
                     return Poll::Ready(update);
                 }
                 Link::Open(streaming) => {
-                    let epoch = self.epoch;
-                    let incident = ready!(streaming.poll(cx, &mut self.client, || epoch.elapsed()));
+                    let now = || elapsed(self.epoch);
+                    let incident = ready!(streaming.poll(cx, &mut self.client, now));
                     let last = match incident {
                         Incident::Update(update) => return Poll::Ready(update),
                         Incident::End => self.client.ended(self.now()),
@@ -255,7 +254,8 @@ impl EventSource {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             // Too far away to be told: never.
-            let at = self.client.poll_timeout().and_then(|at| self.epoch.checked_add(at));
+            let at =
+                self.client.poll_timeout().and_then(|at| self.epoch.checked_add(at.since_epoch()));
             let Some(at) = at else {
                 self.timer = None;
                 return Poll::Pending;
@@ -274,9 +274,13 @@ impl EventSource {
         }
     }
 
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
+    fn now(&self) -> Timestamp {
+        elapsed(self.epoch)
     }
+}
+
+fn elapsed(epoch: Instant) -> Timestamp {
+    Timestamp::from_epoch(epoch.elapsed())
 }
 
 impl Stream for EventSource {

@@ -8,6 +8,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::response::Parts;
 use tidings_endpoint::event_source::{Answer, Exchange, StreamError};
 use tidings_handshake::{Limits, WebSocketUri};
+use tidings_sse::Timestamp;
 
 use super::closer::Control;
 use crate::connect::{ClientStream, Connector};
@@ -31,7 +32,7 @@ pub(super) struct Connection {
     /// Body whose framing is still to be taken off.
     received: Bytes,
     /// When that came.
-    received_at: Duration,
+    received_at: Timestamp,
     buffer: BytesMut,
     /// The moment that times count from.
     epoch: Instant,
@@ -72,7 +73,7 @@ impl Connection {
             control: Arc::clone(control),
             body: Body::UntilEnd,
             received: Bytes::new(),
-            received_at: Duration::ZERO,
+            received_at: Timestamp::default(),
             buffer: BytesMut::new(),
             epoch,
             read_timeout: None,
@@ -94,7 +95,7 @@ impl Connection {
         // RFC 9112, 9.5: a server may answer and close before it has read a body to its end.
         let head = head::read(&mut stream, &mut received, head_limits);
         self.received = received.into();
-        self.received_at = self.epoch.elapsed();
+        self.received_at = self.now();
         match (head, sent) {
             (Ok(head), _) => Ok(head.into_parts().0),
             (Err(_), Err(error)) => Err(http(error)),
@@ -104,10 +105,10 @@ impl Connection {
 
     /// How the body of a refusal begins: what comes in a short time.
     pub(super) fn body_start(mut self) -> Vec<u8> {
-        let until = self.epoch.elapsed().saturating_add(BODY_START_TIMEOUT);
+        let until = self.now().after(BODY_START_TIMEOUT);
         let mut start = Vec::new();
-        while start.len() < Answer::MAX_BODY_START_LEN && self.epoch.elapsed() < until {
-            match self.piece(until) {
+        while start.len() < Answer::MAX_BODY_START_LEN && self.now() < until {
+            match self.piece(Some(until)) {
                 Ok(Piece::Data(data)) => start.extend_from_slice(&data),
                 Ok(Piece::Silence) => {}
                 Ok(Piece::End) | Err(_) => break,
@@ -118,16 +119,16 @@ impl Connection {
     }
 
     /// When the last piece came.
-    pub(super) const fn received_at(&self) -> Duration {
+    pub(super) const fn received_at(&self) -> Timestamp {
         self.received_at
     }
 
-    /// The next piece of the body. It is waited for until then, or a little longer: at most by a
+    /// The next piece of the body. It is waited for until then, if there is a limit, or a little longer: at most by a
     /// sixteenth, which saves a system call for each event. It may be shorter.
     ///
     /// # Errors
     /// The body is not framed as it must be, or the transport broke.
-    pub(super) fn piece(&mut self, until: Duration) -> Result<Piece, StreamError> {
+    pub(super) fn piece(&mut self, until: Option<Timestamp>) -> Result<Piece, StreamError> {
         loop {
             let mut rest = &*self.received;
             let before = rest.len();
@@ -151,8 +152,9 @@ impl Connection {
     }
 
     /// Reads once; all that was received before is used up.
-    fn read(&mut self, until: Duration) -> io::Result<usize> {
-        let wait = until.saturating_sub(self.epoch.elapsed()).clamp(SHORTEST, LONGEST);
+    fn read(&mut self, until: Option<Timestamp>) -> io::Result<usize> {
+        let wait = until.map_or(LONGEST, |until| until.since(self.now()));
+        let wait = wait.clamp(SHORTEST, LONGEST);
         let late = wait.saturating_add(wait / 16);
         if self.read_timeout.is_none_or(|set| set > late) {
             self.stream.set_read_timeout(Some(wait))?;
@@ -169,12 +171,16 @@ impl Connection {
         };
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         self.received = self.buffer.split().freeze();
-        self.received_at = self.epoch.elapsed();
+        self.received_at = self.now();
         if read.is_err() {
             // It may have been set for less than is wanted now.
             self.read_timeout = None;
         }
         read
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_epoch(self.epoch.elapsed())
     }
 }
 

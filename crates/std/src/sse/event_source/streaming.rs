@@ -1,7 +1,5 @@
 //! An open stream: [`Streaming`], from the body to what it means.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use tidings_endpoint::event_source::{Client, ContentDecoder, Received, StreamError, Update};
 
@@ -43,7 +41,7 @@ impl Streaming {
             }
             // Lets go of the piece before, whose memory is read into again.
             self.content.feed(Bytes::new());
-            match self.connection.piece(client.poll_timeout().unwrap_or(Duration::MAX))? {
+            match self.connection.piece(client.poll_timeout())? {
                 Piece::Data(data) => self.content.feed(data),
                 Piece::Silence => return Ok(Incident::Silence),
                 Piece::End => {

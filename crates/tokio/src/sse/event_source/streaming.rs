@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tidings_endpoint::event_source::{
     Answer, Client, ContentDecoder, Received, StreamError, Update,
 };
+use tidings_sse::Timestamp;
 use tokio::time::timeout;
 
 use super::fetch::Connection;
@@ -28,7 +29,7 @@ pub(super) struct Streaming {
     response: ResponseBody,
     content: ContentDecoder,
     /// When the chunk that `content` has came.
-    received_at: Duration,
+    received_at: Timestamp,
 }
 
 pub(super) enum Incident {
@@ -46,14 +47,14 @@ impl Streaming {
         content: ContentDecoder,
     ) -> Self {
         let response = ResponseBody { connection, body };
-        Self { version, response, content, received_at: Duration::ZERO }
+        Self { version, response, content, received_at: Timestamp::default() }
     }
 
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         client: &mut Client,
-        now: impl Fn() -> Duration,
+        now: impl Fn() -> Timestamp,
     ) -> Poll<Incident> {
         for _ in 0..MAX_PIECES {
             match client.receive(self.received_at, &mut self.content) {
