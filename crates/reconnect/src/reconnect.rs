@@ -46,7 +46,7 @@ pub struct Reconnect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
-    /// Wait so long, then try again.
+    /// Wait this long, then try again.
     Wait(Duration),
     /// Do not try again.
     GiveUp(GiveUp),

@@ -77,9 +77,9 @@ fn first_attempts_are_spread_over_five_seconds() {
     let mut seen = 0;
     let mut down = |_| {
         seen += 1;
-        if seen <= CLIENTS { Ok(()) } else { Err(Reason::Lost) }
+        if seen <= CLIENTS { Ok(()) } else { Err(Reason::Disconnected) }
     };
-    let (times, connected) = storm(Reason::Lost, Duration::from_secs(60), &mut down, true);
+    let (times, connected) = storm(Reason::Disconnected, Duration::from_secs(60), &mut down, true);
     assert_eq!((times.len(), connected), (CLIENTS, CLIENTS));
     for second in 0..5 {
         let count = times.iter().filter(|time| **time / 1000 == second).count();
@@ -90,8 +90,8 @@ fn first_attempts_are_spread_over_five_seconds() {
 /// V-96: while the server is down, no second sees more than twice the attempts of its time.
 #[test]
 fn attempts_on_a_dead_server_do_not_bunch() {
-    let mut down = |_| Err(Reason::Lost);
-    let (times, _) = storm(Reason::Lost, Duration::from_secs(300), &mut down, true);
+    let mut down = |_| Err(Reason::Disconnected);
+    let (times, _) = storm(Reason::Disconnected, Duration::from_secs(300), &mut down, true);
     let worst = worst_ratio(&times, 0, 300_000, 5_000);
     assert!(worst <= 2.0, "{worst}");
     // And it becomes quiet: one attempt of each client in half a minute.
@@ -101,7 +101,7 @@ fn attempts_on_a_dead_server_do_not_bunch() {
     assert!(first < 3 * CLIENTS, "{first} attempts in the first ten seconds");
 
     // The check has teeth: the same clients without randomness.
-    let (times, _) = storm(Reason::Lost, Duration::from_secs(300), &mut down, false);
+    let (times, _) = storm(Reason::Disconnected, Duration::from_secs(300), &mut down, false);
     assert!(worst_ratio(&times, 0, 300_000, 5_000) >= 4.0);
 }
 
@@ -112,7 +112,7 @@ fn all_are_back_within_two_minutes_of_a_restart() {
     let (mut second_now, mut accepted) = (0, 0);
     let mut restarting = |second: u64| {
         if second < 10 {
-            return Err(Reason::Lost);
+            return Err(Reason::Disconnected);
         }
         if second != second_now {
             (second_now, accepted) = (second, 0);

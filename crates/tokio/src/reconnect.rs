@@ -195,7 +195,7 @@ impl Lost {
     /// What it says about another attempt.
     fn reason(&self) -> Reason {
         match self {
-            Self::Closed(CloseStatus::Missing) => Reason::Lost,
+            Self::Closed(CloseStatus::Missing) => Reason::Disconnected,
             Self::Closed(close) => Reason::Closed(close.code()),
             Self::Error(Error::Declined(declined)) => {
                 let mut headers = declined.headers.iter();
@@ -207,7 +207,7 @@ impl Lost {
             Self::Error(Error::Proxy { status }) => {
                 Reason::Refused { status: *status, retry_after: None }
             }
-            Self::Error(_) => Reason::Lost,
+            Self::Error(_) => Reason::Disconnected,
         }
     }
 

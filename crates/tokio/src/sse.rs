@@ -14,11 +14,11 @@ pub use event_source::EventSource;
 pub use event_stream::{BodyChunks, EventStream, EventStreamError};
 #[cfg(feature = "event-source")]
 pub use tidings_endpoint::event_source::{
-    Answer, CodingError, EventError, EventSourceRequest, Lost, Opened, RedirectFault, RequestFault,
-    StreamError, Update,
+    ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest, Opened,
+    RedirectFault, RequestFault, StreamError, UnexpectedResponse,
 };
 #[cfg(feature = "event-source")]
-pub use tidings_sse::event_source::{Config, GiveUp, LostReason, ReadyState};
+pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState};
 pub use tidings_sse::{
     Comment, EndOfStream, Event, EventId, EventType, InvalidField, Limit, LimitExceeded, Limits,
     OwnedMessageEvent, ReconnectionTime, RetryClamp, is_event_stream,

@@ -4,13 +4,13 @@
 use alloc::string::{String, ToString};
 
 use tidings_reconnect::RetryAfter;
-use tidings_sse::event_source::{Config, End, Response, Verdict};
+use tidings_sse::event_source::{Config, End, Response, ResponseOutcome};
 use tidings_sse::{EventSource, GrowableStorage, MEDIA_TYPE, ReconnectionTime, RetryClamp};
 use wasm_bindgen::prelude::*;
 
 use crate::options::Options;
 use crate::values::{self, Items};
-use crate::{event_stream, items, lost, number};
+use crate::{disconnect, event_stream, items, number};
 
 /// Says when a request is due and with which headers, judges the response, decodes the body, and
 /// tells why a stream was lost and what is next.
@@ -28,7 +28,7 @@ impl EventSourceMachine {
     /// A machine whose first attempt is due at once.
     ///
     /// # Errors
-    /// `TypeError` or `RangeError` for an option that can't be used.
+    /// `TypeError` or `RangeError` for an option that cannot be used.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_optional_param_type = "EventSourceOptions")] options: &JsValue,
@@ -85,7 +85,7 @@ impl EventSourceMachine {
         };
         let (now, random) = (number::to_timestamp(now), number::to_random(random));
         match self.source.handle_response(now, &response, random) {
-            Verdict::Lost(lost) => lost::to_js(&lost),
+            ResponseOutcome::Disconnect(disconnect) => disconnect::to_js(&disconnect),
             _ => JsValue::UNDEFINED,
         }
     }
@@ -136,8 +136,8 @@ impl EventSourceMachine {
             }
         };
         let (now, random) = (number::to_timestamp(now), number::to_random(random));
-        let lost = self.source.handle_end(now, end, random);
-        Ok(lost::to_js(&lost))
+        let disconnect = self.source.handle_end(now, end, random);
+        Ok(disconnect::to_js(&disconnect))
     }
 
     /// The time of `pollTimeout` has come. Ends the attempt or the stream if the server was silent
@@ -148,8 +148,8 @@ impl EventSourceMachine {
     )]
     pub fn handle_timeout(&mut self, now: f64, random: f64) -> JsValue {
         let (now, random) = (number::to_timestamp(now), number::to_random(random));
-        let lost = self.source.handle_timeout(now, random);
-        lost.map_or(JsValue::UNDEFINED, |lost| lost::to_js(&lost))
+        let disconnect = self.source.handle_timeout(now, random);
+        disconnect.map_or(JsValue::UNDEFINED, |disconnect| disconnect::to_js(&disconnect))
     }
 
     /// Closes the source, for good. Returns how many bytes of an unfinished event are discarded.

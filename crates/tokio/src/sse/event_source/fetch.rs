@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tidings_endpoint::event_source::{Exchange, StreamError};
+use tidings_endpoint::event_source::{RedirectableRequest, StreamError};
 
 use crate::connect::Connector;
 
@@ -34,17 +34,17 @@ const BUFFER_LEN_MIN: usize = 8 * 1024;
 /// Makes the request over a connection of its own.
 pub(super) fn fetch(
     connector: &Connector,
-    exchange: &Exchange,
+    target: &RedirectableRequest,
     http2_prior_knowledge: bool,
 ) -> Fetching {
-    let (connector, exchange) = (connector.clone(), exchange.clone());
+    let (connector, target) = (connector.clone(), target.clone());
     Box::pin(async move {
-        let stream = connector.open_http(&exchange.route()).await.map_err(StreamError::Connect)?;
+        let stream = connector.open_http(&target.route()).await.map_err(StreamError::Connect)?;
         let http = |error: hyper::Error| StreamError::Http(error.into());
         if stream.speaks_http2() || (http2_prior_knowledge && stream.is_plain()) {
             let (mut sender, connection) =
                 http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(http)?;
-            let request = exchange.http2().map(Full::new);
+            let request = target.http2().map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         } else {
             let (mut sender, connection) = http1::Builder::new()
@@ -52,7 +52,7 @@ pub(super) fn fetch(
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(http)?;
-            let request: Request<Full<Bytes>> = exchange.http1().map(Full::new);
+            let request: Request<Full<Bytes>> = target.http1().map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         }
     })
