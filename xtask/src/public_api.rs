@@ -36,7 +36,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("tidings-handshake", "http"),
     ("tidings-reconnect", "tidings_time"),
     ("tidings-time", ""),
-    ("tidings-sse", "tidings_reconnect tidings_time"),
+    ("tidings-sse", "bytes futures_core http_body tidings_reconnect tidings_time"),
     (
         "tidings-std",
         "rustls tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_sse \

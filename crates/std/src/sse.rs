@@ -21,5 +21,5 @@ pub use tidings_endpoint::event_source::{
 pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState};
 pub use tidings_sse::{
     Comment, Decoder, EndOfStream, Event, EventId, EventType, GrowableStorage, InvalidField, Item,
-    LimitExceeded, Limits, OwnedMessageEvent, ReconnectionTime, is_event_stream,
+    LimitExceeded, Limits, OwnedEvent, OwnedMessageEvent, ReconnectionTime, is_event_stream,
 };

@@ -6,12 +6,10 @@
 
 #[cfg(feature = "event-source")]
 mod event_source;
-mod event_stream;
 pub mod server;
 
 #[cfg(feature = "event-source")]
 pub use event_source::EventSource;
-pub use event_stream::{BodyChunks, EventStream, EventStreamError};
 #[cfg(feature = "event-source")]
 pub use tidings_endpoint::event_source::{
     ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest, Opened,
@@ -20,6 +18,7 @@ pub use tidings_endpoint::event_source::{
 #[cfg(feature = "event-source")]
 pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState};
 pub use tidings_sse::{
-    Comment, EndOfStream, Event, EventId, EventType, InvalidField, Limit, LimitExceeded, Limits,
-    OwnedMessageEvent, ReconnectionTime, RetryClamp, is_event_stream,
+    BodyChunks, BodyEvents, Comment, Decoder, EndOfStream, Event, EventId, EventStream,
+    EventStreamError, EventType, GrowableStorage, InvalidField, Limit, LimitExceeded, Limits,
+    OwnedEvent, OwnedMessageEvent, ReconnectionTime, RetryClamp, StreamEvents, is_event_stream,
 };

@@ -102,10 +102,9 @@ fn streams() -> [(String, Text); 2] {
     [(openai(), openai_text), (anthropic(), anthropic_text)]
 }
 
-async fn all<S, T>(mut events: EventStream<S, T>) -> Vec<OwnedMessageEvent>
+async fn all<S>(mut events: EventStream<S>) -> Vec<OwnedMessageEvent>
 where
-    S: futures_util::Stream<Item = Result<T, Infallible>>,
-    T: AsRef<[u8]>,
+    S: futures_util::TryStream<Ok: AsRef<[u8]>, Error = Infallible>,
 {
     let mut all = Vec::new();
     while let Some(event) = events.next().await {
