@@ -68,7 +68,7 @@ test('comments, retry and data in parts are reported where they stand', () => {
   ]);
   assert.deepEqual(decode([stream]).items.map(({ kind }) => kind), ['retry', 'event']);
 
-  const parts = decode([bytes('id: 7\ndata: once upo'), bytes('n\ndata: a time\n\n')], { reportDataParts: true }).items;
+  const parts = decode([bytes('id: 7\ndata: once upo'), bytes('n\ndata: a time\n\n')], { reportDataChunks: true }).items;
   assert.deepEqual(parts.at(-1), { kind: 'eventEnd', type: 'message', lastEventId: '7' });
   assert.equal(parts.slice(0, -1).map(({ data }) => data).join(''), 'once upon\na time');
 });
@@ -145,9 +145,9 @@ test('what can not be used is refused with its name, and changes nothing', () =>
     [{ commentLengthMax: 5n }, 'TypeError', /^commentLengthMax must be a number, not a bigint$/],
     [{ reportComments: 1 }, 'TypeError', /^reportComments must be true or false, not a number$/],
     [{ lastEventId: 7 }, 'TypeError', /^lastEventId must be a string, not a number$/],
-    [{ lastEventId: 'a\nb' }, 'RangeError', /^lastEventId can't be used: .*line break at byte 1/],
-    [{ lastEventId: 'a\0' }, 'RangeError', /^lastEventId can't be used: .*NUL at byte 1/],
-    [{ lastEventId: 'x'.repeat(1025) }, 'RangeError', /^lastEventId can't be used: .*1024 bytes$/],
+    [{ lastEventId: 'a\nb' }, 'RangeError', /^lastEventId cannot be used: .*line break at byte 1/],
+    [{ lastEventId: 'a\0' }, 'RangeError', /^lastEventId cannot be used: .*NUL at byte 1/],
+    [{ lastEventId: 'x'.repeat(1025) }, 'RangeError', /^lastEventId cannot be used: .*1024 bytes$/],
     ['text', 'TypeError', /^options must be an object, not a string$/],
   ]) {
     assert.throws(() => new EventStreamDecoder(options), { name, message }, JSON.stringify(options, (_, value) => String(value)));

@@ -135,10 +135,10 @@ test('the signal of the fetch itself ends it with its own reason', async () => {
 
 test('a response that is no event stream is refused, and its body can be read', async () => {
   for (const [given, reason, code, message] of [
-    [status(500, STREAM), 'status', 500, 'the response has status 500, where an event stream has 200'],
-    [status(404), 'status', 404, /status 404/],
-    [status(206, STREAM), 'status', 206, /status 206/],
-    [status(200, { 'content-type': 'text/html' }), 'contentType', undefined, 'the response is not of the one media type text/event-stream'],
+    [status(500, STREAM), 'status', 500, 'the server answered 500; an event stream needs 200'],
+    [status(404), 'status', 404, /answered 404/],
+    [status(206, STREAM), 'status', 206, /answered 206/],
+    [status(200, { 'content-type': 'text/html' }), 'contentType', undefined, 'the response\'s media type is not text/event-stream'],
     [status(200, { 'content-type': ['text/event-stream', 'text/html'] }), 'contentType', undefined, /media type/],
     [status(200), 'contentType', undefined, /media type/],
   ]) {
@@ -186,8 +186,8 @@ test('comments, overflows and parts of data are told to who asks', async () => {
   assert.deepEqual([comments, overflows], [['hi'], ['data']]);
 
   const kinds = [];
-  for await (const item of events(await fetch(url), { reportDataParts: true })) kinds.push(item.kind);
-  assert.deepEqual([kinds.at(0), kinds.at(-1)], ['dataPart', 'eventEnd']);
+  for await (const item of events(await fetch(url), { reportDataChunks: true })) kinds.push(item.kind);
+  assert.deepEqual([kinds.at(0), kinds.at(-1)], ['dataChunk', 'eventEnd']);
 });
 
 test('an option of the wrong type is an error, before anything is read', async () => {
@@ -277,7 +277,7 @@ test('a status that says "not now" is tried again where that is wanted, after Re
     })));
     assert.equal(error, 'seen');
     assert.ok(lost[0].waitMs >= 59_000 && lost[0].waitMs < 100_000, `${value}: ${lost[0].waitMs}`);
-    assert.match(lost[0].message, /status 429.*trying again in/);
+    assert.match(lost[0].message, /answered 429.*trying again in/);
   }
 });
 

@@ -12,8 +12,8 @@ export async function streams(response: Response, signal: AbortSignal): Promise<
     const { data }: StreamEvent = event;
     data.trim();
   }
-  for await (const item of events(response, { reportDataParts: true })) {
-    if (item.kind === 'dataPart') item.data.trim();
+  for await (const item of events(response, { reportDataChunks: true })) {
+    if (item.kind === 'dataChunk') item.data.trim();
     else item.lastEventId.trim();
   }
   const source = fetchEventSource(new URL('https://example.com/'), {

@@ -35,19 +35,19 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("tidings-frame", ""),
     ("tidings-handshake", "http tidings_time"),
-    ("tidings-reconnect", ""),
+    ("tidings-reconnect", "tidings_time"),
     ("tidings-time", ""),
-    ("tidings-sse", "tidings_reconnect"),
+    ("tidings-sse", "bytes futures_core http_body tidings_reconnect tidings_time"),
     (
         "tidings-std",
         "rustls tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_sse \
-         tidings_time tidings_websocket",
+         tidings_websocket",
     ),
     (
         "tidings-tokio",
         "bytes futures_core futures_sink http http_body hyper rustls serde_core serde_json tokio \
          tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_reconnect \
-         tidings_sse tidings_time tidings_websocket",
+         tidings_sse tidings_websocket",
     ),
     ("tidings-wasm", "wasm_bindgen"),
     ("tidings-websocket", "tidings_frame tidings_time"),

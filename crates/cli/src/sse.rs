@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use tidings_tokio::ConnectOptions;
 use tidings_tokio::sse::{
-    Answer, Config, EventSource, EventSourceRequest, GiveUp, Lost, LostReason, OwnedMessageEvent,
-    Update,
+    ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource, EventSourceRequest,
+    GiveUp, OwnedMessageEvent, UnexpectedResponse,
 };
 
 use crate::Error;
@@ -29,13 +29,14 @@ pub(crate) struct Arguments {
     /// What to watch, for example `https://example.com/events`. The variables `https_proxy`,
     /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
     url: String,
-    /// Go on behind this event.
+    /// Resume after the event with this ID (sent as `Last-Event-ID`).
     #[arg(long, value_name = "ID", default_value = "")]
     last_event_id: String,
     /// Send another header; may be given several times.
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
     header: Vec<(String, String)>,
-    /// POST this, once: `@FILE` sends a file, `@-` stdin. It is JSON unless a header says else.
+    /// Send a POST with this body (`@FILE` reads a file, `@-` standard input). `Content-Type` is
+    /// `application/json` unless set with `--header`.
     #[arg(long)]
     data: Option<String>,
     /// End with the stream: do not connect again.
@@ -45,10 +46,10 @@ pub(crate) struct Arguments {
     /// `retry` in the first event after it has changed.
     #[arg(long)]
     json: bool,
-    /// Take the connection for lost after so many seconds without a byte, not even a comment.
+    /// Treat the connection as lost after this many seconds of silence; comments count as activity.
     #[arg(long, value_name = "SECONDS")]
     idle_timeout: Option<f64>,
-    /// Give up after so many failed attempts in a row.
+    /// Give up after this many failed attempts in a row.
     #[arg(long, value_name = "COUNT")]
     attempts: Option<u32>,
     /// Trust the certificates of this file (PEM) and no others.
@@ -114,21 +115,21 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
     let mut retry_ms = None;
     while let Some(update) = source.next().await {
         match update {
-            Update::Open(_) => eprintln!("connected"),
-            Update::Event(event) if json => print_json_event(&event, retry_ms.take())?,
-            Update::Event(event) => print_event(&event)?,
-            Update::Retry(time) => retry_ms = Some(time.as_ms()),
-            Update::Overflow(exceeded) => eprintln!("an event was skipped: {exceeded}"),
-            Update::Lost { why, wait } => {
-                tell(&why, &format!("; trying again in {:.1} s", wait.as_secs_f64()));
+            ClientEvent::Open(_) => eprintln!("connected"),
+            ClientEvent::Event(event) if json => print_json_event(&event, retry_ms.take())?,
+            ClientEvent::Event(event) => print_event(&event)?,
+            ClientEvent::Retry(time) => retry_ms = Some(time.as_ms()),
+            ClientEvent::Overflow(exceeded) => eprintln!("an event was skipped: {exceeded}"),
+            ClientEvent::Disconnected { cause, wait } => {
+                tell(&cause, &format!("; trying again in {:.1} s", wait.as_secs_f64()));
             }
-            Update::Closed { why, reason } => {
+            ClientEvent::Closed { cause, reason } => {
                 let reason = match reason {
                     GiveUp::AttemptsExhausted => format!("; {reason}"),
                     _ => String::new(),
                 };
-                tell(&why, &reason);
-                return Ok(exit_code(&why));
+                tell(&cause, &reason);
+                return Ok(exit_code(&cause));
             }
             _ => {}
         }
@@ -136,17 +137,22 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn exit_code(why: &Lost) -> ExitCode {
-    match why.reason {
-        _ if why.is_clean_end() => ExitCode::SUCCESS,
-        LostReason::Ended(_) | LostReason::Broken(_) | LostReason::Idle(_) => BROKEN.into(),
+fn exit_code(cause: &DisconnectCause) -> ExitCode {
+    match cause.reason {
+        _ if cause.is_clean_end() => ExitCode::SUCCESS,
+        DisconnectReason::Ended(_) | DisconnectReason::Broken(_) | DisconnectReason::Idle(_) => {
+            BROKEN.into()
+        }
         _ => ExitCode::FAILURE,
     }
 }
 
-fn tell(why: &Lost, next: &str) {
-    eprintln!("{}{next}", escape_controls(&why.to_string()));
-    let body = why.answer.as_deref().map(|Answer { body_start, .. }| body_start.trim_ascii());
+fn tell(cause: &DisconnectCause, next: &str) {
+    eprintln!("{}{next}", escape_controls(&cause.to_string()));
+    let body = cause
+        .response
+        .as_deref()
+        .map(|UnexpectedResponse { body_start, .. }| body_start.trim_ascii());
     if let Some(body @ [_, ..]) = body {
         eprintln!("{}", escape_controls(&String::from_utf8_lossy(body)));
     }

@@ -1,22 +1,22 @@
 //! What the clients of event streams share: all but the transport ([`Client`]), with the request and
-//! where redirects take it ([`EventSourceRequest`], [`Exchange`]), the content coding
-//! ([`ContentDecoder`]), and what is told to the application ([`Update`], [`Lost`]).
+//! its redirects ([`EventSourceRequest`], [`RedirectableRequest`]), the content coding
+//! ([`ContentDecoder`]), and what the application is told ([`ClientEvent`], [`DisconnectCause`]).
 //!
 //! The rules of WHATWG HTML, 9.2, are those of
 //! [`tidings_sse::event_source`]; a transport is the adapter's.
 
 mod client;
+mod client_event;
 mod content;
-mod exchange;
 mod fault;
+mod redirectable_request;
 mod request;
-mod update;
 
-pub use client::{Client, Judged, Received, Refusal};
+pub use client::{Client, Decision, Received, Refusal};
+pub use client_event::{ClientEvent, DisconnectCause, EventError, Opened, UnexpectedResponse};
 pub use content::ContentDecoder;
-pub use exchange::Exchange;
 pub use fault::{CodingError, RedirectFault, RequestFault, StreamError};
+pub use redirectable_request::RedirectableRequest;
 pub use request::EventSourceRequest;
-pub use update::{Answer, EventError, Lost, Opened, Update};
 
 pub use tidings_sse as sse;

@@ -14,3 +14,4 @@ pub use policy::Policy;
 pub use reason::Reason;
 pub use reconnect::{GiveUp, Next, Reconnect};
 pub use retry_after::RetryAfter;
+pub use tidings_time::Timestamp;

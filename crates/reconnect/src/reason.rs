@@ -8,7 +8,7 @@ use core::time::Duration;
 pub enum Reason {
     /// The network: the name did not resolve, nobody answered, the connection broke, the stream
     /// ended without a word (1006), the server did not answer in time.
-    Lost,
+    Disconnected,
     /// The server answered the request with a status that is not the hoped-for one.
     Refused {
         /// The HTTP status.
@@ -25,7 +25,7 @@ impl Reason {
     #[must_use]
     pub const fn forbids_retry(&self) -> bool {
         match self {
-            Self::Lost => false,
+            Self::Disconnected => false,
             Self::Refused { status, .. } => match status {
                 // WHATWG HTML, 9.2: "use the HTTP 204 No Content response code" to tell a client
                 // "to stop reconnecting".
@@ -46,7 +46,7 @@ impl Reason {
     /// Whether the server said that it has no time now.
     pub(crate) const fn is_busy(&self) -> bool {
         match self {
-            Self::Lost => false,
+            Self::Disconnected => false,
             Self::Refused { status, .. } => matches!(status, 429 | 503),
             // RFC 6455, 11.7 registry: 1012 Service Restart, 1013 Try Again Later.
             Self::Closed(code) => matches!(code, 1012 | 1013),

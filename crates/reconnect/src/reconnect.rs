@@ -2,32 +2,33 @@
 
 use core::time::Duration;
 
+use tidings_time::Timestamp;
+
 use crate::policy::{Policy, spread};
 use crate::reason::Reason;
 
 /// Says when to try again.
 ///
 /// Tell it what happens to the connection; each [`failed`](Self::failed) says how long to wait
-/// before the next attempt. Every `now` is the time since a moment of your choice, on a monotonic
-/// clock.
+/// before the next attempt. Every `now` comes from the same monotonic clock, yours.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tidings_reconnect::{Next, Policy, Reason, Reconnect};
+/// use tidings_reconnect::{Next, Policy, Reason, Reconnect, Timestamp};
 ///
 /// # fn random() -> u64 { 7 }
-/// # fn run(reconnect: &mut Reconnect, now: &mut Duration) -> Reason {
+/// # fn run(reconnect: &mut Reconnect, now: &mut Timestamp) -> Reason {
 /// #     reconnect.connected(*now);
-/// #     *now += Duration::from_secs(1);
+/// #     *now = now.after(Duration::from_secs(1));
 /// #     Reason::Closed(1008)
 /// # }
 /// let mut reconnect = Reconnect::new(Policy::websocket());
-/// let mut now = Duration::ZERO;
+/// let mut now = Timestamp::default();
 /// let why = loop {
 ///     // Connects, calls `connected`, and returns when it is over.
 ///     let reason = run(&mut reconnect, &mut now);
 ///     match reconnect.failed(now, reason, random()) {
-///         Next::Wait(wait) => now += wait, // sleep
+///         Next::Wait(wait) => now = now.after(wait), // sleep
 ///         Next::GiveUp(why) => break why,
 ///     }
 /// };
@@ -38,14 +39,14 @@ pub struct Reconnect {
     policy: Policy,
     /// Attempts that failed in a row.
     failures: u32,
-    connected_since: Option<Duration>,
+    connected_since: Option<Timestamp>,
 }
 
 /// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
-    /// Wait so long, then try again.
+    /// Wait this long, then try again.
     Wait(Duration),
     /// Do not try again.
     GiveUp(GiveUp),
@@ -69,7 +70,7 @@ impl Reconnect {
     }
 
     /// A connection is open. Alone this is no success yet: see [`Policy::healthy_after`].
-    pub fn connected(&mut self, now: Duration) {
+    pub fn connected(&mut self, now: Timestamp) {
         self.connected_since = Some(now);
     }
 
@@ -89,8 +90,8 @@ impl Reconnect {
     ///
     /// `random` is spread evenly over all of `u64`; where that is poor, clients come back
     /// together. It need not be secret.
-    pub fn failed(&mut self, now: Duration, reason: Reason, random: u64) -> Next {
-        let lived = self.connected_since.take().map(|since| now.saturating_sub(since));
+    pub fn failed(&mut self, now: Timestamp, reason: Reason, random: u64) -> Next {
+        let lived = self.connected_since.take().map(|since| now.since(since));
         if lived.is_some_and(|lived| lived >= self.policy.healthy_after) {
             self.failures = 0;
         }

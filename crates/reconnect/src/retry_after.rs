@@ -18,7 +18,7 @@ use core::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// After so long.
+    /// After this long.
     Delay(Duration),
     /// At this time.
     Date {

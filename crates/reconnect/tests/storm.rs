@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use tidings_reconnect::{Next, Policy, Reason, Reconnect};
+use tidings_reconnect::{Next, Policy, Reason, Reconnect, Timestamp};
 
 const CLIENTS: usize = 10_000;
 
@@ -27,20 +27,21 @@ fn storm(reason: Reason, end: Duration, server: Server<'_>, jitter: bool) -> (Ve
     let mut fail = |clients: &mut [Reconnect],
                     attempts: &mut BinaryHeap<_>,
                     id: usize,
-                    now,
+                    now: Timestamp,
                     why| {
         match clients[id].failed(now, why, next_random()) {
-            Next::Wait(wait) => attempts.push(Reverse((now + wait, id))),
+            Next::Wait(wait) => attempts.push(Reverse((now.after(wait), id))),
             Next::GiveUp(why) => panic!("{why}"),
         }
     };
+    let killed_at = Timestamp::from_epoch(Duration::from_secs(3600));
     for id in 0..CLIENTS {
-        clients[id].connected(Duration::ZERO);
-        fail(&mut clients, &mut attempts, id, Duration::from_secs(3600), reason);
+        clients[id].connected(Timestamp::default());
+        fail(&mut clients, &mut attempts, id, killed_at, reason);
     }
     let (mut times, mut connected) = (Vec::new(), 0);
     while let Some(Reverse((now, id))) = attempts.pop() {
-        let since_kill = now - Duration::from_secs(3600);
+        let since_kill = now.since(killed_at);
         if since_kill >= end {
             break;
         }
@@ -76,9 +77,9 @@ fn first_attempts_are_spread_over_five_seconds() {
     let mut seen = 0;
     let mut down = |_| {
         seen += 1;
-        if seen <= CLIENTS { Ok(()) } else { Err(Reason::Lost) }
+        if seen <= CLIENTS { Ok(()) } else { Err(Reason::Disconnected) }
     };
-    let (times, connected) = storm(Reason::Lost, Duration::from_secs(60), &mut down, true);
+    let (times, connected) = storm(Reason::Disconnected, Duration::from_secs(60), &mut down, true);
     assert_eq!((times.len(), connected), (CLIENTS, CLIENTS));
     for second in 0..5 {
         let count = times.iter().filter(|time| **time / 1000 == second).count();
@@ -89,8 +90,8 @@ fn first_attempts_are_spread_over_five_seconds() {
 /// V-96: while the server is down, no second sees more than twice the attempts of its time.
 #[test]
 fn attempts_on_a_dead_server_do_not_bunch() {
-    let mut down = |_| Err(Reason::Lost);
-    let (times, _) = storm(Reason::Lost, Duration::from_secs(300), &mut down, true);
+    let mut down = |_| Err(Reason::Disconnected);
+    let (times, _) = storm(Reason::Disconnected, Duration::from_secs(300), &mut down, true);
     let worst = worst_ratio(&times, 0, 300_000, 5_000);
     assert!(worst <= 2.0, "{worst}");
     // And it becomes quiet: one attempt of each client in half a minute.
@@ -100,7 +101,7 @@ fn attempts_on_a_dead_server_do_not_bunch() {
     assert!(first < 3 * CLIENTS, "{first} attempts in the first ten seconds");
 
     // The check has teeth: the same clients without randomness.
-    let (times, _) = storm(Reason::Lost, Duration::from_secs(300), &mut down, false);
+    let (times, _) = storm(Reason::Disconnected, Duration::from_secs(300), &mut down, false);
     assert!(worst_ratio(&times, 0, 300_000, 5_000) >= 4.0);
 }
 
@@ -111,7 +112,7 @@ fn all_are_back_within_two_minutes_of_a_restart() {
     let (mut second_now, mut accepted) = (0, 0);
     let mut restarting = |second: u64| {
         if second < 10 {
-            return Err(Reason::Lost);
+            return Err(Reason::Disconnected);
         }
         if second != second_now {
             (second_now, accepted) = (second, 0);

@@ -3,31 +3,31 @@
 
 use memchr::memrchr2;
 
-/// Follows a stream that is forwarded as it comes, and knows its borders: the places behind a blank
+/// Follows a stream that is forwarded as it comes, and knows its boundaries: the places behind a blank
 /// line.
 ///
-/// At a border, and nowhere else, a gateway can put in lines of its own such as a keep-alive
+/// At a boundary, and nowhere else, a gateway can put in lines of its own such as a keep-alive
 /// comment, end the stream without cutting an event, or go on with another stream.
 ///
-/// Memory is constant. From a chunk no more is read than what is behind its last border.
+/// Memory is constant. From a chunk no more is read than what is behind its last boundary.
 ///
 /// ```
 /// use tidings_sse::EventBoundaries;
 ///
-/// let mut borders = EventBoundaries::new();
-/// assert_eq!(borders.feed(b"data: one\n\ndata: t"), Some(11));
-/// assert!(!borders.at_border()); // a comment here would become data
-/// assert_eq!(borders.feed(b"wo\n"), None);
-/// assert_eq!(borders.feed(b"\n"), Some(1));
-/// assert!(borders.at_border()); // a comment here changes nothing
+/// let mut boundaries = EventBoundaries::new();
+/// assert_eq!(boundaries.feed(b"data: one\n\ndata: t"), Some(11));
+/// assert!(!boundaries.at_boundary()); // a comment here would become data
+/// assert_eq!(boundaries.feed(b"wo\n"), None);
+/// assert_eq!(boundaries.feed(b"\n"), Some(1));
+/// assert!(boundaries.at_boundary()); // a comment here changes nothing
 /// ```
 ///
-/// - CR, LF and CRLF end a line, at any cut. Behind the CR of a blank line there is a border at once:
+/// - CR, LF and CRLF end a line, at any cut. Behind the CR of a blank line there is a boundary at once:
 ///   the LF that may follow is read as one more blank line, if something is put in before it.
-/// - Before the first byte there is no border: a byte order mark may follow, which counts only at the
+/// - Before the first byte there is no boundary: a byte order mark may follow, which counts only at the
 ///   very start. Whoever sends lines of their own first, or puts a stream behind another one, takes it
 ///   off.
-/// - An event that a decoder skips, as it is over a limit, ends at a border like any other.
+/// - An event that a decoder skips, as it is over a limit, ends at a boundary like any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventBoundaries {
     place: Place,
@@ -56,8 +56,8 @@ impl EventBoundaries {
         Self { place: Place::StreamStart { matched: 0 } }
     }
 
-    /// Follows the stream through its next chunk. Returns where in the chunk its last border is, if
-    /// there is one: `chunk[..border]` ends behind a blank line.
+    /// Follows the stream through its next chunk. Returns where in the chunk its last boundary is, if
+    /// there is one: `chunk[..boundary]` ends behind a blank line.
     pub fn feed(&mut self, chunk: &[u8]) -> Option<usize> {
         let rest = self.skip_byte_order_mark(chunk);
         let (&last, _) = rest.split_last()?;
@@ -86,7 +86,7 @@ impl EventBoundaries {
 
     /// Whether the bytes so far end behind a blank line: whole lines can be put in here.
     #[must_use]
-    pub const fn at_border(&self) -> bool {
+    pub const fn at_boundary(&self) -> bool {
         matches!(self.place, Place::LineStart { after_blank: true, .. })
     }
 
@@ -148,21 +148,21 @@ mod tests {
     use super::*;
     use crate::work;
 
-    /// The lengths of what has come at each border, found byte by byte.
-    fn borders(stream: &[u8]) -> Vec<usize> {
-        let mut borders = EventBoundaries::new();
+    /// The lengths of what has come at each boundary, found byte by byte.
+    fn boundaries(stream: &[u8]) -> Vec<usize> {
+        let mut boundaries = EventBoundaries::new();
         let mut found = Vec::new();
         for (at, byte) in stream.chunks(1).enumerate() {
-            let border = borders.feed(byte);
-            assert_eq!(border, borders.at_border().then_some(1));
-            found.extend(border.map(|len| at + len));
+            let boundary = boundaries.feed(byte);
+            assert_eq!(boundary, boundaries.at_boundary().then_some(1));
+            found.extend(boundary.map(|len| at + len));
         }
         found
     }
 
     /// E-002, E-003, E-005
     #[test]
-    fn a_border_is_behind_each_blank_line() {
+    fn a_boundary_follows_each_blank_line() {
         let cases: [(&[u8], &[usize]); 18] = [
             (b"", &[]),
             (b"\n", &[1]),
@@ -184,18 +184,18 @@ mod tests {
             (b"\xEF\xBB\xBF\xEF\xBB\xBF\n", &[]),
         ];
         for (stream, expected) in cases {
-            assert_eq!(borders(stream), expected, "{:?}", stream.escape_ascii());
+            assert_eq!(boundaries(stream), expected, "{:?}", stream.escape_ascii());
         }
     }
 
-    /// E-003: a byte order mark counts at the very start alone, so that is no border.
+    /// E-003: a byte order mark counts at the very start alone, so that is no boundary.
     #[test]
-    fn there_is_no_border_before_the_first_byte() {
-        let mut borders = EventBoundaries::default();
-        assert_eq!(borders, EventBoundaries::new());
-        assert!(!borders.at_border());
-        assert_eq!(borders.feed(b""), None);
-        assert_eq!(borders, EventBoundaries::new());
+    fn there_is_no_boundary_before_the_first_byte() {
+        let mut boundaries = EventBoundaries::default();
+        assert_eq!(boundaries, EventBoundaries::new());
+        assert!(!boundaries.at_boundary());
+        assert_eq!(boundaries.feed(b""), None);
+        assert_eq!(boundaries, EventBoundaries::new());
     }
 
     /// P-02: every stream of these bytes, in every three chunks, as byte by byte.
@@ -205,15 +205,19 @@ mod tests {
             for number in 0..6usize.pow(len) {
                 let stream: Vec<u8> =
                     (0..len).map(|place| ALPHABET[number / 6usize.pow(place) % 6]).collect();
-                let expected = borders(&stream);
+                let expected = boundaries(&stream);
                 for first in 0..=stream.len() {
                     for second in first..=stream.len() {
-                        let mut borders = EventBoundaries::new();
+                        let mut boundaries = EventBoundaries::new();
                         for (from, to) in [(0, first), (first, second), (second, stream.len())] {
                             let last = expected.iter().rfind(|at| (from + 1..=to).contains(*at));
-                            let border = borders.feed(&stream[from..to]);
-                            assert_eq!(border.map(|at| from + at), last.copied(), "{stream:?}");
-                            assert_eq!(borders.at_border(), expected.contains(&to), "{stream:?}");
+                            let boundary = boundaries.feed(&stream[from..to]);
+                            assert_eq!(boundary.map(|at| from + at), last.copied(), "{stream:?}");
+                            assert_eq!(
+                                boundaries.at_boundary(),
+                                expected.contains(&to),
+                                "{stream:?}"
+                            );
                         }
                     }
                 }
@@ -222,24 +226,24 @@ mod tests {
     }
 
     #[test]
-    fn borders_are_the_same_at_any_cut() {
+    fn boundaries_are_the_same_at_any_cut() {
         at_any_cut(4);
     }
 
     #[test]
     #[ignore = "exhaustive: run in release by CI"]
-    fn exhaustive_borders_are_the_same_at_any_cut() {
+    fn exhaustive_boundaries_are_the_same_at_any_cut() {
         at_any_cut(8);
     }
 
-    /// P-04: a chunk is read from behind, up to its last border, and never twice.
+    /// P-04: a chunk is read from behind, up to its last boundary, and never twice.
     #[test]
-    fn no_more_is_read_than_what_is_behind_the_last_border() {
+    fn no_more_is_read_than_what_is_behind_the_last_boundary() {
         let work = |stream: &[u8]| {
             work::measure(|| {
-                let mut borders = EventBoundaries::new();
-                borders.feed(b"\n");
-                borders.feed(stream);
+                let mut boundaries = EventBoundaries::new();
+                boundaries.feed(b"\n");
+                boundaries.feed(stream);
             })
         };
         let events = b"data: 1\n\n".repeat(1000);

@@ -49,7 +49,7 @@ pub struct Decoder<S: Storage> {
     /// No larger than what the areas can hold.
     limits: Limits,
     report_comments: bool,
-    report_data_parts: bool,
+    report_data_chunks: bool,
 
     /// Where in a line the stream stands.
     line: Line,
@@ -66,16 +66,16 @@ pub struct Decoder<S: Storage> {
     has_id: bool,
     /// The open event went over a limit: nothing of it is dispatched.
     skipping: bool,
-    /// The areas hold the event that was yielded last.
-    lent: bool,
+    /// The areas hold the event that was returned last.
+    returned: bool,
 
-    /// Length of the data parts of the open event.
-    parts_len: usize,
-    /// [`Limits::max_data_len`] as it was given: parts do not need the data area.
-    max_parts_len: usize,
-    /// How much of the input is looked at for the next data part.
-    part_window: usize,
-    /// A character that the input cuts within a data part.
+    /// Length of the data chunks of the open event.
+    chunks_len: usize,
+    /// [`Limits::max_data_len`] as it was given: chunks do not need the data area.
+    max_chunks_len: usize,
+    /// How much of the input is looked at for the next data chunk.
+    chunk_window: usize,
+    /// A character that the input cuts within a data chunk.
     carry: Carry,
     /// The digits of an open `retry` field.
     retry: Option<u64>,
@@ -126,7 +126,7 @@ impl<S: Storage> Decoder<S> {
     pub fn with_storage(storage: S, limits: Limits) -> Self {
         let areas = storage.into_areas();
         let max_id_len = areas.id_string.max_len().min(areas.id_field.max_len());
-        let max_parts_len = limits.max_data_len;
+        let max_chunks_len = limits.max_data_len;
         let limits = Limits {
             max_line_len: limits.max_line_len,
             max_data_len: limits.max_data_len.min(areas.data.max_len()),
@@ -138,7 +138,7 @@ impl<S: Storage> Decoder<S> {
             areas,
             limits,
             report_comments: false,
-            report_data_parts: false,
+            report_data_chunks: false,
             line: Line::StreamStart { matched: 0 },
             line_len: 0,
             open_len: 0,
@@ -146,10 +146,10 @@ impl<S: Storage> Decoder<S> {
             has_event_type: false,
             has_id: false,
             skipping: false,
-            lent: false,
-            parts_len: 0,
-            max_parts_len,
-            part_window: usize::MAX,
+            returned: false,
+            chunks_len: 0,
+            max_chunks_len,
+            chunk_window: usize::MAX,
             carry: Carry::default(),
             retry: None,
             reconnection_time: None,
@@ -163,7 +163,7 @@ impl<S: Storage> Decoder<S> {
         Self { report_comments: true, ..self }
     }
 
-    /// Yields data as it arrives, as [`Item::DataPart`], and [`Item::EventEnd`] where it is
+    /// Yields data as it arrives, as [`Item::DataChunk`], and [`Item::EventEnd`] where it is
     /// dispatched, so that an event of any length passes in constant memory. Limits count as
     /// always; raise [`Limits::max_line_len`] and [`Limits::max_data_len`] to taste.
     ///
@@ -171,17 +171,17 @@ impl<S: Storage> Decoder<S> {
     /// # #[cfg(feature = "alloc")] {
     /// use tidings_sse::{Decoder, Item};
     ///
-    /// let mut decoder = Decoder::new().report_data_parts();
+    /// let mut decoder = Decoder::new().report_data_chunks();
     /// let mut first: &[u8] = b"data: once upon";
-    /// assert_eq!(decoder.decode(&mut first), Some(Item::DataPart("once upon")));
+    /// assert_eq!(decoder.decode(&mut first), Some(Item::DataChunk("once upon")));
     /// let mut second: &[u8] = b" a time\n\n";
-    /// assert_eq!(decoder.decode(&mut second), Some(Item::DataPart(" a time")));
+    /// assert_eq!(decoder.decode(&mut second), Some(Item::DataChunk(" a time")));
     /// assert!(matches!(decoder.decode(&mut second), Some(Item::EventEnd(_))));
     /// # }
     /// ```
     #[must_use]
-    pub fn report_data_parts(self) -> Self {
-        Self { report_data_parts: true, ..self }
+    pub fn report_data_chunks(self) -> Self {
+        Self { report_data_chunks: true, ..self }
     }
 
     /// Decodes up to the next item, and moves `input` past what it consumed. `None` means that
@@ -273,7 +273,7 @@ impl<S: Storage> Decoder<S> {
     #[inline]
     fn expects_whole_event(&self) -> bool {
         let begun = self.has_data | self.has_event_type | self.has_id | self.skipping;
-        self.line == Line::Start && !(begun | self.lent | self.report_data_parts)
+        self.line == Line::Start && !(begun | self.returned | self.report_data_chunks)
     }
 
     /// The data of an event that is one line, and what is behind the event. `value` begins behind
@@ -314,7 +314,9 @@ impl<S: Storage> Decoder<S> {
                 event_type: event_type.unwrap_or_else(|| self.areas.event_type.text()),
                 last_event_id: self.last_event_id(),
             }),
-            Step::DataPart(text) => Item::DataPart(text.unwrap_or_else(|| self.carry.character())),
+            Step::DataChunk(text) => {
+                Item::DataChunk(text.unwrap_or_else(|| self.carry.character()))
+            }
             Step::Comment(text) => Item::Comment(text.unwrap_or_else(|| self.areas.comment.text())),
             Step::Retry(time) => Item::Retry(time),
             Step::Overflow(exceeded) => Item::Overflow(exceeded),
@@ -329,10 +331,10 @@ impl<S: Storage> Decoder<S> {
         input: &mut &'i [u8],
         mut first_line_end: Option<Option<usize>>,
     ) -> Option<Step<'i>> {
-        if self.lent {
+        if self.returned {
             self.areas.data.clear();
             self.areas.event_type.clear();
-            self.lent = false;
+            self.returned = false;
         }
         let mut rest = *input;
         if self.line == Line::AfterCr {
@@ -408,7 +410,7 @@ impl<S: Storage> Decoder<S> {
 enum Step<'i> {
     Event { event_type: Option<&'i str>, data: Option<&'i str> },
     EventEnd { event_type: Option<&'i str> },
-    DataPart(Option<&'i str>),
+    DataChunk(Option<&'i str>),
     Comment(Option<&'i str>),
     Retry(ReconnectionTime),
     Overflow(LimitExceeded),

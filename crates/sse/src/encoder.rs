@@ -33,11 +33,11 @@ use crate::{Comment, EventId, EventType, ReconnectionTime};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Event<'a> {
-    comment: Option<Comment<'a>>,
-    event_type: Option<EventType<'a>>,
-    id: Option<EventId<'a>>,
-    retry: Option<ReconnectionTime>,
-    data: Option<&'a str>,
+    pub(crate) comment: Option<Comment<'a>>,
+    pub(crate) event_type: Option<EventType<'a>>,
+    pub(crate) id: Option<EventId<'a>>,
+    pub(crate) retry: Option<ReconnectionTime>,
+    pub(crate) data: Option<&'a str>,
 }
 
 impl<'a> Event<'a> {

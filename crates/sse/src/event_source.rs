@@ -1,26 +1,27 @@
 //! The client's side of a connection, over all its attempts: [`EventSource`].
 //!
-//! It says when a request is due, judges the response, decodes the stream, and knows what to do when
-//! there is no stream any more. It has no socket, no clock and no random source; whoever drives it
-//! has. Every `now` is the time since a moment of the caller's choice, on a monotonic clock; every
-//! `random` is spread evenly over all of `u64`.
+//! It says when a request is due, checks the response, decodes the stream, and knows what to do when
+//! there is no stream any more. It has no socket, no clock and no random source: those are the
+//! driver's. Every `now` is a [`Timestamp`] of one monotonic clock, the caller's; every `random` is spread
+//! evenly over all of `u64`.
 
 mod attempt;
 mod config;
-mod lost;
+mod disconnect;
 mod state;
 
 use core::fmt;
 use core::time::Duration;
 
 use tidings_reconnect::{Next as ReconnectNext, Reason, Reconnect};
+use tidings_time::Timestamp;
 
 use crate::{
     Decoder, EndOfStream, EventId, Item, LimitExceeded, ReconnectionTime, Storage, is_event_stream,
 };
 pub use attempt::{Attempt, Response};
 pub use config::Config;
-pub use lost::{End, GiveUp, Lost, LostReason, Next, Verdict};
+pub use disconnect::{Disconnect, DisconnectReason, End, GiveUp, Next, ResponseOutcome};
 pub use state::ReadyState;
 use state::State;
 
@@ -31,24 +32,24 @@ use state::State;
 /// 1. When [`poll_attempt`](Self::poll_attempt) yields an [`Attempt`], make the request, with
 ///    `Accept: text/event-stream`, `Cache-Control: no-cache` and the attempt's `Last-Event-ID`.
 /// 2. Hand the head of the response to [`handle_response`](Self::handle_response). On
-///    [`Verdict::Redirect`] follow `Location` and do this again.
-/// 3. On [`Verdict::Open`] hand all that comes to [`receive`](Self::receive), until it yields `None`.
+///    [`ResponseOutcome::Redirect`] follow `Location` and do this again.
+/// 3. On [`ResponseOutcome::Open`] hand all that comes to [`receive`](Self::receive), until it yields `None`.
 /// 4. Tell [`handle_end`](Self::handle_end) when the body or the connection ends, at any point.
 /// 5. When the time of [`poll_timeout`](Self::poll_timeout) has come, call
 ///    [`handle_timeout`](Self::handle_timeout), and go on at 1.
 ///
-/// [`Lost`] tells of each end, and what is next. Whenever it comes, from 2, 4 or 5, drop that
+/// [`Disconnect`] tells of each end, and what is next. Whenever it comes, from 2, 4 or 5, drop that
 /// connection.
 ///
 /// ```
 /// # #[cfg(feature = "alloc")] {
 /// use core::time::Duration;
-/// use tidings_sse::event_source::{Config, End, EventSource, Next, Response, Verdict};
-/// use tidings_sse::{Decoder, Item};
+/// use tidings_sse::event_source::{Config, End, EventSource, Next, Response, ResponseOutcome};
+/// use tidings_sse::{Decoder, Item, Timestamp};
 ///
 /// let mut source = EventSource::new(Decoder::new(), Config::event_source());
 /// let random = 0; // your generator
-/// let mut now = Duration::ZERO; // your clock
+/// let mut now = Timestamp::default(); // your clock
 /// let mut bodies = [&b"retry: 500\nid: 7\ndata: one\n\n"[..], b"data: two\n\ndata: cut"].into_iter();
 /// let mut received = Vec::new();
 ///
@@ -64,7 +65,7 @@ use state::State;
 ///         retry_after: None,
 ///         has_location: false,
 ///     };
-///     assert_eq!(source.handle_response(now, &response, random), Verdict::Open);
+///     assert_eq!(source.handle_response(now, &response, random), ResponseOutcome::Open);
 ///     // 3. Its body.
 ///     let mut input = body;
 ///     while let Some(item) = source.receive(now, &mut input) {
@@ -73,8 +74,8 @@ use state::State;
 ///         }
 ///     }
 ///     // 4. Its end.
-///     let lost = source.handle_end(now, End::EndOfBody, random);
-///     assert_eq!(lost.next, Next::Wait(Duration::from_millis(500)));
+///     let disconnect = source.handle_end(now, End::EndOfBody, random);
+///     assert_eq!(disconnect.next, Next::Wait(Duration::from_millis(500)));
 ///     // 5. Sleep.
 ///     now = source.poll_timeout().unwrap();
 /// }
@@ -108,7 +109,7 @@ impl<S: Storage> EventSource<S> {
             config,
             reconnect,
             attempts: 0,
-            state: State::Waiting { until: Duration::ZERO },
+            state: State::Waiting { until: Timestamp::default() },
         }
     }
 
@@ -139,15 +140,14 @@ impl<S: Storage> EventSource<S> {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and then
-    /// [`poll_attempt`](Self::poll_attempt). `None`: not because of time. [`Config::NEVER`] is no
-    /// time.
+    /// [`poll_attempt`](Self::poll_attempt). `None`: not because of time.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        self.state.deadline(&self.config).filter(|deadline| *deadline < Config::NEVER)
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.state.deadline(&self.config)
     }
 
     /// A request to make now. It comes once for each attempt, when its wait is over.
-    pub fn poll_attempt(&mut self, now: Duration) -> Option<Attempt<'_>> {
+    pub fn poll_attempt(&mut self, now: Timestamp) -> Option<Attempt<'_>> {
         match self.state {
             State::Waiting { until } if until <= now => {}
             _ => return None,
@@ -163,37 +163,37 @@ impl<S: Storage> EventSource<S> {
 
     /// The head of the response has come.
     ///
-    /// Where no response is awaited nothing changes, and the verdict says how things stand:
-    /// [`Verdict::Open`] if the stream is open, else [`LostReason::NoAttempt`].
+    /// Where no response is awaited nothing changes, and the outcome says how things stand:
+    /// [`ResponseOutcome::Open`] if the stream is open, else [`DisconnectReason::NoAttempt`].
     pub fn handle_response(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         response: &Response<'_>,
         random: u64,
-    ) -> Verdict {
+    ) -> ResponseOutcome {
         let redirects = match self.state {
             State::Requesting { redirects, .. } => redirects,
-            State::Open { .. } => return Verdict::Open,
+            State::Open { .. } => return ResponseOutcome::Open,
             State::Waiting { .. } | State::Closed(_) => {
-                return Verdict::Lost(self.nothing_lost(now));
+                return ResponseOutcome::Disconnect(self.no_attempt(now));
             }
         };
-        let status = LostReason::Status(response.status);
+        let status = DisconnectReason::Status(response.status);
         let (reason, again) = match response.status {
             // WHATWG HTML 9.2.3: "if res's status is not 200, or if res's `Content-Type` is not
             // `text/event-stream`, then fail the connection."
             200 if response.content_type.is_some_and(is_event_stream) => {
                 self.state = State::Open { since: now, heard: now };
-                return Verdict::Open;
+                return ResponseOutcome::Open;
             }
-            200 => (LostReason::ContentType, None),
+            200 => (DisconnectReason::ContentType, None),
             // Fetch, "HTTP-redirect fetch".
             301 | 302 | 303 | 307 | 308 if response.has_location => {
                 if redirects < self.config.max_redirects {
                     self.state = State::Requesting { since: now, redirects: redirects + 1 };
-                    return Verdict::Redirect;
+                    return ResponseOutcome::Redirect;
                 }
-                (LostReason::TooManyRedirects, None)
+                (DisconnectReason::TooManyRedirects, None)
             }
             408 | 425 | 429 | 500..=599 if self.config.retry_statuses => {
                 let retry_after = response.retry_after;
@@ -201,7 +201,7 @@ impl<S: Storage> EventSource<S> {
             }
             _ => (status, None),
         };
-        Verdict::Lost(self.lose(now, reason, again, random))
+        ResponseOutcome::Disconnect(self.disconnect(now, reason, again, random))
     }
 
     /// Decodes the body, content coding removed, up to the next item. As with
@@ -213,7 +213,7 @@ impl<S: Storage> EventSource<S> {
     #[inline]
     pub fn receive<'d, 'i: 'd>(
         &'d mut self,
-        now: Duration,
+        now: Timestamp,
         input: &mut &'i [u8],
     ) -> Option<Item<'d>> {
         // WHATWG HTML 9.2.6: an event is dispatched "if the readyState attribute is set to a value
@@ -233,40 +233,40 @@ impl<S: Storage> EventSource<S> {
                 self.attempts = 0;
             }
             Item::Retry(time) => set_reconnection_time(&mut self.reconnect, &self.config, time),
-            Item::DataPart(_) | Item::Comment(_) | Item::Overflow(_) => {}
+            Item::DataChunk(_) | Item::Comment(_) | Item::Overflow(_) => {}
         }
         Some(item)
     }
 
     /// The attempt or the stream is over. Before there is a stream, each end but [`End::Unusable`]
-    /// is [`LostReason::Unreachable`].
+    /// is [`DisconnectReason::Unreachable`].
     ///
-    /// Where there is neither nothing changes, and the reason is [`LostReason::NoAttempt`].
-    pub fn handle_end(&mut self, now: Duration, end: End, random: u64) -> Lost {
-        let again = (end != End::Unusable).then_some(Reason::Lost);
+    /// Where there is neither nothing changes, and the reason is [`DisconnectReason::NoAttempt`].
+    pub fn handle_end(&mut self, now: Timestamp, end: End, random: u64) -> Disconnect {
+        let again = (end != End::Unusable).then_some(Reason::Disconnected);
         let reason = match (self.state, end) {
-            (State::Waiting { .. } | State::Closed(_), _) => return self.nothing_lost(now),
-            (State::Requesting { .. }, End::Unusable) => LostReason::Unusable,
+            (State::Waiting { .. } | State::Closed(_), _) => return self.no_attempt(now),
+            (State::Requesting { .. }, End::Unusable) => DisconnectReason::Unusable,
             // A body that ends before its head is a connection that broke.
-            (State::Requesting { .. }, _) => LostReason::Unreachable,
-            (State::Open { .. }, End::EndOfBody) => LostReason::Ended(self.decoder.finish()),
-            (State::Open { .. }, _) => LostReason::Broken(self.decoder.finish()),
+            (State::Requesting { .. }, _) => DisconnectReason::Unreachable,
+            (State::Open { .. }, End::EndOfBody) => DisconnectReason::Ended(self.decoder.finish()),
+            (State::Open { .. }, _) => DisconnectReason::Broken(self.decoder.finish()),
         };
-        self.lose(now, reason, again, random)
+        self.disconnect(now, reason, again, random)
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come: ends the attempt or the stream if
     /// the server was silent for too long.
-    pub fn handle_timeout(&mut self, now: Duration, random: u64) -> Option<Lost> {
+    pub fn handle_timeout(&mut self, now: Timestamp, random: u64) -> Option<Disconnect> {
         if self.poll_timeout()? > now {
             return None;
         }
         let reason = match self.state {
             State::Waiting { .. } | State::Closed(_) => return None,
-            State::Requesting { .. } => LostReason::ResponseTimeout,
-            State::Open { .. } => LostReason::Idle(self.decoder.finish()),
+            State::Requesting { .. } => DisconnectReason::ResponseTimeout,
+            State::Open { .. } => DisconnectReason::Idle(self.decoder.finish()),
         };
-        Some(self.lose(now, reason, Some(Reason::Lost), random))
+        Some(self.disconnect(now, reason, Some(Reason::Disconnected), random))
     }
 
     /// Closes the source, for good. Abort the request or drop the connection, if there is one.
@@ -280,15 +280,15 @@ impl<S: Storage> EventSource<S> {
 
     /// The attempt or the stream is over for this reason. `again` is what the reason means for
     /// another attempt; `None`: there is none.
-    fn lose(
+    fn disconnect(
         &mut self,
-        now: Duration,
-        reason: LostReason,
+        now: Timestamp,
+        reason: DisconnectReason,
         again: Option<Reason>,
         random: u64,
-    ) -> Lost {
+    ) -> Disconnect {
         if let State::Open { since, .. } = self.state {
-            if now.saturating_sub(since) >= self.config.policy.healthy_after {
+            if now.since(since) >= self.config.policy.healthy_after {
                 self.reconnect.progressed();
                 self.attempts = 0;
             }
@@ -306,20 +306,20 @@ impl<S: Storage> EventSource<S> {
             },
         };
         self.state = match next {
-            Next::Wait(wait) => State::Waiting { until: now.saturating_add(wait) },
+            Next::Wait(wait) => State::Waiting { until: now.after(wait) },
             Next::GiveUp(why) => State::Closed(why),
         };
-        Lost { reason, next }
+        Disconnect { reason, next }
     }
 
     /// The answer to an end where there is nothing to end.
-    fn nothing_lost(&self, now: Duration) -> Lost {
+    fn no_attempt(&self, now: Timestamp) -> Disconnect {
         let next = match self.state {
             State::Closed(why) => Next::GiveUp(why),
-            State::Waiting { until } => Next::Wait(until.saturating_sub(now)),
+            State::Waiting { until } => Next::Wait(until.since(now)),
             State::Requesting { .. } | State::Open { .. } => Next::Wait(Duration::ZERO),
         };
-        Lost { reason: LostReason::NoAttempt, next }
+        Disconnect { reason: DisconnectReason::NoAttempt, next }
     }
 }
 

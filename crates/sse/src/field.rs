@@ -18,7 +18,7 @@ use memchr::{memchr2, memchr3};
 /// # Ok::<(), InvalidField>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventType<'a>(&'a str);
+pub struct EventType<'a>(pub(crate) &'a str);
 
 impl<'a> EventType<'a> {
     /// Checks an event type.
@@ -30,6 +30,24 @@ impl<'a> EventType<'a> {
             return Err(InvalidField::Empty);
         }
         refuse_line_breaks(text).map(Self)
+    }
+
+    /// An event type that is known when the program is compiled.
+    ///
+    /// ```
+    /// use tidings_sse::EventType;
+    ///
+    /// const TICK: EventType<'static> = EventType::from_static("tick");
+    /// assert_eq!(TICK.as_str(), "tick");
+    /// ```
+    ///
+    /// # Panics
+    /// Where [`new`](Self::new) fails. In a constant, the program then does not compile.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> EventType<'static> {
+        assert!(!text.is_empty(), "the event type is empty: leave it out instead");
+        assert!(is_line(text), "the event type has a line break");
+        EventType(text)
     }
 
     /// The type as text.
@@ -49,7 +67,7 @@ impl<'a> EventType<'a> {
 /// # Ok::<(), InvalidField>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId<'a>(&'a str);
+pub struct EventId<'a>(pub(crate) &'a str);
 
 impl<'a> EventId<'a> {
     /// The empty ID: clients have no last event ID after it.
@@ -65,6 +83,16 @@ impl<'a> EventId<'a> {
             Some(at) if text.as_bytes().get(at) == Some(&b'\0') => Err(InvalidField::Nul { at }),
             Some(at) => Err(InvalidField::LineBreak { at }),
         }
+    }
+
+    /// An event ID that is known when the program is compiled.
+    ///
+    /// # Panics
+    /// Where [`new`](Self::new) fails. In a constant, the program then does not compile.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> EventId<'static> {
+        assert!(is_line(text) && !has(b'\0', text), "the event ID has a line break or a NUL");
+        EventId(text)
     }
 
     /// The ID as text.
@@ -103,7 +131,7 @@ impl<'a> EventId<'a> {
 
 /// The text of a comment: no CR, no LF. May be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Comment<'a>(&'a str);
+pub struct Comment<'a>(pub(crate) &'a str);
 
 impl<'a> Comment<'a> {
     /// The shortest comment, to keep a connection alive.
@@ -115,6 +143,16 @@ impl<'a> Comment<'a> {
     /// [`InvalidField::LineBreak`].
     pub fn new(text: &'a str) -> Result<Self, InvalidField> {
         refuse_line_breaks(text).map(Self)
+    }
+
+    /// A comment that is known when the program is compiled.
+    ///
+    /// # Panics
+    /// Where [`new`](Self::new) fails. In a constant, the program then does not compile.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Comment<'static> {
+        assert!(is_line(text), "the comment has a line break");
+        Comment(text)
     }
 
     /// The comment as text.
@@ -129,6 +167,21 @@ fn refuse_line_breaks(text: &str) -> Result<&str, InvalidField> {
         None => Ok(text),
         Some(at) => Err(InvalidField::LineBreak { at }),
     }
+}
+
+const fn is_line(text: &str) -> bool {
+    !has(b'\r', text) && !has(b'\n', text)
+}
+
+const fn has(byte: u8, text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        if *first == byte {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// Why a text is not a value of its field.
@@ -190,6 +243,25 @@ mod tests {
         assert_eq!(EventId::new("a\0b"), Err(InvalidField::Nul { at: 1 }));
         assert!(EventType::new("a\0b").is_ok());
         assert!(Comment::new("\0").is_ok());
+    }
+
+    /// E-032: the same, when the program is compiled.
+    #[test]
+    fn a_constant_is_checked_by_the_same_rules() {
+        assert_eq!(EventType::from_static("a\0b"), EventType::new("a\0b").unwrap());
+        assert_eq!(EventId::from_static(""), EventId::EMPTY);
+        assert_eq!(Comment::from_static(""), Comment::EMPTY);
+        let refused: [fn() -> &'static str; 6] = [
+            || EventType::from_static("").as_str(),
+            || EventType::from_static("a\r").as_str(),
+            || EventType::from_static("\na").as_str(),
+            || EventId::from_static("a\0b").as_str(),
+            || EventId::from_static("\n").as_str(),
+            || Comment::from_static("a\r\nb").as_str(),
+        ];
+        for make in refused {
+            assert!(std::panic::catch_unwind(make).is_err());
+        }
     }
 
     #[test]

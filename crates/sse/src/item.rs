@@ -5,18 +5,18 @@ use alloc::{borrow::ToOwned, string::String};
 
 use crate::{LimitExceeded, ReconnectionTime};
 
-/// The next thing that the stream says, lent until the decoder is called again.
+/// The next thing that the stream says, borrowed until the decoder is called again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Item<'a> {
     /// An event was dispatched.
     Event(MessageEvent<'a>),
-    /// A piece of the data of the open event, never empty. Only after
-    /// [`Decoder::report_data_parts`](crate::Decoder::report_data_parts), and then instead of
-    /// [`Item::Event`]. The pieces of an event, one after the other, are its data.
-    DataPart(&'a str),
-    /// The event whose data came as [`Item::DataPart`] is complete and dispatched. An event whose
-    /// data is empty has no parts, only this.
+    /// A chunk of the data of the open event, never empty. Only after
+    /// [`Decoder::report_data_chunks`](crate::Decoder::report_data_chunks), and then instead of
+    /// [`Item::Event`]. The chunks of an event, one after the other, are its data.
+    DataChunk(&'a str),
+    /// The event whose data came as [`Item::DataChunk`] is complete and dispatched. An event whose
+    /// data is empty has no chunks, only this.
     EventEnd(EventEnd<'a>),
     /// A comment, without its colon and without one space behind that. Only after
     /// [`Decoder::report_comments`](crate::Decoder::report_comments).
@@ -27,7 +27,7 @@ pub enum Item<'a> {
     /// The stream went over a limit.
     ///
     /// The event that did so is skipped up to its blank line, and nothing more is reported of it;
-    /// parts of its data that were delivered are void. Its `id` and `retry` fields still count, so
+    /// chunks of its data that were delivered are void. Its `id` and `retry` fields still count, so
     /// that a reconnection does not fetch it again. For [`Limit::Comment`](crate::Limit::Comment)
     /// just the comment is skipped.
     Overflow(LimitExceeded),
@@ -44,7 +44,7 @@ pub struct MessageEvent<'a> {
     pub last_event_id: &'a str,
 }
 
-/// What is known at the end of an event whose data was delivered in parts.
+/// What is known at the end of an event whose data was delivered in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventEnd<'a> {
     /// The event type, `message` if the stream named none.
@@ -67,7 +67,7 @@ pub struct OwnedMessageEvent {
 
 #[cfg(feature = "alloc")]
 impl MessageEvent<'_> {
-    /// Copies the event, to keep it longer than the decoder lends it.
+    /// Copies the event, to keep it longer than the decoder does.
     #[must_use]
     pub fn into_owned(self) -> OwnedMessageEvent {
         OwnedMessageEvent {
@@ -80,7 +80,7 @@ impl MessageEvent<'_> {
 
 #[cfg(feature = "alloc")]
 impl OwnedMessageEvent {
-    /// Lends the event.
+    /// Borrows the event.
     #[must_use]
     pub fn as_event(&self) -> MessageEvent<'_> {
         MessageEvent {
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_owned_event_lends_what_it_was_made_of() {
+    fn an_owned_event_is_what_it_was_made_of() {
         let event = MessageEvent { event_type: "tick", data: "a\nb", last_event_id: "7" };
         assert_eq!(event.into_owned().as_event(), event);
     }

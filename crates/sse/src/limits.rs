@@ -6,7 +6,7 @@ use core::fmt;
 ///
 /// Text is measured as it is delivered: where the stream was not UTF-8, with its U+FFFD.
 ///
-/// With [`FixedStorage`](crate::FixedStorage) the length of each lent area is a limit as well; the
+/// With [`FixedStorage`](crate::FixedStorage) the length of each area is a limit as well; the
 /// smaller of the two counts.
 ///
 /// ```

@@ -11,7 +11,7 @@ pub struct ReconnectionTime {
 }
 
 impl ReconnectionTime {
-    /// A time of so many milliseconds.
+    /// A time of this many milliseconds.
     #[must_use]
     pub const fn from_ms(ms: u64) -> Self {
         Self { ms }

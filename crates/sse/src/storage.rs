@@ -1,14 +1,14 @@
 //! Where the decoder keeps what it cannot borrow from the input: an event that the input cuts, data
-//! of several lines, and the last event ID. Lent arrays ([`FixedStorage`]) or heap
-//! (`GrowableStorage`).
+//! of several lines, and the last event ID. The caller's arrays ([`FixedStorage`]) or
+//! the heap (`GrowableStorage`).
 
+mod fixed;
 #[cfg(feature = "alloc")]
 mod growable;
-mod lent;
 
+pub use fixed::FixedStorage;
 #[cfg(feature = "alloc")]
 pub use growable::GrowableStorage;
-pub use lent::FixedStorage;
 
 /// Memory for a [`Decoder`](crate::Decoder): [`FixedStorage`] or, with the feature `alloc`,
 /// `GrowableStorage`.

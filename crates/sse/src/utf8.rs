@@ -48,7 +48,7 @@ pub(crate) struct Carry {
 pub(crate) enum Decoded<'i> {
     /// A piece of the input.
     Input(&'i str),
-    /// The character that was cut; [`Carry::character`] lends it.
+    /// The character that was cut; [`Carry::character`] returns it.
     Character,
     /// A malformed sequence.
     Replacement,

@@ -1,4 +1,4 @@
-//! What a gateway puts in at a border is seen by no one. The decoder is the judge.
+//! What a gateway puts in at a boundary is seen by no one. The decoder is the judge.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,19 +31,19 @@ fn with(stream: &[u8], at: usize, line: &[u8]) -> Vec<u8> {
     [&stream[..at], line, &stream[at..]].concat()
 }
 
-/// The places of a stream that are borders.
-fn borders(stream: &[u8]) -> Vec<usize> {
-    let is_border = |at: &usize| {
-        let mut borders = EventBoundaries::new();
-        borders.feed(&stream[..*at]);
-        borders.at_border()
+/// The places of a stream that are boundaries.
+fn boundaries(stream: &[u8]) -> Vec<usize> {
+    let is_boundary = |at: &usize| {
+        let mut boundaries = EventBoundaries::new();
+        boundaries.feed(&stream[..*at]);
+        boundaries.at_boundary()
     };
-    (0..=stream.len()).filter(is_border).collect()
+    (0..=stream.len()).filter(is_boundary).collect()
 }
 
 fn check(stream: &[u8]) {
     let expected = events(stream);
-    for at in borders(stream) {
+    for at in boundaries(stream) {
         for comment in COMMENTS {
             let stream = with(stream, at, comment);
             assert_eq!(events(&stream), expected, "{} at {at}", stream.escape_ascii());
@@ -91,27 +91,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_comment_at_a_border_changes_no_event(pieces in prop::collection::vec(piece(), 0..20)) {
+    fn a_comment_at_a_boundary_changes_no_event(pieces in prop::collection::vec(piece(), 0..20)) {
         check(&pieces.concat());
     }
 
     #[test]
-    fn a_comment_at_a_border_of_any_bytes_changes_no_event(
+    fn a_comment_at_a_boundary_of_any_bytes_changes_no_event(
         stream in prop::collection::vec(prop::sample::select(&b"\r\n\r\n:da\xEF\xBB\xBF"[..]), 0..24)
     ) {
         check(&stream);
     }
 
-    /// A border is not missed: each event but what is pending ends at one.
+    /// A boundary is not missed: each event but what is pending ends at one.
     #[test]
-    fn every_event_that_is_complete_ends_at_a_border(pieces in prop::collection::vec(piece(), 0..20)) {
+    fn every_event_that_is_complete_ends_at_a_boundary(pieces in prop::collection::vec(piece(), 0..20)) {
         let stream = pieces.concat();
-        let borders = borders(&stream);
+        let boundaries = boundaries(&stream);
         let mut before = events(b"");
         for at in 0..=stream.len() {
             let now = events(&stream[..at]);
             if now.0.iter().filter(is_event).ne(before.0.iter().filter(is_event)) {
-                prop_assert!(borders.contains(&at), "{} at {at}", stream.escape_ascii());
+                prop_assert!(boundaries.contains(&at), "{} at {at}", stream.escape_ascii());
             }
             before = now;
         }
@@ -134,11 +134,11 @@ fn a_comment_elsewhere_may_change_events() {
         ("\u{FEFF}data: one\n\n", 1, "the byte order mark is cut"),
     ] {
         let stream = stream.as_bytes();
-        assert!(!borders(stream).contains(&at), "{why}");
+        assert!(!boundaries(stream).contains(&at), "{why}");
         assert_ne!(events(&with(stream, at, b":\n")), events(stream), "{why}");
     }
     // A whole block of its own dispatches what was pending.
     let stream = b"data: one\ndata: two\n\n";
-    assert!(!borders(stream).contains(&10));
+    assert!(!boundaries(stream).contains(&10));
     assert_ne!(events(&with(stream, 10, b": \n\n")), events(stream));
 }

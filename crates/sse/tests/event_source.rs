@@ -14,24 +14,25 @@ mod event_source_scene;
 use std::time::Duration;
 
 use event_source_scene::{
-    BETWEEN, EARLIEST, ENDS, LATEST, Source, assert_closed, decoder, hear, ms, next_header, open,
-    reopen, secs, source, status,
+    BETWEEN, EARLIEST, ENDS, LATEST, Source, assert_closed, at, decoder, hear, ms, next_header,
+    open, reopen, secs, source, status,
 };
 use tidings_sse::event_source::{
-    Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
+    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Response,
+    ResponseOutcome,
 };
-use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, RetryClamp};
+use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, RetryClamp, Timestamp};
 
 /// E-020, E-028: what is behind the event that made the client close is not dispatched, though it came
 /// in the same read.
 #[test]
 fn nothing_is_dispatched_once_closed() {
-    let mut source = open(Config::event_source(), secs(0));
+    let mut source = open(Config::event_source(), at(0));
     let mut input: &[u8] = b"data: one\n\nid: 2\ndata: two\n\ndata: three\n\n";
-    let Some(Item::Event(event)) = source.receive(secs(0), &mut input) else { panic!() };
+    let Some(Item::Event(event)) = source.receive(at(0), &mut input) else { panic!() };
     assert_eq!(event.data, "one");
     assert_eq!(source.close(), BETWEEN);
-    assert_eq!(source.receive(secs(0), &mut input), None);
+    assert_eq!(source.receive(at(0), &mut input), None);
     assert_eq!(input, b"", "the rest is consumed");
     assert_eq!(source.last_event_id(), "");
     assert_closed(&mut source, GiveUp::Closed);
@@ -40,14 +41,14 @@ fn nothing_is_dispatched_once_closed() {
 /// E-020: nor is what comes late from a connection that is lost.
 #[test]
 fn nothing_is_dispatched_from_a_lost_connection() {
-    let mut source = open(Config::event_source(), secs(0));
-    assert_eq!(hear(&mut source, secs(0), b"data: one\n\ndata: t"), ["one"]);
-    let _ = source.handle_end(secs(0), End::Broken, EARLIEST);
-    assert_eq!(hear(&mut source, secs(1), b"wo\n\ndata: three\n\n"), [""; 0]);
-    assert!(source.poll_attempt(secs(3)).is_some());
-    assert_eq!(hear(&mut source, secs(3), b"data: four\n\n"), [""; 0], "there is no response yet");
-    assert_eq!(source.handle_response(secs(3), &status(200), EARLIEST), Verdict::Open);
-    assert_eq!(hear(&mut source, secs(3), b"data: five\n\n"), ["five"]);
+    let mut source = open(Config::event_source(), at(0));
+    assert_eq!(hear(&mut source, at(0), b"data: one\n\ndata: t"), ["one"]);
+    let _ = source.handle_end(at(0), End::Broken, EARLIEST);
+    assert_eq!(hear(&mut source, at(1), b"wo\n\ndata: three\n\n"), [""; 0]);
+    assert!(source.poll_attempt(at(3)).is_some());
+    assert_eq!(hear(&mut source, at(3), b"data: four\n\n"), [""; 0], "there is no response yet");
+    assert_eq!(source.handle_response(at(3), &status(200), EARLIEST), ResponseOutcome::Open);
+    assert_eq!(hear(&mut source, at(3), b"data: five\n\n"), ["five"]);
 }
 
 /// E-023: every status but 200 fails the connection for good; 204 is how a server stops a client.
@@ -56,12 +57,14 @@ fn any_status_but_200_fails_the_connection() {
     for number in (0..=999).filter(|number| *number != 200) {
         for retry_after in [None, Some(secs(1))] {
             let mut source = source(Config::event_source());
-            assert!(source.poll_attempt(secs(0)).is_some());
+            assert!(source.poll_attempt(at(0)).is_some());
             let response = Response { retry_after, ..status(number) };
-            let expected =
-                Lost { reason: LostReason::Status(number), next: Next::GiveUp(GiveUp::Failed) };
-            let verdict = source.handle_response(secs(0), &response, EARLIEST);
-            assert_eq!(verdict, Verdict::Lost(expected), "{number}");
+            let expected = Disconnect {
+                reason: DisconnectReason::Status(number),
+                next: Next::GiveUp(GiveUp::Failed),
+            };
+            let outcome = source.handle_response(at(0), &response, EARLIEST);
+            assert_eq!(outcome, ResponseOutcome::Disconnect(expected), "{number}");
             assert_closed(&mut source, GiveUp::Failed);
         }
     }
@@ -70,15 +73,17 @@ fn any_status_but_200_fails_the_connection() {
 /// E-023: after a stream that worked, too.
 #[test]
 fn a_204_ends_a_stream_that_worked() {
-    let mut source = open(Config::client(), secs(0));
-    assert_eq!(hear(&mut source, secs(0), b"id: 9\ndata: last\n\n"), ["last"]);
-    let lost = source.handle_end(secs(0), End::EndOfBody, EARLIEST);
-    assert_eq!(lost.reason, LostReason::Ended(BETWEEN));
+    let mut source = open(Config::client(), at(0));
+    assert_eq!(hear(&mut source, at(0), b"id: 9\ndata: last\n\n"), ["last"]);
+    let disconnect = source.handle_end(at(0), End::EndOfBody, EARLIEST);
+    assert_eq!(disconnect.reason, DisconnectReason::Ended(BETWEEN));
     assert_eq!(next_header(&mut source).as_deref(), Some(&b"9"[..]));
-    let Verdict::Lost(lost) = source.handle_response(secs(3), &status(204), EARLIEST) else {
+    let ResponseOutcome::Disconnect(disconnect) =
+        source.handle_response(at(3), &status(204), EARLIEST)
+    else {
         panic!()
     };
-    assert_eq!(lost.next, Next::GiveUp(GiveUp::Failed));
+    assert_eq!(disconnect.next, Next::GiveUp(GiveUp::Failed));
     assert_closed(&mut source, GiveUp::Failed);
     assert_eq!(source.last_event_id(), "9");
 }
@@ -88,17 +93,19 @@ fn a_204_ends_a_stream_that_worked() {
 fn statuses_that_say_not_now_can_be_tried_again() {
     for number in (0..=999).filter(|number| *number != 200) {
         let mut source = source(Config::client());
-        assert!(source.poll_attempt(secs(0)).is_some());
-        let Verdict::Lost(lost) = source.handle_response(secs(0), &status(number), EARLIEST) else {
+        assert!(source.poll_attempt(at(0)).is_some());
+        let ResponseOutcome::Disconnect(disconnect) =
+            source.handle_response(at(0), &status(number), EARLIEST)
+        else {
             panic!("{number}")
         };
-        assert_eq!(lost.reason, LostReason::Status(number));
+        assert_eq!(disconnect.reason, DisconnectReason::Status(number));
         let expected = match number {
             429 | 503 => Next::Wait(secs(5)), // a busy server
             408 | 425 | 500..=599 => Next::Wait(secs(3)),
             _ => Next::GiveUp(GiveUp::Failed),
         };
-        assert_eq!(lost.next, expected, "{number}");
+        assert_eq!(disconnect.next, expected, "{number}");
     }
 }
 
@@ -121,17 +128,17 @@ fn the_media_type_must_be_that_of_an_event_stream() {
     ] {
         for config in [Config::event_source(), Config::client()] {
             let mut source = source(config);
-            assert!(source.poll_attempt(secs(0)).is_some());
+            assert!(source.poll_attempt(at(0)).is_some());
             let content_type = content_type.map(str::as_bytes);
             let response = Response { content_type, ..status(200) };
-            let verdict = source.handle_response(secs(0), &response, EARLIEST);
+            let outcome = source.handle_response(at(0), &response, EARLIEST);
             if opens {
-                assert_eq!(verdict, Verdict::Open, "{response:?}");
+                assert_eq!(outcome, ResponseOutcome::Open, "{response:?}");
                 assert_eq!(source.ready_state(), ReadyState::Open);
             } else {
                 let next = Next::GiveUp(GiveUp::Failed);
-                let lost = Lost { reason: LostReason::ContentType, next };
-                assert_eq!(verdict, Verdict::Lost(lost), "{response:?}");
+                let disconnect = Disconnect { reason: DisconnectReason::ContentType, next };
+                assert_eq!(outcome, ResponseOutcome::Disconnect(disconnect), "{response:?}");
                 assert_closed(&mut source, GiveUp::Failed);
             }
         }
@@ -146,9 +153,9 @@ fn a_decoder_brings_its_reconnection_time_and_last_event_id() {
     while decoder.decode(&mut input).is_some() {}
     let mut source = EventSource::new(decoder, Config::event_source());
     assert_eq!(next_header(&mut source).as_deref(), Some(&b"7"[..]));
-    assert_eq!(source.handle_response(secs(0), &status(200), EARLIEST), Verdict::Open);
-    assert_eq!(hear(&mut source, secs(0), b" off\n\ndata: new\n\n"), ["new"]);
-    assert_eq!(source.handle_end(secs(0), End::EndOfBody, EARLIEST).next, Next::Wait(ms(700)));
+    assert_eq!(source.handle_response(at(0), &status(200), EARLIEST), ResponseOutcome::Open);
+    assert_eq!(hear(&mut source, at(0), b" off\n\ndata: new\n\n"), ["new"]);
+    assert_eq!(source.handle_end(at(0), End::EndOfBody, EARLIEST).next, Next::Wait(ms(700)));
 }
 
 /// E-027, E-012, E-014
@@ -171,10 +178,10 @@ fn the_last_event_id_goes_into_the_header() {
         ("\u{FEFF}id: 1\n\n", "1", Some("1")),
     ];
     for (stream, id, header) in cases {
-        let mut source = open(Config::event_source(), secs(0));
-        hear(&mut source, secs(0), stream.as_bytes());
+        let mut source = open(Config::event_source(), at(0));
+        hear(&mut source, at(0), stream.as_bytes());
         assert_eq!(source.last_event_id(), id, "{stream:?}");
-        let _ = source.handle_end(secs(0), End::Broken, EARLIEST);
+        let _ = source.handle_end(at(0), End::Broken, EARLIEST);
         assert_eq!(next_header(&mut source).as_deref(), header.map(str::as_bytes), "{stream:?}");
     }
 }
@@ -187,13 +194,14 @@ fn the_last_event_id_outlives_connections() {
     for body in ["data: no id\n\n", "", "id: unfinished\ndata: x", ": comment\n\n", "id: a\0\n\n"] {
         assert_eq!(next_header(&mut source).as_deref(), Some(&b"start"[..]), "before {body:?}");
         let now = source.poll_timeout().unwrap();
-        assert_eq!(source.handle_response(now, &status(200), EARLIEST), Verdict::Open);
+        assert_eq!(source.handle_response(now, &status(200), EARLIEST), ResponseOutcome::Open);
         hear(&mut source, now, body.as_bytes());
         let _ = source.handle_end(now, End::Broken, EARLIEST);
         assert_eq!(source.last_event_id(), "start", "after {body:?}");
         // Attempts without a stream.
         assert_eq!(next_header(&mut source).as_deref(), Some(&b"start"[..]));
-        let Verdict::Lost(_) = source.handle_response(now, &status(503), EARLIEST) else {
+        let ResponseOutcome::Disconnect(_) = source.handle_response(now, &status(503), EARLIEST)
+        else {
             panic!()
         };
     }
@@ -232,20 +240,20 @@ fn close_is_final() {
     assert_closed(&mut waiting, GiveUp::Closed);
 
     let mut requesting = source(Config::client());
-    assert!(requesting.poll_attempt(secs(0)).is_some());
+    assert!(requesting.poll_attempt(at(0)).is_some());
     assert_eq!(requesting.close(), BETWEEN);
     assert_closed(&mut requesting, GiveUp::Closed);
 
-    let mut within_an_event = open(Config::client(), secs(0));
-    hear(&mut within_an_event, secs(0), b"id: 1\ndata: 1\n\nid: 2\ndata");
+    let mut within_an_event = open(Config::client(), at(0));
+    hear(&mut within_an_event, at(0), b"id: 1\ndata: 1\n\nid: 2\ndata");
     assert_eq!(within_an_event.close(), EndOfStream::InsideEvent { dropped_len: 10 });
     assert_eq!(within_an_event.last_event_id(), "1");
     assert_closed(&mut within_an_event, GiveUp::Closed);
 
-    let mut lost = open(Config::client(), secs(0));
-    let _ = lost.handle_end(secs(0), End::Broken, EARLIEST);
-    assert_eq!(lost.close(), BETWEEN);
-    assert_closed(&mut lost, GiveUp::Closed);
+    let mut waiting_again = open(Config::client(), at(0));
+    let _ = waiting_again.handle_end(at(0), End::Broken, EARLIEST);
+    assert_eq!(waiting_again.close(), BETWEEN);
+    assert_closed(&mut waiting_again, GiveUp::Closed);
 }
 
 /// E-022: as many redirects as allowed, in each attempt; those without `Location` lead nowhere.
@@ -261,19 +269,20 @@ fn redirects_are_followed_and_counted() {
                 let now = source.poll_timeout().unwrap();
                 assert!(source.poll_attempt(now).is_some());
                 for _ in 0..max_redirects {
-                    let verdict = source.handle_response(now, &redirect, EARLIEST);
-                    assert_eq!(verdict, Verdict::Redirect);
+                    let outcome = source.handle_response(now, &redirect, EARLIEST);
+                    assert_eq!(outcome, ResponseOutcome::Redirect);
                     assert_eq!(source.ready_state(), ReadyState::Connecting);
                     assert_eq!(source.poll_attempt(now), None, "it is the same attempt");
                 }
                 if round == 0 {
-                    let lost = source.handle_end(now, End::Unreachable, EARLIEST);
-                    assert_eq!(lost.next, Next::Wait(secs(3)));
+                    let disconnect = source.handle_end(now, End::Unreachable, EARLIEST);
+                    assert_eq!(disconnect.next, Next::Wait(secs(3)));
                 } else {
                     let next = Next::GiveUp(GiveUp::Failed);
-                    let lost = Lost { reason: LostReason::TooManyRedirects, next };
-                    let verdict = source.handle_response(now, &redirect, EARLIEST);
-                    assert_eq!(verdict, Verdict::Lost(lost));
+                    let disconnect =
+                        Disconnect { reason: DisconnectReason::TooManyRedirects, next };
+                    let outcome = source.handle_response(now, &redirect, EARLIEST);
+                    assert_eq!(outcome, ResponseOutcome::Disconnect(disconnect));
                     assert_closed(&mut source, GiveUp::Failed);
                 }
             }
@@ -281,77 +290,81 @@ fn redirects_are_followed_and_counted() {
     }
     for number in [300, 304, 305, 306, 309] {
         let mut source = source(Config::event_source());
-        assert!(source.poll_attempt(secs(0)).is_some());
+        assert!(source.poll_attempt(at(0)).is_some());
         let response = Response { has_location: true, ..status(number) };
-        let Verdict::Lost(lost) = source.handle_response(secs(0), &response, EARLIEST) else {
+        let ResponseOutcome::Disconnect(disconnect) =
+            source.handle_response(at(0), &response, EARLIEST)
+        else {
             panic!("{number} is no redirect to follow")
         };
-        assert_eq!(lost.reason, LostReason::Status(number));
+        assert_eq!(disconnect.reason, DisconnectReason::Status(number));
     }
 }
 
 /// P-01: what is reported out of turn changes nothing.
 #[test]
 fn reports_out_of_turn_are_harmless() {
-    let nothing = |next| Lost { reason: LostReason::NoAttempt, next };
+    let nothing = |next| Disconnect { reason: DisconnectReason::NoAttempt, next };
     let mut source = source(Config::client());
     let early = nothing(Next::Wait(secs(0)));
-    assert_eq!(source.handle_response(secs(0), &status(404), LATEST), Verdict::Lost(early));
+    assert_eq!(
+        source.handle_response(at(0), &status(404), LATEST),
+        ResponseOutcome::Disconnect(early)
+    );
     for end in ENDS {
-        assert_eq!(source.handle_end(secs(0), end, LATEST), early);
+        assert_eq!(source.handle_end(at(0), end, LATEST), early);
     }
-    assert_eq!(hear(&mut source, secs(0), b"id: 1\ndata: 1\n\n"), [""; 0]);
+    assert_eq!(hear(&mut source, at(0), b"id: 1\ndata: 1\n\n"), [""; 0]);
     assert_eq!(source.failures(), 0);
 
-    reopen(&mut source, secs(0));
-    assert_eq!(source.handle_response(secs(0), &status(404), LATEST), Verdict::Open);
-    assert_eq!(source.poll_attempt(Duration::MAX), None);
-    assert_eq!(hear(&mut source, secs(0), b"data: 1\n\n"), ["1"]);
+    reopen(&mut source, at(0));
+    assert_eq!(source.handle_response(at(0), &status(404), LATEST), ResponseOutcome::Open);
+    assert_eq!(source.poll_attempt(Timestamp::from_epoch(Duration::MAX)), None);
+    assert_eq!(hear(&mut source, at(0), b"data: 1\n\n"), ["1"]);
 
-    let _ = source.handle_end(secs(10), End::EndOfBody, EARLIEST);
+    let _ = source.handle_end(at(10), End::EndOfBody, EARLIEST);
     let rest = nothing(Next::Wait(secs(2)));
     for end in ENDS {
-        assert_eq!(source.handle_end(secs(11), end, LATEST), rest);
+        assert_eq!(source.handle_end(at(11), end, LATEST), rest);
     }
-    assert_eq!(source.handle_response(secs(11), &status(200), LATEST), Verdict::Lost(rest));
+    assert_eq!(
+        source.handle_response(at(11), &status(200), LATEST),
+        ResponseOutcome::Disconnect(rest)
+    );
     assert_eq!(source.failures(), 1);
-    assert_eq!(source.poll_timeout(), Some(secs(13)));
+    assert_eq!(source.poll_timeout(), Some(at(13)));
 }
 
 #[test]
 fn a_loss_says_in_words_why_and_what_is_next() {
     let cut = EndOfStream::InsideEvent { dropped_len: 11 };
     for (reason, text, end) in [
-        (LostReason::Unreachable, "there was no response", None),
-        (LostReason::ResponseTimeout, "the response did not come in time", None),
+        (DisconnectReason::Unreachable, "there was no response", None),
+        (DisconnectReason::ResponseTimeout, "the response did not come in time", None),
+        (DisconnectReason::Status(404), "the server answered 404; an event stream needs 200", None),
+        (DisconnectReason::ContentType, "the response's media type is not text/event-stream", None),
         (
-            LostReason::Status(404),
-            "the response has status 404, where an event stream has 200",
+            DisconnectReason::TooManyRedirects,
+            "there were more redirects than one attempt may follow",
             None,
         ),
+        (DisconnectReason::Unusable, "the request cannot lead to an event stream", None),
+        (DisconnectReason::Ended(BETWEEN), "the event stream ended", Some(BETWEEN)),
         (
-            LostReason::ContentType,
-            "the response is not of the one media type text/event-stream",
-            None,
-        ),
-        (LostReason::TooManyRedirects, "there were more redirects than one attempt follows", None),
-        (LostReason::Unusable, "the request cannot lead to an event stream", None),
-        (LostReason::Ended(BETWEEN), "the event stream ended", Some(BETWEEN)),
-        (
-            LostReason::Broken(cut),
+            DisconnectReason::Broken(cut),
             "the connection broke, inside an event of which 11 bytes had come",
             Some(cut),
         ),
         (
-            LostReason::Idle(cut),
+            DisconnectReason::Idle(cut),
             "the server was silent for too long, inside an event of which 11 bytes had come",
             Some(cut),
         ),
-        (LostReason::NoAttempt, "no attempt was under way", None),
+        (DisconnectReason::NoAttempt, "no attempt was under way", None),
     ] {
         assert_eq!(reason.to_string(), text);
         assert_eq!(reason.end_of_stream(), end, "{text}");
-        let again = Lost { reason, next: Next::Wait(ms(3_240)) };
+        let again = Disconnect { reason, next: Next::Wait(ms(3_240)) };
         assert_eq!(again.to_string(), format!("{text}; trying again in 3.2s"));
         for (why, final_words) in [
             (GiveUp::Failed, "another attempt would fail as well"),
@@ -360,25 +373,25 @@ fn a_loss_says_in_words_why_and_what_is_next() {
             (GiveUp::Once, "no other attempt was wanted"),
             (GiveUp::Closed, "the event source was closed"),
         ] {
-            let lost = Lost { reason, next: Next::GiveUp(why) };
-            assert_eq!(lost.to_string(), format!("{text}; giving up: {final_words}"));
+            let disconnect = Disconnect { reason, next: Next::GiveUp(why) };
+            assert_eq!(disconnect.to_string(), format!("{text}; giving up: {final_words}"));
         }
     }
 }
 
 #[test]
 fn a_204_and_an_end_between_events_are_no_failures() {
-    assert!(LostReason::Status(204).is_clean_end());
-    assert!(LostReason::Ended(BETWEEN).is_clean_end());
+    assert!(DisconnectReason::Status(204).is_clean_end());
+    assert!(DisconnectReason::Ended(BETWEEN).is_clean_end());
     let inside = EndOfStream::InsideEvent { dropped_len: 1 };
     for failure in [
-        LostReason::Status(200),
-        LostReason::Status(500),
-        LostReason::ContentType,
-        LostReason::Unreachable,
-        LostReason::Ended(inside),
-        LostReason::Broken(BETWEEN),
-        LostReason::Idle(inside),
+        DisconnectReason::Status(200),
+        DisconnectReason::Status(500),
+        DisconnectReason::ContentType,
+        DisconnectReason::Unreachable,
+        DisconnectReason::Ended(inside),
+        DisconnectReason::Broken(BETWEEN),
+        DisconnectReason::Idle(inside),
     ] {
         assert!(!failure.is_clean_end(), "{failure:?}");
     }
@@ -387,8 +400,8 @@ fn a_204_and_an_end_between_events_are_no_failures() {
 /// What is printed for a log tells where the source stands, and nothing of the data.
 #[test]
 fn a_source_is_printed_without_its_data() {
-    let mut source = open(Config::event_source(), secs(0));
-    assert_eq!(hear(&mut source, secs(9), b"id: 7\n\ndata: secret"), [""; 0]);
+    let mut source = open(Config::event_source(), at(0));
+    assert_eq!(hear(&mut source, at(9), b"id: 7\n\ndata: secret"), [""; 0]);
     let printed = format!("{source:?}");
     for part in ["EventSource", "heard: 9s", "failures: 0", "last_event_id: \"7\""] {
         assert!(printed.contains(part), "{part} in {printed}");

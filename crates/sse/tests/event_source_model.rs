@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tidings_sse::event_source::{
-    Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
+    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Response,
+    ResponseOutcome,
 };
-use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits};
+use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits, Timestamp};
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 fn decoder() -> Decoder<FixedStorage<'static>> {
@@ -156,26 +157,28 @@ impl Model {
         }
     }
 
-    fn respond(&mut self, now: u64, response: &Response<'_>) -> Verdict {
+    fn respond(&mut self, now: u64, response: &Response<'_>) -> ResponseOutcome {
         let State::Requesting { redirects_left, .. } = self.state else {
             return match self.state {
-                State::Open { .. } => Verdict::Open,
-                _ => Verdict::Lost(self.nothing(now)),
+                State::Open { .. } => ResponseOutcome::Open,
+                _ => ResponseOutcome::Disconnect(self.nothing(now)),
             };
         };
-        let status = LostReason::Status(response.status);
-        Verdict::Lost(match (response.status, response.content_type) {
+        let status = DisconnectReason::Status(response.status);
+        ResponseOutcome::Disconnect(match (response.status, response.content_type) {
             (200, Some(b"text/event-stream")) => {
                 self.state = State::Open { since: now, last_byte: now };
-                return Verdict::Open;
+                return ResponseOutcome::Open;
             }
-            (200, _) => self.fail(LostReason::ContentType),
+            (200, _) => self.fail(DisconnectReason::ContentType),
             (301 | 307, _) if response.has_location && redirects_left > 0 => {
                 let redirects_left = redirects_left - 1;
                 self.state = State::Requesting { deadline: now + 30_000, redirects_left };
-                return Verdict::Redirect;
+                return ResponseOutcome::Redirect;
             }
-            (301 | 307, _) if response.has_location => self.fail(LostReason::TooManyRedirects),
+            (301 | 307, _) if response.has_location => {
+                self.fail(DisconnectReason::TooManyRedirects)
+            }
             (429 | 500 | 503, _) if self.config.retry_statuses => {
                 let asked = response.retry_after.map_or(0, |wait| wait.as_secs() * 1000);
                 let busy = if response.status == 500 { 0 } else { 5000 };
@@ -201,35 +204,35 @@ impl Model {
         heard
     }
 
-    fn end(&mut self, now: u64, end: End) -> Lost {
+    fn end(&mut self, now: u64, end: End) -> Disconnect {
         match (self.state, end) {
-            (State::Requesting { .. }, End::Unusable) => self.fail(LostReason::Unusable),
-            (State::Requesting { .. }, _) => self.again(now, LostReason::Unreachable, 0),
+            (State::Requesting { .. }, End::Unusable) => self.fail(DisconnectReason::Unusable),
+            (State::Requesting { .. }, _) => self.again(now, DisconnectReason::Unreachable, 0),
             (State::Open { since, .. }, end) => {
                 let stood = self.decoder.finish();
                 if now - since >= 60_000 {
                     (self.failures, self.attempts) = (0, 0);
                 }
                 match end {
-                    End::Unusable => self.fail(LostReason::Broken(stood)),
-                    End::EndOfBody => self.again(now, LostReason::Ended(stood), 0),
-                    _ => self.again(now, LostReason::Broken(stood), 0),
+                    End::Unusable => self.fail(DisconnectReason::Broken(stood)),
+                    End::EndOfBody => self.again(now, DisconnectReason::Ended(stood), 0),
+                    _ => self.again(now, DisconnectReason::Broken(stood), 0),
                 }
             }
             _ => self.nothing(now),
         }
     }
 
-    fn timeout(&mut self, now: u64) -> Option<Lost> {
+    fn timeout(&mut self, now: u64) -> Option<Disconnect> {
         if self.deadline()? > now {
             return None;
         }
         match self.state {
-            State::Requesting { .. } => Some(self.again(now, LostReason::ResponseTimeout, 0)),
+            State::Requesting { .. } => Some(self.again(now, DisconnectReason::ResponseTimeout, 0)),
             State::Open { .. } => {
-                let Lost { reason, next } = self.end(now, End::Broken);
-                let LostReason::Broken(stood) = reason else { panic!("{reason:?}") };
-                Some(Lost { reason: LostReason::Idle(stood), next })
+                let Disconnect { reason, next } = self.end(now, End::Broken);
+                let DisconnectReason::Broken(stood) = reason else { panic!("{reason:?}") };
+                Some(Disconnect { reason: DisconnectReason::Idle(stood), next })
             }
             _ => None,
         }
@@ -246,12 +249,12 @@ impl Model {
         stood
     }
 
-    fn fail(&mut self, reason: LostReason) -> Lost {
+    fn fail(&mut self, reason: DisconnectReason) -> Disconnect {
         self.state = State::Closed(GiveUp::Failed);
-        Lost { reason, next: Next::GiveUp(GiveUp::Failed) }
+        Disconnect { reason, next: Next::GiveUp(GiveUp::Failed) }
     }
 
-    fn again(&mut self, now: u64, reason: LostReason, server_minimum: u64) -> Lost {
+    fn again(&mut self, now: u64, reason: DisconnectReason, server_minimum: u64) -> Disconnect {
         let max_attempts = self.config.policy.max_attempts;
         let give_up = match self.config {
             Config { reconnect: false, .. } => Some(GiveUp::Once),
@@ -263,15 +266,15 @@ impl Model {
         };
         if let Some(why) = give_up {
             self.state = State::Closed(why);
-            return Lost { reason, next: Next::GiveUp(why) };
+            return Disconnect { reason, next: Next::GiveUp(why) };
         }
         self.failures += 1;
         let wait = self.reconnection_time.max(server_minimum);
         self.state = State::Waiting { until: now + wait };
-        Lost { reason, next: Next::Wait(Duration::from_millis(wait)) }
+        Disconnect { reason, next: Next::Wait(Duration::from_millis(wait)) }
     }
 
-    fn nothing(&self, now: u64) -> Lost {
+    fn nothing(&self, now: u64) -> Disconnect {
         let next = match self.state {
             State::Waiting { until } => {
                 Next::Wait(Duration::from_millis(until.saturating_sub(now)))
@@ -279,7 +282,7 @@ impl Model {
             State::Closed(why) => Next::GiveUp(why),
             state => panic!("{state:?}"),
         };
-        Lost { reason: LostReason::NoAttempt, next }
+        Disconnect { reason: DisconnectReason::NoAttempt, next }
     }
 }
 
@@ -322,7 +325,7 @@ proptest! {
         }
         let mut clock = 1_000_000u64;
         for step in &steps {
-            let now = Duration::from_millis(clock);
+            let now = Timestamp::from_epoch(Duration::from_millis(clock));
             let was_closed = model.ready_state() == ReadyState::Closed;
             match step {
                 Step::Advance(time) => clock += u64::try_from(time.as_millis()).unwrap(),
@@ -340,9 +343,9 @@ proptest! {
                         retry_after: retry_after.map(Duration::from_secs),
                         has_location: *has_location,
                     };
-                    let verdict = source.handle_response(now, &response, 0);
-                    prop_assert!(!was_closed || matches!(verdict, Verdict::Lost(_)));
-                    prop_assert_eq!(verdict, model.respond(clock, &response));
+                    let outcome = source.handle_response(now, &response, 0);
+                    prop_assert!(!was_closed || matches!(outcome, ResponseOutcome::Disconnect(_)));
+                    prop_assert_eq!(outcome, model.respond(clock, &response));
                 }
                 Step::Receive(bytes) => {
                     let heard = hear(bytes, |input| source.receive(now, input).map(owned));
@@ -359,7 +362,7 @@ proptest! {
             }
             prop_assert!(!was_closed || source.ready_state() == ReadyState::Closed);
             prop_assert_eq!(source.ready_state(), model.ready_state(), "{:?}", step);
-            prop_assert_eq!(source.poll_timeout(), model.deadline().map(Duration::from_millis));
+            prop_assert_eq!(source.poll_timeout(), model.deadline().map(|ms| Timestamp::from_epoch(Duration::from_millis(ms))));
             prop_assert_eq!(source.failures(), model.failures);
             prop_assert_eq!(source.last_event_id(), model.decoder.last_event_id());
         }
@@ -386,7 +389,7 @@ proptest! {
                     retry_after: None,
                     has_location: false,
                 };
-                assert_eq!(source.handle_response(now, &response, 0), Verdict::Open);
+                assert_eq!(source.handle_response(now, &response, 0), ResponseOutcome::Open);
                 let heard: Vec<Heard> = body
                     .as_bytes()
                     .chunks(*cut)

@@ -13,13 +13,14 @@ mod event_source_scene;
 use std::time::Duration;
 
 use event_source_scene::{
-    BETWEEN, EARLIEST, LATEST, assert_closed, decoder, hear, ms, open, reopen, secs, source,
-    status, waited,
+    BETWEEN, EARLIEST, LATEST, assert_closed, at, decoder, hear, just_before, ms, open, reopen,
+    secs, source, status, waited,
 };
 use tidings_sse::event_source::{
-    Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
+    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Response,
+    ResponseOutcome,
 };
-use tidings_sse::{EndOfStream, Item, ReconnectionTime, RetryClamp};
+use tidings_sse::{EndOfStream, Item, ReconnectionTime, RetryClamp, Timestamp};
 
 /// `Retry-After` is a minimum, up to what the policy lets a server ask for, and then some more.
 #[test]
@@ -34,15 +35,17 @@ fn a_server_is_not_asked_before_the_time_it_gave() {
     ] {
         for (random, expected) in [(EARLIEST, first), (LATEST, last)] {
             let mut source = source(Config::client());
-            assert!(source.poll_attempt(secs(0)).is_some());
+            assert!(source.poll_attempt(at(0)).is_some());
             let response = Response { retry_after: Some(secs(asked)), ..status(number) };
-            let Verdict::Lost(lost) = source.handle_response(secs(0), &response, random) else {
+            let ResponseOutcome::Disconnect(disconnect) =
+                source.handle_response(at(0), &response, random)
+            else {
                 panic!("{number}")
             };
-            assert_eq!(waited(lost), secs(expected), "{number} after {asked} s");
+            assert_eq!(waited(disconnect), secs(expected), "{number} after {asked} s");
             if random == EARLIEST {
-                assert_eq!(source.poll_attempt(secs(expected) - ms(1)), None);
-                assert!(source.poll_attempt(secs(expected)).is_some());
+                assert_eq!(source.poll_attempt(just_before(at(expected))), None);
+                assert!(source.poll_attempt(at(expected)).is_some());
             }
         }
     }
@@ -55,30 +58,33 @@ fn a_network_error_or_the_end_of_the_body_leads_to_another_attempt() {
     let again = Next::Wait(secs(3));
     let failed = Next::GiveUp(GiveUp::Failed);
     for (body, end, reason, next) in [
-        (None, End::Unreachable, LostReason::Unreachable, again),
-        (None, End::EndOfBody, LostReason::Unreachable, again),
-        (None, End::Broken, LostReason::Unreachable, again),
-        (None, End::Unusable, LostReason::Unusable, failed),
-        (Some(""), End::EndOfBody, LostReason::Ended(BETWEEN), again),
-        (Some(""), End::Broken, LostReason::Broken(BETWEEN), again),
-        (Some("data: 1\n\n"), End::EndOfBody, LostReason::Ended(BETWEEN), again),
-        (Some("data\n\ndata: 1"), End::EndOfBody, LostReason::Ended(inside), again),
-        (Some("data\n\ndata: 1"), End::Broken, LostReason::Broken(inside), again),
-        (Some("data\n\ndata: 1"), End::Unreachable, LostReason::Broken(inside), again),
-        (Some("data\n\ndata: 1"), End::Unusable, LostReason::Broken(inside), failed),
+        (None, End::Unreachable, DisconnectReason::Unreachable, again),
+        (None, End::EndOfBody, DisconnectReason::Unreachable, again),
+        (None, End::Broken, DisconnectReason::Unreachable, again),
+        (None, End::Unusable, DisconnectReason::Unusable, failed),
+        (Some(""), End::EndOfBody, DisconnectReason::Ended(BETWEEN), again),
+        (Some(""), End::Broken, DisconnectReason::Broken(BETWEEN), again),
+        (Some("data: 1\n\n"), End::EndOfBody, DisconnectReason::Ended(BETWEEN), again),
+        (Some("data\n\ndata: 1"), End::EndOfBody, DisconnectReason::Ended(inside), again),
+        (Some("data\n\ndata: 1"), End::Broken, DisconnectReason::Broken(inside), again),
+        (Some("data\n\ndata: 1"), End::Unreachable, DisconnectReason::Broken(inside), again),
+        (Some("data\n\ndata: 1"), End::Unusable, DisconnectReason::Broken(inside), failed),
     ] {
         let mut source = source(Config::event_source());
-        assert!(source.poll_attempt(secs(0)).is_some());
+        assert!(source.poll_attempt(at(0)).is_some());
         if let Some(body) = body {
-            assert_eq!(source.handle_response(secs(0), &status(200), EARLIEST), Verdict::Open);
-            hear(&mut source, secs(0), body.as_bytes());
+            assert_eq!(
+                source.handle_response(at(0), &status(200), EARLIEST),
+                ResponseOutcome::Open
+            );
+            hear(&mut source, at(0), body.as_bytes());
         }
-        let lost = source.handle_end(secs(0), end, EARLIEST);
-        assert_eq!(lost, Lost { reason, next }, "{end:?} after {body:?}");
+        let disconnect = source.handle_end(at(0), end, EARLIEST);
+        assert_eq!(disconnect, Disconnect { reason, next }, "{end:?} after {body:?}");
         if next == again {
             assert_eq!(source.ready_state(), ReadyState::Connecting);
-            reopen(&mut source, secs(3));
-            assert_eq!(hear(&mut source, secs(3), b"data: 2\n\n"), ["2"], "the next stream is new");
+            reopen(&mut source, at(3));
+            assert_eq!(hear(&mut source, at(3), b"data: 2\n\n"), ["2"], "the next stream is new");
         } else {
             assert_closed(&mut source, GiveUp::Failed);
         }
@@ -90,22 +96,22 @@ fn a_network_error_or_the_end_of_the_body_leads_to_another_attempt() {
 fn an_attempt_waits_for_the_reconnection_time() {
     let mut source = source(Config::event_source());
     assert_eq!(source.ready_state(), ReadyState::Connecting);
-    assert_eq!(source.poll_timeout(), Some(secs(0)), "the first is due at once");
-    let first = source.poll_attempt(secs(100)).unwrap();
+    assert_eq!(source.poll_timeout(), Some(at(0)), "the first is due at once");
+    let first = source.poll_attempt(at(100)).unwrap();
     assert_eq!((first.number(), first.last_event_id()), (0, None));
-    assert_eq!(source.poll_attempt(secs(100)), None, "each attempt comes once");
-    assert_eq!(source.handle_response(secs(101), &status(200), LATEST), Verdict::Open);
+    assert_eq!(source.poll_attempt(at(100)), None, "each attempt comes once");
+    assert_eq!(source.handle_response(at(101), &status(200), LATEST), ResponseOutcome::Open);
     assert_eq!(source.ready_state(), ReadyState::Open);
     assert_eq!(source.poll_timeout(), None, "the standard has no idle timeout");
 
-    let lost = source.handle_end(secs(200), End::EndOfBody, EARLIEST);
-    assert_eq!(lost.next, Next::Wait(secs(3)));
+    let disconnect = source.handle_end(at(200), End::EndOfBody, EARLIEST);
+    assert_eq!(disconnect.next, Next::Wait(secs(3)));
     assert_eq!(source.ready_state(), ReadyState::Connecting);
-    assert_eq!(source.poll_timeout(), Some(secs(203)));
-    assert_eq!(source.poll_attempt(secs(203) - Duration::from_nanos(1)), None);
-    assert_eq!(source.handle_timeout(secs(203), LATEST), None, "the end of a wait is no loss");
-    assert!(source.poll_attempt(secs(203)).is_some());
-    assert_eq!(source.poll_attempt(secs(204)), None);
+    assert_eq!(source.poll_timeout(), Some(at(203)));
+    assert_eq!(source.poll_attempt(just_before(at(203))), None);
+    assert_eq!(source.handle_timeout(at(203), LATEST), None, "the end of a wait is no loss");
+    assert!(source.poll_attempt(at(203)).is_some());
+    assert_eq!(source.poll_attempt(at(204)), None);
 }
 
 /// E-013, E-026: `retry` counts at once, also within an event that never ends, and for good.
@@ -121,14 +127,14 @@ fn the_server_sets_the_reconnection_time() {
         ("retry: 5 \n", secs(3)),
         ("retry: 500", secs(3)), // its line is not over
     ] {
-        let mut source = open(Config::event_source(), secs(0));
-        hear(&mut source, secs(0), retry.as_bytes());
-        let lost = source.handle_end(secs(0), End::EndOfBody, EARLIEST);
-        assert_eq!(lost.next, Next::Wait(expected), "{retry:?}");
+        let mut source = open(Config::event_source(), at(0));
+        hear(&mut source, at(0), retry.as_bytes());
+        let disconnect = source.handle_end(at(0), End::EndOfBody, EARLIEST);
+        assert_eq!(disconnect.next, Next::Wait(expected), "{retry:?}");
         let at = source.poll_timeout().unwrap();
         assert!(source.poll_attempt(at).is_some());
-        let lost = source.handle_end(at, End::Unreachable, EARLIEST);
-        assert_eq!(lost.next, Next::Wait(expected), "{retry:?}: it stays");
+        let disconnect = source.handle_end(at, End::Unreachable, EARLIEST);
+        assert_eq!(disconnect.next, Next::Wait(expected), "{retry:?}: it stays");
     }
 }
 
@@ -138,10 +144,10 @@ fn a_client_may_clamp_or_ignore_the_reconnection_time() {
     for (clamp, expected) in [(RetryClamp::new(one, two), secs(2)), (RetryClamp::IGNORE, secs(3))] {
         let mut config = Config::event_source();
         config.retry_clamp = clamp;
-        let mut source = open(config, secs(0));
-        hear(&mut source, secs(0), b"retry: 60000\n");
-        let lost = source.handle_end(secs(0), End::EndOfBody, EARLIEST);
-        assert_eq!(lost.next, Next::Wait(expected), "{clamp:?}");
+        let mut source = open(config, at(0));
+        hear(&mut source, at(0), b"retry: 60000\n");
+        let disconnect = source.handle_end(at(0), End::EndOfBody, EARLIEST);
+        assert_eq!(disconnect.next, Next::Wait(expected), "{clamp:?}");
     }
 }
 
@@ -150,16 +156,16 @@ fn a_client_may_clamp_or_ignore_the_reconnection_time() {
 fn a_flapping_server_is_backed_off_from() {
     for body in ["", ": hello\n\n", "retry: 3000\n\n", "id: 1\n\n", "data: unfinished"] {
         let mut source = source(Config::event_source());
-        let mut now = secs(0);
+        let mut now = at(0);
         for (attempt, window) in [3, 6, 12, 24, 48, 60, 60].into_iter().enumerate() {
             assert_eq!(source.failures(), u32::try_from(attempt).unwrap());
             let number = source.poll_attempt(now).unwrap().number();
             assert_eq!(number, u32::try_from(attempt).unwrap());
-            assert_eq!(source.handle_response(now, &status(200), LATEST), Verdict::Open);
+            assert_eq!(source.handle_response(now, &status(200), LATEST), ResponseOutcome::Open);
             hear(&mut source, now, body.as_bytes());
-            now += secs(1);
-            let lost = source.handle_end(now, End::EndOfBody, LATEST);
-            assert_eq!(waited(lost), secs(3 + window), "attempt {attempt} with {body:?}");
+            now = now.after(secs(1));
+            let disconnect = source.handle_end(now, End::EndOfBody, LATEST);
+            assert_eq!(waited(disconnect), secs(3 + window), "attempt {attempt} with {body:?}");
             now = source.poll_timeout().unwrap();
         }
     }
@@ -184,13 +190,13 @@ fn an_event_or_a_healthy_time_ends_the_back_off() {
         assert_eq!(source.failures(), 3);
         let now = source.poll_timeout().unwrap();
         assert_eq!(source.poll_attempt(now).unwrap().number(), 3);
-        assert_eq!(source.handle_response(now, &status(200), LATEST), Verdict::Open);
+        assert_eq!(source.handle_response(now, &status(200), LATEST), ResponseOutcome::Open);
         assert_eq!(source.failures(), 3, "a 200 alone is no success");
         hear(&mut source, now, body.as_bytes());
-        let lost = source.handle_end(now + open_for, End::Broken, LATEST);
+        let disconnect = source.handle_end(now.after(open_for), End::Broken, LATEST);
         let (failures, wait, number) = if succeeds { (1, 3, 0) } else { (4, 24, 4) };
         assert_eq!(source.failures(), failures, "{body:?} for {open_for:?}");
-        assert_eq!(waited(lost), secs(3 + wait), "{body:?} for {open_for:?}");
+        assert_eq!(waited(disconnect), secs(3 + wait), "{body:?} for {open_for:?}");
         let now = source.poll_timeout().unwrap();
         assert_eq!(source.poll_attempt(now).unwrap().number(), number, "{body:?}");
     }
@@ -199,15 +205,15 @@ fn an_event_or_a_healthy_time_ends_the_back_off() {
 /// With data in parts it is the end of the event that counts.
 #[test]
 fn parts_of_an_event_are_no_success_yet() {
-    let mut source = EventSource::new(decoder().report_data_parts(), Config::event_source());
-    assert!(source.poll_attempt(secs(0)).is_some());
-    let _ = source.handle_end(secs(0), End::Unreachable, EARLIEST);
-    reopen(&mut source, secs(3));
+    let mut source = EventSource::new(decoder().report_data_chunks(), Config::event_source());
+    assert!(source.poll_attempt(at(0)).is_some());
+    let _ = source.handle_end(at(0), End::Unreachable, EARLIEST);
+    reopen(&mut source, at(3));
     let mut input: &[u8] = b"data: part";
-    assert_eq!(source.receive(secs(3), &mut input), Some(Item::DataPart("part")));
+    assert_eq!(source.receive(at(3), &mut input), Some(Item::DataChunk("part")));
     assert_eq!(source.failures(), 1);
     let mut input: &[u8] = b"\n\n";
-    assert!(matches!(source.receive(secs(3), &mut input), Some(Item::EventEnd(_))));
+    assert!(matches!(source.receive(at(3), &mut input), Some(Item::EventEnd(_))));
     assert_eq!(source.failures(), 0);
 }
 
@@ -215,40 +221,47 @@ fn parts_of_an_event_are_no_success_yet() {
 fn attempts_that_fail_in_a_row_can_be_limited() {
     let mut config = Config::event_source();
     config.policy.max_attempts = 2;
-    let mut source = open(config, secs(0));
-    assert_eq!(hear(&mut source, secs(0), b"data\n\n"), [""]);
-    let lost = source.handle_end(secs(0), End::EndOfBody, EARLIEST);
-    assert_eq!(lost.next, Next::Wait(secs(3)));
-    assert!(source.poll_attempt(secs(3)).is_some());
-    let lost = source.handle_end(secs(3), End::Unreachable, EARLIEST);
-    assert_eq!(lost.next, Next::Wait(secs(3)));
-    assert!(source.poll_attempt(secs(6)).is_some());
-    let lost = source.handle_end(secs(6), End::Unreachable, EARLIEST);
-    assert_eq!(lost.reason, LostReason::Unreachable);
-    assert_eq!(lost.next, Next::GiveUp(GiveUp::AttemptsExhausted));
+    let mut source = open(config, at(0));
+    assert_eq!(hear(&mut source, at(0), b"data\n\n"), [""]);
+    let disconnect = source.handle_end(at(0), End::EndOfBody, EARLIEST);
+    assert_eq!(disconnect.next, Next::Wait(secs(3)));
+    assert!(source.poll_attempt(at(3)).is_some());
+    let disconnect = source.handle_end(at(3), End::Unreachable, EARLIEST);
+    assert_eq!(disconnect.next, Next::Wait(secs(3)));
+    assert!(source.poll_attempt(at(6)).is_some());
+    let disconnect = source.handle_end(at(6), End::Unreachable, EARLIEST);
+    assert_eq!(disconnect.reason, DisconnectReason::Unreachable);
+    assert_eq!(disconnect.next, Next::GiveUp(GiveUp::AttemptsExhausted));
     assert_closed(&mut source, GiveUp::AttemptsExhausted);
 }
 
 /// A comment is a sign of life, and so is any other byte; its absence ends the stream.
 #[test]
 fn a_silent_stream_is_lost() {
-    let mut source = open(Config::client(), secs(0));
-    let mut now = secs(0);
+    let mut source = open(Config::client(), at(0));
+    let mut now = at(0);
     for byte in b": keep\n\ndata: 1" {
-        assert_eq!(source.poll_timeout(), Some(now + secs(45)));
-        now += secs(45) - ms(1);
+        assert_eq!(source.poll_timeout(), Some(now.after(secs(45))));
+        now = now.after(secs(45) - ms(1));
         assert_eq!(source.handle_timeout(now, EARLIEST), None, "not yet");
         hear(&mut source, now, &[*byte]);
     }
-    hear(&mut source, now + secs(44), b"");
-    assert_eq!(source.poll_timeout(), Some(now + secs(45)), "no byte is no sign of life");
-    now += secs(45);
-    let lost = source.handle_timeout(now, EARLIEST).unwrap();
-    assert_eq!(lost.reason, LostReason::Idle(EndOfStream::InsideEvent { dropped_len: 7 }));
-    assert_eq!(lost.next, Next::Wait(secs(3)));
+    hear(&mut source, now.after(secs(44)), b"");
+    assert_eq!(source.poll_timeout(), Some(now.after(secs(45))), "no byte is no sign of life");
+    now = now.after(secs(45));
+    let disconnect = source.handle_timeout(now, EARLIEST).unwrap();
+    assert_eq!(
+        disconnect.reason,
+        DisconnectReason::Idle(EndOfStream::InsideEvent { dropped_len: 7 })
+    );
+    assert_eq!(disconnect.next, Next::Wait(secs(3)));
     assert_eq!(source.handle_timeout(now, EARLIEST), None, "told once");
-    reopen(&mut source, now + secs(3));
-    assert_eq!(source.poll_timeout(), Some(now + secs(48)), "the next stream has its own time");
+    reopen(&mut source, now.after(secs(3)));
+    assert_eq!(
+        source.poll_timeout(),
+        Some(now.after(secs(48))),
+        "the next stream has its own time"
+    );
 }
 
 #[test]
@@ -256,16 +269,17 @@ fn a_response_has_its_time_and_so_has_the_one_after_a_redirect() {
     let mut config = Config::event_source();
     config.response_timeout = secs(10);
     let mut source = source(config);
-    assert!(source.poll_attempt(secs(5)).is_some());
-    assert_eq!(source.poll_timeout(), Some(secs(15)));
-    assert_eq!(source.handle_timeout(secs(15) - ms(1), EARLIEST), None);
+    assert!(source.poll_attempt(at(5)).is_some());
+    assert_eq!(source.poll_timeout(), Some(at(15)));
+    assert_eq!(source.handle_timeout(just_before(at(15)), EARLIEST), None);
     let redirect = Response { has_location: true, ..status(307) };
-    assert_eq!(source.handle_response(secs(14), &redirect, EARLIEST), Verdict::Redirect);
-    assert_eq!(source.poll_timeout(), Some(secs(24)));
-    let lost = source.handle_timeout(secs(24), EARLIEST).unwrap();
-    let expected = Lost { reason: LostReason::ResponseTimeout, next: Next::Wait(secs(3)) };
-    assert_eq!(lost, expected);
-    assert_eq!(source.poll_timeout(), Some(secs(27)));
+    assert_eq!(source.handle_response(at(14), &redirect, EARLIEST), ResponseOutcome::Redirect);
+    assert_eq!(source.poll_timeout(), Some(at(24)));
+    let disconnect = source.handle_timeout(at(24), EARLIEST).unwrap();
+    let expected =
+        Disconnect { reason: DisconnectReason::ResponseTimeout, next: Next::Wait(secs(3)) };
+    assert_eq!(disconnect, expected);
+    assert_eq!(source.poll_timeout(), Some(at(27)));
 }
 
 #[test]
@@ -274,12 +288,12 @@ fn never_is_no_time() {
     config.response_timeout = Config::NEVER;
     config.idle_timeout = Config::NEVER;
     let mut source = source(config);
-    assert!(source.poll_attempt(secs(5)).is_some());
+    assert!(source.poll_attempt(at(5)).is_some());
     assert_eq!(source.poll_timeout(), None);
-    assert_eq!(source.handle_timeout(Duration::MAX, EARLIEST), None);
-    assert_eq!(source.handle_response(secs(5), &status(200), EARLIEST), Verdict::Open);
+    assert_eq!(source.handle_timeout(Timestamp::from_epoch(Duration::MAX), EARLIEST), None);
+    assert_eq!(source.handle_response(at(5), &status(200), EARLIEST), ResponseOutcome::Open);
     assert_eq!(source.poll_timeout(), None);
-    assert_eq!(source.handle_timeout(Duration::MAX, EARLIEST), None);
+    assert_eq!(source.handle_timeout(Timestamp::from_epoch(Duration::MAX), EARLIEST), None);
 }
 
 /// A POST is not made twice, however its attempt ended.
@@ -291,29 +305,31 @@ fn a_request_that_must_not_be_repeated_is_not() {
 
     for end in [End::Unreachable, End::EndOfBody, End::Broken] {
         let mut unanswered = source(config);
-        assert!(unanswered.poll_attempt(secs(0)).is_some());
-        assert_eq!(unanswered.handle_end(secs(0), end, EARLIEST).next, expected);
+        assert!(unanswered.poll_attempt(at(0)).is_some());
+        assert_eq!(unanswered.handle_end(at(0), end, EARLIEST).next, expected);
         assert_closed(&mut unanswered, GiveUp::NotRepeatable);
 
-        let mut answered = open(config, secs(0));
-        assert_eq!(hear(&mut answered, secs(0), b"id: 1\ndata: 1\n\n"), ["1"]);
-        assert_eq!(answered.handle_end(secs(0), end, EARLIEST).next, expected);
+        let mut answered = open(config, at(0));
+        assert_eq!(hear(&mut answered, at(0), b"id: 1\ndata: 1\n\n"), ["1"]);
+        assert_eq!(answered.handle_end(at(0), end, EARLIEST).next, expected);
         assert_closed(&mut answered, GiveUp::NotRepeatable);
     }
 
     let mut silent = source(config);
-    assert!(silent.poll_attempt(secs(0)).is_some());
-    assert_eq!(silent.handle_timeout(secs(30), EARLIEST).unwrap().next, expected);
+    assert!(silent.poll_attempt(at(0)).is_some());
+    assert_eq!(silent.handle_timeout(at(30), EARLIEST).unwrap().next, expected);
 
     for (number, expected) in
         [(503, GiveUp::NotRepeatable), (404, GiveUp::Failed), (204, GiveUp::Failed)]
     {
         let mut source = source(config);
-        assert!(source.poll_attempt(secs(0)).is_some());
-        let Verdict::Lost(lost) = source.handle_response(secs(0), &status(number), EARLIEST) else {
+        assert!(source.poll_attempt(at(0)).is_some());
+        let ResponseOutcome::Disconnect(disconnect) =
+            source.handle_response(at(0), &status(number), EARLIEST)
+        else {
             panic!("{number}")
         };
-        assert_eq!(lost.next, Next::GiveUp(expected), "{number}");
+        assert_eq!(disconnect.next, Next::GiveUp(expected), "{number}");
     }
 }
 
@@ -322,15 +338,15 @@ fn once_means_once() {
     let mut config = Config::client();
     config.reconnect = false;
     let mut refused = source(config);
-    assert!(refused.poll_attempt(secs(0)).is_some());
-    let lost = refused.handle_end(secs(0), End::Unreachable, EARLIEST);
-    assert_eq!(lost.next, Next::GiveUp(GiveUp::Once));
+    assert!(refused.poll_attempt(at(0)).is_some());
+    let disconnect = refused.handle_end(at(0), End::Unreachable, EARLIEST);
+    assert_eq!(disconnect.next, Next::GiveUp(GiveUp::Once));
 
-    let mut ended = open(config, secs(0));
-    assert_eq!(hear(&mut ended, secs(0), b"data: 1\n\n"), ["1"]);
-    let lost = ended.handle_end(secs(0), End::EndOfBody, EARLIEST);
+    let mut ended = open(config, at(0));
+    assert_eq!(hear(&mut ended, at(0), b"data: 1\n\n"), ["1"]);
+    let disconnect = ended.handle_end(at(0), End::EndOfBody, EARLIEST);
     let next = Next::GiveUp(GiveUp::Once);
-    assert_eq!(lost, Lost { reason: LostReason::Ended(BETWEEN), next });
+    assert_eq!(disconnect, Disconnect { reason: DisconnectReason::Ended(BETWEEN), next });
     assert_closed(&mut ended, GiveUp::Once);
 }
 
@@ -339,15 +355,16 @@ fn once_means_once() {
 fn no_time_overflows() {
     let mut config = Config::client();
     config.policy.minimum = Duration::MAX;
-    let mut source = open(config, Duration::MAX);
+    let end_of_time = Timestamp::from_epoch(Duration::MAX);
+    let mut source = open(config, end_of_time);
     assert_eq!(source.poll_timeout(), None);
-    let lost = source.handle_end(Duration::MAX, End::Broken, LATEST);
-    assert_eq!(lost.next, Next::Wait(Duration::MAX));
+    let disconnect = source.handle_end(end_of_time, End::Broken, LATEST);
+    assert_eq!(disconnect.next, Next::Wait(Duration::MAX));
     assert_eq!(source.poll_timeout(), None, "a wait without end");
-    assert!(source.poll_attempt(Duration::MAX).is_some());
+    assert!(source.poll_attempt(end_of_time).is_some());
     // A clock that goes back.
-    assert_eq!(source.handle_response(secs(0), &status(200), LATEST), Verdict::Open);
-    hear(&mut source, secs(9), b":\n");
-    assert_eq!(source.handle_timeout(secs(1), LATEST), None);
-    assert_eq!(source.handle_end(secs(0), End::Broken, LATEST).next, Next::Wait(Duration::MAX));
+    assert_eq!(source.handle_response(at(0), &status(200), LATEST), ResponseOutcome::Open);
+    hear(&mut source, at(9), b":\n");
+    assert_eq!(source.handle_timeout(at(1), LATEST), None);
+    assert_eq!(source.handle_end(at(0), End::Broken, LATEST).next, Next::Wait(Duration::MAX));
 }

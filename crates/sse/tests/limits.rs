@@ -147,14 +147,14 @@ fn data_in_parts_needs_no_memory_and_any_length_passes() {
         comment: &mut [],
     };
     let limits = limits().max_line_len(usize::MAX).max_data_len(usize::MAX);
-    let mut decoder = Decoder::with_storage(storage, limits).report_data_parts();
+    let mut decoder = Decoder::with_storage(storage, limits).report_data_chunks();
     let mut len = 0;
     let mut start = &b"data: "[..];
     assert_eq!(decoder.decode(&mut start), None);
     for _ in 0..3000 {
         let mut slice = &[b'x'; 1000][..];
         while let Some(item) = decoder.decode(&mut slice) {
-            let Item::DataPart(part) = item else { panic!("{item:?}") };
+            let Item::DataChunk(part) = item else { panic!("{item:?}") };
             len += part.len();
         }
     }
@@ -167,13 +167,13 @@ fn data_in_parts_needs_no_memory_and_any_length_passes() {
 fn parts_up_to_the_limit_are_delivered_before_the_overflow() {
     let limits = limits().max_data_len(8);
     for slice_len in [1, 2, 3, 100] {
-        let mut decoder = fixed(limits).report_data_parts();
+        let mut decoder = fixed(limits).report_data_chunks();
         let mut parts = String::new();
         let mut overflows = 0;
         for mut slice in "data: 12345\ndata: 7é9\n\n".as_bytes().chunks(slice_len) {
             while let Some(item) = decoder.decode(&mut slice) {
                 match item {
-                    Item::DataPart(part) => parts.push_str(part),
+                    Item::DataChunk(part) => parts.push_str(part),
                     Item::Overflow(exceeded) => {
                         assert_eq!(exceeded, LimitExceeded { limit: Limit::Data, max_len: 8 });
                         overflows += 1;

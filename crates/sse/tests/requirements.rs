@@ -329,7 +329,7 @@ fn the_last_event_id_can_be_set() {
     assert_eq!(decoder.last_event_id(), "");
 }
 
-/// A stream of tokens, its line ends cut by the borders of slices, loses none of them.
+/// A stream of tokens, its line ends cut by the boundaries of slices, loses none of them.
 #[test]
 fn no_event_is_lost_where_a_slice_cuts_crlf() {
     for line_end in ["\r\n", "\n", "\r"] {

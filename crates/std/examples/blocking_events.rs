@@ -5,17 +5,19 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what happens")]
 
-use tidings_std::sse::{EventSource, RequestFault, Update};
+use tidings_std::sse::{ClientEvent, EventSource, RequestFault};
 
 fn main() -> Result<(), RequestFault> {
     let url = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:8080/events".to_owned());
     for update in EventSource::get(url)? {
         match update {
-            Update::Open(opened) => eprintln!("open: {}", opened.url),
-            Update::Event(event) => println!("{}: {}", event.event_type, event.data),
-            Update::Overflow(exceeded) => eprintln!("an event was skipped: {exceeded}"),
-            Update::Lost { why, wait } => eprintln!("{why}; trying again in {wait:.1?}"),
-            Update::Closed { why, reason } => eprintln!("{why}; {reason}"),
+            ClientEvent::Open(opened) => eprintln!("open: {}", opened.url),
+            ClientEvent::Event(event) => println!("{}: {}", event.event_type, event.data),
+            ClientEvent::Overflow(exceeded) => eprintln!("an event was skipped: {exceeded}"),
+            ClientEvent::Disconnected { cause, wait } => {
+                eprintln!("{cause}; trying again in {wait:.1?}");
+            }
+            ClientEvent::Closed { cause, reason } => eprintln!("{cause}; {reason}"),
             _ => {}
         }
     }

@@ -14,12 +14,12 @@ pub use event_source::{Closer, EventSource};
 pub use event_stream::{EventStream, EventStreamError};
 #[cfg(feature = "event-source")]
 pub use tidings_endpoint::event_source::{
-    Answer, CodingError, EventError, EventSourceRequest, Lost, Opened, RedirectFault, RequestFault,
-    StreamError, Update,
+    ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest, Opened,
+    RedirectFault, RequestFault, StreamError, UnexpectedResponse,
 };
 #[cfg(feature = "event-source")]
-pub use tidings_sse::event_source::{Config, GiveUp, LostReason, ReadyState};
+pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState};
 pub use tidings_sse::{
     Comment, Decoder, EndOfStream, Event, EventId, EventType, GrowableStorage, InvalidField, Item,
-    LimitExceeded, Limits, OwnedMessageEvent, ReconnectionTime, is_event_stream,
+    LimitExceeded, Limits, OwnedEvent, OwnedMessageEvent, ReconnectionTime, is_event_stream,
 };

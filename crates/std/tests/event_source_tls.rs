@@ -19,7 +19,8 @@ use std::time::Duration;
 use sse_support::{OPEN, Request, read_head};
 use tidings_std::client::rustls::ServerConfig;
 use tidings_std::sse::{
-    Config, EndOfStream, EventSource, EventSourceRequest, LostReason, StreamError, Update,
+    ClientEvent, Config, DisconnectReason, EndOfStream, EventSource, EventSourceRequest,
+    StreamError,
 };
 use tidings_std::{Error, Transport as _, client::TlsError};
 use tls_support::{Tls, authority, serve, signed, trusting};
@@ -55,7 +56,7 @@ fn a_stream_comes_over_tls_and_its_end_must_be_said() {
     let authority = authority();
     let between = EndOfStream::BetweenEvents;
     for (says_end, reason) in
-        [(true, LostReason::Ended(between)), (false, LostReason::Broken(between))]
+        [(true, DisconnectReason::Ended(between)), (false, DisconnectReason::Broken(between))]
     {
         let end = move |mut stream: Tls| {
             if says_end {
@@ -66,9 +67,9 @@ fn a_stream_comes_over_tls_and_its_end_must_be_said() {
         let (port, serving) = answer(signed(&authority, "localhost"), stream, end);
         let mut source = open(port, &authority, once());
         assert_eq!(source.event().unwrap().unwrap().data.len(), 100_000);
-        let Some(Update::Closed { why, .. }) = source.next() else { panic!() };
-        assert_eq!(why.reason, reason);
-        assert_eq!(matches!(why.error, Some(StreamError::Http(_))), !says_end, "{why}");
+        let Some(ClientEvent::Closed { cause, .. }) = source.next() else { panic!() };
+        assert_eq!(cause.reason, reason);
+        assert_eq!(matches!(cause.error, Some(StreamError::Http(_))), !says_end, "{cause}");
         let request = serving.join().unwrap();
         assert_eq!(request.line, "GET /x HTTP/1.1");
         assert_eq!(request.header("host"), Some(format!("localhost:{port}").as_bytes()));
@@ -98,8 +99,8 @@ fn deadlines_and_closers_work_under_tls() {
     config.idle_timeout = Duration::from_millis(50);
     let mut source = open(port, &authority, config);
     assert_eq!(source.event().unwrap().unwrap().data, "x");
-    let Some(Update::Closed { why, .. }) = source.next() else { panic!() };
-    assert_eq!(why.reason, LostReason::Idle(EndOfStream::InsideEvent { dropped_len: 2 }));
+    let Some(ClientEvent::Closed { cause, .. }) = source.next() else { panic!() };
+    assert_eq!(cause.reason, DisconnectReason::Idle(EndOfStream::InsideEvent { dropped_len: 2 }));
     serving.join().unwrap();
 
     let (port, serving) = answer(signed(&authority, "localhost"), stream(), wait);
@@ -120,9 +121,10 @@ fn a_server_that_can_not_be_trusted_sees_no_request() {
     let (port, serving) =
         serve(signed(&authority(), "localhost"), |mut stream| stream.write_all(b"x").is_err());
     let mut source = open(port, &trusted, once());
-    let Some(Update::Closed { why, .. }) = source.next() else { panic!() };
-    assert_eq!(why.reason, LostReason::Unreachable);
-    let tls = matches!(&why.error, Some(StreamError::Connect(Error::Tls(TlsError::Handshake(_)))));
-    assert!(tls, "{why:?}");
+    let Some(ClientEvent::Closed { cause, .. }) = source.next() else { panic!() };
+    assert_eq!(cause.reason, DisconnectReason::Unreachable);
+    let tls =
+        matches!(&cause.error, Some(StreamError::Connect(Error::Tls(TlsError::Handshake(_)))));
+    assert!(tls, "{cause:?}");
     assert!(serving.join().unwrap());
 }

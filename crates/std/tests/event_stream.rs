@@ -129,7 +129,7 @@ fn an_event_over_a_limit_is_told_in_its_place() {
 
 #[test]
 fn whatever_the_stream_says_can_be_had() {
-    let decoder = Decoder::new().report_comments().report_data_parts();
+    let decoder = Decoder::new().report_comments().report_data_chunks();
     let mut stream = EventStream::with_decoder(
         Script::new([Ok(&b": hi\nretry: 7\nevent: x\nid: 1\ndata: on"[..]), Ok(b"e\n\n"), Ok(b"")]),
         decoder,
@@ -138,7 +138,7 @@ fn whatever_the_stream_says_can_be_had() {
     while let Some(item) = stream.next_with(|item| match item {
         Item::Comment(text) => format!(":{text}"),
         Item::Retry(time) => time.as_ms().to_string(),
-        Item::DataPart(part) => part.to_owned(),
+        Item::DataChunk(part) => part.to_owned(),
         Item::EventEnd(end) => format!("{} {}", end.event_type, end.last_event_id),
         other => format!("{other:?}"),
     }) {

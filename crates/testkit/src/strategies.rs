@@ -36,21 +36,21 @@ pub fn binaries(max_len: usize) -> impl Strategy<Value = Vec<u8>> {
 /// Cuts a message into up to `max_pieces` pieces, empty ones too; a text between characters.
 pub fn fragments(message: Step, max_pieces: usize) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(any::<prop::sample::Index>(), 0..max_pieces).prop_map(move |cuts| {
-        let mut borders: Vec<usize> = match &message {
+        let mut boundaries: Vec<usize> = match &message {
             Step::Text(_, text, _) => {
-                let borders: Vec<usize> =
+                let boundaries: Vec<usize> =
                     text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-                cuts.iter().map(|cut| *cut.get(&borders)).collect()
+                cuts.iter().map(|cut| *cut.get(&boundaries)).collect()
             }
             Step::Binary(_, bytes, _) => {
                 cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect()
             }
             other => panic!("{other:?} is no message"),
         };
-        borders.sort_unstable();
+        boundaries.sort_unstable();
         let mut begin = 0;
         let mut pieces = Vec::new();
-        for end in borders {
+        for end in boundaries {
             pieces.push(piece(&message, begin, Some(end)));
             begin = end;
         }

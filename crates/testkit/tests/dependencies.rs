@@ -7,17 +7,23 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// A crate, its features, and all that comes with them, direct or not, in the order of the alphabet.
-const BUDGETS: [(&str, &str, &str); 18] = [
+const BUDGETS: [(&str, &str, &str); 20] = [
     ("tidings-frame", "", ""),
     ("tidings-frame", "alloc,std", ""),
     ("tidings-frame", "simdutf8", "ascii simdutf8"),
     ("tidings-handshake", "", HANDSHAKE),
     ("tidings-handshake", "alloc,std", HANDSHAKE),
-    ("tidings-reconnect", "", ""),
+    ("tidings-reconnect", "", "tidings-time"),
     ("tidings-time", "", ""),
-    ("tidings-sse", "", "memchr tidings-reconnect"),
-    ("tidings-sse", "alloc,std", "memchr tidings-reconnect"),
-    ("tidings-sse", "simdutf8", "memchr simdutf8 tidings-reconnect"),
+    ("tidings-sse", "", "memchr tidings-reconnect tidings-time"),
+    ("tidings-sse", "alloc,std", "memchr tidings-reconnect tidings-time"),
+    ("tidings-sse", "simdutf8", "memchr simdutf8 tidings-reconnect tidings-time"),
+    ("tidings-sse", "futures", "futures-core memchr tidings-reconnect tidings-time"),
+    (
+        "tidings-sse",
+        "http-body",
+        "bytes futures-core http http-body itoa memchr tidings-reconnect tidings-time",
+    ),
     ("tidings-websocket", "", "tidings-frame tidings-time"),
     ("tidings-websocket", "alloc,std", "tidings-frame tidings-time"),
     ("tidings-websocket", "simdutf8", "ascii simdutf8 tidings-frame tidings-time"),

@@ -6,6 +6,7 @@
 #[cfg(test)]
 extern crate std;
 
+use core::fmt;
 use core::num::NonZero;
 use core::time::Duration;
 
@@ -19,7 +20,7 @@ use core::time::Duration;
 /// let now = Timestamp::from_epoch(epoch.elapsed());
 /// assert_eq!(now.since_epoch() + Duration::from_secs(1), now.after(Duration::from_secs(1)).since_epoch());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Since a nanosecond before the epoch: an `Option<Timestamp>` then takes no more room.
     nanos: NonZero<u64>,
@@ -61,6 +62,13 @@ impl Default for Timestamp {
     /// The caller's epoch.
     fn default() -> Self {
         Self { nanos: NonZero::<u64>::MIN }
+    }
+}
+
+/// The time since the epoch, such as `9s`.
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.since_epoch().fmt(f)
     }
 }
 

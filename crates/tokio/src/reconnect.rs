@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidings_endpoint::opening::ConnectOptions;
 use tidings_endpoint::websocket::Message;
 use tidings_endpoint::{ClientRole, Error};
-use tidings_reconnect::{Next, Reconnect};
+use tidings_reconnect::{Next, Reconnect, Timestamp};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::connect::{ClientStream, connect_with};
@@ -28,21 +28,21 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 ///
 /// ```no_run
 /// # async fn watch() {
-/// use tidings_tokio::reconnect::{Policy, Reconnecting, Update};
+/// use tidings_tokio::reconnect::{Policy, Reconnecting, ReconnectEvent};
 /// use tidings_tokio::ConnectOptions;
 ///
 /// let options = ConnectOptions::new().subprotocols(["chat"]);
 /// let mut client = Reconnecting::new("ws://127.0.0.1:8080/chat", options, Policy::websocket());
 /// while let Some(update) = client.next().await {
 ///     match update {
-///         Update::Connected => {
+///         ReconnectEvent::Connected => {
 ///             if let Some(socket) = client.socket() {
 ///                 let _ = socket.send("here I am again").await; // `next` tells if it failed
 ///             }
 ///         }
-///         Update::Message(message) => println!("{message:?}"),
-///         Update::Lost { why, wait } => println!("{why}; trying again in {wait:?}"),
-///         Update::GaveUp { why, reason } => println!("{why}; {reason}"),
+///         ReconnectEvent::Message(message) => println!("{message:?}"),
+///         ReconnectEvent::Disconnected { why, wait } => println!("{why}; trying again in {wait:?}"),
+///         ReconnectEvent::GaveUp { why, reason } => println!("{why}; {reason}"),
 ///         _ => {}
 ///     }
 /// }
@@ -66,13 +66,13 @@ enum State {
 /// What happened to a [`Reconnecting`] client.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Update {
+pub enum ReconnectEvent {
     /// A connection is open, the first or a new one.
     Connected,
     /// A message came.
     Message(Message),
     /// The connection was lost, or could not be opened; the next attempt is made after `wait`.
-    Lost {
+    Disconnected {
         /// Why there is none.
         why: Disconnect,
         /// How long until the next attempt.
@@ -102,12 +102,12 @@ impl Reconnecting {
     ///
     /// # Cancel safety
     /// Safe: attempts and waits go on with the next call.
-    pub async fn next(&mut self) -> Option<Update> {
+    pub async fn next(&mut self) -> Option<ReconnectEvent> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// As [`next`](Self::next), for futures written by hand.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Update>> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent>> {
         loop {
             match &mut self.state {
                 State::Ended => return Poll::Ready(None),
@@ -118,9 +118,9 @@ impl Reconnecting {
                 State::Connecting(attempt) => {
                     return Poll::Ready(Some(match ready!(attempt.as_mut().poll(cx)) {
                         Ok(socket) => {
-                            self.reconnect.connected(self.epoch.elapsed());
+                            self.reconnect.connected(Timestamp::from_epoch(self.epoch.elapsed()));
                             self.state = State::Open(Box::new(socket));
-                            Update::Connected
+                            ReconnectEvent::Connected
                         }
                         Err(error) => self.lost(Disconnect::Error(error)),
                     }));
@@ -130,7 +130,7 @@ impl Reconnecting {
                         Ok(Some(message)) => {
                             // The connection is of use: the back-off starts anew.
                             self.reconnect.progressed();
-                            Update::Message(message)
+                            ReconnectEvent::Message(message)
                         }
                         Ok(None) => {
                             let close = socket.close_info().received;
@@ -157,15 +157,16 @@ impl Reconnecting {
         self.reconnect.failures()
     }
 
-    fn lost(&mut self, why: Disconnect) -> Update {
-        match why.next(&mut self.reconnect, self.epoch.elapsed()) {
+    fn lost(&mut self, why: Disconnect) -> ReconnectEvent {
+        let now = Timestamp::from_epoch(self.epoch.elapsed());
+        match why.next(&mut self.reconnect, now) {
             Next::Wait(wait) => {
                 self.state = State::Waiting(Box::pin(sleep(wait)));
-                Update::Lost { why, wait }
+                ReconnectEvent::Disconnected { why, wait }
             }
             Next::GiveUp(reason) => {
                 self.state = State::Ended;
-                Update::GaveUp { why, reason }
+                ReconnectEvent::GaveUp { why, reason }
             }
         }
     }

@@ -6,20 +6,19 @@
 
 #[cfg(feature = "event-source")]
 mod event_source;
-mod event_stream;
 pub mod server;
 
 #[cfg(feature = "event-source")]
 pub use event_source::EventSource;
-pub use event_stream::{BodyChunks, EventStream, EventStreamError};
 #[cfg(feature = "event-source")]
 pub use tidings_endpoint::event_source::{
-    Answer, CodingError, EventError, EventSourceRequest, Lost, Opened, RedirectFault, RequestFault,
-    StreamError, Update,
+    ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest, Opened,
+    RedirectFault, RequestFault, StreamError, UnexpectedResponse,
 };
 #[cfg(feature = "event-source")]
-pub use tidings_sse::event_source::{Config, GiveUp, LostReason, ReadyState};
+pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState};
 pub use tidings_sse::{
-    Comment, EndOfStream, Event, EventId, EventType, InvalidField, Limit, LimitExceeded, Limits,
-    OwnedMessageEvent, ReconnectionTime, RetryClamp, is_event_stream,
+    BodyChunks, BodyEvents, Comment, Decoder, EndOfStream, Event, EventId, EventStream,
+    EventStreamError, EventType, GrowableStorage, InvalidField, Limit, LimitExceeded, Limits,
+    OwnedEvent, OwnedMessageEvent, ReconnectionTime, RetryClamp, StreamEvents, is_event_stream,
 };

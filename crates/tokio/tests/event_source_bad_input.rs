@@ -22,8 +22,8 @@ use flate2::write::GzEncoder;
 use tidings_sse::Limit;
 use tidings_testkit::for_seeds;
 use tidings_tokio::sse::{
-    CodingError, EndOfStream, EventError, EventSource, EventSourceRequest, GiveUp, Limits,
-    LostReason, StreamError, Update,
+    ClientEvent, CodingError, DisconnectReason, EndOfStream, EventError, EventSource,
+    EventSourceRequest, GiveUp, Limits, StreamError,
 };
 
 const BETWEEN: EndOfStream = EndOfStream::BetweenEvents;
@@ -143,16 +143,16 @@ async fn garbage_ends_and_does_no_harm() {
             let (mut events, mut ends) = (0, 0);
             while let Some(update) = source.next().await {
                 match update {
-                    Update::Closed { why, .. } => {
+                    ClientEvent::Closed { cause, .. } => {
                         ends += 1;
-                        let clean = matches!(why.reason, LostReason::Ended(_));
-                        assert_eq!(clean, what == "body", "{what}, {seed}: {why:?}");
+                        let clean = matches!(cause.reason, DisconnectReason::Ended(_));
+                        assert_eq!(clean, what == "body", "{what}, {seed}: {cause:?}");
                         // Among garbage there may be a blank line, and so an answer of some sort.
-                        let answered = why.reason == LostReason::ContentType;
-                        assert!(!answered || what == "fields", "{what}, {seed}: {why:?}");
-                        assert_eq!(why.error.is_none(), clean || answered, "{what}, {seed}");
+                        let answered = cause.reason == DisconnectReason::ContentType;
+                        assert!(!answered || what == "fields", "{what}, {seed}: {cause:?}");
+                        assert_eq!(cause.error.is_none(), clean || answered, "{what}, {seed}");
                     }
-                    Update::Event(_) => events += 1,
+                    ClientEvent::Event(_) => events += 1,
                     _ => {}
                 }
             }
@@ -170,7 +170,7 @@ async fn a_head_that_is_too_large_is_refused() {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{filler}");
         let server = Server::start([Answer::raw(head).then(Step::Hold)]).await;
         let (_, lost) = one_stream(&mut server.client_with(once())).await;
-        assert_eq!(lost.reason, LostReason::Unreachable);
+        assert_eq!(lost.reason, DisconnectReason::Unreachable);
         assert!(matches!(lost.error, Some(StreamError::Http(_))), "{lost:?}");
     }
 }
@@ -184,8 +184,8 @@ async fn a_refusal_without_end_is_not_read_to_its_end() {
     }
     let server = Server::start([answer.then(Step::Hold)]).await;
     match server.client().next().await {
-        Some(Update::Closed { why, .. }) => {
-            assert_eq!(why.answer.unwrap().body_start, vec![b'x'; 4096]);
+        Some(ClientEvent::Closed { cause, .. }) => {
+            assert_eq!(cause.response.unwrap().body_start, vec![b'x'; 4096]);
         }
         other => panic!("{other:?}"),
     }
@@ -203,7 +203,10 @@ async fn a_coding_that_nobody_asked_for_is_read_if_it_is_gzip_and_the_end_if_not
             let server = Server::start([answer]).await;
             let (events, lost) = one_stream(&mut server.client_with(once())).await;
             assert_eq!(datas(&events), ["0", "1"]);
-            assert_eq!(lost.reason, LostReason::Ended(EndOfStream::InsideEvent { dropped_len: 7 }));
+            assert_eq!(
+                lost.reason,
+                DisconnectReason::Ended(EndOfStream::InsideEvent { dropped_len: 7 })
+            );
         }
     }
     for coding in ["br", "deflate", "zstd", "gzip, gzip"] {
@@ -212,16 +215,16 @@ async fn a_coding_that_nobody_asked_for_is_read_if_it_is_gzip_and_the_end_if_not
         // The server would choose the same one again: no attempt is of use.
         let mut updates = event_scene::updates(&mut source, 10).await;
         match updates.pop() {
-            Some(Update::Closed { why, reason: GiveUp::Failed }) => {
+            Some(ClientEvent::Closed { cause, reason: GiveUp::Failed }) => {
                 assert!(
-                    matches!(why.error, Some(StreamError::Coding(CodingError::Unknown(_)))),
-                    "{coding}: {why:?}"
+                    matches!(cause.error, Some(StreamError::Coding(CodingError::Unknown(_)))),
+                    "{coding}: {cause:?}"
                 );
             }
             other => panic!("{coding}: {other:?}"),
         }
         assert_eq!(server.requests().len(), 1);
-        assert!(!updates.iter().any(|update| matches!(update, Update::Event(_))));
+        assert!(!updates.iter().any(|update| matches!(update, ClientEvent::Event(_))));
     }
 }
 
@@ -250,7 +253,7 @@ async fn a_gzip_stream_that_is_cut_or_changed_is_broken_behind_its_last_event() 
             Server::start([coded("gzip").write([&chunk(&body)[..], b"0\r\n\r\n"].concat())]).await;
         let (events, lost) = one_stream(&mut server.client_with(once())).await;
         assert_eq!(datas(&events)[..2], ["0", "1"], "{how}");
-        assert!(matches!(lost.reason, LostReason::Broken(_)), "{how}: {lost:?}");
+        assert!(matches!(lost.reason, DisconnectReason::Broken(_)), "{how}: {lost:?}");
         let corrupt = matches!(lost.error, Some(StreamError::Coding(CodingError::Corrupt(_))));
         assert!(corrupt, "{how}: {lost:?}");
     }
@@ -286,7 +289,7 @@ async fn a_flushed_event_is_not_held_back_whatever_it_unfolds_to() {
         read.notify_one();
         // No end of the member came.
         let (_, lost) = one_stream(&mut source).await;
-        assert!(matches!(lost.reason, LostReason::Broken(BETWEEN)), "{lost:?}");
+        assert!(matches!(lost.reason, DisconnectReason::Broken(BETWEEN)), "{lost:?}");
     }
 }
 
@@ -332,7 +335,7 @@ async fn check_bomb(body: Vec<u8>, read: impl AsyncFnOnce(&mut EventSource)) {
     let server = Server::start([coded("gzip").write(chunk(&body)).write("0\r\n\r\n")]).await;
     let mut source = server.client_with(once());
     // All of it is there before it is read.
-    assert!(matches!(source.next().await, Some(Update::Open(_))));
+    assert!(matches!(source.next().await, Some(ClientEvent::Open(_))));
     let turns = Arc::new(AtomicUsize::new(0));
     let done = Arc::new(AtomicBool::new(false));
     let (counted, ended) = (Arc::clone(&turns), Arc::clone(&done));
@@ -347,7 +350,7 @@ async fn check_bomb(body: Vec<u8>, read: impl AsyncFnOnce(&mut EventSource)) {
     assert!(turns >= 10, "only {turns} turns");
     done.store(true, Ordering::Relaxed);
     other.await.unwrap();
-    assert_eq!(closed(&mut source).await, (LostReason::Ended(BETWEEN), GiveUp::Once));
+    assert_eq!(closed(&mut source).await, (DisconnectReason::Ended(BETWEEN), GiveUp::Once));
 }
 
 /// A server that answers and hangs up at once does not set back the count of failures.

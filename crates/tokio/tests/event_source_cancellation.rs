@@ -16,7 +16,7 @@ use std::io::Write as _;
 use event_scene::{Answer, CHUNKED, MS, Server, Step, chunk, chunked, quick};
 use flate2::write::GzEncoder;
 use tidings_testkit::{cancelled_once, for_every_cancellation, poll_then_drop};
-use tidings_tokio::sse::{EventSource, EventSourceRequest, Limits, Update};
+use tidings_tokio::sse::{ClientEvent, EventSource, EventSourceRequest, Limits};
 
 /// A bit of everything, with pauses so that there is something to wait for.
 fn answers() -> Vec<Answer> {
@@ -51,22 +51,22 @@ fn answers() -> Vec<Answer> {
 
 /// What happened, without what is left to chance: how a connection that breaks says so, how long
 /// the waits are.
-fn show(update: &Update) -> String {
+fn show(update: &ClientEvent) -> String {
     match update {
-        Update::Open(opened) => format!("open {}", opened.url.rsplit('/').next().unwrap()),
-        Update::Event(event) => format!("{} {}", event.last_event_id, event.data),
-        Update::Lost { why, .. } => format!(
+        ClientEvent::Open(opened) => format!("open {}", opened.url.rsplit('/').next().unwrap()),
+        ClientEvent::Event(event) => format!("{} {}", event.last_event_id, event.data),
+        ClientEvent::Disconnected { cause, .. } => format!(
             "lost {:?} {:?}",
-            why.reason,
-            why.answer.as_ref().map(|answer| answer.body_start.escape_ascii().to_string())
+            cause.reason,
+            cause.response.as_ref().map(|answer| answer.body_start.escape_ascii().to_string())
         ),
-        other => format!("{other:?}").split("answer").next().unwrap().to_owned(),
+        other => format!("{other:?}").split("response:").next().unwrap().to_owned(),
     }
 }
 
 /// Runs a test with a client of a server of its own. Returns what happened and what was asked.
 fn run(
-    mut test: impl AsyncFnMut(&mut EventSource) -> Option<Update>,
+    mut test: impl AsyncFnMut(&mut EventSource) -> Option<ClientEvent>,
 ) -> (Vec<String>, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -17,7 +17,8 @@ use event_scene::{
     Answer, CHUNKED, OPEN, Request, Server, Step, chunk, data, datas, once, one_stream,
 };
 use tidings_tokio::sse::{
-    EndOfStream, EventSource, EventSourceRequest, GiveUp, LostReason, StreamError, Update,
+    ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, GiveUp,
+    StreamError,
 };
 use tokio::sync::Notify;
 
@@ -54,7 +55,7 @@ async fn a_body_that_ends_as_http_says_is_a_clean_end() {
             let mut source = server.client_with(once());
             let (events, lost) = one_stream(&mut source).await;
             assert_eq!(datas(&events), ["0", "1"], "{rest}");
-            assert_eq!(lost.reason, LostReason::Ended(end), "{rest}");
+            assert_eq!(lost.reason, DisconnectReason::Ended(end), "{rest}");
             assert!(lost.error.is_none());
             assert_eq!(lost.is_clean_end(), end == BETWEEN);
             assert_eq!(source.last_event_id(), "1");
@@ -84,7 +85,7 @@ async fn a_body_that_is_cut_is_broken() {
             let mut source = server.client_with(once());
             let (events, lost) = one_stream(&mut source).await;
             assert_eq!(datas(&events), ["0", "1"], "{how}");
-            assert_eq!(lost.reason, LostReason::Broken(end), "{how}, {rest}");
+            assert_eq!(lost.reason, DisconnectReason::Broken(end), "{how}, {rest}");
             assert!(matches!(lost.error, Some(StreamError::Http(_))), "{how}");
             assert!(!lost.is_clean_end());
             assert_eq!(source.last_event_id(), "1");
@@ -110,7 +111,7 @@ async fn a_reset_is_broken() {
             read.notify_one();
             let (events, lost) = one_stream(&mut source).await;
             assert!(events.is_empty());
-            assert_eq!(lost.reason, LostReason::Broken(end));
+            assert_eq!(lost.reason, DisconnectReason::Broken(end));
             assert!(matches!(lost.error, Some(StreamError::Http(_))), "{lost:?}");
         }
     }
@@ -129,7 +130,7 @@ async fn a_connection_that_ends_before_the_head_does_is_no_response() {
         let server = Server::start([answer]).await;
         let (events, lost) = one_stream(&mut server.client_with(once())).await;
         assert!(events.is_empty());
-        assert_eq!(lost.reason, LostReason::Unreachable);
+        assert_eq!(lost.reason, DisconnectReason::Unreachable);
         assert!(matches!(lost.error, Some(StreamError::Http(_))), "{lost:?}");
     }
 }
@@ -168,7 +169,8 @@ async fn a_cut_of_tls_is_told_from_its_end() {
             assert_eq!(datas(&events), ["0", "1"]);
             // Chunked coding has an end of its own.
             let clean = says_goodbye || body == CHUNKED;
-            let expected = if clean { LostReason::Ended(end) } else { LostReason::Broken(end) };
+            let expected =
+                if clean { DisconnectReason::Ended(end) } else { DisconnectReason::Broken(end) };
             assert_eq!(lost.reason, expected, "{says_goodbye} {lost:?}");
             assert_eq!(lost.error.is_none(), clean);
         }
@@ -189,8 +191,8 @@ async fn after_a_broken_stream_comes_the_next() {
     let mut source = server.client();
     loop {
         match source.next().await.unwrap() {
-            Update::Event(event) if event.data == "at last" => break,
-            Update::Closed { why, .. } => panic!("{why}"),
+            ClientEvent::Event(event) if event.data == "at last" => break,
+            ClientEvent::Closed { cause, .. } => panic!("{cause}"),
             _ => {}
         }
     }
@@ -200,8 +202,8 @@ async fn after_a_broken_stream_comes_the_next() {
     let mut source = server.client_with(once());
     loop {
         match source.next().await.unwrap() {
-            Update::Closed { reason, .. } => break assert_eq!(reason, GiveUp::Once),
-            Update::Lost { why, .. } => panic!("{why}"),
+            ClientEvent::Closed { reason, .. } => break assert_eq!(reason, GiveUp::Once),
+            ClientEvent::Disconnected { cause, .. } => panic!("{cause}"),
             _ => {}
         }
     }

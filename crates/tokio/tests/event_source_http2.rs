@@ -24,7 +24,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tidings_tokio::sse::{
-    EndOfStream, EventSource, EventSourceRequest, GiveUp, LostReason, StreamError, Update,
+    ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, GiveUp,
+    StreamError,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -81,7 +82,7 @@ async fn a_server_that_offers_http2_by_tls_gets_it() {
             .config(quick());
         let mut source = EventSource::open(request).unwrap().with_connect_options(options);
         match source.next().await {
-            Some(Update::Open(opened)) => {
+            Some(ClientEvent::Open(opened)) => {
                 assert_eq!((opened.version, &opened.url), (version, &url));
             }
             other => panic!("{other:?}"),
@@ -223,10 +224,10 @@ async fn an_end_of_http2_is_told_from_a_cut() {
         let (events, lost) = one_stream(&mut source).await;
         assert_eq!(datas(&events), ["0", "1"], "{how}: {lost:?}");
         if is_clean {
-            assert_eq!(lost.reason, LostReason::Ended(BETWEEN), "{how}: {lost:?}");
+            assert_eq!(lost.reason, DisconnectReason::Ended(BETWEEN), "{how}: {lost:?}");
             assert!(lost.error.is_none());
         } else {
-            assert_eq!(lost.reason, LostReason::Broken(BETWEEN), "{how}");
+            assert_eq!(lost.reason, DisconnectReason::Broken(BETWEEN), "{how}");
             assert!(matches!(lost.error, Some(StreamError::Http(_))), "{how}: {lost:?}");
         }
         // E-028: a source that is closed leaves no connection behind, nor a task of one.
@@ -254,9 +255,9 @@ async fn after_a_reset_the_client_comes_back_where_it_was() {
     for number in 0..10 {
         assert_eq!(data(&mut source).await, number.to_string());
         match source.next().await {
-            Some(Update::Lost { why, .. }) => {
+            Some(ClientEvent::Disconnected { cause, .. }) => {
                 let end = EndOfStream::InsideEvent { dropped_len: 9 };
-                assert_eq!(why.reason, LostReason::Broken(end), "{why:?}");
+                assert_eq!(cause.reason, DisconnectReason::Broken(end), "{cause:?}");
             }
             other => panic!("{other:?}"),
         }
@@ -292,5 +293,5 @@ async fn a_server_that_does_not_speak_http2_is_no_response() {
     });
     let request = EventSourceRequest::get(&url).config(once());
     let mut source = EventSource::open(request).unwrap().with_http2_prior_knowledge();
-    assert_eq!(closed(&mut source).await, (LostReason::Unreachable, GiveUp::Once));
+    assert_eq!(closed(&mut source).await, (DisconnectReason::Unreachable, GiveUp::Once));
 }

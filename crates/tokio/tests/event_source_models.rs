@@ -20,8 +20,8 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use serde_json::{Value, json};
 use tidings_tokio::sse::{
-    EndOfStream, EventSource, EventSourceRequest, EventStream, EventStreamError, GiveUp,
-    LostReason, OwnedMessageEvent,
+    DisconnectReason, EndOfStream, EventSource, EventSourceRequest, EventStream, EventStreamError,
+    GiveUp, OwnedMessageEvent,
 };
 
 const TOKENS: [&str; 9] = [
@@ -102,10 +102,9 @@ fn streams() -> [(String, Text); 2] {
     [(openai(), openai_text), (anthropic(), anthropic_text)]
 }
 
-async fn all<S, T>(mut events: EventStream<S, T>) -> Vec<OwnedMessageEvent>
+async fn all<S>(mut events: EventStream<S>) -> Vec<OwnedMessageEvent>
 where
-    S: futures_util::Stream<Item = Result<T, Infallible>>,
-    T: AsRef<[u8]>,
+    S: futures_util::TryStream<Ok: AsRef<[u8]>, Error = Infallible>,
 {
     let mut all = Vec::new();
     while let Some(event) = events.next().await {
@@ -210,7 +209,7 @@ async fn a_stream_that_is_cut_is_told_from_one_that_is_complete() {
         let dropped_len = u64::try_from(cut.len() - whole.rfind("\n\n").unwrap() - 2).unwrap();
         let inside = EndOfStream::InsideEvent { dropped_len };
         for (end, reason) in
-            [("", LostReason::Broken(inside)), ("0\r\n\r\n", LostReason::Ended(inside))]
+            [("", DisconnectReason::Broken(inside)), ("0\r\n\r\n", DisconnectReason::Ended(inside))]
         {
             let answer = Answer::raw(CHUNKED).write(chunk(cut)).write(end);
             let server = Server::start([answer]).await;
@@ -224,10 +223,10 @@ async fn a_stream_that_is_cut_is_told_from_one_that_is_complete() {
             };
             match closed {
                 Err(tidings_tokio::sse::EventError::Closed {
-                    why,
+                    cause,
                     reason: GiveUp::NotRepeatable,
                 }) => {
-                    assert_eq!(why.reason, reason);
+                    assert_eq!(cause.reason, reason);
                 }
                 other => panic!("{other:?}"),
             }

@@ -13,7 +13,7 @@ mod event_scene;
 use event_scene::{Answer, CHUNKED, OPEN, Server, Step, chunked, once};
 use serde_json::Value;
 use tidings_sse::{Decoder, GrowableStorage, Item};
-use tidings_tokio::sse::{EndOfStream, GiveUp, LostReason, OwnedMessageEvent, Update};
+use tidings_tokio::sse::{ClientEvent, DisconnectReason, EndOfStream, GiveUp, OwnedMessageEvent};
 
 const SIZES: [usize; 5] = [1, 2, 3, 7, 1400];
 
@@ -71,10 +71,10 @@ impl Vector {
         let (mut events, mut retry) = (Vec::new(), None);
         let lost = loop {
             match source.next().await {
-                Some(Update::Open(_)) => {}
-                Some(Update::Event(event)) => events.push(event),
-                Some(Update::Retry(time)) => retry = Some(time.as_ms()),
-                Some(Update::Closed { why, reason: GiveUp::Once }) => break why,
+                Some(ClientEvent::Open(_)) => {}
+                Some(ClientEvent::Event(event)) => events.push(event),
+                Some(ClientEvent::Retry(time)) => retry = Some(time.as_ms()),
+                Some(ClientEvent::Closed { cause, reason: GiveUp::Once }) => break cause,
                 other => panic!("{}, {how}: {other:?}", self.name),
             }
         };
@@ -82,7 +82,7 @@ impl Vector {
         assert_eq!(events, self.events, "{name}, {how}");
         assert_eq!(retry, self.retry, "{name}, {how}");
         assert_eq!(source.last_event_id(), self.last_event_id, "{name}, {how}");
-        assert_eq!(lost.reason, LostReason::Ended(self.end), "{name}, {how}");
+        assert_eq!(lost.reason, DisconnectReason::Ended(self.end), "{name}, {how}");
         assert!(source.next().await.is_none(), "{name}, {how}");
     }
 }

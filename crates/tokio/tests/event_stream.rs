@@ -1,4 +1,5 @@
-//! `EventStream` over what other clients hand out: bodies of hyper, streams of byte chunks.
+//! `EventStream` over the bodies of another client, hyper. What it decodes is tested beside it, in
+//! tidings-sse.
 #![cfg(feature = "event-source")]
 #![allow(
     clippy::unwrap_used,
@@ -10,18 +11,12 @@
 #[allow(dead_code, reason = "shared with other tests, which need other parts")]
 mod event_scene;
 
-use std::convert::Infallible;
-use std::io;
-
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use event_scene::{Answer, CHUNKED, Server, chunk, chunked};
-use futures_util::{Stream, StreamExt as _, stream};
-use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use http_body_util::Empty;
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use tidings_sse::{Decoder, EventId, Limit, Limits};
-use tidings_testkit::{cancelled_once, for_every_cancellation};
-use tidings_tokio::sse::{EventStream, EventStreamError, OwnedMessageEvent};
+use tidings_tokio::sse::{BodyChunks, EventStream, OwnedMessageEvent};
 use tokio::net::TcpStream;
 
 const THREE: &str =
@@ -36,12 +31,9 @@ fn three() -> Vec<OwnedMessageEvent> {
 }
 
 /// All that comes, errors as text.
-async fn all<S, T, E>(events: &mut EventStream<S, T>) -> Vec<Result<OwnedMessageEvent, String>>
-where
-    S: Stream<Item = Result<T, E>>,
-    T: AsRef<[u8]>,
-    E: std::fmt::Display,
-{
+async fn all(
+    events: &mut EventStream<BodyChunks<Incoming>>,
+) -> Vec<Result<OwnedMessageEvent, String>> {
     let mut all = Vec::new();
     while let Some(event) = events.next().await {
         all.push(event.map_err(|error| error.to_string()));
@@ -90,154 +82,4 @@ async fn a_body_of_hyper_that_is_cut_keeps_what_came_before() {
     let error = seen.pop().unwrap().unwrap_err();
     assert!(error.ends_with(", 7 bytes into an event"), "{error}");
     assert_eq!(seen, ok(three()));
-}
-
-/// Whatever a chunk is, and however large.
-#[tokio::test]
-async fn any_stream_of_chunks_is_read() {
-    let text = THREE.as_bytes();
-    for size in 1..=text.len() {
-        let chunks = || text.chunks(size).map(Ok::<_, io::Error>);
-        let slices = stream::iter(chunks());
-        assert_eq!(all(&mut EventStream::new(slices)).await, ok(three()), "{size}");
-        let vecs = stream::iter(chunks().map(|chunk| chunk.map(<[u8]>::to_vec)));
-        assert_eq!(all(&mut EventStream::new(vecs)).await, ok(three()), "{size}");
-        let bytes = stream::iter(chunks().map(|chunk| chunk.map(Bytes::copy_from_slice)));
-        assert_eq!(all(&mut EventStream::new(bytes)).await, ok(three()), "{size}");
-    }
-    // Empty chunks are no end.
-    let chunks = [&b""[..], &text[..9], b"", b"", &text[9..], b""];
-    let chunks = stream::iter(chunks.map(Ok::<_, io::Error>));
-    assert_eq!(all(&mut EventStream::new(chunks)).await, ok(three()));
-}
-
-/// Trailers and frames of no known kind say nothing.
-#[tokio::test]
-async fn any_body_is_read() {
-    let full = Full::new(Bytes::from_static(THREE.as_bytes()));
-    assert_eq!(all(&mut EventStream::from_body(full)).await, ok(three()));
-    let boxed = Full::new(Bytes::from_static(THREE.as_bytes())).boxed();
-    assert_eq!(all(&mut EventStream::from_body(boxed)).await, ok(three()));
-    assert_eq!(all(&mut EventStream::from_body(Empty::<Bytes>::new())).await, []);
-    let frames = [
-        Frame::data(Bytes::from_static(&THREE.as_bytes()[..40])),
-        Frame::trailers(http::HeaderMap::new()),
-        Frame::data(Bytes::from_static(&THREE.as_bytes()[40..])),
-    ];
-    let body = StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>)));
-    assert_eq!(all(&mut EventStream::from_body(body)).await, ok(three()));
-    // Data that is not in one piece.
-    let (head, tail) = THREE.as_bytes().split_at(30);
-    let body = StreamBody::new(stream::iter([Ok::<_, Infallible>(Frame::data(head.chain(tail)))]));
-    assert_eq!(all(&mut EventStream::from_body(body)).await, ok(three()));
-}
-
-fn failing(text: &str) -> impl Stream<Item = Result<Vec<u8>, io::Error>> + use<> {
-    let text = Ok(text.as_bytes().to_vec());
-    stream::iter([text, Err(io::Error::other("pulled")), Ok(b"data: never\n\n".to_vec())])
-}
-
-/// The error comes behind the events, and says how the stream stood.
-#[tokio::test]
-async fn an_error_of_the_source_hides_nothing_and_is_the_end() {
-    for (rest, error) in [("", "pulled"), ("data: f", "pulled, 7 bytes into an event")] {
-        let mut events = EventStream::new(failing(&format!("{THREE}{rest}")));
-        let mut expected = ok(three());
-        expected.push(Err(error.to_owned()));
-        assert_eq!(all(&mut events).await, expected);
-    }
-    let mut events = EventStream::new(failing(""));
-    let error = events.next().await.unwrap().unwrap_err();
-    assert!(std::error::Error::source(&error).is_some());
-    assert!(matches!(error, EventStreamError::Source(..)));
-}
-
-/// E-019
-#[tokio::test]
-async fn an_end_inside_an_event_is_told_once() {
-    for (rest, len) in [("data: x", 7), ("data: x\n", 8), ("id: 7\ndata: x\n", 14), ("\u{fe}", 2)] {
-        let text = format!("{THREE}{rest}");
-        for size in [1, 3, 1400] {
-            let chunks = stream::iter(text.as_bytes().chunks(size).map(Ok::<_, Infallible>));
-            let mut events = EventStream::new(chunks);
-            let mut expected = ok(three());
-            expected.push(Err(format!("the stream ended {len} bytes into an event")));
-            assert_eq!(all(&mut events).await, expected);
-            // E-019: an id of an event that is none does not count.
-            assert_eq!(events.last_event_id(), "");
-        }
-    }
-    // The end of a line may be in the making; the line is not.
-    for end in ["\r\r", "\n\n", "\r\n\r\n", "\r\n\r"] {
-        let text = format!("data: x{end}");
-        let chunks = stream::iter([Ok::<_, Infallible>(text.as_bytes())]);
-        assert_eq!(all(&mut EventStream::new(chunks)).await, ok(vec![event("message", "x", "")]));
-    }
-}
-
-#[tokio::test]
-async fn an_event_over_a_limit_is_an_error_and_the_stream_goes_on() {
-    let text = format!("data: {}\nid: 5\n\ndata: next\n\n", "x".repeat(100));
-    for size in [1, 7, 1400] {
-        let mut decoder = Decoder::with_limits(Limits::DEFAULT.max_data_len(50));
-        decoder.set_last_event_id(EventId::new("4").unwrap()).unwrap();
-        let chunks = stream::iter(text.as_bytes().chunks(size).map(Ok::<_, Infallible>));
-        let mut events = EventStream::with_decoder(chunks, decoder);
-        assert_eq!(events.last_event_id(), "4");
-        match events.next().await {
-            Some(Err(EventStreamError::Overflow(exceeded))) => {
-                assert_eq!((exceeded.limit, exceeded.max_len), (Limit::Data, 50));
-            }
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(all(&mut events).await, ok(vec![event("message", "next", "5")]));
-    }
-}
-
-/// Comments and parts that a decoder is told to report are passed over.
-#[tokio::test]
-async fn what_is_no_event_is_passed_over() {
-    let text = ":one\n:two\nretry: 3\ndata: x\n:three\n\n";
-    let decoder = Decoder::new().report_comments();
-    let chunks = stream::iter(text.as_bytes().chunks(1).map(Ok::<_, Infallible>));
-    let mut events = EventStream::with_decoder(chunks, decoder);
-    assert_eq!(all(&mut events).await, ok(vec![event("message", "x", "")]));
-}
-
-#[tokio::test]
-async fn it_is_a_stream_itself() {
-    let body = Full::new(Bytes::from_static(THREE.as_bytes()));
-    let events: Vec<_> = EventStream::from_body(body).map(Result::unwrap).collect().await;
-    assert_eq!(events, three());
-    // It can be moved to any task, as its source can.
-    let events = EventStream::from_body(Full::new(Bytes::from_static(THREE.as_bytes())));
-    let count = tokio::spawn(events.count()).await.unwrap();
-    assert_eq!(count, 3);
-}
-
-#[test]
-fn a_future_that_is_dropped_after_any_number_of_polls_loses_nothing() {
-    let runs = for_every_cancellation(|polls| {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            // Not ready at first, each time.
-            let chunks = stream::iter(THREE.as_bytes().chunks(1)).then(async |chunk| {
-                tokio::task::yield_now().await;
-                Ok::<_, Infallible>(chunk)
-            });
-            let mut events = EventStream::new(chunks);
-            let (mut seen, mut was_cancelled) = (Vec::new(), false);
-            loop {
-                let next = cancelled_once(polls, async || events.next().await).await;
-                was_cancelled |= next.was_cancelled;
-                match next.value {
-                    Some(event) => seen.push(event.unwrap()),
-                    None => break,
-                }
-            }
-            assert_eq!(seen, three());
-            was_cancelled
-        })
-    });
-    assert!(runs > 20, "{runs}");
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tidings_tokio::handshake::Rejection;
-use tidings_tokio::reconnect::{GiveUp, Policy, Reconnecting, Update};
+use tidings_tokio::reconnect::{GiveUp, Policy, ReconnectEvent, Reconnecting};
 use tidings_tokio::{CloseCode, Config, ConnectOptions, accept, accept_with};
 use tokio::net::TcpListener;
 
@@ -60,19 +60,19 @@ async fn it_comes_back_until_the_server_does_not_want_it() {
     let mut seen = Vec::new();
     while let Some(update) = client.next().await {
         seen.push(match update {
-            Update::Connected => {
+            ReconnectEvent::Connected => {
                 if seen.iter().filter(|seen| *seen == "connected").count() == 1 {
                     client.socket().unwrap().send("again").await.unwrap();
                 }
                 "connected".to_owned()
             }
-            Update::Message(message) => message.as_text().unwrap().to_owned(),
-            Update::Lost { why, wait } => {
+            ReconnectEvent::Message(message) => message.as_text().unwrap().to_owned(),
+            ReconnectEvent::Disconnected { why, wait } => {
                 assert!(wait <= Duration::from_millis(200), "{wait:?}");
                 assert!(client.socket().is_none());
                 why.to_string()
             }
-            Update::GaveUp { why, reason } => {
+            ReconnectEvent::GaveUp { why, reason } => {
                 assert_eq!(reason, GiveUp::Forbidden);
                 format!("gave up: {why}")
             }
@@ -103,7 +103,7 @@ async fn it_waits_for_a_server_that_is_down() {
     drop(listener);
     let mut client = client(address);
     for failures in 1..=4 {
-        assert!(matches!(client.next().await, Some(Update::Lost { .. })));
+        assert!(matches!(client.next().await, Some(ReconnectEvent::Disconnected { .. })));
         assert_eq!(client.failures(), failures);
     }
     let listener = TcpListener::bind(address).await.unwrap();
@@ -115,8 +115,8 @@ async fn it_waits_for_a_server_that_is_down() {
     });
     loop {
         match client.next().await.unwrap() {
-            Update::Message(message) => break assert_eq!(message.as_text(), Some("back")),
-            Update::Connected | Update::Lost { .. } => {}
+            ReconnectEvent::Message(message) => break assert_eq!(message.as_text(), Some("back")),
+            ReconnectEvent::Connected | ReconnectEvent::Disconnected { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -129,7 +129,7 @@ async fn it_waits_for_a_server_that_is_down() {
 #[tokio::test]
 async fn a_fault_of_the_caller_is_not_retried() {
     let mut client = Reconnecting::new("http://not-a-websocket/", ConnectOptions::new(), policy());
-    assert!(matches!(client.next().await, Some(Update::GaveUp { .. })));
+    assert!(matches!(client.next().await, Some(ReconnectEvent::GaveUp { .. })));
     assert!(client.next().await.is_none());
 }
 
@@ -151,11 +151,11 @@ async fn dropped_calls_of_next_lose_nothing() {
     loop {
         let update = tokio::time::timeout(Duration::from_micros(300), client.next()).await;
         match update {
-            Err(_) | Ok(Some(Update::Connected)) => {}
-            Ok(Some(Update::Message(message))) => {
+            Err(_) | Ok(Some(ReconnectEvent::Connected)) => {}
+            Ok(Some(ReconnectEvent::Message(message))) => {
                 numbers.push(message.as_text().unwrap().parse::<u32>().unwrap());
             }
-            Ok(Some(Update::GaveUp { .. })) => break,
+            Ok(Some(ReconnectEvent::GaveUp { .. })) => break,
             Ok(other) => panic!("{other:?}"),
         }
     }

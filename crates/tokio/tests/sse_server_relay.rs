@@ -75,7 +75,7 @@ async fn bytes_are_passed_on_as_they_come_and_not_copied() {
             assert_eq!(passed, chunk);
             assert!(chunk.is_empty() || passed.as_ptr() == chunk.as_ptr());
         }
-        assert!(relay.at_border());
+        assert!(relay.at_boundary());
         assert_eq!(next(&mut relay).await, None);
         assert!(relay.is_end_stream());
     }
@@ -92,10 +92,10 @@ async fn comments_come_only_between_events() {
     upstream.send(Ok("data: a\n".into())).unwrap();
     assert_eq!(next(&mut relay).await, Some(Ok("data: a\n".into())));
     assert!(timeout(60 * second, next(&mut relay)).await.is_err());
-    assert_eq!((relay.at_border(), relay.bytes_since_border()), (false, 8));
+    assert_eq!((relay.at_boundary(), relay.bytes_since_boundary()), (false, 8));
     upstream.send(Ok("\n".into())).unwrap();
     assert_eq!(next(&mut relay).await, Some(Ok("\n".into())));
-    assert_eq!((relay.at_border(), relay.bytes_since_border()), (true, 0));
+    assert_eq!((relay.at_boundary(), relay.bytes_since_boundary()), (true, 0));
 
     let start = Instant::now();
     for count in 1..=3 {
@@ -107,7 +107,7 @@ async fn comments_come_only_between_events() {
     sleep(4 * second).await;
     upstream.send(Ok("data: b\n\nid".into())).unwrap();
     assert_eq!(next(&mut relay).await, Some(Ok("data: b\n\nid".into())));
-    assert_eq!(relay.bytes_since_border(), 2);
+    assert_eq!(relay.bytes_since_boundary(), 2);
     upstream.send(Ok(": 1\r\n\r".into())).unwrap();
     assert_eq!(next(&mut relay).await, Some(Ok(": 1\r\n\r".into())));
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Clients that come back: what they missed, the border between that and what comes, and gaps.
+//! Clients that come back: what they missed, the boundary between that and what comes, and gaps.
 
 #![cfg(feature = "sse")]
 #![allow(

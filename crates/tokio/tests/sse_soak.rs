@@ -26,7 +26,7 @@ use tidings_testkit::{Random, for_seeds};
 use tidings_tokio::sse::server::{
     Capacity, EncodedEvent, EventSender, History, LastEventId, Responder,
 };
-use tidings_tokio::sse::{Event, EventId, EventSource, EventSourceRequest, Update};
+use tidings_tokio::sse::{ClientEvent, Event, EventId, EventSource, EventSourceRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -198,14 +198,14 @@ async fn soak(mut random: Random, http2: bool) {
     let mut publisher = Some(publisher);
     while last != Some(next) {
         match source.next().await.unwrap() {
-            Update::Event(event) => {
+            ClientEvent::Event(event) => {
                 assert_eq!(event.last_event_id, next.to_string(), "an event is lost or doubled");
                 assert_eq!((&*event.event_type, event.data), ("message", text(next)));
                 feed.received.store(next, Ordering::SeqCst);
                 next += 1;
             }
-            Update::Lost { .. } => lost += 1,
-            Update::Open(_) => {}
+            ClientEvent::Disconnected { .. } => lost += 1,
+            ClientEvent::Open(_) => {}
             other => panic!("{other:?}"),
         }
         if publisher.as_ref().is_some_and(tokio::task::JoinHandle::is_finished) {

@@ -35,12 +35,12 @@ export interface FetchEventSourceOptions extends EventSourceOptions, EventsOptio
  * Throws an `EventStreamError` if the response is no event stream, if the connection breaks, and
  * if the body ends within an event.
  *
- * With `reportDataParts` it yields `dataPart` and `eventEnd` instead of events.
+ * With `reportDataChunks` it yields `dataChunk` and `eventEnd` instead of events.
  */
 export function events(
     response: Response,
-    options: EventsOptions & { reportDataParts: true },
-): AsyncGenerator<Extract<StreamItem, { kind: "dataPart" | "eventEnd" }>, void, void>;
+    options: EventsOptions & { reportDataChunks: true },
+): AsyncGenerator<Extract<StreamItem, { kind: "dataChunk" | "eventEnd" }>, void, void>;
 export function events(response: Response, options?: EventsOptions): AsyncGenerator<StreamEvent, void, void>;
 
 /**
@@ -53,8 +53,8 @@ export function events(response: Response, options?: EventsOptions): AsyncGenera
  */
 export function fetchEventSource(
     url: string | URL,
-    options: FetchEventSourceOptions & { reportDataParts: true },
-): AsyncGenerator<Extract<StreamItem, { kind: "dataPart" | "eventEnd" }>, void, void>;
+    options: FetchEventSourceOptions & { reportDataChunks: true },
+): AsyncGenerator<Extract<StreamItem, { kind: "dataChunk" | "eventEnd" }>, void, void>;
 export function fetchEventSource(
     url: string | URL,
     options?: FetchEventSourceOptions,

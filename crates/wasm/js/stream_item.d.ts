@@ -15,7 +15,7 @@ export interface StreamOptions {
     /** Report comments, for example as a sign of life. */
     reportComments?: boolean;
     /** Report data as it arrives, in pieces, instead of whole events. */
-    reportDataParts?: boolean;
+    reportDataChunks?: boolean;
     /** The last event ID to begin with, where the stream continues an earlier one. */
     lastEventId?: string;
 }
@@ -34,8 +34,8 @@ export interface StreamEvent {
 /** What an event stream says. */
 export type StreamItem =
     | StreamEvent
-    /** A piece of the data of the open event; with `reportDataParts`. */
-    | { kind: "dataPart"; data: string }
+    /** A piece of the data of the open event; with `reportDataChunks`. */
+    | { kind: "dataChunk"; data: string }
     /** The event whose data came in pieces is complete. */
     | { kind: "eventEnd"; type: string; lastEventId: string }
     /** A comment; with `reportComments`. */

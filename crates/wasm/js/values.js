@@ -72,8 +72,8 @@ export function addEvent(items, type, data, lastEventId) {
   items.push({ kind: 'event', type, data, lastEventId });
 }
 
-export function addDataPart(items, data) {
-  items.push({ kind: 'dataPart', data });
+export function addDataChunk(items, data) {
+  items.push({ kind: 'dataChunk', data });
 }
 
 export function addEventEnd(items, type, lastEventId) {

@@ -4,13 +4,13 @@
 use alloc::string::{String, ToString};
 
 use tidings_reconnect::RetryAfter;
-use tidings_sse::event_source::{Config, End, Response, Verdict};
+use tidings_sse::event_source::{Config, End, Response, ResponseOutcome};
 use tidings_sse::{EventSource, GrowableStorage, MEDIA_TYPE, ReconnectionTime, RetryClamp};
 use wasm_bindgen::prelude::*;
 
 use crate::options::Options;
 use crate::values::{self, Items};
-use crate::{event_stream, items, lost, number};
+use crate::{disconnect, event_stream, items, number};
 
 /// Says when a request is due and with which headers, judges the response, decodes the body, and
 /// tells why a stream was lost and what is next.
@@ -28,7 +28,7 @@ impl EventSourceMachine {
     /// A machine whose first attempt is due at once.
     ///
     /// # Errors
-    /// `TypeError` or `RangeError` for an option that can't be used.
+    /// `TypeError` or `RangeError` for an option that cannot be used.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_optional_param_type = "EventSourceOptions")] options: &JsValue,
@@ -41,7 +41,7 @@ impl EventSourceMachine {
     /// A request to make now. It comes once for each attempt, when its wait is over.
     #[wasm_bindgen(js_name = pollAttempt, unchecked_return_type = "Attempt | undefined")]
     pub fn poll_attempt(&mut self, now: f64) -> JsValue {
-        let Some(due) = self.source.poll_attempt(number::to_duration(now)) else {
+        let Some(due) = self.source.poll_attempt(number::to_timestamp(now)) else {
             return JsValue::UNDEFINED;
         };
         // A header of `fetch` is a ByteString (WebIDL): one character for each byte of UTF-8.
@@ -54,7 +54,7 @@ impl EventSourceMachine {
     /// When to call `handleTimeout` and then `pollAttempt`. `undefined`: not because of time.
     #[wasm_bindgen(js_name = pollTimeout)]
     pub fn poll_timeout(&self) -> Option<f64> {
-        self.source.poll_timeout().map(number::from_duration)
+        self.source.poll_timeout().map(|time| number::from_duration(time.since_epoch()))
     }
 
     /// The head of the response has come; `contentType` and `retryAfter` are header values.
@@ -83,9 +83,9 @@ impl EventSourceMachine {
             retry_after: retry_after.map(|time| time.wait(now_unix_seconds)),
             has_location: false,
         };
-        let (now, random) = (number::to_duration(now), number::to_random(random));
+        let (now, random) = (number::to_timestamp(now), number::to_random(random));
         match self.source.handle_response(now, &response, random) {
-            Verdict::Lost(lost) => lost::to_js(&lost),
+            ResponseOutcome::Disconnect(disconnect) => disconnect::to_js(&disconnect),
             _ => JsValue::UNDEFINED,
         }
     }
@@ -101,7 +101,7 @@ impl EventSourceMachine {
         #[wasm_bindgen(unchecked_param_type = "Uint8Array | ArrayBuffer")] chunk: &JsValue,
     ) -> Result<Items, JsValue> {
         let chunk = values::bytes(chunk, "chunk")?;
-        let now = number::to_duration(now);
+        let now = number::to_timestamp(now);
         let items = Items::new();
         let mut input = &chunk[..];
         while let Some(item) = self.source.receive(now, &mut input) {
@@ -135,8 +135,9 @@ impl EventSourceMachine {
                 ));
             }
         };
-        let lost = self.source.handle_end(number::to_duration(now), end, number::to_random(random));
-        Ok(lost::to_js(&lost))
+        let (now, random) = (number::to_timestamp(now), number::to_random(random));
+        let disconnect = self.source.handle_end(now, end, random);
+        Ok(disconnect::to_js(&disconnect))
     }
 
     /// The time of `pollTimeout` has come. Ends the attempt or the stream if the server was silent
@@ -146,9 +147,9 @@ impl EventSourceMachine {
         unchecked_return_type = "EventStreamError | undefined"
     )]
     pub fn handle_timeout(&mut self, now: f64, random: f64) -> JsValue {
-        let (now, random) = (number::to_duration(now), number::to_random(random));
-        let lost = self.source.handle_timeout(now, random);
-        lost.map_or(JsValue::UNDEFINED, |lost| lost::to_js(&lost))
+        let (now, random) = (number::to_timestamp(now), number::to_random(random));
+        let disconnect = self.source.handle_timeout(now, random);
+        disconnect.map_or(JsValue::UNDEFINED, |disconnect| disconnect::to_js(&disconnect))
     }
 
     /// Closes the source, for good. Returns how many bytes of an unfinished event are discarded.

@@ -26,7 +26,7 @@ impl EventStreamDecoder {
     /// A decoder at the beginning of a stream.
     ///
     /// # Errors
-    /// `TypeError` or `RangeError` for an option that can't be used.
+    /// `TypeError` or `RangeError` for an option that cannot be used.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_optional_param_type = "StreamOptions")] options: &JsValue,
@@ -96,11 +96,11 @@ pub(crate) fn decoder(options: &Options<'_>) -> Result<Decoder<GrowableStorage>,
     if options.flag("reportComments")? == Some(true) {
         decoder = decoder.report_comments();
     }
-    if options.flag("reportDataParts")? == Some(true) {
-        decoder = decoder.report_data_parts();
+    if options.flag("reportDataChunks")? == Some(true) {
+        decoder = decoder.report_data_chunks();
     }
     if let Some(id) = options.text("lastEventId")? {
-        let refused = |why| values::range_error(&format!("lastEventId can't be used: {why}"));
+        let refused = |why| values::range_error(&format!("lastEventId cannot be used: {why}"));
         let id = EventId::new(&id).map_err(|error| refused(format!("{error}")))?;
         decoder.set_last_event_id(id).map_err(|error| refused(format!("{error}")))?;
     }

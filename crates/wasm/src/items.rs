@@ -15,7 +15,7 @@ pub(crate) fn add(items: &Items, item: &Item<'_>) {
         Item::Event(event) => {
             values::add_event(items, event.event_type, event.data, event.last_event_id);
         }
-        Item::DataPart(data) => values::add_data_part(items, data),
+        Item::DataChunk(data) => values::add_data_chunk(items, data),
         Item::EventEnd(end) => values::add_event_end(items, end.event_type, end.last_event_id),
         Item::Comment(text) => values::add_comment(items, text),
         Item::Retry(time) => values::add_retry(items, number::from_u64(time.as_ms())),

@@ -11,6 +11,8 @@ extern crate std;
 #[cfg(feature = "frame")]
 mod close;
 #[cfg(feature = "sse")]
+mod disconnect;
+#[cfg(feature = "sse")]
 mod event_source;
 #[cfg(feature = "sse")]
 mod event_stream;
@@ -18,8 +20,6 @@ mod event_stream;
 mod frame;
 #[cfg(feature = "sse")]
 mod items;
-#[cfg(feature = "sse")]
-mod lost;
 #[cfg(any(feature = "sse", feature = "frame"))]
 mod number;
 #[cfg(any(feature = "sse", feature = "frame"))]

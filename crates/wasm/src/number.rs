@@ -6,6 +6,9 @@
 #[cfg(feature = "sse")]
 use core::time::Duration;
 
+#[cfg(feature = "sse")]
+use tidings_sse::Timestamp;
+
 /// The whole part; Infinity is the largest number, NaN and what is negative is 0.
 #[allow(
     clippy::cast_possible_truncation,
@@ -38,6 +41,12 @@ pub(crate) fn to_duration(time_ms: f64) -> Duration {
         return Duration::MAX;
     }
     Duration::from_micros(to_u64(time_ms * 1e3))
+}
+
+/// This many milliseconds after the epoch of JavaScript's clock.
+#[cfg(feature = "sse")]
+pub(crate) fn to_timestamp(time_ms: f64) -> Timestamp {
+    Timestamp::from_epoch(to_duration(time_ms))
 }
 
 /// In milliseconds.

@@ -64,8 +64,8 @@ extern "C" {
 extern "C" {
     #[wasm_bindgen(js_name = addEvent)]
     pub(crate) fn add_event(items: &Items, event_type: &str, data: &str, last_event_id: &str);
-    #[wasm_bindgen(js_name = addDataPart)]
-    pub(crate) fn add_data_part(items: &Items, data: &str);
+    #[wasm_bindgen(js_name = addDataChunk)]
+    pub(crate) fn add_data_chunk(items: &Items, data: &str);
     #[wasm_bindgen(js_name = addEventEnd)]
     pub(crate) fn add_event_end(items: &Items, event_type: &str, last_event_id: &str);
     #[wasm_bindgen(js_name = addComment)]

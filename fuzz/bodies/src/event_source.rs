@@ -8,9 +8,12 @@ use core::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use tidings_sse::event_source::{
-    Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
+    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Response,
+    ResponseOutcome,
 };
-use tidings_sse::{Decoder, EndOfStream, EventBoundaries, EventId, GrowableStorage, Item, Limits};
+use tidings_sse::{
+    Decoder, EndOfStream, EventBoundaries, EventId, GrowableStorage, Item, Limits, Timestamp,
+};
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
 
 /// Runs the steps.
@@ -21,15 +24,15 @@ pub fn run(data: &[u8]) {
 
 fn drive(input: &mut Unstructured<'_>) -> Result<()> {
     let config = config(u8::arbitrary(input)?);
-    let mut now = Duration::ZERO;
+    let mut now = Timestamp::default();
     let mut whole = Side::new(config);
     let mut bytewise = Side::new(config);
     while !input.is_empty() {
         match Step::take(input)? {
             Step::Attempt => assert_eq!(whole.attempt(now), bytewise.attempt(now)),
             Step::Respond(response, random) => {
-                let verdict = whole.respond(now, &response, random);
-                assert_eq!(bytewise.respond(now, &response, random), verdict);
+                let outcome = whole.respond(now, &response, random);
+                assert_eq!(bytewise.respond(now, &response, random), outcome);
             }
             Step::Receive(bytes) => {
                 whole.receive(now, bytes.chunks(bytes.len().max(1)));
@@ -41,7 +44,7 @@ fn drive(input: &mut Unstructured<'_>) -> Result<()> {
             Step::Timeout(random) => {
                 assert_eq!(whole.timeout(now, random), bytewise.timeout(now, random));
             }
-            Step::Wait(time) => now += time,
+            Step::Wait(time) => now = now.after(time),
             Step::WaitForDeadline => now = now.max(whole.source.poll_timeout().unwrap_or(now)),
             Step::Close => assert_eq!(whole.close(), bytewise.close()),
         }
@@ -50,7 +53,7 @@ fn drive(input: &mut Unstructured<'_>) -> Result<()> {
         assert_eq!(whole.source.failures(), bytewise.source.failures());
         assert_eq!(whole.source.last_event_id(), bytewise.source.last_event_id());
         assert_eq!(whole.heard, bytewise.heard);
-        assert_eq!(whole.borders, bytewise.borders);
+        assert_eq!(whole.boundaries, bytewise.boundaries);
     }
     Ok(())
 }
@@ -139,7 +142,7 @@ struct Side {
     stream: Vec<u8>,
     heard_before: usize,
     id_before: String,
-    borders: EventBoundaries,
+    boundaries: EventBoundaries,
     redirects: u32,
     /// The least wait, by the last `retry`.
     reconnection_time: Duration,
@@ -155,7 +158,7 @@ impl Side {
             stream: Vec::new(),
             heard_before: 0,
             id_before: String::new(),
-            borders: EventBoundaries::new(),
+            boundaries: EventBoundaries::new(),
             redirects: 0,
             reconnection_time: Duration::from_secs(3),
             closed: None,
@@ -163,7 +166,7 @@ impl Side {
     }
 
     /// The number of the attempt and the ID that it sends.
-    fn attempt(&mut self, now: Duration) -> Option<(u32, Option<Vec<u8>>)> {
+    fn attempt(&mut self, now: Timestamp) -> Option<(u32, Option<Vec<u8>>)> {
         let state = self.source.ready_state();
         let is_due = self.source.poll_timeout().is_some_and(|due| due <= now);
         let id = self.source.last_event_id().to_owned();
@@ -179,43 +182,43 @@ impl Side {
         Some((number, sent))
     }
 
-    fn respond(&mut self, now: Duration, response: &Response<'_>, random: u64) -> Verdict {
+    fn respond(&mut self, now: Timestamp, response: &Response<'_>, random: u64) -> ResponseOutcome {
         let was_open = self.source.ready_state() == ReadyState::Open;
-        let verdict = self.source.handle_response(now, response, random);
-        match verdict {
-            Verdict::Open if was_open => {}
-            Verdict::Open => {
+        let outcome = self.source.handle_response(now, response, random);
+        match outcome {
+            ResponseOutcome::Open if was_open => {}
+            ResponseOutcome::Open => {
                 assert!(response.status == 200 && response.content_type.is_some());
                 self.stream.clear();
-                self.borders = EventBoundaries::new();
+                self.boundaries = EventBoundaries::new();
                 self.heard_before = self.heard.len();
                 self.id_before = self.source.last_event_id().to_owned();
             }
-            Verdict::Redirect => {
+            ResponseOutcome::Redirect => {
                 assert!(response.has_location && matches!(response.status, 301 | 307));
                 self.redirects += 1;
                 assert!(self.redirects <= self.config.max_redirects);
             }
-            Verdict::Lost(lost) => {
+            ResponseOutcome::Disconnect(disconnect) => {
                 assert!(!was_open, "a response out of turn ends no stream");
-                if let LostReason::Status(status) = lost.reason {
+                if let DisconnectReason::Status(status) = disconnect.reason {
                     let not_now = self.config.retry_statuses && matches!(status, 429 | 500 | 503);
-                    assert!(not_now || lost.next == Next::GiveUp(GiveUp::Failed));
+                    assert!(not_now || disconnect.next == Next::GiveUp(GiveUp::Failed));
                 }
-                self.lose(lost);
+                self.disconnect(disconnect);
             }
-            other => panic!("a verdict that this target does not know: {other:?}"),
+            other => panic!("a outcome that this target does not know: {other:?}"),
         }
-        verdict
+        outcome
     }
 
-    fn receive<'i>(&mut self, now: Duration, slices: impl Iterator<Item = &'i [u8]>) {
+    fn receive<'i>(&mut self, now: Timestamp, slices: impl Iterator<Item = &'i [u8]>) {
         let is_open = self.source.ready_state() == ReadyState::Open;
         for mut slice in slices {
             if is_open {
                 self.stream.extend_from_slice(slice);
-                let border = self.borders.feed(slice);
-                assert!(border != Some(slice.len()) || self.borders.at_border());
+                let boundary = self.boundaries.feed(slice);
+                assert!(boundary != Some(slice.len()) || self.boundaries.at_boundary());
             }
             while let Some(item) = self.source.receive(now, &mut slice) {
                 assert!(is_open && self.closed.is_none(), "{item:?} without a stream");
@@ -235,21 +238,24 @@ impl Side {
         }
     }
 
-    fn end(&mut self, now: Duration, end: End, random: u64) -> Lost {
+    fn end(&mut self, now: Timestamp, end: End, random: u64) -> Disconnect {
         let id = self.source.last_event_id().to_owned();
-        let lost = self.source.handle_end(now, end, random);
+        let disconnect = self.source.handle_end(now, end, random);
         assert_eq!(self.source.last_event_id(), id, "the ID outlives the connection");
-        self.lose(lost);
-        lost
+        self.disconnect(disconnect);
+        disconnect
     }
 
-    fn timeout(&mut self, now: Duration, random: u64) -> Option<Lost> {
+    fn timeout(&mut self, now: Timestamp, random: u64) -> Option<Disconnect> {
         let deadline = self.source.poll_timeout();
-        let lost = self.source.handle_timeout(now, random)?;
+        let disconnect = self.source.handle_timeout(now, random)?;
         assert!(deadline.is_some_and(|deadline| deadline <= now));
-        assert!(matches!(lost.reason, LostReason::ResponseTimeout | LostReason::Idle(_)));
-        self.lose(lost);
-        Some(lost)
+        assert!(matches!(
+            disconnect.reason,
+            DisconnectReason::ResponseTimeout | DisconnectReason::Idle(_)
+        ));
+        self.disconnect(disconnect);
+        Some(disconnect)
     }
 
     fn close(&mut self) -> EndOfStream {
@@ -265,17 +271,18 @@ impl Side {
     }
 
     /// What holds for every loss.
-    fn lose(&mut self, lost: Lost) {
-        assert!(!lost.to_string().is_empty());
+    fn disconnect(&mut self, disconnect: Disconnect) {
+        assert!(!disconnect.to_string().is_empty());
         if let Some(why) = self.closed {
-            let nothing = Lost { reason: LostReason::NoAttempt, next: Next::GiveUp(why) };
-            assert_eq!(lost, nothing, "closed is closed");
+            let nothing =
+                Disconnect { reason: DisconnectReason::NoAttempt, next: Next::GiveUp(why) };
+            assert_eq!(disconnect, nothing, "closed is closed");
         }
-        if let Some(stood) = lost.reason.end_of_stream() {
+        if let Some(stood) = disconnect.reason.end_of_stream() {
             self.check_stream(stood);
         }
-        match lost.next {
-            Next::Wait(_) if lost.reason == LostReason::NoAttempt => {}
+        match disconnect.next {
+            Next::Wait(_) if disconnect.reason == DisconnectReason::NoAttempt => {}
             Next::Wait(wait) => {
                 assert!(self.config.reconnect && self.config.repeat_request);
                 assert!(wait >= self.reconnection_time, "{wait:?}");
@@ -299,7 +306,7 @@ impl Side {
         assert_eq!(outcome.heard, self.heard[self.heard_before..]);
         assert_eq!(outcome.last_event_id, self.source.last_event_id());
         assert_eq!(outcome.end, stood);
-        assert!(!self.borders.at_border() || stood == EndOfStream::BetweenEvents);
+        assert!(!self.boundaries.at_boundary() || stood == EndOfStream::BetweenEvents);
     }
 }
 

@@ -141,8 +141,9 @@ fn connection_echoes_and_closes() -> Result<(), Fault> {
 /// RFC 6455, 7.2.3: the first wait after a loss is random, between 0 and 5 seconds.
 fn reconnection_waits() -> Result<(), Fault> {
     let mut reconnect = Reconnect::new(Policy::websocket());
+    let now = Timestamp::from_epoch(Duration::from_secs(100));
     let half = black_box(1 << 63);
-    match reconnect.failed(Duration::from_secs(100), Reason::Lost, half) {
+    match reconnect.failed(now, Reason::Disconnected, half) {
         Next::Wait(wait) if wait == Duration::from_millis(2_500) => Ok(()),
         _ => Err(Fault::Reconnect),
     }

@@ -39,6 +39,10 @@ pub(super) fn run() -> Result<Outcome, Error> {
         Found::Nothing(reason) => return Ok(Outcome::Skipped(reason)),
     };
     let directory = crate::target_directory().join("targets/wasm");
+    // `EventStream` over the chunks of `fetch` or of a Rust client of it.
+    let mut event_stream = compiler.build(&crate::root().join("crates/sse"), "core,alloc");
+    event_stream.args(["--features", "futures", "--target-dir"]).arg(&directory);
+    crate::succeed(&mut event_stream)?;
 
     let mut rows = Vec::new();
     for budget in &BUDGETS {

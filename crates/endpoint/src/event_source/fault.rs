@@ -8,11 +8,11 @@ use tidings_sse::{InvalidField, LimitExceeded};
 
 use crate::error::Error;
 
-/// What broke, where the [reason](crate::event_source::Lost::reason) alone does not say it.
+/// What broke, where the [reason](crate::event_source::DisconnectCause::reason) alone does not say it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// The caller's request can't be made.
+    /// The caller's request cannot be made.
     Request(RequestFault),
     /// There is no way to the server: DNS, TCP, the proxy, TLS.
     Connect(Error),
@@ -28,19 +28,19 @@ pub enum StreamError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestFault {
-    /// It is no URL.
+    /// It is not a valid URL.
     Url(String),
     /// The URL is not of `http` or `https`.
     Scheme(String),
     /// There are user and password in the URL, where they end up in logs.
     CredentialsInUrl,
-    /// It is no name of a header; shown escaped.
+    /// This is not a valid header name; shown escaped.
     HeaderName(String),
-    /// The value of this header can't be sent.
+    /// The value of this header cannot be sent.
     HeaderValue(HeaderName),
     /// This header is made by the client itself.
     OwnHeader(HeaderName),
-    /// It is no event ID.
+    /// It is not a valid event ID.
     LastEventId(InvalidField),
     /// The event ID is over its limit.
     LastEventIdTooLong(LimitExceeded),
@@ -50,9 +50,9 @@ pub enum RequestFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedirectFault {
-    /// There is not one `Location` header.
+    /// There is not exactly one `Location` header.
     Location,
-    /// `Location` is no URL; what is wrong with it.
+    /// `Location` is not a valid URL; what is wrong with it.
     Url(String),
     /// It leads to another scheme than `http` or `https`.
     Scheme(String),
@@ -118,7 +118,7 @@ impl fmt::Display for RequestFault {
                 write!(f, "the value of the header {name} has a character that none can have")
             }
             Self::OwnHeader(name) => {
-                write!(f, "the header {name} is made by the client, and can't be set")
+                write!(f, "the header {name} is made by the client, and cannot be set")
             }
             Self::LastEventId(error) => write!(f, "the last event ID: {error}"),
             Self::LastEventIdTooLong(error) => error.fmt(f),
@@ -131,8 +131,8 @@ impl std::error::Error for RequestFault {}
 impl fmt::Display for RedirectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Location => f.write_str("the redirect has not exactly one Location"),
-            Self::Url(error) => write!(f, "the redirect leads to what is no URL: {error}"),
+            Self::Location => f.write_str("the redirect must have exactly one Location header"),
+            Self::Url(error) => write!(f, "the redirect's Location is not a valid URL: {error}"),
             Self::Scheme(scheme) => {
                 write!(f, "the redirect leads to the scheme {}", scheme.escape_default())
             }

@@ -8,8 +8,8 @@ use tidings_sse::event_source::Config;
 use tidings_sse::{Decoder, EventId, GrowableStorage, Limits};
 use url::Url;
 
-use super::exchange::fits_request;
 use super::fault::RequestFault;
+use super::redirectable_request::fits_request;
 
 /// A request for an event stream, and how to deal with what comes of it.
 ///
@@ -117,7 +117,7 @@ impl EventSourceRequest {
         self
     }
 
-    /// Goes on behind this event: the first request already has `Last-Event-ID`.
+    /// Resumes after this event: the first request already has `Last-Event-ID`.
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
         self.last_event_id = id.into();
         self
@@ -210,10 +210,10 @@ impl fmt::Debug for EventSourceRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_source::Exchange;
+    use crate::event_source::RedirectableRequest;
 
     fn fault(request: &EventSourceRequest) -> String {
-        Exchange::new(request, None).unwrap_err().to_string()
+        RedirectableRequest::new(request, None).unwrap_err().to_string()
     }
 
     #[test]
@@ -231,10 +231,10 @@ mod tests {
                 get().header("a", "b\nc"),
                 "the value of the header a has a character that none can have",
             ),
-            (get().header("Host", "x"), "the header host is made by the client, and can't be set"),
+            (get().header("Host", "x"), "the header host is made by the client, and cannot be set"),
             (
                 get().header("last-event-id", "x"),
-                "the header last-event-id is made by the client, and can't be set",
+                "the header last-event-id is made by the client, and cannot be set",
             ),
         ] {
             assert_eq!(fault(&request), expected);

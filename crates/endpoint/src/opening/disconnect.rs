@@ -1,9 +1,8 @@
 //! Why a client has no connection, and whether it tries again: [`Disconnect`].
 
 use std::fmt;
-use std::time::Duration;
 
-use tidings_reconnect::{GiveUp, Next, Reason, Reconnect};
+use tidings_reconnect::{GiveUp, Next, Reason, Reconnect, Timestamp};
 use tidings_websocket::CloseStatus;
 
 use crate::error::Error;
@@ -26,7 +25,7 @@ impl Disconnect {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Error(error) => error.into(),
-            Self::Closed(CloseStatus::Missing) => Reason::Lost,
+            Self::Closed(CloseStatus::Missing) => Reason::Disconnected,
             Self::Closed(close) => Reason::Closed(close.code()),
         }
     }
@@ -39,7 +38,7 @@ impl Disconnect {
 
     /// What to do next, after those attempts that `reconnect` remembers. `now` is the time on its
     /// clock.
-    pub fn next(&self, reconnect: &mut Reconnect, now: Duration) -> Next {
+    pub fn next(&self, reconnect: &mut Reconnect, now: Timestamp) -> Next {
         if self.is_user() {
             return Next::GiveUp(GiveUp::Forbidden);
         }
@@ -69,13 +68,15 @@ impl From<&Error> for Reason {
                 Self::Refused { status: declined.status, retry_after }
             }
             Error::Proxy { status } => Self::Refused { status: *status, retry_after: None },
-            _ => Self::Lost,
+            _ => Self::Disconnected,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tidings_handshake::UriError;
     use tidings_reconnect::Policy;
     use tidings_websocket::frame::{CloseCode, CloseFrame};
@@ -98,11 +99,11 @@ mod tests {
         let two_minutes = Some(Duration::from_secs(120));
         let going_away = CloseStatus::Frame(CloseFrame::new(CloseCode::GOING_AWAY, "bye"));
         for (disconnect, reason) in [
-            (Disconnect::Closed(CloseStatus::Missing), Reason::Lost),
+            (Disconnect::Closed(CloseStatus::Missing), Reason::Disconnected),
             (Disconnect::Closed(CloseStatus::Empty), Reason::Closed(1005)),
             (Disconnect::Closed(going_away), Reason::Closed(1001)),
-            (Disconnect::Error(std::io::Error::other("x").into()), Reason::Lost),
-            (Disconnect::Error(Error::HandshakeTimeout(Duration::ZERO)), Reason::Lost),
+            (Disconnect::Error(std::io::Error::other("x").into()), Reason::Disconnected),
+            (Disconnect::Error(Error::HandshakeTimeout(Duration::ZERO)), Reason::Disconnected),
             (
                 Disconnect::Error(Error::Proxy { status: 407 }),
                 Reason::Refused { status: 407, retry_after: None },
@@ -125,10 +126,10 @@ mod tests {
     fn what_the_caller_got_wrong_is_not_tried_again() {
         let mut reconnect = Reconnect::new(Policy::websocket());
         let disconnect = Disconnect::Error(Error::Uri(UriError::Scheme));
-        let next = disconnect.next(&mut reconnect, Duration::ZERO);
+        let next = disconnect.next(&mut reconnect, Timestamp::default());
         assert_eq!(next, Next::GiveUp(GiveUp::Forbidden));
         let disconnect = Disconnect::Closed(CloseStatus::Missing);
-        let next = disconnect.next(&mut reconnect, Duration::ZERO);
+        let next = disconnect.next(&mut reconnect, Timestamp::default());
         assert!(matches!(next, Next::Wait(_)), "{next:?}");
         assert_eq!(reconnect.failures(), 1);
     }

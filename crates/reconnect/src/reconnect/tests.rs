@@ -8,6 +8,10 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+fn at(time: Duration) -> Timestamp {
+    Timestamp::from_epoch(time)
+}
+
 /// The wait rounded up to whole seconds, as `u64::MAX` stays a nanosecond below the window.
 fn waited(next: Next) -> u64 {
     match next {
@@ -20,11 +24,12 @@ fn waited(next: Next) -> u64 {
 #[test]
 fn waits_grow_from_five_seconds_to_the_cap() {
     let mut reconnect = Reconnect::new(Policy::websocket());
-    let waits: [u64; 7] =
-        core::array::from_fn(|_| waited(reconnect.failed(secs(0), Reason::Lost, LATEST)));
+    let waits: [u64; 7] = core::array::from_fn(|_| {
+        waited(reconnect.failed(at(secs(0)), Reason::Disconnected, LATEST))
+    });
     assert_eq!(waits, [5, 10, 20, 40, 60, 60, 60]);
     assert_eq!(reconnect.failures(), 7);
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(Duration::ZERO));
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), Next::Wait(Duration::ZERO));
 }
 
 /// W-114: the count of failures saturates, and the wait with it.
@@ -32,11 +37,11 @@ fn waits_grow_from_five_seconds_to_the_cap() {
 fn the_last_failure_that_can_be_counted_waits_like_the_one_before() {
     let mut reconnect = Reconnect::new(Policy::websocket());
     reconnect.failures = u32::MAX;
-    assert_eq!(waited(reconnect.failed(Duration::MAX, Reason::Lost, LATEST)), 60);
+    assert_eq!(waited(reconnect.failed(at(Duration::MAX), Reason::Disconnected, LATEST)), 60);
     assert_eq!(reconnect.failures(), u32::MAX);
     reconnect.set_reconnection_time(Duration::MAX);
     assert_eq!(
-        reconnect.failed(Duration::MAX, Reason::Lost, LATEST),
+        reconnect.failed(at(Duration::MAX), Reason::Disconnected, LATEST),
         Next::Wait(Duration::MAX),
         "a minimum without end saturates"
     );
@@ -47,28 +52,28 @@ fn the_last_failure_that_can_be_counted_waits_like_the_one_before() {
 fn waits_start_anew_after_a_healthy_time_or_progress() {
     let mut reconnect = Reconnect::new(Policy::websocket());
     for _ in 0..3 {
-        let _ = reconnect.failed(secs(0), Reason::Lost, 0);
+        let _ = reconnect.failed(at(secs(0)), Reason::Disconnected, 0);
     }
-    reconnect.connected(secs(100));
+    reconnect.connected(at(secs(100)));
     let short_of_healthy = secs(160) - Duration::from_nanos(1);
-    assert_eq!(waited(reconnect.failed(short_of_healthy, Reason::Lost, LATEST)), 40);
-    reconnect.connected(secs(200));
-    assert_eq!(waited(reconnect.failed(secs(260), Reason::Lost, LATEST)), 5);
+    assert_eq!(waited(reconnect.failed(at(short_of_healthy), Reason::Disconnected, LATEST)), 40);
+    reconnect.connected(at(secs(200)));
+    assert_eq!(waited(reconnect.failed(at(secs(260)), Reason::Disconnected, LATEST)), 5);
     assert_eq!(reconnect.failures(), 1);
     // The health of a connection is not counted twice.
-    assert_eq!(waited(reconnect.failed(secs(999), Reason::Lost, LATEST)), 10);
-    reconnect.connected(secs(1000));
+    assert_eq!(waited(reconnect.failed(at(secs(999)), Reason::Disconnected, LATEST)), 10);
+    reconnect.connected(at(secs(1000)));
     reconnect.progressed();
-    assert_eq!(waited(reconnect.failed(secs(1000), Reason::Lost, LATEST)), 5);
+    assert_eq!(waited(reconnect.failed(at(secs(1000)), Reason::Disconnected, LATEST)), 5);
 }
 
 /// F-10: a clock that runs backwards makes no connection healthy.
 #[test]
 fn a_clock_that_goes_back_is_no_healthy_time() {
     let mut reconnect = Reconnect::new(Policy::websocket());
-    let _ = reconnect.failed(secs(100), Reason::Lost, 0);
-    reconnect.connected(secs(100));
-    assert_eq!(waited(reconnect.failed(secs(0), Reason::Lost, LATEST)), 10);
+    let _ = reconnect.failed(at(secs(100)), Reason::Disconnected, 0);
+    reconnect.connected(at(secs(100)));
+    assert_eq!(waited(reconnect.failed(at(secs(0)), Reason::Disconnected, LATEST)), 10);
 }
 
 /// `Retry-After` is a minimum, up to what the policy lets a server ask for.
@@ -79,13 +84,13 @@ fn a_server_is_not_asked_before_the_time_it_gave() {
         [(0, 5, 30), (120, 120, 145), (3600, 3600, 3625), (9999, 3600, 3625)]
     {
         let mut reconnect = Reconnect::new(Policy::websocket());
-        assert_eq!(reconnect.failed(secs(0), refused(asked), 0), Next::Wait(secs(first)));
+        assert_eq!(reconnect.failed(at(secs(0)), refused(asked), 0), Next::Wait(secs(first)));
         let mut reconnect = Reconnect::new(Policy::websocket());
-        assert_eq!(waited(reconnect.failed(secs(0), refused(asked), LATEST)), last);
+        assert_eq!(waited(reconnect.failed(at(secs(0)), refused(asked), LATEST)), last);
     }
     let moved = Reason::Refused { status: 502, retry_after: Some(secs(7)) };
     let mut reconnect = Reconnect::new(Policy::websocket());
-    assert_eq!(reconnect.failed(secs(0), moved, 0), Next::Wait(secs(7)));
+    assert_eq!(reconnect.failed(at(secs(0)), moved, 0), Next::Wait(secs(7)));
 }
 
 /// 1012 and 1013, and the statuses that say the same, are never followed at once.
@@ -94,11 +99,11 @@ fn a_busy_server_is_left_alone_for_a_while() {
     let refused = |status| Reason::Refused { status, retry_after: None };
     for reason in [Reason::Closed(1012), Reason::Closed(1013), refused(429), refused(503)] {
         let mut reconnect = Reconnect::new(Policy::websocket());
-        assert_eq!(reconnect.failed(secs(0), reason, 0), Next::Wait(secs(5)), "{reason:?}");
+        assert_eq!(reconnect.failed(at(secs(0)), reason, 0), Next::Wait(secs(5)), "{reason:?}");
         let mut reconnect = Reconnect::new(Policy::websocket());
-        assert_eq!(waited(reconnect.failed(secs(0), reason, LATEST)), 30, "{reason:?}");
+        assert_eq!(waited(reconnect.failed(at(secs(0)), reason, LATEST)), 30, "{reason:?}");
         reconnect.failures = 9;
-        assert_eq!(waited(reconnect.failed(secs(0), reason, LATEST)), 65, "{reason:?}");
+        assert_eq!(waited(reconnect.failed(at(secs(0)), reason, LATEST)), 65, "{reason:?}");
     }
 }
 
@@ -107,15 +112,15 @@ fn giving_up_says_why() {
     let mut policy = Policy::websocket();
     policy.max_attempts = 2;
     let mut reconnect = Reconnect::new(policy);
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(secs(0)));
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(secs(0)));
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), Next::Wait(secs(0)));
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), Next::Wait(secs(0)));
     let exhausted = Next::GiveUp(GiveUp::AttemptsExhausted);
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), exhausted);
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), exhausted);
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), exhausted);
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), exhausted);
     reconnect.progressed();
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(secs(0)));
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), Next::Wait(secs(0)));
     for reason in [Reason::Closed(1008), Reason::Refused { status: 404, retry_after: None }] {
-        assert_eq!(reconnect.failed(secs(0), reason, 0), Next::GiveUp(GiveUp::Forbidden));
+        assert_eq!(reconnect.failed(at(secs(0)), reason, 0), Next::GiveUp(GiveUp::Forbidden));
     }
 }
 
@@ -134,21 +139,21 @@ fn no_attempt_at_all_is_a_policy_too() {
     let mut policy = Policy::websocket();
     policy.max_attempts = 0;
     let exhausted = Next::GiveUp(GiveUp::AttemptsExhausted);
-    assert_eq!(Reconnect::new(policy).failed(secs(0), Reason::Lost, 0), exhausted);
+    assert_eq!(Reconnect::new(policy).failed(at(secs(0)), Reason::Disconnected, 0), exhausted);
 }
 
 /// WHATWG HTML, 9.2.3: at least the reconnection time, and some more after failures.
 #[test]
 fn an_event_source_waits_for_its_reconnection_time() {
     let mut reconnect = Reconnect::new(Policy::event_source());
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), Next::Wait(secs(3)));
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), Next::Wait(secs(3)));
     reconnect.set_reconnection_time(Duration::from_millis(500));
     reconnect.progressed();
     let half = Next::Wait(Duration::from_millis(500));
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), half);
-    assert_eq!(reconnect.failed(secs(0), Reason::Lost, 0), half);
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), half);
+    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), half);
     assert_eq!(
-        reconnect.failed(secs(0), Reason::Lost, 1 << 63),
+        reconnect.failed(at(secs(0)), Reason::Disconnected, 1 << 63),
         Next::Wait(Duration::from_millis(500 + 1000)),
         "half of 500 ms * 2^2"
     );

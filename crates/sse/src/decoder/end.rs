@@ -21,7 +21,7 @@ impl<S: Storage> Decoder<S> {
         if let Some(data) = borrowed.data.take() {
             // Steps 3 to 8, for an event with one line of data.
             if let Ok(text) = utf8::validate(data) {
-                self.lent |= event_type.is_none();
+                self.returned |= event_type.is_none();
                 return Some(Step::Event { event_type, data: Some(text) });
             }
             self.areas.data.push(data);
@@ -45,7 +45,7 @@ impl<S: Storage> Decoder<S> {
     /// Dispatches an event whose data is in the area, or was yielded in parts, or that has none.
     #[inline(never)]
     fn dispatch_kept<'i>(&mut self, event_type: Option<&'i str>) -> Option<Step<'i>> {
-        self.parts_len = 0;
+        self.chunks_len = 0;
         self.skipping = false;
         // Step 2: "If the data buffer is an empty string, set the data buffer and the event type
         // buffer to the empty string and return." Any `data` field leaves at least its LF.
@@ -53,9 +53,9 @@ impl<S: Storage> Decoder<S> {
             self.areas.event_type.clear();
             return None;
         }
-        // Step 7 empties the buffers. That is left to the next call, as they are lent until then.
-        self.lent = true;
-        if self.report_data_parts {
+        // Step 7 empties the buffers. That is left to the next call, as they are borrowed until then.
+        self.returned = true;
+        if self.report_data_chunks {
             return Some(Step::EventEnd { event_type });
         }
         let max_len = self.limits.max_data_len;
@@ -102,7 +102,7 @@ impl<S: Storage> Decoder<S> {
         self.areas.event_type.clear();
         self.has_data = false;
         self.has_event_type = false;
-        self.parts_len = 0;
+        self.chunks_len = 0;
         self.carry = Carry::default();
     }
 
@@ -111,7 +111,7 @@ impl<S: Storage> Decoder<S> {
     pub(super) fn overflow<'i>(&mut self, limit: Limit) -> Option<Step<'i>> {
         let max_len = match limit {
             Limit::Line => self.limits.max_line_len,
-            Limit::Data if self.report_data_parts => self.max_parts_len,
+            Limit::Data if self.report_data_chunks => self.max_chunks_len,
             Limit::Data => self.limits.max_data_len,
             Limit::EventType => self.limits.max_event_type_len,
             Limit::LastEventId => self.limits.max_last_event_id_len,

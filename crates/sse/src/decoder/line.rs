@@ -80,10 +80,11 @@ impl<S: Storage> Decoder<S> {
             return None;
         }
         let in_data = self.line == Line::Value(Field::Data);
-        let window = if in_data && self.report_data_parts { self.part_window } else { usize::MAX };
+        let window =
+            if in_data && self.report_data_chunks { self.chunk_window } else { usize::MAX };
         let looked_at = rest.get(..window).unwrap_or(rest);
         let line_end = find_line_end(looked_at);
-        if in_data && !self.report_data_parts && self.resume_data(rest, line_end) {
+        if in_data && !self.report_data_chunks && self.resume_data(rest, line_end) {
             return None;
         }
         let mut piece = looked_at.get(..line_end.unwrap_or(looked_at.len())).unwrap_or_default();
@@ -105,7 +106,7 @@ impl<S: Storage> Decoder<S> {
     pub(super) fn open_data(&mut self, line: &[u8]) -> bool {
         let Some(value) = value(line, b"data") else { return false };
         // Without a value, a space that is to be dropped may still come.
-        if value.is_empty() || self.skipping || self.report_data_parts {
+        if value.is_empty() || self.skipping || self.report_data_chunks {
             return false;
         }
         let line_break: &[u8] = if self.has_data { b"\n" } else { b"" };
@@ -203,7 +204,7 @@ impl<S: Storage> Decoder<S> {
                     self.line = Line::Value(field);
                     None
                 }
-                Line::Value(Field::Data) if self.report_data_parts => self.read_part(&mut left),
+                Line::Value(Field::Data) if self.report_data_chunks => self.read_part(&mut left),
                 Line::Value(field) => {
                     left = &[];
                     self.read_value(field, now)
@@ -272,7 +273,7 @@ impl<S: Storage> Decoder<S> {
 
     /// The LF between two lines of data.
     fn join_data<'i>(&mut self) -> Option<Step<'i>> {
-        if self.report_data_parts {
+        if self.report_data_chunks {
             return self.part("\n");
         }
         if self.areas.data.len() >= self.limits.max_data_len {
@@ -388,9 +389,9 @@ impl<S: Storage> Decoder<S> {
         match self.carry.decode(bytes)? {
             Decoded::Input(text) => {
                 let all = text.len() == before.len();
-                self.part_window =
-                    if all { self.part_window.saturating_mul(8) } else { PART_WINDOW_MIN };
-                let room = self.max_parts_len - self.parts_len;
+                self.chunk_window =
+                    if all { self.chunk_window.saturating_mul(8) } else { PART_WINDOW_MIN };
+                let room = self.max_chunks_len - self.chunks_len;
                 if text.len() <= room {
                     return self.part(text);
                 }
@@ -408,7 +409,7 @@ impl<S: Storage> Decoder<S> {
                 self.count_part(len, None)
             }
             Decoded::Replacement => {
-                self.part_window = PART_WINDOW_MIN;
+                self.chunk_window = PART_WINDOW_MIN;
                 self.part(utf8::REPLACEMENT)
             }
         }
@@ -419,11 +420,11 @@ impl<S: Storage> Decoder<S> {
     }
 
     fn count_part<'i>(&mut self, len: usize, text: Option<&'i str>) -> Option<Step<'i>> {
-        if len > self.max_parts_len - self.parts_len {
+        if len > self.max_chunks_len - self.chunks_len {
             self.line = Line::Ignored;
             return self.overflow(Limit::Data);
         }
-        self.parts_len += len; // up to the limit
-        Some(Step::DataPart(text))
+        self.chunks_len += len; // up to the limit
+        Some(Step::DataChunk(text))
     }
 }

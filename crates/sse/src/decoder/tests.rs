@@ -20,7 +20,7 @@ fn treacherous_streams(len: usize) -> [(&'static str, Vec<u8>); 8] {
     ]
 }
 
-fn lent(len: usize) -> FixedStorage<'static> {
+fn fixed_storage(len: usize) -> FixedStorage<'static> {
     let area = || vec![0; len].leak();
     FixedStorage { data: area(), event_type: area(), last_event_id: area(), comment: area() }
 }
@@ -40,12 +40,12 @@ fn work_is_linear_in_the_stream() {
         for (name, stream) in treacherous_streams(len) {
             for slice_len in [1, 7, 64, 1400, usize::MAX] {
                 let fixed = work::measure(|| {
-                    let decoder = Decoder::with_storage(lent(4 * len), Limits::UNBOUNDED);
+                    let decoder = Decoder::with_storage(fixed_storage(4 * len), Limits::UNBOUNDED);
                     decode_all(decoder.report_comments(), &stream, slice_len);
                 });
                 let parts = work::measure(|| {
-                    let decoder = Decoder::with_storage(lent(0), Limits::UNBOUNDED);
-                    decode_all(decoder.report_data_parts(), &stream, slice_len);
+                    let decoder = Decoder::with_storage(fixed_storage(0), Limits::UNBOUNDED);
+                    decode_all(decoder.report_data_chunks(), &stream, slice_len);
                 });
                 // A part with a malformed end looks up to its window ahead.
                 let (max, max_parts) = (FACTOR * stream.len(), 8 * FACTOR * stream.len());
@@ -70,16 +70,16 @@ fn a_byte_more_costs_a_byte_more() {
     let work = |len: usize| {
         let stream = [b"data: ", &vec![b'x'; len][..], b"\n\n"].concat();
         work::measure(|| {
-            decode_all(Decoder::with_storage(lent(len), Limits::UNBOUNDED), &stream, 1);
+            decode_all(Decoder::with_storage(fixed_storage(len), Limits::UNBOUNDED), &stream, 1);
         })
     };
     assert_eq!(work(1 << 17) - work(1 << 16), (work(1 << 16) - work(1 << 15)) * 2);
 }
 
-/// The data is checked and searched, which is two looks at each byte, and lent from the input.
+/// The data is checked and searched, which is two looks at each byte, and borrowed from the input.
 #[test]
 fn an_event_that_lies_whole_in_the_input_is_not_copied() {
-    let mut decoder = Decoder::with_storage(lent(32), Limits::DEFAULT);
+    let mut decoder = Decoder::with_storage(fixed_storage(32), Limits::DEFAULT);
     for stream in [
         &b"data: 0123456789\n\n"[..],
         b"data:0123456789\r\n\r\n",
@@ -95,8 +95,8 @@ fn an_event_that_lies_whole_in_the_input_is_not_copied() {
     }
 }
 
-/// A line that lies whole in the input is searched once and checked once, and its text is lent from
-/// there. But an ID outlives the input: it is copied once, and checked again where it is lent.
+/// A line that lies whole in the input is searched once and checked once, and its text is borrowed
+/// from there. But an ID outlives the input: it is copied once, and checked again where it is returned.
 #[test]
 fn a_line_that_lies_whole_in_the_input_costs_two_looks_at_each_byte() {
     let text = "x".repeat(100);
@@ -110,18 +110,18 @@ fn a_line_that_lies_whole_in_the_input_costs_two_looks_at_each_byte() {
     ] {
         // Each area is as long as the text: exactly the limit is read like less.
         let mut decoder = Decoder::with_storage(
-            FixedStorage { last_event_id: vec![0; 300].leak(), ..lent(100) },
+            FixedStorage { last_event_id: vec![0; 300].leak(), ..fixed_storage(100) },
             Limits::DEFAULT,
         );
         decoder.report_comments = true;
-        decoder.report_data_parts = in_parts;
+        decoder.report_data_chunks = in_parts;
         assert_eq!(decoder.decode(&mut &b"\n"[..]), None, "the start of the stream is behind");
         let stream = [name, &text, end].concat();
         let work = work::measure(|| {
             let item = decoder.decode(&mut stream.as_bytes()).unwrap();
             let said = match item {
                 Item::Event(said) => [said.data, said.event_type, said.last_event_id],
-                Item::DataPart(part) => [part; 3],
+                Item::DataChunk(part) => [part; 3],
                 Item::Comment(comment) => [comment; 3],
                 other => panic!("{other:?}"),
             };
@@ -133,12 +133,12 @@ fn a_line_that_lies_whole_in_the_input_costs_two_looks_at_each_byte() {
     }
 }
 
-/// What was lent with an event is let go of at the next call, whichever way it came together.
+/// What was returned with an event is let go of at the next call, whichever way it came together.
 #[test]
 fn nothing_is_kept_of_an_event_that_was_delivered() {
     for stream in [&b"event: e\ndata: 1\n\n"[..], b"event: e\ndata: 1\ndata: 2\n\n"] {
         for cut in 0..=stream.len() {
-            let mut decoder = Decoder::with_storage(lent(32), Limits::DEFAULT);
+            let mut decoder = Decoder::with_storage(fixed_storage(32), Limits::DEFAULT);
             let (mut head, mut tail) = stream.split_at(cut);
             let items = [decoder.decode(&mut head).is_some(), decoder.decode(&mut tail).is_some()];
             assert!(items.contains(&true));

@@ -65,7 +65,7 @@ impl<S: Storage> Decoder<S> {
         if self.skipping {
             return WholeLine::Read(None);
         }
-        if self.report_data_parts {
+        if self.report_data_chunks {
             return self.read_data_part(value);
         }
         if !self.has_data && borrowed.data.is_none() {
@@ -87,13 +87,13 @@ impl<S: Storage> Decoder<S> {
     /// The first line of data, if it is one part; all else is read as an open line.
     fn read_data_part<'i>(&mut self, value: &'i [u8]) -> WholeLine<'i> {
         match utf8::validate(value) {
-            Ok(text) if !self.has_data && text.len() <= self.max_parts_len => {
+            Ok(text) if !self.has_data && text.len() <= self.max_chunks_len => {
                 self.has_data = true;
-                self.parts_len = text.len();
+                self.chunks_len = text.len();
                 WholeLine::Read(if text.is_empty() {
                     None
                 } else {
-                    Some(Step::DataPart(Some(text)))
+                    Some(Step::DataChunk(Some(text)))
                 })
             }
             _ => WholeLine::Open,

@@ -1,6 +1,6 @@
 //! Where an event source stands: [`State`], and the three of the standard that it shows.
 
-use core::time::Duration;
+use tidings_time::Timestamp;
 
 use super::{Config, GiveUp};
 
@@ -19,11 +19,11 @@ pub enum ReadyState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// For the next attempt, which is due at this time.
-    Waiting { until: Duration },
+    Waiting { until: Timestamp },
     /// For the response to a request that was sent, or sent on, at this time.
-    Requesting { since: Duration, redirects: u32 },
+    Requesting { since: Timestamp, redirects: u32 },
     /// Open since then; the last byte came then.
-    Open { since: Duration, heard: Duration },
+    Open { since: Timestamp, heard: Timestamp },
     /// For good.
     Closed(GiveUp),
 }
@@ -37,13 +37,14 @@ impl State {
         }
     }
 
-    /// When it ends by time alone.
-    pub(super) const fn deadline(self, config: &Config) -> Option<Duration> {
-        match self {
-            Self::Waiting { until } => Some(until),
-            Self::Requesting { since, .. } => Some(since.saturating_add(config.response_timeout)),
-            Self::Open { heard, .. } => Some(heard.saturating_add(config.idle_timeout)),
-            Self::Closed(_) => None,
-        }
+    /// When it ends by time alone. A deadline that the clock cannot reach is none.
+    pub(super) fn deadline(self, config: &Config) -> Option<Timestamp> {
+        let deadline = match self {
+            Self::Waiting { until } => until,
+            Self::Requesting { since, .. } => since.after(config.response_timeout),
+            Self::Open { heard, .. } => heard.after(config.idle_timeout),
+            Self::Closed(_) => return None,
+        };
+        (deadline < Timestamp::from_epoch(Config::NEVER)).then_some(deadline)
     }
 }

@@ -5,15 +5,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "each test file needs some of it; a test that can't go on has failed"
+    reason = "each test file needs some of it; a test that cannot go on has failed"
 )]
 
 use std::time::Duration;
 
 use tidings_sse::event_source::{
-    Config, End, EventSource, GiveUp, Lost, LostReason, Next, ReadyState, Response, Verdict,
+    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Response,
+    ResponseOutcome,
 };
-use tidings_sse::{EndOfStream, FixedStorage, Item};
+use tidings_sse::{EndOfStream, FixedStorage, Item, Timestamp};
 pub(crate) use tidings_testkit::event_stream::decoder;
 
 pub(crate) type Source = EventSource<FixedStorage<'static>>;
@@ -33,6 +34,15 @@ pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+/// This many seconds after the epoch.
+pub(crate) fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_epoch(secs(seconds))
+}
+
+pub(crate) fn just_before(time: Timestamp) -> Timestamp {
+    Timestamp::from_epoch(time.since_epoch() - Duration::from_nanos(1))
+}
+
 pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -43,19 +53,19 @@ pub(crate) fn status(status: u16) -> Response<'static> {
 }
 
 /// A source whose stream has just opened.
-pub(crate) fn open(config: Config, now: Duration) -> Source {
+pub(crate) fn open(config: Config, now: Timestamp) -> Source {
     let mut source = source(config);
     reopen(&mut source, now);
     source
 }
 
-pub(crate) fn reopen(source: &mut Source, now: Duration) {
+pub(crate) fn reopen(source: &mut Source, now: Timestamp) {
     assert!(source.poll_attempt(now).is_some(), "an attempt is due at {now:?}");
-    assert_eq!(source.handle_response(now, &status(200), EARLIEST), Verdict::Open);
+    assert_eq!(source.handle_response(now, &status(200), EARLIEST), ResponseOutcome::Open);
 }
 
 /// The data of the events that these bytes complete.
-pub(crate) fn hear(source: &mut Source, now: Duration, bytes: &[u8]) -> Vec<String> {
+pub(crate) fn hear(source: &mut Source, now: Timestamp, bytes: &[u8]) -> Vec<String> {
     let mut heard = Vec::new();
     let mut input = bytes;
     while let Some(item) = source.receive(now, &mut input) {
@@ -68,8 +78,8 @@ pub(crate) fn hear(source: &mut Source, now: Duration, bytes: &[u8]) -> Vec<Stri
 }
 
 /// The wait, rounded up to whole milliseconds, as `LATEST` stays a nanosecond below the window.
-pub(crate) fn waited(lost: Lost) -> Duration {
-    match lost.next {
+pub(crate) fn waited(disconnect: Disconnect) -> Duration {
+    match disconnect.next {
         Next::Wait(wait) => {
             ms(u64::try_from((wait + Duration::from_nanos(999_999)).as_millis()).unwrap())
         }
@@ -85,14 +95,17 @@ pub(crate) fn next_header(source: &mut Source) -> Option<Vec<u8>> {
 
 /// Nothing comes of a closed source, whatever is reported to it.
 pub(crate) fn assert_closed(source: &mut Source, why: GiveUp) {
-    let nothing = Lost { reason: LostReason::NoAttempt, next: Next::GiveUp(why) };
+    let nothing = Disconnect { reason: DisconnectReason::NoAttempt, next: Next::GiveUp(why) };
     let id = source.last_event_id().to_owned();
-    for now in [Duration::ZERO, secs(1_000_000), Duration::MAX] {
+    for now in [at(0), at(1_000_000), Timestamp::from_epoch(Duration::MAX)] {
         assert_eq!(source.ready_state(), ReadyState::Closed);
         assert_eq!(source.poll_timeout(), None);
         assert_eq!(source.poll_attempt(now), None);
         assert_eq!(source.handle_timeout(now, LATEST), None);
-        assert_eq!(source.handle_response(now, &status(200), LATEST), Verdict::Lost(nothing));
+        assert_eq!(
+            source.handle_response(now, &status(200), LATEST),
+            ResponseOutcome::Disconnect(nothing)
+        );
         assert_eq!(hear(source, now, b"retry: 1\nid: late\ndata: late\n\n"), [""; 0]);
         for end in ENDS {
             assert_eq!(source.handle_end(now, end, LATEST), nothing);

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidings_endpoint::event_source::{
-    Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
+    Client, ClientEvent, Decision, EventError, EventSourceRequest, RedirectableRequest,
+    RequestFault,
 };
 use tidings_endpoint::opening::ConnectOptions;
-use tidings_sse::OwnedMessageEvent;
 use tidings_sse::event_source::ReadyState;
+use tidings_sse::{OwnedMessageEvent, Timestamp};
 
 use self::closer::Control;
 use self::connection::Connection;
@@ -38,19 +39,19 @@ pub use self::closer::Closer;
 /// # }
 /// ```
 ///
-/// For another method, a body, headers, an ID to go on behind, limits, or more patience make an
-/// [`EventSourceRequest`] and [`open`](Self::open) it. As an iterator it yields [`Update`]s, which
+/// For another method, a body, headers, an ID to resume after, limits, or more patience make an
+/// [`EventSourceRequest`] and [`open`](Self::open) it. As an iterator it yields [`ClientEvent`]s, which
 /// tell what happens to the connection too; that a stream is lost is told before the wait for the
 /// next attempt.
 ///
 /// ```no_run
-/// # use tidings_std::sse::{EventSource, RequestFault, Update};
+/// # use tidings_std::sse::{EventSource, RequestFault, ClientEvent};
 /// # fn watch(source: EventSource) {
-/// for update in source {
-///     match update {
-///         Update::Event(event) => println!("{}", event.data),
-///         Update::Lost { why, wait } => eprintln!("{why}; trying again in {wait:?}"),
-///         Update::Closed { why, reason } => eprintln!("{why}; {reason}"),
+/// for event in source {
+///     match event {
+///         ClientEvent::Event(event) => println!("{}", event.data),
+///         ClientEvent::Disconnected { cause, wait } => eprintln!("{cause}; trying again in {wait:?}"),
+///         ClientEvent::Closed { cause, reason } => eprintln!("{cause}; {reason}"),
 ///         _ => {}
 ///     }
 /// }
@@ -74,7 +75,7 @@ impl EventSource {
     /// browser's `EventSource` does.
     ///
     /// # Errors
-    /// It is no such URL.
+    /// It is not such a URL.
     pub fn get(url: impl AsRef<str>) -> Result<Self, RequestFault> {
         Self::open(EventSourceRequest::get(url))
     }
@@ -82,7 +83,7 @@ impl EventSource {
     /// A client that makes this request.
     ///
     /// # Errors
-    /// The request can't be made.
+    /// The request cannot be made.
     pub fn open(request: EventSourceRequest) -> Result<Self, RequestFault> {
         Ok(Self {
             client: Client::new(request)?,
@@ -108,8 +109,8 @@ impl EventSource {
     /// [`EventError::Overflow`] for an event over a limit, which was skipped: call again.
     /// [`EventError::Closed`] once if the connection failed for good; then `None`.
     pub fn event(&mut self) -> Result<Option<OwnedMessageEvent>, EventError> {
-        for update in self {
-            if let Some(event) = update.into_event() {
+        for event in self {
+            if let Some(event) = event.into_event() {
                 return event;
             }
         }
@@ -148,11 +149,11 @@ impl EventSource {
     }
 
     /// One attempt, over all its redirects, up to an open stream or none. Nothing if it was closed.
-    fn attempt(&mut self, mut exchange: Exchange) -> Option<Update> {
+    fn attempt(&mut self, mut request: RedirectableRequest) -> Option<ClientEvent> {
         loop {
             let deadline = self.deadline();
             let Self { control, options, epoch, .. } = self;
-            let fetched = Connection::fetch(control, options, &exchange, deadline, *epoch);
+            let fetched = Connection::fetch(control, options, &request, deadline, *epoch);
             if self.control.is_closed() {
                 return None;
             }
@@ -165,25 +166,25 @@ impl EventSource {
                     return Some(late.unwrap_or_else(|| self.client.not_fetched(now, error)));
                 }
             };
-            match self.client.judge(now, &mut exchange, head) {
-                Judged::Redirected => {}
-                Judged::Open { opened, content } => {
+            match self.client.check_response(now, &mut request, head) {
+                Decision::Redirected => {}
+                Decision::Open { opened, content } => {
                     self.streaming = Some(Box::new(Streaming::new(connection, content)));
                     return Some(opened);
                 }
-                Judged::Refused(refusal) => {
+                Decision::Refused(refusal) => {
                     return Some(refusal.with_body_start(connection.body_start()));
                 }
-                Judged::Lost(update) => return Some(update),
+                Decision::Unusable(event) => return Some(event),
             }
         }
     }
 
     /// What happened to the open stream; nothing if there is to be waited more.
-    fn told(&mut self, incident: Incident) -> Option<Update> {
+    fn told(&mut self, incident: Incident) -> Option<ClientEvent> {
         let now = self.now();
         let last = match incident {
-            Incident::Update(update) => return Some(update),
+            Incident::Event(event) => return Some(event),
             Incident::Silence => self.client.handle_timeout(now)?,
             Incident::Broken(error) => self.client.broken(now, error),
             Incident::End => self.client.ended(now),
@@ -195,32 +196,32 @@ impl EventSource {
     /// The client's.
     fn deadline(&self) -> Deadline {
         let at = self.client.poll_timeout();
-        Deadline::after(at.map_or(Duration::MAX, |at| at.saturating_sub(self.now())))
+        Deadline::after(at.map_or(Duration::MAX, |at| at.since(self.now())))
     }
 
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
+    fn now(&self) -> Timestamp {
+        Timestamp::from_epoch(self.epoch.elapsed())
     }
 }
 
-/// Waits for what happens next; `None` after [`Update::Closed`] or [`close`](EventSource::close).
+/// Waits for what happens next; `None` after [`ClientEvent::Closed`] or [`close`](EventSource::close).
 impl Iterator for EventSource {
-    type Item = Update;
+    type Item = ClientEvent;
 
-    fn next(&mut self) -> Option<Update> {
+    fn next(&mut self) -> Option<ClientEvent> {
         loop {
             // From another thread: then the client does not know yet.
             if self.control.is_closed() {
                 self.close();
                 return None;
             }
-            let update = if let Some(streaming) = &mut self.streaming {
+            let event = if let Some(streaming) = &mut self.streaming {
                 let incident = streaming.next(&mut self.client);
                 self.told(incident)
             } else if let Some(attempt) = self.client.poll_attempt(self.now()) {
                 match attempt {
-                    Ok(exchange) => self.attempt(exchange),
-                    Err(update) => Some(update),
+                    Ok(request) => self.attempt(request),
+                    Err(event) => Some(event),
                 }
             } else if self.ready_state() == ReadyState::Closed {
                 return None;
@@ -229,8 +230,8 @@ impl Iterator for EventSource {
                 None
             };
             // E-020: nothing comes after it was closed, whoever did.
-            if update.is_some() && !self.control.is_closed() {
-                return update;
+            if event.is_some() && !self.control.is_closed() {
+                return event;
             }
         }
     }

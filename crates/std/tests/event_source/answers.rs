@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::sse::{
-    EventError, EventSource, EventSourceRequest, GiveUp, LostReason, StreamError, Update,
+    ClientEvent, DisconnectReason, EventError, EventSource, EventSourceRequest, GiveUp, StreamError,
 };
 
 use crate::source::{next_lost, once, open, quick, told};
@@ -16,21 +16,21 @@ use crate::sse_support::{Answer, OPEN, Request, SOON, Server, say, say_and_stay}
 #[test]
 fn an_answer_that_is_no_stream_is_final_and_shown() {
     for (head, reason, shown) in [
-        ("404 Not Found", LostReason::Status(404), "the response has status 404"),
-        ("500 Oh", LostReason::Status(500), "the response has status 500"),
-        ("101 Switching Protocols\r\nupgrade: x", LostReason::Status(101), "status 101"),
-        ("200 OK", LostReason::ContentType, "without a media type"),
-        ("200 OK\r\ncontent-type: text/html", LostReason::ContentType, "\"text/html\""),
-        ("301 Moved", LostReason::Status(301), "the response has status 301"),
+        ("404 Not Found", DisconnectReason::Status(404), "the server answered 404"),
+        ("500 Oh", DisconnectReason::Status(500), "the server answered 500"),
+        ("101 Switching Protocols\r\nupgrade: x", DisconnectReason::Status(101), "answered 101"),
+        ("200 OK", DisconnectReason::ContentType, "without a media type"),
+        ("200 OK\r\ncontent-type: text/html", DisconnectReason::ContentType, "\"text/html\""),
+        ("301 Moved", DisconnectReason::Status(301), "the server answered 301"),
     ] {
         let server = Server::start(vec![say(format!("HTTP/1.1 {head}\r\n\r\nno stream here"))]);
         let mut source = open(&server, quick());
-        let Err(EventError::Closed { why, reason: GiveUp::Failed }) = source.event() else {
+        let Err(EventError::Closed { cause, reason: GiveUp::Failed }) = source.event() else {
             panic!("{head}");
         };
-        assert_eq!(why.reason, reason);
-        assert!(why.to_string().contains(shown), "{why}");
-        let answer = why.answer.unwrap();
+        assert_eq!(cause.reason, reason);
+        assert!(cause.to_string().contains(shown), "{cause}");
+        let answer = cause.response.unwrap();
         let expected: &[u8] = if head.starts_with("101") { b"" } else { b"no stream here" };
         assert_eq!(answer.body_start, expected, "{head}");
         assert_eq!(answer.url, server.url("/"));
@@ -71,13 +71,13 @@ fn the_body_of_a_refusal_is_bounded() {
     ] {
         let answer = format!("HTTP/1.1 403 Forbidden\r\n{behind}");
         let server = Server::start(vec![say_and_stay(answer)]);
-        let answer = next_lost(&mut open(&server, quick())).answer.unwrap();
+        let answer = next_lost(&mut open(&server, quick())).response.unwrap();
         assert_eq!(answer.body_start, expected.as_bytes());
     }
     // The server leaves the rest open.
     let server = Server::start(vec![say_and_stay("HTTP/1.1 403 Forbidden\r\n\r\nwait")]);
     let begun = Instant::now();
-    let answer = next_lost(&mut open(&server, quick())).answer.unwrap();
+    let answer = next_lost(&mut open(&server, quick())).response.unwrap();
     assert_eq!(answer.body_start, b"wait");
     assert!((Duration::from_millis(900)..SOON).contains(&begun.elapsed()));
 }
@@ -97,7 +97,7 @@ fn redirects_are_followed_and_credentials_are_not_carried_away() {
             .last_event_id("7")
             .config(once());
         let mut source = EventSource::open(request).unwrap();
-        let Some(Update::Open(opened)) = source.next() else { panic!("{status}") };
+        let Some(ClientEvent::Open(opened)) = source.next() else { panic!("{status}") };
         assert_eq!(opened.url, away);
         assert_eq!(source.event().unwrap().unwrap().data, "there");
         let here = server.requests();
@@ -116,7 +116,7 @@ fn redirects_end_somewhere() {
     let location = |location: &str| say(format!("HTTP/1.1 302 X\r\nlocation: {location}\r\n\r\n"));
     let server = Server::start((0..=20).map(|_| location("/")).collect());
     let mut source = open(&server, quick());
-    assert_eq!(next_lost(&mut source).reason, LostReason::TooManyRedirects);
+    assert_eq!(next_lost(&mut source).reason, DisconnectReason::TooManyRedirects);
     assert_eq!(server.requests().len(), 21);
     for nowhere in ["ftp://x/", "http://", "http://u:p@x/"] {
         let server = Server::start(vec![location(nowhere)]);
@@ -154,7 +154,7 @@ fn interim_responses_are_passed_over_and_a_head_has_an_end() {
     for (answer, expected) in answers {
         let server = Server::start(vec![say_and_stay(answer)]);
         let lost = next_lost(&mut open(&server, quick()));
-        assert_eq!(lost.reason, LostReason::Unreachable);
+        assert_eq!(lost.reason, DisconnectReason::Unreachable);
         assert!(lost.to_string().contains(expected), "{lost}");
     }
 }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tidings_std::sse::{EventSource, EventSourceRequest, ReadyState, Update};
+use tidings_std::sse::{ClientEvent, EventSource, EventSourceRequest, ReadyState};
 use tidings_std::{ConnectOptions, client::Proxy};
 
 use crate::source::{open, quick};
@@ -41,7 +41,7 @@ fn nothing_comes_after_close() {
 fn a_drop_ends_the_connection() {
     let server = Server::start(vec![say_and_stay(OPEN)]);
     let mut source = open(&server, quick());
-    assert!(matches!(source.next(), Some(Update::Open(_))));
+    assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
     let closer = source.closer();
     drop(source);
     server.requests();
@@ -80,7 +80,7 @@ fn a_closer_interrupts_every_wait() {
 
     let server = Server::start(vec![say_and_stay(OPEN)]);
     let mut source = open(&server, quick());
-    assert!(matches!(source.next(), Some(Update::Open(_))));
+    assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
     interrupt(source, "an event");
     server.requests();
 
@@ -88,8 +88,8 @@ fn a_closer_interrupts_every_wait() {
     let mut config = quick();
     config.policy.minimum = Duration::from_secs(1000);
     let mut source = open(&server, config);
-    assert!(matches!(source.next(), Some(Update::Open(_))));
-    assert!(matches!(source.next(), Some(Update::Lost { .. })));
+    assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
+    assert!(matches!(source.next(), Some(ClientEvent::Disconnected { .. })));
     interrupt(source, "the next attempt");
 }
 

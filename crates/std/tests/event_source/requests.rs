@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::sse::{
-    EndOfStream, EventError, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState,
-    RequestFault, StreamError, Update,
+    ClientEvent, DisconnectReason, EndOfStream, EventError, EventSource, EventSourceRequest,
+    GiveUp, ReadyState, RequestFault, StreamError,
 };
 use tidings_std::{ConnectOptions, client::Proxy};
 
@@ -59,7 +59,7 @@ fn what_cannot_be_asked_for_is_told_at_once() {
 fn without_tls_a_secure_url_fails_for_good() {
     let mut source = EventSource::get("https://127.0.0.1:1/").unwrap();
     let lost = next_lost(&mut source);
-    assert_eq!(lost.reason, LostReason::Unusable);
+    assert_eq!(lost.reason, DisconnectReason::Unusable);
     assert!(source.next().is_none());
 }
 
@@ -97,7 +97,7 @@ fn a_client_comes_back_behind_the_last_event() {
     let mut source = open(&server, quick());
     let mut updates = Vec::new();
     for update in &mut source {
-        if let Update::Lost { wait, .. } = &update {
+        if let ClientEvent::Disconnected { wait, .. } = &update {
             assert!(*wait >= Duration::from_millis(100), "{wait:?}");
         }
         updates.push(short(&update));
@@ -138,9 +138,9 @@ fn a_loss_is_told_before_the_wait_of_a_few_seconds() {
     let server = Server::start(vec![say(OPEN)]);
     let mut source = EventSource::get(server.url("/")).unwrap();
     let begun = Instant::now();
-    assert!(matches!(source.next(), Some(Update::Open(_))));
+    assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
     assert_eq!(source.ready_state(), ReadyState::Open);
-    let Some(Update::Lost { wait, .. }) = source.next() else { panic!() };
+    let Some(ClientEvent::Disconnected { wait, .. }) = source.next() else { panic!() };
     assert!(wait >= Duration::from_secs(3) && begun.elapsed() < wait, "{wait:?}");
     assert_eq!((source.ready_state(), source.failures()), (ReadyState::Connecting, 1));
 }
@@ -154,7 +154,7 @@ fn a_server_that_is_not_there_is_asked_again() {
     let mut source = EventSource::open(request).unwrap();
     for failures in 1..4 {
         let lost = next_lost(&mut source);
-        assert_eq!(lost.reason, LostReason::Unreachable);
+        assert_eq!(lost.reason, DisconnectReason::Unreachable);
         assert!(matches!(lost.error, Some(StreamError::Connect(_))), "{lost:?}");
         assert_eq!(source.failures(), failures);
     }
@@ -177,8 +177,10 @@ fn a_patient_client_tries_busy_servers_again() {
     let server = Server::start(vec![say(busy)]);
     let mut config = quick();
     config.retry_statuses = true;
-    let Some(Update::Lost { why, wait }) = open(&server, config).next() else { panic!() };
-    assert_eq!(why.reason, LostReason::Status(503));
+    let Some(ClientEvent::Disconnected { cause, wait }) = open(&server, config).next() else {
+        panic!()
+    };
+    assert_eq!(cause.reason, DisconnectReason::Status(503));
     assert!(wait >= Duration::from_secs(1000));
 }
 
@@ -234,8 +236,14 @@ fn an_early_answer_to_a_large_body_is_heard() {
     let request = EventSourceRequest::post(url, vec![0; 32 << 20]).config(quick());
     let lost = next_lost(&mut EventSource::open(request).unwrap());
     // Elsewhere what came is lost with the connection.
-    let expected =
-        if cfg!(target_os = "linux") { LostReason::Status(413) } else { LostReason::Unreachable };
-    assert!(matches!(lost.reason, LostReason::Status(413)) || lost.reason == expected, "{lost:?}");
+    let expected = if cfg!(target_os = "linux") {
+        DisconnectReason::Status(413)
+    } else {
+        DisconnectReason::Unreachable
+    };
+    assert!(
+        matches!(lost.reason, DisconnectReason::Status(413)) || lost.reason == expected,
+        "{lost:?}"
+    );
     serving.join().unwrap();
 }

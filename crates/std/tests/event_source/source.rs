@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidings_std::sse::{Config, EventSource, EventSourceRequest, Lost, Update};
+use tidings_std::sse::{ClientEvent, Config, DisconnectCause, EventSource, EventSourceRequest};
 
 use crate::sse_support::Server;
 
@@ -30,22 +30,22 @@ pub(crate) fn told(source: EventSource) -> Vec<String> {
     source.map(|update| short(&update)).collect()
 }
 
-pub(crate) fn short(update: &Update) -> String {
+pub(crate) fn short(update: &ClientEvent) -> String {
     match update {
-        Update::Open(_) => "open".to_owned(),
-        Update::Event(event) => format!("event {}", event.data),
-        Update::Comment(comment) => format!("comment {comment}"),
-        Update::Retry(time) => format!("retry {}", time.as_ms()),
-        Update::Overflow(exceeded) => format!("overflow {}", exceeded.max_len),
-        Update::Lost { why, .. } => format!("lost {:?}", why.reason),
-        Update::Closed { why, reason } => format!("closed {:?} {reason:?}", why.reason),
+        ClientEvent::Open(_) => "open".to_owned(),
+        ClientEvent::Event(event) => format!("event {}", event.data),
+        ClientEvent::Comment(comment) => format!("comment {comment}"),
+        ClientEvent::Retry(time) => format!("retry {}", time.as_ms()),
+        ClientEvent::Overflow(exceeded) => format!("overflow {}", exceeded.max_len),
+        ClientEvent::Disconnected { cause, .. } => format!("lost {:?}", cause.reason),
+        ClientEvent::Closed { cause, reason } => format!("closed {:?} {reason:?}", cause.reason),
         other => panic!("{other:?}"),
     }
 }
 
-pub(crate) fn next_lost(source: &mut EventSource) -> Lost {
+pub(crate) fn next_lost(source: &mut EventSource) -> DisconnectCause {
     match source.next() {
-        Some(Update::Lost { why, .. } | Update::Closed { why, .. }) => why,
+        Some(ClientEvent::Disconnected { cause, .. } | ClientEvent::Closed { cause, .. }) => cause,
         other => panic!("{other:?}"),
     }
 }

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::sse::{
-    EndOfStream, EventSource, EventSourceRequest, Limits, LostReason, ReconnectionTime,
-    StreamError, Update,
+    ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, Limits,
+    ReconnectionTime, StreamError,
 };
 
 use crate::source::{next_lost, once, open, quick, told};
@@ -82,9 +82,9 @@ fn every_vector_comes_through_every_framing_at_every_size() {
         let (mut events, mut retry_ms, mut end) = (Vec::new(), None, None);
         for update in &mut source {
             match update {
-                Update::Event(event) => events.push(event),
-                Update::Retry(time) => retry_ms = Some(ReconnectionTime::as_ms(time)),
-                Update::Closed { why, .. } => end = Some(why.reason),
+                ClientEvent::Event(event) => events.push(event),
+                ClientEvent::Retry(time) => retry_ms = Some(ReconnectionTime::as_ms(time)),
+                ClientEvent::Closed { cause, .. } => end = Some(cause.reason),
                 _ => {}
             }
         }
@@ -92,7 +92,7 @@ fn every_vector_comes_through_every_framing_at_every_size() {
         assert_eq!(events, vector.events, "{name}");
         assert_eq!(retry_ms, vector.retry_ms, "{name}");
         assert_eq!(source.last_event_id(), vector.last_event_id, "{name}");
-        assert!(matches!(end, Some(LostReason::Ended(_))), "{name}: {end:?}");
+        assert!(matches!(end, Some(DisconnectReason::Ended(_))), "{name}: {end:?}");
     }
     serving.join().unwrap();
 }
@@ -113,14 +113,23 @@ fn a_body_that_is_cut_is_broken() {
     let counted = OPEN.replace("\r\n\r\n", "\r\ncontent-length: 99\r\n\r\n");
     let event = "data: x\n\n";
     for (answer, reason) in [
-        (format!("{chunked}9\r\n{event}\r\n"), LostReason::Broken(EndOfStream::BetweenEvents)),
-        (format!("{chunked}9\r\n{event}\r\n0\r\n"), LostReason::Broken(EndOfStream::BetweenEvents)),
+        (
+            format!("{chunked}9\r\n{event}\r\n"),
+            DisconnectReason::Broken(EndOfStream::BetweenEvents),
+        ),
+        (
+            format!("{chunked}9\r\n{event}\r\n0\r\n"),
+            DisconnectReason::Broken(EndOfStream::BetweenEvents),
+        ),
         (
             format!("{chunked}ff\r\n{event}id"),
-            LostReason::Broken(EndOfStream::InsideEvent { dropped_len: 2 }),
+            DisconnectReason::Broken(EndOfStream::InsideEvent { dropped_len: 2 }),
         ),
-        (format!("{chunked}9\r\n{event}9\r\n"), LostReason::Broken(EndOfStream::BetweenEvents)),
-        (format!("{counted}{event}"), LostReason::Broken(EndOfStream::BetweenEvents)),
+        (
+            format!("{chunked}9\r\n{event}9\r\n"),
+            DisconnectReason::Broken(EndOfStream::BetweenEvents),
+        ),
+        (format!("{counted}{event}"), DisconnectReason::Broken(EndOfStream::BetweenEvents)),
     ] {
         let server = Server::start(vec![say(answer.clone()), say(format!("{OPEN}{event}"))]);
         let mut source = open(&server, quick());
@@ -234,8 +243,8 @@ fn what_has_come_counts_although_nobody_read_it() {
     let mut config = once();
     config.idle_timeout = Duration::from_millis(20);
     let mut source = open(&server, config);
-    assert!(matches!(source.next(), Some(Update::Open(_))));
+    assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
     thread::sleep(Duration::from_millis(60));
-    assert!(matches!(source.next(), Some(Update::Event(_))));
-    assert!(matches!(next_lost(&mut source).reason, LostReason::Idle(_)));
+    assert!(matches!(source.next(), Some(ClientEvent::Event(_))));
+    assert!(matches!(next_lost(&mut source).reason, DisconnectReason::Idle(_)));
 }

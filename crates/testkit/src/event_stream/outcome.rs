@@ -84,7 +84,7 @@ impl DataAs {
     pub fn set<S: Storage>(self, decoder: Decoder<S>) -> Decoder<S> {
         match self {
             Self::Whole => decoder.report_comments(),
-            Self::Parts => decoder.report_comments().report_data_parts(),
+            Self::Parts => decoder.report_comments().report_data_chunks(),
         }
     }
 }
@@ -107,7 +107,7 @@ impl Outcome {
                         assert_eq!(data_as, DataAs::Whole, "{event:?}");
                         event.into()
                     }
-                    Item::DataPart(part) => {
+                    Item::DataChunk(part) => {
                         assert_eq!(data_as, DataAs::Parts, "{part:?}");
                         assert!(!part.is_empty(), "an empty part");
                         parts.push_str(part);

@@ -8,15 +8,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures_core::Stream;
 use tidings_endpoint::event_source::{
-    Client, EventError, EventSourceRequest, Exchange, Judged, RequestFault, Update,
+    Client, ClientEvent, Decision, EventError, EventSourceRequest, RedirectableRequest,
+    RequestFault,
 };
 use tidings_endpoint::opening::ConnectOptions;
-use tidings_sse::OwnedMessageEvent;
 use tidings_sse::event_source::ReadyState;
+use tidings_sse::{OwnedMessageEvent, Timestamp};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::fetch::{Fetched, Fetching, fetch};
@@ -36,7 +36,7 @@ use self::streaming::{Incident, Streaming, read_start};
 /// # }
 /// ```
 ///
-/// For another method, a body, headers, an ID to go on behind, limits, or more patience make an
+/// For another method, a body, headers, an ID to resume after, limits, or more patience make an
 /// [`EventSourceRequest`] and [`open`](Self::open) it. [`next`](Self::next) yields what happens to
 /// the connection too.
 ///
@@ -50,21 +50,19 @@ pub struct EventSource {
     epoch: Instant,
     /// Armed no later than the client's next deadline.
     timer: Option<Pin<Box<Sleep>>>,
-    link: Link,
+    state: State,
 }
 
-/// What there is of a connection.
-enum Link {
-    None,
+/// How far the current attempt is.
+enum State {
+    /// Waits for the next attempt, or is closed.
+    Idle,
     /// Waits for the head of a response.
-    Fetching {
-        exchange: Box<Exchange>,
-        fetching: Fetching,
-    },
+    Fetching { request: Box<RedirectableRequest>, fetching: Fetching },
     /// The stream is open.
     Open(Box<Streaming>),
-    /// The response is no stream: reads how it begins, for people.
-    Refused(Pin<Box<dyn Future<Output = Update> + Send>>),
+    /// The response is not a stream: reads the start of its body, for people.
+    Refused(Pin<Box<dyn Future<Output = ClientEvent> + Send>>),
 }
 
 impl EventSource {
@@ -72,7 +70,7 @@ impl EventSource {
     /// browser's `EventSource` does.
     ///
     /// # Errors
-    /// It is no such URL.
+    /// It is not such a URL.
     pub fn get(url: impl AsRef<str>) -> Result<Self, RequestFault> {
         Self::open(EventSourceRequest::get(url))
     }
@@ -80,7 +78,7 @@ impl EventSource {
     /// A client that makes this request.
     ///
     /// # Errors
-    /// The request can't be made.
+    /// The request cannot be made.
     pub fn open(request: EventSourceRequest) -> Result<Self, RequestFault> {
         Ok(Self {
             client: Client::new(request)?,
@@ -88,7 +86,7 @@ impl EventSource {
             http2_prior_knowledge: false,
             epoch: Instant::now(),
             timer: None,
-            link: Link::None,
+            state: State::Idle,
         })
     }
 
@@ -121,8 +119,8 @@ impl EventSource {
         loop {
             match self.next().await {
                 None => return Ok(None),
-                Some(update) => {
-                    if let Some(event) = update.into_event() {
+                Some(event) => {
+                    if let Some(event) = event.into_event() {
                         return event;
                     }
                 }
@@ -130,18 +128,18 @@ impl EventSource {
         }
     }
 
-    /// Waits for what happens next; `None` after [`Update::Closed`] or [`close`](Self::close).
+    /// Waits for what happens next; `None` after [`ClientEvent::Closed`] or [`close`](Self::close).
     ///
     /// # Cancel safety
     /// Safe: attempts, waits and cut events go on with the next call.
-    pub async fn next(&mut self) -> Option<Update> {
-        poll_fn(|cx| self.poll_update(cx)).await
+    pub async fn next(&mut self) -> Option<ClientEvent> {
+        poll_fn(|cx| self.poll_event(cx)).await
     }
 
     /// Ends the connection, for good.
     pub fn close(&mut self) {
         self.client.close();
-        self.link = Link::None;
+        self.state = State::Idle;
     }
 
     /// Whether there is a stream, or may be one again.
@@ -163,98 +161,101 @@ impl EventSource {
     }
 
     /// As [`next`](Self::next), for futures written by hand.
-    pub fn poll_update(&mut self, cx: &mut Context<'_>) -> Poll<Option<Update>> {
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         // A stream that never pauses must not starve the other tasks of the thread.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         loop {
-            if let Poll::Ready(update) = self.poll_link(cx) {
+            if let Poll::Ready(event) = self.poll_state(cx) {
                 coop.made_progress();
-                return Poll::Ready(Some(update));
+                return Poll::Ready(Some(event));
             }
-            match self.link {
-                Link::None if self.ready_state() == ReadyState::Closed => return Poll::Ready(None),
+            match self.state {
+                State::Idle if self.ready_state() == ReadyState::Closed => {
+                    return Poll::Ready(None);
+                }
                 // It has a time limit of its own; the client waits for the next attempt already.
-                Link::Refused(_) => return Poll::Pending,
+                State::Refused(_) => return Poll::Pending,
                 _ => ready!(self.poll_deadline(cx)),
             }
             if let Some(late) = self.client.handle_timeout(self.now()) {
-                self.link = Link::None;
+                self.state = State::Idle;
                 coop.made_progress();
                 return Poll::Ready(Some(late));
             }
         }
     }
 
-    /// Goes on with the connection, or begins one if it is time to.
-    fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<Update> {
+    /// Continues the current attempt, or begins the next one if it is due.
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<ClientEvent> {
         loop {
-            match &mut self.link {
-                Link::None => match self.client.poll_attempt(self.epoch.elapsed()) {
+            match &mut self.state {
+                State::Idle => match self.client.poll_attempt(self.now()) {
                     None => return Poll::Pending,
-                    Some(Ok(exchange)) => self.fetch(exchange),
-                    Some(Err(update)) => return Poll::Ready(update),
+                    Some(Ok(request)) => self.fetch(request),
+                    Some(Err(event)) => return Poll::Ready(event),
                 },
-                Link::Fetching { exchange, fetching } => {
+                State::Fetching { request, fetching } => {
                     let fetched = ready!(fetching.as_mut().poll(cx));
-                    let now = self.epoch.elapsed();
+                    let now = elapsed(self.epoch);
                     let Fetched { head, body, connection } = match fetched {
                         Ok(fetched) => fetched,
                         Err(error) => {
-                            self.link = Link::None;
+                            self.state = State::Idle;
                             return Poll::Ready(self.client.not_fetched(now, error));
                         }
                     };
                     let version = head.version;
-                    match self.client.judge(now, exchange, head) {
-                        Judged::Redirected => {
-                            *fetching = fetch(&self.options, exchange, self.http2_prior_knowledge);
+                    match self.client.check_response(now, request, head) {
+                        Decision::Redirected => {
+                            *fetching = fetch(&self.options, request, self.http2_prior_knowledge);
                         }
-                        Judged::Open { opened, content } => {
+                        Decision::Open { opened, content } => {
                             let streaming = Streaming::new(version, connection, body, content);
-                            self.link = Link::Open(Box::new(streaming));
+                            self.state = State::Open(Box::new(streaming));
                             return Poll::Ready(opened);
                         }
-                        Judged::Refused(refusal) => {
-                            self.link = Link::Refused(Box::pin(async move {
+                        Decision::Refused(refusal) => {
+                            self.state = State::Refused(Box::pin(async move {
                                 refusal.with_body_start(read_start(connection, body).await)
                             }));
                         }
-                        Judged::Lost(update) => {
-                            self.link = Link::None;
-                            return Poll::Ready(update);
+                        Decision::Unusable(event) => {
+                            self.state = State::Idle;
+                            return Poll::Ready(event);
                         }
                     }
                 }
-                Link::Refused(telling) => {
-                    let update = ready!(telling.as_mut().poll(cx));
-                    self.link = Link::None;
-                    return Poll::Ready(update);
+                State::Refused(reading) => {
+                    let event = ready!(reading.as_mut().poll(cx));
+                    self.state = State::Idle;
+                    return Poll::Ready(event);
                 }
-                Link::Open(streaming) => {
-                    let epoch = self.epoch;
-                    let incident = ready!(streaming.poll(cx, &mut self.client, || epoch.elapsed()));
+                State::Open(streaming) => {
+                    let now = || elapsed(self.epoch);
+                    let incident = ready!(streaming.poll(cx, &mut self.client, now));
                     let last = match incident {
-                        Incident::Update(update) => return Poll::Ready(update),
+                        Incident::Event(event) => return Poll::Ready(event),
                         Incident::End => self.client.ended(self.now()),
                         Incident::Broken(error) => self.client.broken(self.now(), error),
                     };
-                    self.link = Link::None;
+                    self.state = State::Idle;
                     return Poll::Ready(last);
                 }
             }
         }
     }
 
-    fn fetch(&mut self, exchange: Exchange) {
-        let fetching = fetch(&self.options, &exchange, self.http2_prior_knowledge);
-        self.link = Link::Fetching { exchange: Box::new(exchange), fetching };
+    fn fetch(&mut self, request: RedirectableRequest) {
+        let fetching = fetch(&self.options, &request, self.http2_prior_knowledge);
+        self.state = State::Fetching { request: Box::new(request), fetching };
     }
 
     /// Ready when the client's deadline has come.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             // Too far away to be told: never.
-            let at = self.client.poll_timeout().and_then(|at| self.epoch.checked_add(at));
+            let at =
+                self.client.poll_timeout().and_then(|at| self.epoch.checked_add(at.since_epoch()));
             let Some(at) = at else {
                 self.timer = None;
                 return Poll::Pending;
@@ -273,16 +274,20 @@ impl EventSource {
         }
     }
 
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
+    fn now(&self) -> Timestamp {
+        elapsed(self.epoch)
     }
 }
 
-impl Stream for EventSource {
-    type Item = Update;
+fn elapsed(epoch: Instant) -> Timestamp {
+    Timestamp::from_epoch(epoch.elapsed())
+}
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Update>> {
-        self.get_mut().poll_update(cx)
+impl Stream for EventSource {
+    type Item = ClientEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        self.get_mut().poll_event(cx)
     }
 }
 

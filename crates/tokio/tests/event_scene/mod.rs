@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tidings_sse::RetryClamp;
 use tidings_tokio::sse::{
-    Config, EventSource, EventSourceRequest, GiveUp, Lost, LostReason, OwnedMessageEvent, Update,
+    ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource, EventSourceRequest,
+    GiveUp, OwnedMessageEvent,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -219,7 +220,7 @@ pub(crate) fn once() -> Config {
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
 /// All that happens until the source is closed, or for the first so many updates.
-pub(crate) async fn updates(source: &mut EventSource, max: usize) -> Vec<Update> {
+pub(crate) async fn updates(source: &mut EventSource, max: usize) -> Vec<ClientEvent> {
     let mut updates = Vec::new();
     while updates.len() < max {
         match source.next().await {
@@ -231,15 +232,17 @@ pub(crate) async fn updates(source: &mut EventSource, max: usize) -> Vec<Update>
 }
 
 /// What comes of one stream: its events, and how it is lost. The source is to be of [`once`].
-pub(crate) async fn one_stream(source: &mut EventSource) -> (Vec<OwnedMessageEvent>, Lost) {
+pub(crate) async fn one_stream(
+    source: &mut EventSource,
+) -> (Vec<OwnedMessageEvent>, DisconnectCause) {
     let mut events = Vec::new();
     loop {
         match source.next().await {
-            Some(Update::Open(_) | Update::Retry(_)) => {}
-            Some(Update::Event(event)) => events.push(event),
-            Some(Update::Closed { why, .. }) => {
+            Some(ClientEvent::Open(_) | ClientEvent::Retry(_)) => {}
+            Some(ClientEvent::Event(event)) => events.push(event),
+            Some(ClientEvent::Closed { cause, .. }) => {
                 assert!(source.next().await.is_none(), "closed is final");
-                return (events, why);
+                return (events, cause);
             }
             other => panic!("{other:?}"),
         }
@@ -257,11 +260,11 @@ pub(crate) fn datas(events: &[OwnedMessageEvent]) -> Vec<&str> {
 }
 
 /// Why the source gave up, which is all that it has to say any more.
-pub(crate) async fn closed(source: &mut EventSource) -> (LostReason, GiveUp) {
+pub(crate) async fn closed(source: &mut EventSource) -> (DisconnectReason, GiveUp) {
     match source.next().await {
-        Some(Update::Closed { why, reason }) => {
+        Some(ClientEvent::Closed { cause, reason }) => {
             assert!(source.next().await.is_none(), "closed is final");
-            (why.reason, reason)
+            (cause.reason, reason)
         }
         other => panic!("{other:?}"),
     }

@@ -2,8 +2,8 @@
 
 use tidings_sse::RetryClamp;
 use tidings_tokio::sse::{
-    Config, EventError, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState,
-    RedirectFault, StreamError, Update,
+    ClientEvent, Config, DisconnectReason, EventError, EventSource, EventSourceRequest, GiveUp,
+    ReadyState, RedirectFault, StreamError,
 };
 
 use crate::event_scene::{Answer, Server, closed, data, quick};
@@ -34,10 +34,10 @@ async fn any_status_but_200_is_the_end_for_a_browser() {
             Server::start([Answer::status(status, "Retry-After: 0\r\nX: y\r\n", "why\n")]).await;
         let mut source = server.client();
         match source.event().await {
-            Err(EventError::Closed { why, reason: GiveUp::Failed }) => {
-                assert_eq!(why.reason, LostReason::Status(status));
-                assert!(why.error.is_none());
-                let answer = why.answer.unwrap();
+            Err(EventError::Closed { cause, reason: GiveUp::Failed }) => {
+                assert_eq!(cause.reason, DisconnectReason::Status(status));
+                assert!(cause.error.is_none());
+                let answer = cause.response.unwrap();
                 assert_eq!((answer.status, answer.url), (status, server.url()));
                 assert_eq!(answer.headers["x"], "y");
                 // RFC 9110, 15.3.6 and 15.4.5: these have no content.
@@ -68,15 +68,15 @@ async fn a_status_that_says_not_now_is_tried_again_by_the_client_profile() {
     let mut source = server.client_with(config);
     for (failures, status) in (1..).zip(statuses) {
         match source.next().await {
-            Some(Update::Lost { why, .. }) => {
-                assert_eq!(why.reason, LostReason::Status(status));
-                assert_eq!(why.answer.unwrap().body_start, b"later");
+            Some(ClientEvent::Disconnected { cause, .. }) => {
+                assert_eq!(cause.reason, DisconnectReason::Status(status));
+                assert_eq!(cause.response.unwrap().body_start, b"later");
             }
             other => panic!("{other:?}"),
         }
         assert_eq!((source.ready_state(), source.failures()), (ReadyState::Connecting, failures));
     }
-    assert!(matches!(source.next().await, Some(Update::Open(_))));
+    assert!(matches!(source.next().await, Some(ClientEvent::Open(_))));
     // A head alone is no success; an event is.
     assert_eq!(source.failures(), 8);
     assert_eq!(data(&mut source).await, "x");
@@ -84,7 +84,7 @@ async fn a_status_that_says_not_now_is_tried_again_by_the_client_profile() {
 
     let server = Server::start([Answer::status(404, "", "")]).await;
     let mut source = server.client_with(config);
-    assert_eq!(closed(&mut source).await, (LostReason::Status(404), GiveUp::Failed));
+    assert_eq!(closed(&mut source).await, (DisconnectReason::Status(404), GiveUp::Failed));
 }
 
 /// E-022
@@ -103,7 +103,7 @@ async fn redirects_are_followed_within_one_attempt() {
             .last_event_id("7");
         let mut source = EventSource::open(request).unwrap();
         match source.next().await {
-            Some(Update::Open(opened)) => {
+            Some(ClientEvent::Open(opened)) => {
                 assert_eq!(opened.url, format!("http://127.0.0.1:{}/there", there.port));
             }
             other => panic!("{other:?}"),
@@ -143,14 +143,14 @@ async fn a_redirect_that_leads_nowhere_is_the_end() {
         let server = Server::start([answer]).await;
         let mut source = server.client();
         match (source.next().await, expected) {
-            (Some(Update::Closed { why, reason: GiveUp::Failed }), Some(expected)) => {
-                assert_eq!(why.reason, LostReason::Unusable);
+            (Some(ClientEvent::Closed { cause, reason: GiveUp::Failed }), Some(expected)) => {
+                assert_eq!(cause.reason, DisconnectReason::Unusable);
                 assert!(
-                    matches!(why.error, Some(StreamError::Redirect(fault)) if fault == expected)
+                    matches!(cause.error, Some(StreamError::Redirect(fault)) if fault == expected)
                 );
             }
-            (Some(Update::Closed { why, reason: GiveUp::Failed }), None) => {
-                assert_eq!(why.reason, LostReason::Status(302));
+            (Some(ClientEvent::Closed { cause, reason: GiveUp::Failed }), None) => {
+                assert_eq!(cause.reason, DisconnectReason::Status(302));
             }
             other => panic!("{other:?}"),
         }
@@ -159,7 +159,7 @@ async fn a_redirect_that_leads_nowhere_is_the_end() {
     // Fetch: at most 20.
     let server = Server::start([Answer::redirect(307, "/again")]).await;
     let mut source = server.client();
-    assert_eq!(closed(&mut source).await, (LostReason::TooManyRedirects, GiveUp::Failed));
+    assert_eq!(closed(&mut source).await, (DisconnectReason::TooManyRedirects, GiveUp::Failed));
     assert_eq!(server.requests().len(), 21);
 }
 
@@ -187,9 +187,9 @@ async fn only_the_media_type_of_event_streams_will_do() {
         let server = Server::start([Answer::status(200, lines, "data: x\n\n")]).await;
         let mut source = server.client();
         match source.next().await {
-            Some(Update::Closed { why, reason: GiveUp::Failed }) => {
-                assert_eq!(why.reason, LostReason::ContentType, "{lines}");
-                assert_eq!(why.answer.unwrap().body_start, b"data: x\n\n");
+            Some(ClientEvent::Closed { cause, reason: GiveUp::Failed }) => {
+                assert_eq!(cause.reason, DisconnectReason::ContentType, "{lines}");
+                assert_eq!(cause.response.unwrap().body_start, b"data: x\n\n");
             }
             other => panic!("{lines}: {other:?}"),
         }

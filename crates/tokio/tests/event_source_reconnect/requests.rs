@@ -1,8 +1,8 @@
 //! Which request an event source makes: the first, and the next one behind the last event.
 
 use tidings_tokio::sse::{
-    EndOfStream, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState, RequestFault,
-    Update,
+    ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, GiveUp,
+    ReadyState, RequestFault,
 };
 use tokio::net::TcpListener;
 
@@ -16,7 +16,7 @@ async fn the_request_asks_for_a_stream_that_is_fresh_and_not_compressed() {
     let request = EventSourceRequest::get(server.url()).header("X-Key", "s\u{e9}same");
     let mut source = EventSource::open(request).unwrap();
     assert_eq!(source.ready_state(), ReadyState::Connecting);
-    assert!(matches!(source.next().await, Some(Update::Open(_))));
+    assert!(matches!(source.next().await, Some(ClientEvent::Open(_))));
     assert_eq!(source.ready_state(), ReadyState::Open);
     assert_eq!(data(&mut source).await, "x");
     let request = &server.requests()[0];
@@ -123,7 +123,7 @@ async fn a_post_is_sent_once_and_again_only_if_asked() {
     let request = EventSourceRequest::post(server.url(), "the body").config(quick());
     let mut source = EventSource::open(request.clone()).unwrap();
     assert_eq!(data(&mut source).await, "x");
-    let ended = LostReason::Ended(EndOfStream::BetweenEvents);
+    let ended = DisconnectReason::Ended(EndOfStream::BetweenEvents);
     assert_eq!(closed(&mut source).await, (ended, GiveUp::NotRepeatable));
     assert_eq!(server.requests().len(), 1);
 
@@ -145,7 +145,7 @@ async fn a_post_is_sent_once_and_again_only_if_asked() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let mut source = EventSource::open(EventSourceRequest::post(url, "").config(quick())).unwrap();
-    assert_eq!(closed(&mut source).await, (LostReason::Unreachable, GiveUp::NotRepeatable));
+    assert_eq!(closed(&mut source).await, (DisconnectReason::Unreachable, GiveUp::NotRepeatable));
 }
 
 #[tokio::test]

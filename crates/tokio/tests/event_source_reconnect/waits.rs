@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tidings_sse::RetryClamp;
 use tidings_tokio::sse::{
-    EndOfStream, EventError, EventSource, EventSourceRequest, GiveUp, LostReason, ReadyState,
-    ReconnectionTime, StreamError, Update,
+    ClientEvent, DisconnectReason, EndOfStream, EventError, EventSource, EventSourceRequest,
+    GiveUp, ReadyState, ReconnectionTime, StreamError,
 };
 use tokio::net::TcpListener;
 
@@ -25,7 +25,9 @@ async fn a_server_that_does_not_answer_is_asked_again() {
     let mut source = server.client_with(config);
     for _ in 0..2 {
         match source.next().await {
-            Some(Update::Lost { why, .. }) => assert_eq!(why.reason, LostReason::ResponseTimeout),
+            Some(ClientEvent::Disconnected { cause, .. }) => {
+                assert_eq!(cause.reason, DisconnectReason::ResponseTimeout);
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -42,9 +44,9 @@ async fn a_server_that_is_down_is_waited_for() {
     let mut source = EventSource::open(request).unwrap();
     for _ in 0..3 {
         match source.next().await {
-            Some(Update::Lost { why, .. }) => {
-                assert_eq!(why.reason, LostReason::Unreachable);
-                assert!(matches!(why.error, Some(StreamError::Connect(_))));
+            Some(ClientEvent::Disconnected { cause, .. }) => {
+                assert_eq!(cause.reason, DisconnectReason::Unreachable);
+                assert!(matches!(cause.error, Some(StreamError::Connect(_))));
             }
             other => panic!("{other:?}"),
         }
@@ -70,11 +72,13 @@ async fn a_refusal_whose_body_does_not_end_is_waited_for_in_peace() {
     let mut polls = 0;
     let update = std::future::poll_fn(|cx| {
         polls += 1;
-        source.poll_update(cx)
+        source.poll_event(cx)
     })
     .await;
     match update {
-        Some(Update::Lost { why, .. }) => assert_eq!(why.answer.unwrap().body_start, b"so far"),
+        Some(ClientEvent::Disconnected { cause, .. }) => {
+            assert_eq!(cause.response.unwrap().body_start, b"so far");
+        }
         other => panic!("{other:?}"),
     }
     assert!(polls < 50, "{polls} polls");
@@ -88,9 +92,9 @@ async fn a_stream_that_is_silent_for_too_long_is_given_up() {
     let mut source = server.client_with(config);
     assert_eq!(data(&mut source).await, "0");
     match source.next().await {
-        Some(Update::Lost { why, .. }) => {
+        Some(ClientEvent::Disconnected { cause, .. }) => {
             let end = EndOfStream::InsideEvent { dropped_len: 10 };
-            assert_eq!(why.reason, LostReason::Idle(end));
+            assert_eq!(cause.reason, DisconnectReason::Idle(end));
         }
         other => panic!("{other:?}"),
     }
@@ -182,8 +186,8 @@ async fn without_a_word_of_the_server_the_wait_is_that_of_browsers() {
 async fn wait(source: &mut EventSource) -> Duration {
     loop {
         match source.next().await.unwrap() {
-            Update::Lost { wait, .. } => return wait,
-            Update::Closed { why, .. } => panic!("{why}"),
+            ClientEvent::Disconnected { wait, .. } => return wait,
+            ClientEvent::Closed { cause, .. } => panic!("{cause}"),
             _ => {}
         }
     }
@@ -198,8 +202,8 @@ async fn attempts_that_fail_in_a_row_are_counted_and_events_set_them_back() {
     let mut source = server.client_with(config);
     assert_eq!(data(&mut source).await, "x");
     match source.event().await {
-        Err(EventError::Closed { why, reason: GiveUp::AttemptsExhausted }) => {
-            assert_eq!(why.reason, LostReason::Ended(EndOfStream::BetweenEvents));
+        Err(EventError::Closed { cause, reason: GiveUp::AttemptsExhausted }) => {
+            assert_eq!(cause.reason, DisconnectReason::Ended(EndOfStream::BetweenEvents));
         }
         other => panic!("{other:?}"),
     }

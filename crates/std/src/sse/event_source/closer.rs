@@ -79,7 +79,7 @@ impl Control {
 
     /// Runs `open` and waits for what it comes to; `None` if it is late, or this was closed before.
     ///
-    /// It runs on a thread of its own, since a look-up can't be interrupted. That thread may be left
+    /// It runs on a thread of its own, since a look-up cannot be interrupted. That thread may be left
     /// behind, and ends at the deadline.
     pub(super) fn open(
         self: &Arc<Self>,

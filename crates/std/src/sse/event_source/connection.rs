@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::response::Parts;
-use tidings_endpoint::event_source::{Answer, Exchange, StreamError};
+use tidings_endpoint::event_source::{RedirectableRequest, StreamError, UnexpectedResponse};
 use tidings_endpoint::opening::ConnectOptions;
 use tidings_handshake::Limits;
+use tidings_sse::Timestamp;
 
 use super::closer::Control;
 use crate::connect::{ClientStream, open};
@@ -32,7 +33,7 @@ pub(super) struct Connection {
     /// Body whose framing is still to be taken off.
     received: Bytes,
     /// When that came.
-    received_at: Duration,
+    received_at: Timestamp,
     buffer: BytesMut,
     /// The moment that times count from.
     epoch: Instant,
@@ -40,8 +41,8 @@ pub(super) struct Connection {
     read_timeout: Option<Duration>,
 }
 
-/// What comes of reading.
-pub(super) enum Piece {
+/// The result of [`Connection::read_body`].
+pub(super) enum BodyRead {
     /// Some of the body, never empty.
     Data(Bytes),
     /// The body is over as HTTP says that it is.
@@ -59,11 +60,11 @@ impl Connection {
     pub(super) fn fetch(
         control: &Arc<Control>,
         options: &ConnectOptions,
-        exchange: &Exchange,
+        target: &RedirectableRequest,
         deadline: Deadline,
         epoch: Instant,
     ) -> Result<(Parts, Self), StreamError> {
-        let (way, route) = (options.clone(), exchange.route());
+        let (way, route) = (options.clone(), target.route());
         let open = move || open(way.route(&route)?, deadline);
         let opened = control.open(deadline, open).unwrap_or_else(|| Err(deadline.error()));
         let stream = opened.map_err(StreamError::Connect)?;
@@ -73,29 +74,29 @@ impl Connection {
             control: Arc::clone(control),
             body: Body::UntilEnd,
             received: Bytes::new(),
-            received_at: Duration::ZERO,
+            received_at: Timestamp::default(),
             buffer: BytesMut::new(),
             epoch,
             read_timeout: None,
         };
-        let head = connection.request(exchange, options.head_limits(), deadline)?;
+        let head = connection.request(target, options.head_limits(), deadline)?;
         connection.body = Body::new(head.status, head.version, &head.headers).map_err(http)?;
         Ok((head, connection))
     }
 
     fn request(
         &mut self,
-        exchange: &Exchange,
+        target: &RedirectableRequest,
         head_limits: Limits,
         deadline: Deadline,
     ) -> Result<Parts, StreamError> {
         let mut stream = Bounded::new(&mut self.stream, deadline);
-        let sent = request::send(&mut stream, &exchange.http1());
+        let sent = request::send(&mut stream, &target.http1());
         let mut received = Vec::new();
         // RFC 9112, 9.5: a server may answer and close before it has read a body to its end.
         let head = head::read(&mut stream, &mut received, head_limits);
         self.received = received.into();
-        self.received_at = self.epoch.elapsed();
+        self.received_at = self.now();
         match (head, sent) {
             (Ok(head), _) => Ok(head.into_parts().0),
             (Err(_), Err(error)) => Err(http(error)),
@@ -105,30 +106,30 @@ impl Connection {
 
     /// How the body of a refusal begins: what comes in a short time.
     pub(super) fn body_start(mut self) -> Vec<u8> {
-        let until = self.epoch.elapsed().saturating_add(BODY_START_TIMEOUT);
+        let until = self.now().after(BODY_START_TIMEOUT);
         let mut start = Vec::new();
-        while start.len() < Answer::MAX_BODY_START_LEN && self.epoch.elapsed() < until {
-            match self.piece(until) {
-                Ok(Piece::Data(data)) => start.extend_from_slice(&data),
-                Ok(Piece::Silence) => {}
-                Ok(Piece::End) | Err(_) => break,
+        while start.len() < UnexpectedResponse::MAX_BODY_START_LEN && self.now() < until {
+            match self.read_body(Some(until)) {
+                Ok(BodyRead::Data(data)) => start.extend_from_slice(&data),
+                Ok(BodyRead::Silence) => {}
+                Ok(BodyRead::End) | Err(_) => break,
             }
         }
-        start.truncate(Answer::MAX_BODY_START_LEN);
+        start.truncate(UnexpectedResponse::MAX_BODY_START_LEN);
         start
     }
 
-    /// When the last piece came.
-    pub(super) const fn received_at(&self) -> Duration {
+    /// When the last chunk came.
+    pub(super) const fn received_at(&self) -> Timestamp {
         self.received_at
     }
 
-    /// The next piece of the body. It is waited for until then, or a little longer: at most by a
+    /// The next chunk of the body. It is waited for until then, if there is a limit, or a little longer: at most by a
     /// sixteenth, which saves a system call for each event. It may be shorter.
     ///
     /// # Errors
     /// The body is not framed as it must be, or the transport broke.
-    pub(super) fn piece(&mut self, until: Duration) -> Result<Piece, StreamError> {
+    pub(super) fn read_body(&mut self, until: Option<Timestamp>) -> Result<BodyRead, StreamError> {
         loop {
             let mut rest = &*self.received;
             let before = rest.len();
@@ -137,29 +138,32 @@ impl Connection {
             let len = before.saturating_sub(rest.len());
             self.received.advance(len);
             if let Some(data) = data {
-                return Ok(Piece::Data(data));
+                return Ok(BodyRead::Data(data));
             }
             if self.body.is_over() {
-                return Ok(Piece::End);
+                return Ok(BodyRead::End);
             }
             match self.read(until) {
-                Ok(0) => return self.body.end_of_connection().map(|()| Piece::End).map_err(http),
+                Ok(0) => {
+                    return self.body.end_of_connection().map(|()| BodyRead::End).map_err(http);
+                }
                 Ok(_) => {}
-                Err(error) if is_not_now(&error) => return Ok(Piece::Silence),
+                Err(error) if is_not_now(&error) => return Ok(BodyRead::Silence),
                 Err(error) => return Err(http(error)),
             }
         }
     }
 
     /// Reads once; all that was received before is used up.
-    fn read(&mut self, until: Duration) -> io::Result<usize> {
-        let wait = until.saturating_sub(self.epoch.elapsed()).clamp(SHORTEST, LONGEST);
+    fn read(&mut self, until: Option<Timestamp>) -> io::Result<usize> {
+        let wait = until.map_or(LONGEST, |until| until.since(self.now()));
+        let wait = wait.clamp(SHORTEST, LONGEST);
         let late = wait.saturating_add(wait / 16);
         if self.read_timeout.is_none_or(|set| set > late) {
             self.stream.set_read_timeout(Some(wait))?;
             self.read_timeout = Some(wait);
         }
-        // The pieces before are dropped by now, so this is the same memory again.
+        // The chunks before are dropped by now, so this is the same memory again.
         self.received = Bytes::new();
         self.buffer.resize(READ_LEN, 0);
         let read = loop {
@@ -170,12 +174,16 @@ impl Connection {
         };
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         self.received = self.buffer.split().freeze();
-        self.received_at = self.epoch.elapsed();
+        self.received_at = self.now();
         if read.is_err() {
             // It may have been set for less than is wanted now.
             self.read_timeout = None;
         }
         read
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_epoch(self.epoch.elapsed())
     }
 }
 

@@ -1,11 +1,9 @@
 //! An open stream: [`Streaming`], from the body to what it means.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use tidings_endpoint::event_source::{Client, ContentDecoder, Received, StreamError, Update};
+use tidings_endpoint::event_source::{Client, ClientEvent, ContentDecoder, Received, StreamError};
 
-use super::connection::{Connection, Piece};
+use super::connection::{BodyRead, Connection};
 
 pub(super) struct Streaming {
     connection: Connection,
@@ -14,7 +12,7 @@ pub(super) struct Streaming {
 
 /// What comes of waiting.
 pub(super) enum Incident {
-    Update(Update),
+    Event(ClientEvent),
     /// The body is over as HTTP says that it is.
     End,
     Broken(StreamError),
@@ -37,16 +35,16 @@ impl Streaming {
             let received_at = self.connection.received_at();
             let received = client.receive(received_at, &mut self.content);
             match received.map_err(StreamError::Coding)? {
-                Received::Update(update) => return Ok(Incident::Update(update)),
+                Received::Event(event) => return Ok(Incident::Event(event)),
                 Received::Passed => continue,
                 Received::Nothing => {}
             }
-            // Lets go of the piece before, whose memory is read into again.
+            // Lets go of the chunk before, whose memory is read into again.
             self.content.feed(Bytes::new());
-            match self.connection.piece(client.poll_timeout().unwrap_or(Duration::MAX))? {
-                Piece::Data(data) => self.content.feed(data),
-                Piece::Silence => return Ok(Incident::Silence),
-                Piece::End => {
+            match self.connection.read_body(client.poll_timeout())? {
+                BodyRead::Data(data) => self.content.feed(data),
+                BodyRead::Silence => return Ok(Incident::Silence),
+                BodyRead::End => {
                     self.content.finish().map_err(StreamError::Coding)?;
                     return Ok(Incident::End);
                 }

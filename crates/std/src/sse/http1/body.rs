@@ -9,7 +9,7 @@ use super::chunked::{ChunkError, Chunked};
 /// Takes the framing off a body. All of its input is lent on, nothing is copied.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// `Content-Length`: so many bytes are still to come.
+    /// `Content-Length`: this many bytes are still to come.
     Counted { left: u64 },
     /// `Transfer-Encoding: chunked`
     Chunked(Chunked),
@@ -54,7 +54,7 @@ impl Body {
     /// end, or the body is [over](Self::is_over).
     ///
     /// # Errors
-    /// This can't be the body. It is not to be called again.
+    /// This cannot be the body. It is not to be called again.
     pub(crate) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<&'i [u8]>, BodyError> {
         let content = match self {
             Self::Chunked(chunked) => return chunked.next(input).map_err(BodyError::Chunk),
@@ -86,7 +86,7 @@ impl Body {
     }
 }
 
-/// Up to so many bytes of the input, which are then counted off.
+/// Takes up to `left` bytes of the input, and counts them off.
 pub(super) fn take<'i>(input: &mut &'i [u8], left: &mut u64) -> &'i [u8] {
     let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
     let (content, behind) = input.split_at_checked(len).unwrap_or_default();
@@ -119,7 +119,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, BodyError> {
 /// The server's body breaks the rules of HTTP, or stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
-    /// `Content-Length` is no number, or several.
+    /// `Content-Length` is not a number, or there are several.
     ContentLength,
     /// `Transfer-Encoding` is not `chunked` alone, or comes with HTTP/1.0.
     TransferEncoding,
@@ -132,7 +132,9 @@ pub(crate) enum BodyError {
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ContentLength => f.write_str("the response has no one Content-Length"),
+            Self::ContentLength => {
+                f.write_str("the response has conflicting or invalid Content-Length headers")
+            }
             Self::TransferEncoding => {
                 f.write_str("the response has a Transfer-Encoding other than chunked in HTTP/1.1")
             }

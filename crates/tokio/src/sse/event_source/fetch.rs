@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tidings_endpoint::Error;
-use tidings_endpoint::event_source::{Exchange, StreamError};
+use tidings_endpoint::event_source::{RedirectableRequest, StreamError};
 use tidings_endpoint::opening::{ConnectOptions, Deadline};
 
 use crate::connect::{ClientStream, open};
@@ -38,17 +38,17 @@ const BUFFER_LEN_MIN: usize = 8 * 1024;
 /// Makes the request over a connection of its own.
 pub(super) fn fetch(
     options: &ConnectOptions,
-    exchange: &Exchange,
+    target: &RedirectableRequest,
     http2_prior_knowledge: bool,
 ) -> Fetching {
-    let (options, exchange) = (options.clone(), exchange.clone());
+    let (options, target) = (options.clone(), target.clone());
     Box::pin(async move {
-        let stream = connect(&options, &exchange.route()).await.map_err(StreamError::Connect)?;
+        let stream = connect(&options, &target.route()).await.map_err(StreamError::Connect)?;
         let http = |error: hyper::Error| StreamError::Http(error.into());
         if stream.speaks_http2() || (http2_prior_knowledge && stream.is_plain()) {
             let (mut sender, connection) =
                 http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(http)?;
-            let request = exchange.http2().map(Full::new);
+            let request = target.http2().map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         } else {
             let (mut sender, connection) = http1::Builder::new()
@@ -56,7 +56,7 @@ pub(super) fn fetch(
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(http)?;
-            let request: Request<Full<Bytes>> = exchange.http1().map(Full::new);
+            let request: Request<Full<Bytes>> = target.http1().map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         }
     })

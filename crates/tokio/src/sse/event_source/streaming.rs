@@ -10,15 +10,16 @@ use http::Version;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tidings_endpoint::event_source::{
-    Answer, Client, ContentDecoder, Received, StreamError, Update,
+    Client, ClientEvent, ContentDecoder, Received, StreamError, UnexpectedResponse,
 };
+use tidings_sse::Timestamp;
 use tokio::time::timeout;
 
 use super::fetch::Connection;
 
 /// How many pieces of content are decoded before other tasks get a turn, if there is nothing to
 /// tell: a small body may unfold to a large one.
-const MAX_PIECES: usize = 16;
+const MAX_CHUNKS: usize = 16;
 
 /// How long the body of a refusal is waited for.
 const BODY_START_TIMEOUT: Duration = Duration::from_secs(1);
@@ -28,11 +29,11 @@ pub(super) struct Streaming {
     response: ResponseBody,
     content: ContentDecoder,
     /// When the chunk that `content` has came.
-    received_at: Duration,
+    received_at: Timestamp,
 }
 
 pub(super) enum Incident {
-    Update(Update),
+    Event(ClientEvent),
     /// The body is over as HTTP says that it is.
     End,
     Broken(StreamError),
@@ -46,18 +47,20 @@ impl Streaming {
         content: ContentDecoder,
     ) -> Self {
         let response = ResponseBody { connection, body };
-        Self { version, response, content, received_at: Duration::ZERO }
+        Self { version, response, content, received_at: Timestamp::default() }
     }
 
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         client: &mut Client,
-        now: impl Fn() -> Duration,
+        now: impl Fn() -> Timestamp,
     ) -> Poll<Incident> {
-        for _ in 0..MAX_PIECES {
+        for _ in 0..MAX_CHUNKS {
             match client.receive(self.received_at, &mut self.content) {
-                Ok(Received::Update(update)) => return Poll::Ready(Incident::Update(update)),
+                Ok(Received::Event(event)) => {
+                    return Poll::Ready(Incident::Event(event));
+                }
                 Ok(Received::Passed) => continue,
                 Ok(Received::Nothing) => {}
                 Err(error) => return Poll::Ready(Incident::Broken(StreamError::Coding(error))),
@@ -99,7 +102,7 @@ pub(super) async fn read_start(connection: Option<Connection>, body: Incoming) -
     let mut response = ResponseBody { connection, body };
     let mut start = Vec::new();
     let reading = async {
-        while start.len() < Answer::MAX_BODY_START_LEN {
+        while start.len() < UnexpectedResponse::MAX_BODY_START_LEN {
             match poll_fn(|cx| response.poll_data(cx)).await {
                 Some(Ok(data)) => start.extend_from_slice(&data),
                 Some(Err(_)) | None => break,
@@ -108,7 +111,7 @@ pub(super) async fn read_start(connection: Option<Connection>, body: Incoming) -
     };
     // What came in time is what there is.
     let _ = timeout(BODY_START_TIMEOUT, reading).await;
-    start.truncate(Answer::MAX_BODY_START_LEN);
+    start.truncate(UnexpectedResponse::MAX_BODY_START_LEN);
     start
 }
 

@@ -69,7 +69,7 @@ impl EncodedEvent {
     /// ```
     ///
     /// # Errors
-    /// serde can't write the value.
+    /// serde cannot write the value.
     #[cfg(feature = "json")]
     pub fn json(
         event: Event<'_>,

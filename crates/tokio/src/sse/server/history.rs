@@ -166,7 +166,7 @@ impl PartialEq for ById {
 
 impl Eq for ById {}
 
-/// Why an event can't be kept. It is given back.
+/// Why an event cannot be kept. It is given back.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HistoryError {

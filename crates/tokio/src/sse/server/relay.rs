@@ -30,12 +30,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// ```
 pub struct Relay<B> {
     upstream: B,
-    borders: EventBoundaries,
+    boundaries: EventBoundaries,
     keep_alive: Option<Duration>,
-    /// Runs while the upstream is silent at a border.
+    /// Runs while the upstream is silent at a boundary.
     timer: Option<Pin<Box<Sleep>>>,
     last_frame_at: Option<Instant>,
-    since_border: u64,
+    since_boundary: u64,
     ended: bool,
 }
 
@@ -44,16 +44,16 @@ impl<B: Body + Unpin> Relay<B> {
     pub fn new(upstream: B) -> Self {
         Self {
             upstream,
-            borders: EventBoundaries::new(),
+            boundaries: EventBoundaries::new(),
             keep_alive: Some(Duration::from_secs(15)),
             timer: None,
             last_frame_at: None,
-            since_border: 0,
+            since_boundary: 0,
             ended: false,
         }
     }
 
-    /// Sends a comment when nothing came for so long; by default for 15 seconds.
+    /// Sends a comment after this long without a byte; by default after 15 seconds.
     #[must_use]
     pub fn keep_alive(self, interval: Duration) -> Self {
         Self { keep_alive: Some(interval.max(Duration::from_millis(1))), ..self }
@@ -67,28 +67,28 @@ impl<B: Body + Unpin> Relay<B> {
 
     /// Whether what was passed on so far ends behind a blank line.
     #[must_use]
-    pub fn at_border(&self) -> bool {
-        self.borders.at_border()
+    pub fn at_boundary(&self) -> bool {
+        self.boundaries.at_boundary()
     }
 
-    /// How many bytes were passed on behind the last border: of an event that is not complete.
+    /// How many bytes were passed on behind the last boundary: of an event that is not complete.
     #[must_use]
-    pub fn bytes_since_border(&self) -> u64 {
-        self.since_border
+    pub fn bytes_since_boundary(&self) -> u64 {
+        self.since_boundary
     }
 
     fn follow(&mut self, chunk: &[u8]) {
         let len = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.since_border = match self.borders.feed(chunk) {
-            Some(border) => len(chunk.len().saturating_sub(border)),
-            None => self.since_border.saturating_add(len(chunk.len())),
+        self.since_boundary = match self.boundaries.feed(chunk) {
+            Some(boundary) => len(chunk.len().saturating_sub(boundary)),
+            None => self.since_boundary.saturating_add(len(chunk.len())),
         };
     }
 
     /// The upstream is silent: is it time for a comment?
     fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let due = || self.last_frame_at?.checked_add(self.keep_alive?);
-        let Some(due) = due().filter(|_| self.at_border()) else { return Poll::Pending };
+        let Some(due) = due().filter(|_| self.at_boundary()) else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if timer.deadline() != due {
             timer.as_mut().reset(due);
@@ -138,14 +138,14 @@ where
             None => {
                 this.end();
                 // WHATWG HTML 9.2.6: an event without its blank line is never dispatched.
-                let inside = this.since_border > 0;
-                inside.then_some(Err(RelayError::CutEvent { len: this.since_border }))
+                let inside = this.since_boundary > 0;
+                inside.then_some(Err(RelayError::CutEvent { len: this.since_boundary }))
             }
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || (self.since_border == 0 && self.upstream.is_end_stream())
+        self.ended || (self.since_boundary == 0 && self.upstream.is_end_stream())
     }
 }
 
@@ -159,7 +159,7 @@ impl<B> Relay<B> {
 impl<B> fmt::Debug for Relay<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Relay")
-            .field("bytes_since_border", &self.since_border)
+            .field("bytes_since_boundary", &self.since_boundary)
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }

@@ -73,7 +73,7 @@ fn check(vector: &Vector, data_as: DataAs, cut: Cut) {
     };
     let mut decoder = Decoder::with_storage(storage, Limits::DEFAULT);
     if data_as == DataAs::Parts {
-        decoder = decoder.report_data_parts();
+        decoder = decoder.report_data_chunks();
     }
     let mut events = vector.events.iter();
     let (mut parts_len, mut are_equal) = (0, true);
@@ -83,7 +83,7 @@ fn check(vector: &Vector, data_as: DataAs, cut: Cut) {
             match item {
                 Item::Event(event) => assert_eq!(Some(&event), events.next(), "{name}, {cut:?}"),
                 // Parts may come of an event that never ends: the verdict is with its end.
-                Item::DataPart(part) => {
+                Item::DataChunk(part) => {
                     let data = events.as_slice().first().map_or("", |event| event.data);
                     let end = parts_len + part.len();
                     are_equal &= data.get(parts_len..end) == Some(part);

@@ -1,9 +1,9 @@
-//! Storage in memory that the caller lends.
+//! Storage in the caller's arrays.
 
 use super::{Area, Areas, IntoAreas, Storage, TooLong};
 use crate::utf8;
 
-/// Storage in memory that the caller lends: no heap. What does not fit into its area is an
+/// Storage in the caller's arrays: no heap. What does not fit into its area is an
 /// [`Item::Overflow`](crate::Item::Overflow).
 ///
 /// ```
@@ -37,31 +37,31 @@ pub struct FixedStorage<'s> {
 impl Storage for FixedStorage<'_> {}
 
 impl<'s> IntoAreas for FixedStorage<'s> {
-    type Area = LentArea<'s>;
+    type Area = FixedArea<'s>;
 
-    fn into_areas(self) -> Areas<LentArea<'s>> {
+    fn into_areas(self) -> Areas<FixedArea<'s>> {
         let max_id_len = self.last_event_id.len() / 3;
         let mut ids = self.last_event_id.chunks_exact_mut(max_id_len.max(1));
-        let mut id_area = || LentArea::new(ids.next().unwrap_or_default());
+        let mut id_area = || FixedArea::new(ids.next().unwrap_or_default());
         Areas {
             id_string: id_area(),
             id_buffer: id_area(),
             id_field: id_area(),
-            data: LentArea::new(self.data),
-            event_type: LentArea::new(self.event_type),
-            comment: LentArea::new(self.comment),
+            data: FixedArea::new(self.data),
+            event_type: FixedArea::new(self.event_type),
+            comment: FixedArea::new(self.comment),
         }
     }
 }
 
 /// The first `len` bytes are in use.
 #[derive(Debug)]
-pub(crate) struct LentArea<'s> {
+pub(crate) struct FixedArea<'s> {
     bytes: &'s mut [u8],
     len: usize,
 }
 
-impl<'s> LentArea<'s> {
+impl<'s> FixedArea<'s> {
     fn new(bytes: &'s mut [u8]) -> Self {
         Self { bytes, len: 0 }
     }
@@ -71,7 +71,7 @@ impl<'s> LentArea<'s> {
     }
 }
 
-impl Area for LentArea<'_> {
+impl Area for FixedArea<'_> {
     fn max_len(&self) -> usize {
         self.bytes.len()
     }
@@ -113,7 +113,7 @@ impl Area for LentArea<'_> {
     }
 }
 
-impl LentArea<'_> {
+impl FixedArea<'_> {
     /// Replaces malformed sequences in place. The bytes move to the end of the text's place; from
     /// there they are read and written to its start. A replacement is never shorter than what it
     /// replaces, so the writer does not overtake the reader.

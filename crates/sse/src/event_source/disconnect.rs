@@ -1,5 +1,4 @@
-//! How attempts and streams end: what the driver reports as [`End`], and what the source makes of it
-//! as [`Lost`].
+//! How attempts and streams end: the driver reports an [`End`], the source returns a [`Disconnect`].
 
 use core::fmt;
 use core::time::Duration;
@@ -10,14 +9,14 @@ use crate::{EndOfStream, MEDIA_TYPE};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum ResponseOutcome {
     /// The stream is open: hand its bytes to [`receive`](super::EventSource::receive).
     Open,
     /// Follow `Location` within the same attempt, as Fetch does, and hand over the next response.
     /// Its time starts anew.
     Redirect,
     /// There is no stream. Drop the response.
-    Lost(Lost),
+    Disconnect(Disconnect),
 }
 
 /// How an attempt or a stream came to its end, as the driver saw it.
@@ -37,18 +36,18 @@ pub enum End {
 /// There is no stream, or none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Lost {
+pub struct Disconnect {
     /// Why.
-    pub reason: LostReason,
+    pub reason: DisconnectReason,
     /// What is next.
     pub next: Next,
 }
 
-/// What follows after a loss.
+/// What follows a [`Disconnect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
-    /// Wait so long; then [`poll_attempt`](super::EventSource::poll_attempt) yields the next one.
+    /// Wait this long; then [`poll_attempt`](super::EventSource::poll_attempt) yields the next one.
     Wait(Duration),
     /// Nothing: the source is closed.
     GiveUp(GiveUp),
@@ -57,14 +56,14 @@ pub enum Next {
 /// Why there is no stream, or none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LostReason {
+pub enum DisconnectReason {
     /// There was no response.
     Unreachable,
     /// The response did not come in time.
     ResponseTimeout,
     /// The response has this status, not 200. A redirect without `Location` is among them.
     Status(u16),
-    /// The response is not of the one media type `text/event-stream`.
+    /// The response's media type is not `text/event-stream`.
     ContentType,
     /// There was one more redirect than the attempt may follow.
     TooManyRedirects,
@@ -76,7 +75,7 @@ pub enum LostReason {
     Broken(EndOfStream),
     /// The stream was silent for too long.
     Idle(EndOfStream),
-    /// Nothing was lost: no attempt was under way. The driver reported a response or an end out of
+    /// No attempt was under way. The driver reported a response or an end out of
     /// turn, which changes nothing.
     NoAttempt,
 }
@@ -98,7 +97,7 @@ pub enum GiveUp {
     Closed,
 }
 
-impl LostReason {
+impl DisconnectReason {
     /// How the stream stood, if there was one.
     #[must_use]
     pub const fn end_of_stream(&self) -> Option<EndOfStream> {
@@ -116,7 +115,7 @@ impl LostReason {
     }
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.next {
             Next::Wait(wait) => write!(f, "{}; trying again in {wait:.1?}", self.reason),
@@ -125,21 +124,20 @@ impl fmt::Display for Lost {
     }
 }
 
-impl fmt::Display for LostReason {
+impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, end) = match self {
             Self::Unreachable => ("there was no response", None),
             Self::ResponseTimeout => ("the response did not come in time", None),
             Self::Status(status) => {
-                return write!(
-                    f,
-                    "the response has status {status}, where an event stream has 200"
-                );
+                return write!(f, "the server answered {status}; an event stream needs 200");
             }
             Self::ContentType => {
-                return write!(f, "the response is not of the one media type {MEDIA_TYPE}");
+                return write!(f, "the response's media type is not {MEDIA_TYPE}");
             }
-            Self::TooManyRedirects => ("there were more redirects than one attempt follows", None),
+            Self::TooManyRedirects => {
+                ("there were more redirects than one attempt may follow", None)
+            }
             Self::Unusable => ("the request cannot lead to an event stream", None),
             Self::Ended(end) => ("the event stream ended", Some(end)),
             Self::Broken(end) => ("the connection broke", Some(end)),
@@ -167,6 +165,6 @@ impl fmt::Display for GiveUp {
     }
 }
 
-impl core::error::Error for Lost {}
-impl core::error::Error for LostReason {}
+impl core::error::Error for Disconnect {}
+impl core::error::Error for DisconnectReason {}
 impl core::error::Error for GiveUp {}

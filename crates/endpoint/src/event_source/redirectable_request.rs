@@ -1,4 +1,4 @@
-//! One attempt's request, wherever redirects take it: [`Exchange`].
+//! One attempt's request, wherever redirects take it: [`RedirectableRequest`].
 
 use std::fmt;
 
@@ -27,19 +27,19 @@ const HEADERS_FOR_ALL: [HeaderName; 7] = [
 /// The request of one attempt. Each attempt begins with a new one: WHATWG HTML, 9.2.3, has a client
 /// fetch the *original* request again.
 #[derive(Clone)]
-pub struct Exchange {
+pub struct RedirectableRequest {
     url: Url,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Exchange {
+impl RedirectableRequest {
     /// The request as it was asked for. `last_event_id` is what
     /// [`Attempt`](tidings_sse::event_source::Attempt) says.
     ///
     /// # Errors
-    /// It can't be made.
+    /// It cannot be made.
     pub fn new(
         request: &EventSourceRequest,
         last_event_id: Option<&[u8]>,
@@ -171,10 +171,10 @@ impl Exchange {
     }
 }
 
-impl fmt::Debug for Exchange {
+impl fmt::Debug for RedirectableRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
-        f.debug_struct("Exchange")
+        f.debug_struct("RedirectableRequest")
             .field("url", &self.url())
             .field("method", &self.method)
             .field("headers", &headers)

@@ -1,21 +1,22 @@
-//! What happens to an event source: [`Update`], and [`Lost`], why there is no stream.
+//! What a client of an event stream reports: [`ClientEvent`], and [`DisconnectCause`], why there is no
+//! stream.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, Version};
-use tidings_sse::event_source::{GiveUp, LostReason, Next};
+use tidings_sse::event_source::{Disconnect, DisconnectReason, GiveUp, Next};
 use tidings_sse::{Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime};
 
 use super::fault::StreamError;
 
-/// What happened.
+/// What happened to a client of an event stream.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Update {
+pub enum ClientEvent {
     /// A stream is open, the first or a new one.
     Open(Box<Opened>),
-    /// An event came.
+    /// An event of the stream came.
     Event(OwnedMessageEvent),
     /// A comment came; only if they are asked for.
     Comment(String),
@@ -25,16 +26,16 @@ pub enum Update {
     /// An event went over a limit and was skipped. The stream goes on.
     Overflow(LimitExceeded),
     /// There is no stream; the next attempt is made after `wait`.
-    Lost {
-        /// Why there is none.
-        why: Lost,
+    Disconnected {
+        /// Why.
+        cause: DisconnectCause,
         /// How long until the next attempt.
         wait: Duration,
     },
     /// There is no stream, and no further attempt is made.
     Closed {
-        /// Why there is none.
-        why: Lost,
+        /// Why.
+        cause: DisconnectCause,
         /// Why no further attempt is made.
         reason: GiveUp,
     },
@@ -48,8 +49,8 @@ pub enum EventError {
     Overflow(LimitExceeded),
     /// There is no stream, and no further attempt is made.
     Closed {
-        /// Why there is none.
-        why: Lost,
+        /// Why.
+        cause: DisconnectCause,
         /// Why no further attempt is made.
         reason: GiveUp,
     },
@@ -70,19 +71,19 @@ pub struct Opened {
 /// Why there is no stream.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Lost {
-    /// What it is, for the rules of reconnection.
-    pub reason: LostReason,
+pub struct DisconnectCause {
+    /// The reason, which decides about reconnection.
+    pub reason: DisconnectReason,
     /// What broke, if something did.
     pub error: Option<StreamError>,
     /// What the server answered instead of a stream.
-    pub answer: Option<Box<Answer>>,
+    pub response: Option<Box<UnexpectedResponse>>,
 }
 
-/// An answer that is no event stream.
+/// A response that is not an event stream.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Answer {
+pub struct UnexpectedResponse {
     /// Where it comes from, after all redirects.
     pub url: String,
     /// The status code.
@@ -93,10 +94,9 @@ pub struct Answer {
     pub body_start: Vec<u8>,
 }
 
-impl Update {
+impl ClientEvent {
     /// What an item of the stream means; nothing if nobody asked for it.
-    #[must_use]
-    pub fn of(item: Item<'_>) -> Option<Self> {
+    pub(super) fn of(item: Item<'_>) -> Option<Self> {
         match item {
             Item::Event(event) => Some(Self::Event(event.into_owned())),
             Item::Comment(comment) => Some(Self::Comment(comment.to_owned())),
@@ -106,7 +106,7 @@ impl Update {
         }
     }
 
-    /// What it is to those who care for events only: the next one, none any more, an error, or
+    /// What it means to an application that wants events only: the next one, the end, an error, or
     /// nothing.
     #[must_use]
     pub fn into_event(self) -> Option<Result<Option<OwnedMessageEvent>, EventError>> {
@@ -114,80 +114,59 @@ impl Update {
             Self::Event(event) => Some(Ok(Some(event))),
             Self::Overflow(exceeded) => Some(Err(EventError::Overflow(exceeded))),
             // One end was clean; that there were so many of them was not.
-            Self::Closed { why, reason }
-                if why.is_clean_end() && reason != GiveUp::AttemptsExhausted =>
+            Self::Closed { cause, reason }
+                if cause.is_clean_end() && reason != GiveUp::AttemptsExhausted =>
             {
                 Some(Ok(None))
             }
-            Self::Closed { why, reason } => Some(Err(EventError::Closed { why, reason })),
+            Self::Closed { cause, reason } => Some(Err(EventError::Closed { cause, reason })),
             _ => None,
         }
     }
 
-    /// What the loss of a stream means.
-    #[must_use]
-    pub fn lost(why: Lost, next: Next) -> Self {
+    /// The end of an attempt or of a stream.
+    pub(super) fn disconnected(
+        Disconnect { reason, next }: Disconnect,
+        error: Option<StreamError>,
+        response: Option<Box<UnexpectedResponse>>,
+    ) -> Self {
+        let cause = DisconnectCause { reason, error, response };
         match next {
-            Next::Wait(wait) => Self::Lost { why, wait },
-            Next::GiveUp(reason) => Self::Closed { why, reason },
+            Next::Wait(wait) => Self::Disconnected { cause, wait },
+            Next::GiveUp(reason) => Self::Closed { cause, reason },
         }
     }
 }
 
 impl Opened {
-    /// A stream from there.
-    #[must_use]
-    pub fn new(url: &str, version: Version, headers: HeaderMap) -> Self {
+    pub(super) fn new(url: &str, version: Version, headers: HeaderMap) -> Self {
         Self { url: url.to_owned(), version, headers }
     }
 }
 
-impl Lost {
-    /// For this reason alone.
-    #[must_use]
-    pub const fn new(reason: LostReason) -> Self {
-        Self { reason, error: None, answer: None }
-    }
-
-    /// Because this broke.
-    #[must_use]
-    pub fn with_error(self, error: Option<StreamError>) -> Self {
-        Self { error, ..self }
-    }
-
-    /// Because the server answered this.
-    #[must_use]
-    pub fn with_answer(self, answer: Option<Answer>) -> Self {
-        Self { answer: answer.map(Box::new), ..self }
-    }
-
-    /// Whether nothing went wrong: the stream ended between two events as HTTP has a body end, or
-    /// the server said by status 204 that there is no more.
+impl DisconnectCause {
+    /// Whether nothing went wrong: the body ended in good order between two events, or the server
+    /// said by status 204 that there is no more.
     #[must_use]
     pub const fn is_clean_end(&self) -> bool {
         self.reason.is_clean_end()
     }
 }
 
-impl Answer {
+impl UnexpectedResponse {
     /// How much of a body is worth reading, in bytes.
     pub const MAX_BODY_START_LEN: usize = 4 * 1024;
 
-    /// An answer of this server.
     pub(super) fn new(url: &str, status: u16, headers: HeaderMap) -> Self {
         Self { url: url.to_owned(), status, headers, body_start: Vec::new() }
     }
-
-    pub(super) fn with_body_start(self, body_start: Vec<u8>) -> Self {
-        Self { body_start, ..self }
-    }
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for DisconnectCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.reason, &self.answer) {
-            (LostReason::ContentType, Some(answer)) => {
-                let media_type = answer.headers.get(http::header::CONTENT_TYPE);
+        match (&self.reason, &self.response) {
+            (DisconnectReason::ContentType, Some(response)) => {
+                let media_type = response.headers.get(http::header::CONTENT_TYPE);
                 match media_type {
                     Some(media_type) => write!(
                         f,
@@ -203,7 +182,7 @@ impl fmt::Display for Lost {
     }
 }
 
-impl std::error::Error for Lost {
+impl std::error::Error for DisconnectCause {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.error.as_ref().map(|error| error as _)
     }
@@ -214,8 +193,8 @@ impl fmt::Display for EventError {
         match self {
             Self::Overflow(exceeded) => write!(f, "an event was skipped: {exceeded}"),
             // What else is there to say: "failed" is the rule for this very reason.
-            Self::Closed { why, reason: GiveUp::Failed } => why.fmt(f),
-            Self::Closed { why, reason } => write!(f, "{why}; {reason}"),
+            Self::Closed { cause, reason: GiveUp::Failed } => cause.fmt(f),
+            Self::Closed { cause, reason } => write!(f, "{cause}; {reason}"),
         }
     }
 }
@@ -224,7 +203,7 @@ impl std::error::Error for EventError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Overflow(exceeded) => Some(exceeded),
-            Self::Closed { why, .. } => Some(why),
+            Self::Closed { cause, .. } => Some(cause),
         }
     }
 }
