@@ -217,7 +217,7 @@ fn ids(text: &str) -> Vec<(Id, RangeInclusive<usize>)> {
 
 /// The check finds what it is there for. This file is one of the sources itself, so what stands here
 /// is no comment (`~` becomes `///`), and an id that there is not is put together.
-mod teeth {
+mod faults_are_seen {
     use super::*;
 
     const ROWS: [&str; 3] = [

@@ -99,7 +99,8 @@ fn a_refused_length_allocates_nothing() {
             let (mut server, mut far, _) = server(Config::server(), "").await;
             far.write_all(&frame(0x82, &[7; 2000])).await.unwrap();
             server.recv().await.unwrap().unwrap();
-            server.send("fills the pool of write buffers").await.unwrap();
+            server.feed("fills the pool of write buffers").unwrap();
+            server.flush().await.unwrap();
             far.write_all(&header(first, len)).await.unwrap();
             drop(far);
             let (ended, peak) = peak_of(server.recv()).await;
@@ -109,7 +110,8 @@ fn a_refused_length_allocates_nothing() {
             let (mut client, mut far) = client(Config::client()).await;
             far.write_all(&unmask_headers(&[frame(0x82, &[7; 2000])])).await.unwrap();
             client.recv().await.unwrap().unwrap();
-            client.send("fills the pool of write buffers").await.unwrap();
+            client.feed("fills the pool of write buffers").unwrap();
+            client.flush().await.unwrap();
             far.write_all(&unmask_headers(&[header(first, len.max(1 << 25))])).await.unwrap();
             drop(far);
             let (ended, peak) = peak_of(client.recv()).await;
