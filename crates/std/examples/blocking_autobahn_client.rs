@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn echo(options: &ConnectOptions, uri: &str) -> Result<(), Error> {
-    let mut socket = connect_with(uri, &options)?;
+    let mut socket = connect_with(uri, options)?;
     while let Some(message) = socket.recv()? {
         socket.send(message)?;
     }

@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn echo(options: &ConnectOptions, uri: &str) -> Result<(), Error> {
-    let mut socket = connect_with(uri, &options).await?;
+    let mut socket = connect_with(uri, options).await?;
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
     }

@@ -331,7 +331,7 @@ async fn a_redirect_to_no_websocket_fails() {
 }
 
 async fn declined(options: &ConnectOptions, port: u16) -> Box<tidings_tokio::Declined> {
-    match connect_with(&format!("ws://127.0.0.1:{port}/"), &options).await.unwrap_err() {
+    match connect_with(&format!("ws://127.0.0.1:{port}/"), options).await.unwrap_err() {
         Error::Declined(declined) => declined,
         other => panic!("{other}"),
     }

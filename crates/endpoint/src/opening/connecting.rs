@@ -61,7 +61,7 @@ impl<'o> Connecting<'o> {
         let uri = WebSocketUri::parse(uri)?.to_string();
         let (offer, key) = (Offer::of(options), random::handshake_key());
         Ok(Self {
-            request: offer.with_request(&uri, key, |request| request.to_vec())?,
+            request: offer.encode_request(&uri, key)?,
             deadline: Deadline::new(now, options.config.handshake_timeout),
             options,
             offer,
@@ -101,7 +101,7 @@ impl<'o> Connecting<'o> {
         self.offer.redirect(&redirect);
         self.uri = redirect.into_uri();
         self.key = random::handshake_key();
-        self.request = self.offer.with_request(&self.uri, self.key, |request| request.to_vec())?;
+        self.request = self.offer.encode_request(&self.uri, self.key)?;
         Ok(())
     }
 }
