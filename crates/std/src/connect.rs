@@ -65,7 +65,7 @@ pub fn connect_with(
     let mut connecting = Connecting::new(options, uri, Timestamp::default())?;
     let deadline = Deadline::of(connecting.deadline());
     loop {
-        let mut stream = open(connecting.route()?, deadline)?;
+        let mut stream = open(&connecting.route()?, deadline)?;
         let mut handshake = connecting.handshake();
         drive(&mut stream, &mut handshake, deadline);
         if let Some(opened) = handshake.finish()? {
@@ -103,15 +103,15 @@ fn client<S: Transport>(
 }
 
 /// Makes the connection to a server: everything below HTTP.
-pub(crate) fn open(route: Route<'_>, deadline: Deadline) -> Result<ClientStream, Error> {
-    let mut stream = dial(&route, deadline)?;
+pub(crate) fn open(route: &Route<'_>, deadline: Deadline) -> Result<ClientStream, Error> {
+    let mut stream = dial(route, deadline)?;
     if let Some(mut tunnel) = route.tunnel(deadline.value()) {
         drive(&mut stream, &mut tunnel, deadline);
         tunnel.finish()?;
     }
     // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
     #[cfg(feature = "rustls")]
-    if let Some(tls) = route.into_tls() {
+    if let Some(tls) = route.tls() {
         return ClientStream::secure(stream, tls, deadline);
     }
     Ok(ClientStream::plain(stream))

@@ -74,8 +74,8 @@ pub async fn connect_with(
         let mut connecting = Connecting::new(options, uri, clock.now())?;
         let deadline = connecting.deadline();
         loop {
-            let opening = open(connecting.route()?, deadline, clock);
-            let mut stream = clock.within(deadline, opening).await?;
+            let route = connecting.route()?;
+            let mut stream = clock.within(deadline, open(&route, deadline, clock)).await?;
             let mut handshake = connecting.handshake();
             drive(&mut stream, &mut handshake, clock).await;
             if let Some(opened) = handshake.finish()? {
@@ -135,18 +135,18 @@ where
 
 /// Makes the connection to a server: everything below HTTP.
 pub(crate) async fn open(
-    route: Route<'_>,
+    route: &Route<'_>,
     deadline: Deadline,
     clock: Clock,
 ) -> Result<ClientStream, Error> {
-    let mut stream = dial(&route).await?;
+    let mut stream = dial(route).await?;
     if let Some(mut tunnel) = route.tunnel(deadline) {
         drive(&mut stream, &mut tunnel, clock).await;
         tunnel.finish()?;
     }
     // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
     #[cfg(feature = "rustls")]
-    if let Some(tls) = route.into_tls() {
+    if let Some(tls) = route.tls() {
         return ClientStream::secure(stream, tls).await;
     }
     Ok(ClientStream::plain(stream))

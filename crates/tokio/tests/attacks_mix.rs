@@ -17,9 +17,7 @@ use std::time::Duration;
 
 use attack_scene::{OFFER, frame, header, read_head, request};
 use tidings_testkit::{Unit, Wire, deflate_bomb};
-use tidings_tokio::{
-    CloseCode, Config, Error, accept, client_handshake, compression::Compression, connect,
-};
+use tidings_tokio::{CloseCode, Config, Error, accept, compression::Compression, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -245,7 +243,7 @@ fn an_endless_event_starves_nobody() {
         let options = tidings_tokio::ConnectOptions::new();
         let (server, client) = tokio::join!(
             accept(near, Config::server()),
-            client_handshake(far, "ws://a/", &options)
+            tidings_tokio::client_handshake(far, "ws://a/", &options)
         );
         let (mut server, mut client) = (server.unwrap(), client.unwrap());
         for _ in 0..10 {

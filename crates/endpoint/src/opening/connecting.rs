@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidings_handshake::{ClientRequest, Key, Redirect, Redirects, WebSocketUri};
+use tidings_handshake::{Key, Redirect, Redirects, WebSocketUri};
 use tidings_websocket::Timestamp;
 
 use crate::error::Error;
@@ -61,7 +61,7 @@ impl<'o> Connecting<'o> {
         let uri = WebSocketUri::parse(uri)?.to_string();
         let (offer, key) = (Offer::of(options), random::handshake_key());
         Ok(Self {
-            request: offer.with_request(&uri, key, encoded)?,
+            request: offer.encode_request(&uri, key)?,
             deadline: Deadline::new(now, options.config.handshake_timeout),
             options,
             offer,
@@ -101,7 +101,7 @@ impl<'o> Connecting<'o> {
         self.offer.redirect(&redirect);
         self.uri = redirect.into_uri();
         self.key = random::handshake_key();
-        self.request = self.offer.with_request(&self.uri, self.key, encoded)?;
+        self.request = self.offer.encode_request(&self.uri, self.key)?;
         Ok(())
     }
 }
@@ -116,8 +116,4 @@ impl fmt::Debug for Connecting<'_> {
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
-}
-
-fn encoded(request: &ClientRequest<'_>) -> Vec<u8> {
-    request.to_vec()
 }

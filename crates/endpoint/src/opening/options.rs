@@ -236,6 +236,18 @@ impl<'a> Offer<'a> {
         }
     }
 
+    /// The bytes of the request to the server of this URI.
+    ///
+    /// # Errors
+    /// As [`with_request`](Self::with_request).
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is not general enough in its lifetime"
+    )]
+    pub(super) fn encode_request(&self, uri: &str, key: Key) -> Result<Vec<u8>, Error> {
+        self.with_request(uri, key, |request| request.to_vec())
+    }
+
     /// Makes the request to the server of this URI, for as long as `work` lasts.
     ///
     /// # Errors

@@ -72,8 +72,8 @@ impl<'a> Route<'a> {
     /// The TLS handshake that comes next; `None` for `ws`.
     #[cfg(feature = "rustls")]
     #[must_use]
-    pub fn into_tls(self) -> Option<TlsTarget> {
-        self.tls
+    pub fn tls(&self) -> Option<TlsTarget> {
+        self.tls.clone()
     }
 
     /// What it means that the host's name could not be resolved.

@@ -43,12 +43,12 @@ fn cuts(len: usize) -> impl Iterator<Item = Cut> {
     [Cut::Whole, Cut::Bytes].into_iter().chain((1..len).map(Cut::At))
 }
 
-/// The bytes that answer a request.
-type AnswerTo = Box<dyn Fn(&str) -> Vec<u8>>;
+/// What a peer answers to a request.
+type Answer = Box<dyn Fn(&str) -> Vec<u8>>;
 
 /// A transport, with what happened to it. The peer answers when it has a whole request.
 struct Memory {
-    answer: AnswerTo,
+    answer: Answer,
     to_read: Vec<u8>,
     read_len: usize,
     written: Vec<u8>,

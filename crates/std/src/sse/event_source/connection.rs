@@ -65,7 +65,7 @@ impl Connection {
         epoch: Instant,
     ) -> Result<(Parts, Self), StreamError> {
         let (way, route) = (options.clone(), target.route());
-        let open = move || open(way.route(&route)?, deadline);
+        let open = move || open(&way.route(&route)?, deadline);
         let opened = control.open(deadline, open).unwrap_or_else(|| Err(deadline.error()));
         let stream = opened.map_err(StreamError::Connect)?;
         control.hold(stream.tcp()).map_err(http)?;

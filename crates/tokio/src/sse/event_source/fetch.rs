@@ -67,7 +67,7 @@ async fn connect(options: &ConnectOptions, route: &str) -> Result<ClientStream, 
     let route = options.route(route)?.offering(&[b"h2", b"http/1.1"]);
     let clock = Clock::start();
     // The machine of the event source has the time limits.
-    open(route, Deadline::new(clock.now(), Duration::MAX), clock).await
+    open(&route, Deadline::new(clock.now(), Duration::MAX), clock).await
 }
 
 /// Polls a connection until the response is there.
