@@ -8,6 +8,8 @@ mod config;
 mod connect;
 mod driver;
 mod error;
+#[cfg(feature = "event-sink")]
+pub mod event_sink;
 #[cfg(feature = "event-source")]
 pub mod event_source;
 mod inbox;
