@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "tidings-endpoint",
-        "bytes http rustls rustls_pki_types \
+        "bytes http rustls rustls_pki_types serde_core serde_json \
          tidings_deflate tidings_frame tidings_handshake tidings_reconnect tidings_sse tidings_time \
          tidings_websocket",
     ),
@@ -45,7 +45,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "tidings-tokio",
-        "bytes futures_core futures_sink http http_body hyper rustls serde_core serde_json tokio \
+        "bytes futures_core futures_sink http http_body hyper rustls tokio \
          tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_reconnect \
          tidings_sse tidings_websocket",
     ),

@@ -3,6 +3,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+#[cfg(feature = "event-sink")]
+pub mod event_sink;
 #[cfg(feature = "event-source")]
 pub mod event_source;
 pub mod opening;

@@ -87,6 +87,20 @@ async fn an_id_that_is_not_known_is_a_gap_before_what_is_there() {
     assert_eq!(seen(&take(&mut response.into_body())), expected);
 }
 
+/// A server that has restarted counts anew: the event with the number that the client brings from
+/// the run before is a new one.
+#[tokio::test]
+async fn a_live_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_known() {
+    let (sender, response) = Responder::new().replay(history(0..=7), last(8));
+    let mut body = response.into_body();
+    let expected = [vec!["gap {\"dropped\":null}".to_owned()], numbers(0..=7)].concat();
+    assert_eq!(seen(&take(&mut body)), expected);
+    for id in 7..=9 {
+        sender.try_send(event(id)).unwrap();
+    }
+    assert_eq!(seen(&take(&mut body)), numbers(8..=9));
+}
+
 #[tokio::test]
 async fn a_replay_is_bounded_and_the_rest_is_a_gap() {
     let (_sender, response) = Responder::new().replay(history(1..=3_000), last(1));

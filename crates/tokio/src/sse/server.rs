@@ -3,8 +3,8 @@
 //!
 //! A [`Responder`] opens streams. Each is a response, to be returned from the handler, and an
 //! [`EventSender`] that feeds it, to be kept. An [`EncodedEvent`] is encoded once and goes out to any
-//! number of senders without a copy. [`LastEventId`] and [`History`] let a client that comes back
-//! miss nothing.
+//! number of senders without a copy. [`LastEventId`] and [`History`] let a client that reconnects
+//! miss nothing. The rules are those of [`tidings_endpoint::event_sink`].
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -51,24 +51,31 @@
 //! [`WriteDeadline`] ends connections whose reader takes nothing.
 
 mod body;
-mod encoded_event;
-mod history;
-mod last_event_id;
-mod queue;
 mod relay;
-mod replay;
-mod responder;
-mod sender;
-mod stream;
 mod write_deadline;
 
-pub use body::{EventBody, EventBodyError};
-pub use encoded_event::EncodedEvent;
-pub use history::{History, HistoryError};
-pub use last_event_id::{LastEventId, LastEventIdError};
-pub use queue::{Capacity, WhenFull};
+use http::Response;
+use tidings_endpoint::event_sink;
+
+pub use body::EventBody;
 pub use relay::{Relay, RelayError};
-pub use replay::{Replay, Replayed};
-pub use responder::{Responder, stop_reconnecting};
-pub use sender::{EventSender, Queued, SendError};
+pub use tidings_endpoint::event_sink::{
+    Capacity, EncodedEvent, EventBodyError, EventSender, History, HistoryError, LastEventId,
+    LastEventIdError, Queued, Replay, Replayed, SendError, WhenFull,
+};
 pub use write_deadline::WriteDeadline;
+
+/// Opens event streams, all with the same settings; the response is returned from a handler of hyper
+/// or of axum.
+///
+/// A connection that is stuck in a write does not ask its body for anything. Its
+/// [stall timeout](event_sink::Responder::stall_timeout) frees the queue and tells the senders; to end
+/// the connection too, put a [`WriteDeadline`] below it.
+pub type Responder = event_sink::Responder<EventBody>;
+
+/// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
+/// reconnect.
+#[must_use]
+pub fn stop_reconnecting() -> Response<EventBody> {
+    event_sink::stop_reconnecting()
+}

@@ -1,21 +1,21 @@
-//! What the senders of a stream and its body share: [`Stream`].
+//! What the senders of a stream and its sink share: [`Stream`].
 //!
-//! All is behind one lock, held for a few steps and never while code of others runs: wakers are
-//! called, and dropped, after it is released.
+//! All of it is behind one lock, held for a few steps and never while foreign code runs: wakers are
+//! called, and dropped, after it is released. Only the sink brings the time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidings_sse::{Event, EventType};
-use tokio::time::Instant;
+use tidings_sse::{Event, EventType, Timestamp};
 
-use super::body::EventBodyError;
 use super::queue::{Next, Queue};
 use super::replay::Gap;
 use super::responder::Config;
+use super::sink::EventBodyError;
+use super::waiters::{Waiters, Wakers};
 use super::{EncodedEvent, Queued, SendError, WhenFull};
 
 /// How long after a replay the replayed IDs are remembered. A publisher that needs longer than this
@@ -34,12 +34,12 @@ struct State {
     phase: Phase,
     senders: usize,
     /// When the connection was given something, if it has not come back for more since.
-    given_at: Option<Instant>,
+    given_at: Option<Timestamp>,
     /// The events in the queue wait for a replay to end.
     replaying: bool,
     replayed: Option<Box<Remembered>>,
     /// The connection's task, waiting for an event.
-    body: Option<Waker>,
+    sink: Option<Waker>,
     /// Senders that wait for room, the first first.
     room: Waiters,
     /// Those who wait for the end.
@@ -49,14 +49,14 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// No more is sent. The body ends behind what is queued.
+    /// No more is sent. The stream ends after what is queued.
     Finishing,
     Ended(End),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The body is gone: the client is, or all is sent.
+    /// The sink is gone: the client is, or everything is sent.
     Gone,
     Failed(EventBodyError),
 }
@@ -64,16 +64,7 @@ pub(super) enum End {
 #[derive(Debug)]
 struct Remembered {
     ids: HashSet<Box<str>>,
-    until: Option<Instant>,
-}
-
-/// What the body is given.
-#[derive(Debug)]
-pub(super) enum Given {
-    Event(Bytes),
-    /// All is sent.
-    Finished,
-    Failed(EventBodyError),
+    until: Timestamp,
 }
 
 impl Stream {
@@ -85,7 +76,7 @@ impl Stream {
             given_at: None,
             replaying,
             replayed: None,
-            body: None,
+            sink: None,
             room: Waiters::default(),
             end: Waiters::default(),
         };
@@ -119,12 +110,12 @@ impl Stream {
     /// Queues a comment if there is room. It displaces nothing.
     pub(super) fn try_push_comment(&self, comment: EncodedEvent) -> Result<(), SendError> {
         self.step(|state, wakers| {
-            state.check(&self.config, &comment, wakers)?;
+            state.check(&comment)?;
             if !state.queue.has_room(&comment) || !state.room.is_turn_of(None) {
                 return Err(SendError::Full(comment));
             }
             state.queue.push(comment);
-            wakers.one = state.body.take();
+            wakers.one = state.sink.take();
             Ok(())
         })
     }
@@ -164,7 +155,7 @@ impl Stream {
     pub(super) fn poll_ended(&self, cx: &Context<'_>, ticket: &mut Option<u64>) -> Poll<()> {
         let waker = cx.waker().clone();
         self.step(|state, wakers| {
-            if state.is_ended(&self.config, wakers) {
+            if matches!(state.phase, Phase::Ended(_)) {
                 wakers.unused = state.end.leave(ticket.take());
                 return Poll::Ready(());
             }
@@ -179,8 +170,8 @@ impl Stream {
         }
     }
 
-    pub(super) fn is_ended(&self) -> bool {
-        self.step(|state, wakers| state.is_ended(&self.config, wakers))
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.state().phase, Phase::Ended(_))
     }
 
     pub(super) fn queued(&self) -> Queued {
@@ -190,11 +181,13 @@ impl Stream {
 
     pub(super) fn add_sender(&self) {
         let mut state = self.state();
+        debug_assert!(state.senders < usize::MAX, "each sender takes memory");
         state.senders = state.senders.saturating_add(1);
     }
 
     pub(super) fn remove_sender(&self) {
         self.step(|state, wakers| {
+            debug_assert!(state.senders > 0, "a sender was added before it is removed");
             state.senders = state.senders.saturating_sub(1);
             if state.senders == 0 {
                 state.finish(wakers);
@@ -210,11 +203,15 @@ impl Stream {
         self.step(|state, wakers| state.end(end, wakers));
     }
 
-    // The body's side.
+    // The sink's side.
 
-    /// The next event, unless a replay runs. The body is asked only by a connection that has room
-    /// for it.
-    pub(super) fn poll_next(&self, cx: &Context<'_>, now: Instant) -> Poll<Given> {
+    /// The next event of the queue, unless a replay runs; `None` after the last. The sink is asked
+    /// only by a connection that has room for it.
+    pub(super) fn poll_next(
+        &self,
+        cx: &Context<'_>,
+        now: Timestamp,
+    ) -> Poll<Option<Result<Bytes, EventBodyError>>> {
         let waker = cx.waker().clone();
         self.step(|state, wakers| {
             state.forget_replayed(now);
@@ -223,53 +220,81 @@ impl Stream {
                 // The connection may hold what it was just given. It writes that when there is no
                 // more, and an error would come before.
                 if came_back_at_once {
-                    wakers.unused = state.body.replace(waker);
-                    wakers.one = state.body.take();
+                    wakers.unused = state.sink.take();
+                    wakers.one = Some(waker);
                     return Poll::Pending;
                 }
-                return Poll::Ready(Given::Failed(error));
+                return Poll::Ready(Some(Err(error)));
             }
             if !state.replaying {
                 if let Some(next) = state.queue.next() {
                     wakers.one = state.room.first();
                     state.given_at = Some(now);
-                    return Poll::Ready(Given::Event(self.encode(next)));
+                    return Poll::Ready(Some(Ok(self.encode(next))));
                 }
                 if state.phase != Phase::Open {
-                    return Poll::Ready(Given::Finished);
+                    return Poll::Ready(None);
                 }
             }
-            wakers.unused = state.body.replace(waker);
+            wakers.unused = state.sink.replace(waker);
             Poll::Pending
         })
     }
 
-    /// The body gives something that was not in the queue.
-    pub(super) fn gave(&self, now: Instant) {
+    /// The connection is given something that was not in the queue.
+    pub(super) fn gave(&self, now: Timestamp) {
         self.state().given_at = Some(now);
     }
 
-    /// Why there is to be no more, whatever the body itself still has.
-    pub(super) fn is_failed(&self) -> bool {
+    /// Whether the stream was cut: then nothing more is given, whatever there still is.
+    pub(super) fn has_failed(&self) -> bool {
         matches!(self.state().phase, Phase::Ended(End::Failed(_)))
     }
 
-    /// Lets the queue go on behind a replay: without what was replayed, now and for a while.
+    /// The time of [`handle_timeout`](Self::handle_timeout). A connection that was given something
+    /// has the stall timeout; an idle one is due at `keep_alive_at`.
+    pub(super) fn poll_timeout(&self, keep_alive_at: Option<Timestamp>) -> Option<Timestamp> {
+        let state = self.state();
+        match state.given_at {
+            Some(at) => Some(at.after(self.config.stall_timeout)),
+            None => {
+                let forget_at = state.replayed.as_ref().map(|replayed| replayed.until);
+                keep_alive_at.into_iter().chain(forget_at).min()
+            }
+        }
+    }
+
+    /// Ends the stream if the connection has not come back for more in time: it does so at once when
+    /// it has room, so the client took nothing for all that time. Otherwise wakes the sink.
+    pub(super) fn handle_timeout(&self, now: Timestamp) {
+        self.step(|state, wakers| {
+            state.forget_replayed(now);
+            let stalled_at = state.given_at.map(|at| at.after(self.config.stall_timeout));
+            if stalled_at.is_some_and(|at| at <= now) {
+                state.end(End::Failed(EventBodyError::Stalled), wakers);
+            } else {
+                wakers.one = state.sink.take();
+            }
+        });
+    }
+
+    /// Lets the queue follow a replay, without what the client has: now and for a while. `newest` is
+    /// the ID of the newest replayed event.
     pub(super) fn end_replay(
         &self,
         mut ids: HashSet<Box<str>>,
-        through: Option<&str>,
+        newest: Option<&str>,
         gap: Option<Gap>,
-        now: Instant,
+        now: Timestamp,
     ) {
         ids.shrink_to_fit();
         self.step(|state, wakers| {
             // What waits before the newest replayed event is older than it. Without a gap it was
-            // replayed; with one it is told as lost.
-            let through = through.filter(|_| gap.is_some());
+            // replayed; with one it is reported as lost.
+            let through = newest.filter(|_| gap.is_some());
             state.queue.discard(through, |event| event.id().is_some_and(|id| ids.contains(id)));
             state.replaying = false;
-            let until = now.checked_add(REMEMBER_REPLAYED);
+            let until = now.after(REMEMBER_REPLAYED);
             state.replayed = Some(Box::new(Remembered { ids, until }));
             wakers.one = state.room.first();
         });
@@ -282,8 +307,9 @@ impl Stream {
             None => r#"{"dropped":null}"#.to_owned(),
         };
         let mut event = Event::new().data(&data);
-        // It was one when it was configured.
-        if let Ok(event_type) = EventType::new(&self.config.gap_event_type) {
+        let event_type = EventType::new(&self.config.gap_event_type);
+        debug_assert!(event_type.is_ok(), "it was an event type when it was configured");
+        if let Ok(event_type) = event_type {
             event = event.event_type(event_type);
         }
         EncodedEvent::new(&event).as_bytes().clone()
@@ -297,31 +323,9 @@ impl Stream {
     }
 }
 
-/// The body's timer wakes this and not the connection's task: a connection that is stuck in a write
-/// does not ask its body for anything, so the body could not notice.
-impl Wake for Stream {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.step(|state, wakers| {
-            if !state.is_ended(&self.config, wakers) {
-                wakers.one = state.body.take();
-            }
-        });
-    }
-}
-
 impl State {
     /// Whether this event can be sent at all.
-    fn check(
-        &mut self,
-        config: &Config,
-        event: &EncodedEvent,
-        wakers: &mut Wakers,
-    ) -> Result<(), SendError> {
-        self.end_if_stalled(config, wakers);
+    fn check(&self, event: &EncodedEvent) -> Result<(), SendError> {
         match self.phase {
             Phase::Open if self.queue.could_hold(event) => Ok(()),
             Phase::Open => Err(SendError::TooLarge(event.clone())),
@@ -337,7 +341,7 @@ impl State {
         ticket: Option<u64>,
         wakers: &mut Wakers,
     ) -> Result<(), SendError> {
-        self.check(config, &event, wakers)?;
+        self.check(&event)?;
         if self.was_replayed(&event) {
             return Ok(());
         }
@@ -360,44 +364,25 @@ impl State {
             }
         }
         self.queue.push(event);
-        wakers.one = self.body.take();
+        wakers.one = self.sink.take();
         Ok(())
     }
 
-    fn was_replayed(&mut self, event: &EncodedEvent) -> bool {
-        if self.replayed.is_some() {
-            self.forget_replayed(Instant::now());
-        }
+    fn was_replayed(&self, event: &EncodedEvent) -> bool {
         match (&self.replayed, event.id()) {
             (Some(replayed), Some(id)) => replayed.ids.contains(id),
             _ => false,
         }
     }
 
-    fn forget_replayed(&mut self, now: Instant) {
-        if self.replayed.as_ref().is_some_and(|r| r.until.is_some_and(|until| now >= until)) {
-            self.replayed = None;
-        }
-    }
-
-    fn is_ended(&mut self, config: &Config, wakers: &mut Wakers) -> bool {
-        self.end_if_stalled(config, wakers);
-        matches!(self.phase, Phase::Ended(_))
-    }
-
-    /// Ends the stream if the connection has not come back for more in time. It does so at once
-    /// when it has room: so for all that time the client took nothing.
-    fn end_if_stalled(&mut self, config: &Config, wakers: &mut Wakers) {
-        let deadline = self.given_at.and_then(|at| at.checked_add(config.stall_timeout));
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            self.end(End::Failed(EventBodyError::Stalled), wakers);
-        }
+    fn forget_replayed(&mut self, now: Timestamp) {
+        self.replayed.take_if(|replayed| replayed.until <= now);
     }
 
     fn finish(&mut self, wakers: &mut Wakers) {
         if self.phase == Phase::Open {
             self.phase = Phase::Finishing;
-            wakers.one = self.body.take();
+            wakers.one = self.sink.take();
             self.room.wake_all(wakers);
         }
     }
@@ -410,81 +395,22 @@ impl State {
             self.room.wake_all(wakers);
             self.end.wake_all(wakers);
         }
-        // Also at the second end: the body that goes takes its task along.
-        wakers.all.extend(self.body.take());
-    }
-}
-
-/// Tasks in line.
-#[derive(Debug, Default)]
-struct Waiters {
-    next_ticket: u64,
-    line: VecDeque<(u64, Waker)>,
-}
-
-impl Waiters {
-    /// Takes a place at the end of the line, or keeps the one that the ticket stands for. Returns a
-    /// waker that is not needed.
-    fn enter(&mut self, ticket: &mut Option<u64>, waker: Waker) -> Option<Waker> {
-        let place = ticket.and_then(|ticket| self.line.iter_mut().find(|(t, _)| *t == ticket));
-        if let Some((_, old)) = place {
-            return Some(std::mem::replace(old, waker));
-        }
-        *ticket = Some(self.next_ticket);
-        self.line.push_back((self.next_ticket, waker));
-        self.next_ticket = self.next_ticket.wrapping_add(1);
-        None
-    }
-
-    /// Gives up the place.
-    fn leave(&mut self, ticket: Option<u64>) -> Option<Waker> {
-        let at = self.line.iter().position(|(t, _)| Some(*t) == ticket)?;
-        self.line.remove(at).map(|(_, waker)| waker)
-    }
-
-    /// Whether nobody is before the holder of the ticket, or of none.
-    fn is_turn_of(&self, ticket: Option<u64>) -> bool {
-        self.line.front().is_none_or(|(first, _)| Some(*first) == ticket)
-    }
-
-    /// The waker of the first, who keeps the place.
-    fn first(&self) -> Option<Waker> {
-        self.line.front().map(|(_, waker)| waker.clone())
-    }
-
-    fn wake_all(&mut self, wakers: &mut Wakers) {
-        wakers.all.extend(self.line.drain(..).map(|(_, waker)| waker));
-    }
-}
-
-/// Wakers to be called when the lock is released.
-#[derive(Default)]
-struct Wakers {
-    one: Option<Waker>,
-    all: Vec<Waker>,
-    /// Not to be called, only to be dropped: with a waker its task can go, and with that our body.
-    unused: Option<Waker>,
-}
-
-impl Wakers {
-    fn wake(self) {
-        self.one.into_iter().chain(self.all).for_each(Waker::wake);
-        drop(self.unused);
+        // Also at the second end: the sink that goes takes its task along.
+        wakers.all.extend(self.sink.take());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sse::server::EventBody;
+    use crate::event_sink::EventSink;
 
-    /// A stream that nothing waits for is its shared state, its body and one timer: on a 64-bit
-    /// target 224 + 40 + 112 bytes, in two allocations besides the body. The queue has no memory of
+    /// A stream that nothing waits for is its shared state and its sink. The queue has no memory of
     /// its own while it is empty, and then takes a pointer for each event.
     #[test]
     fn an_idle_stream_costs_little() {
-        let sizes = [size_of::<Stream>(), size_of::<EventBody>(), size_of::<tokio::time::Sleep>()];
-        assert!(sizes.iter().sum::<usize>() <= 448, "{sizes:?}");
+        let sizes = [size_of::<Stream>(), size_of::<EventSink>()];
+        assert!(sizes.iter().sum::<usize>() <= 248, "{sizes:?}");
         assert_eq!(size_of::<EncodedEvent>(), size_of::<usize>(), "a place in the queue");
     }
 }

@@ -3,18 +3,21 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread;
 
 use tidings_sse::{Comment, Event};
 
-use super::EncodedEvent;
-use super::body::EventBodyError;
+use super::sink::EventBodyError;
 use super::stream::{End, Stream};
+use super::{EncodedEvent, thread_waker};
 
 /// Sends events to one client. Clones feed the same stream; when the last is dropped, the stream
 /// ends as by [`finish`](Self::finish).
 ///
-/// What becomes of events for which there is no room, [`WhenFull`](super::WhenFull) says.
+/// [`WhenFull`](super::WhenFull) decides what becomes of events for which there is no room.
 pub struct EventSender {
     stream: Arc<Stream>,
 }
@@ -25,8 +28,8 @@ impl EventSender {
         Self { stream }
     }
 
-    /// Queues an event. It waits for room only under [`WhenFull::Wait`](super::WhenFull::Wait),
-    /// behind those who wait already.
+    /// Queues an event. It waits for room only under [`WhenFull::Wait`](super::WhenFull::Wait), after
+    /// those that wait already.
     ///
     /// It can be cancelled: the event is queued when this returns `Ok`, and not at all before.
     ///
@@ -39,6 +42,21 @@ impl EventSender {
         let event = event.into();
         let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_room };
         poll_fn(|cx| self.stream.poll_push(cx, &event, &mut place.ticket)).await
+    }
+
+    /// As [`send`](Self::send), for a thread: it blocks.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn blocking_send(&self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
+        let mut sending = pin!(self.send(event));
+        let waker = thread_waker();
+        loop {
+            match sending.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(sent) => return sent,
+                Poll::Pending => thread::park(),
+            }
+        }
     }
 
     /// Queues an event without waiting.
@@ -68,16 +86,16 @@ impl EventSender {
     /// Whether the stream has ended, as in [`closed`](Self::closed).
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.stream.is_ended()
+        self.stream.has_ended()
     }
 
-    /// Ends the stream cleanly, behind what is queued. No more can be sent. The client of a stream
-    /// that has ended comes back; see [`stop_reconnecting`](super::stop_reconnecting).
+    /// Ends the stream cleanly, after what is queued. No more can be sent. The client of a stream
+    /// that has ended reconnects; see [`stop_reconnecting`](super::stop_reconnecting).
     pub fn finish(&self) {
         self.stream.finish();
     }
 
-    /// Ends the stream at once, by an error: the connection is cut. What is queued is lost.
+    /// Ends the stream at once, with an error: the connection is cut. What is queued is lost.
     pub fn abort(&self) {
         self.stream.end(End::Failed(EventBodyError::Aborted));
     }

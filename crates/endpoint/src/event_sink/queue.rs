@@ -7,9 +7,9 @@ use super::EncodedEvent;
 /// How much may wait: both bounds hold.
 ///
 /// ```
-/// use tidings_tokio::sse::server::{Capacity, Responder};
+/// use tidings_endpoint::event_sink::{Capacity, EventSink, Responder};
 ///
-/// let responder = Responder::new().queue(Capacity { max_events: 16, ..Capacity::DEFAULT });
+/// let responder = Responder::<EventSink>::new().queue(Capacity { max_events: 16, ..Capacity::DEFAULT });
 /// # let _ = responder;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,18 +6,18 @@ use std::str::Utf8Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidings_sse::Event;
+use tidings_sse::{Event, OwnedEvent};
 
 /// An encoded event. A clone shares all of it.
 ///
 /// ```
-/// use tidings_tokio::sse::server::EncodedEvent;
-/// use tidings_tokio::sse::{Event, EventId};
+/// use tidings_endpoint::event_sink::EncodedEvent;
+/// use tidings_endpoint::event_sink::sse::{Event, EventId};
 ///
 /// let event = EncodedEvent::from(Event::new().id(EventId::new("7")?).data("21 °C"));
 /// assert_eq!(event.as_bytes(), "id: 7\ndata: 21 °C\n\n");
 /// assert_eq!(event.id(), Some("7"));
-/// # Ok::<(), tidings_tokio::sse::InvalidField>(())
+/// # Ok::<(), tidings_endpoint::event_sink::sse::InvalidField>(())
 /// ```
 #[derive(Clone)]
 pub struct EncodedEvent(Arc<Parts>);
@@ -59,8 +59,8 @@ impl EncodedEvent {
     /// replaced.
     ///
     /// ```
-    /// use tidings_tokio::sse::server::EncodedEvent;
-    /// use tidings_tokio::sse::{Event, EventType};
+    /// use tidings_endpoint::event_sink::EncodedEvent;
+    /// use tidings_endpoint::event_sink::sse::{Event, EventType};
     ///
     /// let point = Event::new().event_type(EventType::new("point")?);
     /// let event = EncodedEvent::json(point, &[1, 2])?;
@@ -78,8 +78,8 @@ impl EncodedEvent {
         serde_json::to_string(value).map(|data| Self::new(&event.data(&data)))
     }
 
-    /// With a key: where [`WhenFull::LatestByKey`](super::WhenFull::LatestByKey) rules, a later event
-    /// with the same key makes this one needless.
+    /// With a key: under [`WhenFull::LatestByKey`](super::WhenFull::LatestByKey), a later event with
+    /// the same key replaces this one.
     #[must_use]
     pub fn with_key(mut self, key: impl Into<Box<str>>) -> Self {
         Arc::make_mut(&mut self.0).key = Some(key.into());
@@ -121,6 +121,18 @@ impl From<Event<'_>> for EncodedEvent {
     }
 }
 
+impl From<&OwnedEvent> for EncodedEvent {
+    fn from(event: &OwnedEvent) -> Self {
+        Self::new(&event.as_event())
+    }
+}
+
+impl From<OwnedEvent> for EncodedEvent {
+    fn from(event: OwnedEvent) -> Self {
+        Self::from(&event)
+    }
+}
+
 impl From<&EncodedEvent> for EncodedEvent {
     fn from(event: &EncodedEvent) -> Self {
         event.clone()
@@ -137,7 +149,7 @@ impl fmt::Debug for EncodedEvent {
     }
 }
 
-/// What is looked up in an encoded event once, so that nobody has to again.
+/// The fields that are looked up in an encoded event once, when it is made.
 struct Fields {
     id: Option<Range<usize>>,
     has_data: bool,
@@ -157,7 +169,7 @@ impl Fields {
             if line.starts_with(b"id: ") {
                 fields.id = Some(line_start + b"id: ".len()..line_end);
             }
-            line_start = line_end + 1; // behind the line feed
+            line_start = line_end + 1; // after the line feed
         }
         fields
     }

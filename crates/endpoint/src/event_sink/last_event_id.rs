@@ -1,4 +1,4 @@
-//! Where a client that comes back wants to go on: [`LastEventId`].
+//! Where a client that reconnects wants to resume: [`LastEventId`].
 
 use std::error::Error;
 use std::fmt;
@@ -15,11 +15,11 @@ impl LastEventId {
     /// The longest ID that is taken if nothing else is said, in bytes.
     pub const MAX_LEN: usize = 1024;
 
-    /// Reads the header; `None` without one.
+    /// Reads the header of a request; `None` without one.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue};
-    /// use tidings_tokio::sse::server::LastEventId;
+    /// use tidings_endpoint::event_sink::LastEventId;
     ///
     /// let mut headers = HeaderMap::new();
     /// assert_eq!(LastEventId::from_headers(&headers), Ok(None));
@@ -76,7 +76,7 @@ impl LastEventId {
     }
 }
 
-/// Why a `Last-Event-ID` is none. The client is at fault.
+/// Why a `Last-Event-ID` is not valid. The client is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LastEventIdError {

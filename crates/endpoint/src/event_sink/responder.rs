@@ -1,6 +1,8 @@
 //! What opens event streams: [`Responder`].
 
-use std::sync::Arc;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,35 +10,31 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use tidings_sse::{Comment, Event, EventType, RESPONSE_HEADERS, ReconnectionTime};
 
-use super::body::Replay as BodyReplay;
+use super::sink::Replaying;
 use super::stream::Stream;
-use super::{Capacity, EncodedEvent, EventBody, EventSender, LastEventId, Replay, WhenFull};
+use super::{Capacity, EncodedEvent, EventSender, EventSink, LastEventId, Replay, WhenFull};
 
-/// Opens event streams, all with the same settings.
+/// Opens event streams, all with the same settings. `B` is the adapter's body of a response.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tidings_tokio::sse::ReconnectionTime;
-/// use tidings_tokio::sse::server::{EncodedEvent, EventBody, Responder, SendError, WhenFull};
+/// use tidings_endpoint::event_sink::sse::ReconnectionTime;
+/// use tidings_endpoint::event_sink::{EncodedEvent, EventSink, Responder, SendError, WhenFull};
 ///
-/// # async fn handler() -> Result<http::Response<EventBody>, SendError> {
-/// let responder = Responder::new()
+/// let responder: Responder<EventSink> = Responder::new()
 ///     .retry(ReconnectionTime::from_ms(2_000))
 ///     .keep_alive(Duration::from_secs(20))
 ///     .when_full(WhenFull::DropOldest);
 ///
 /// let (sender, response) = responder.open();
-/// tokio::spawn(async move {
-///     sender.send(EncodedEvent::text("hello")).await?;
-///     sender.send(EncodedEvent::text("goodbye")).await
-/// });
-/// Ok(response) // from a handler of hyper or of axum
-/// # }
+/// assert_eq!(response.headers()["content-type"], "text/event-stream");
+/// sender.try_send(EncodedEvent::text("hello"))?;
+/// # Ok::<(), SendError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct Responder {
+pub struct Responder<B> {
     config: Arc<Config>,
+    body: PhantomData<fn() -> B>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,13 +63,13 @@ impl Default for Config {
     }
 }
 
-impl Responder {
-    /// The shortest interval and timeout; less is taken for this.
-    const DURATION_MIN: Duration = Duration::from_millis(1);
+/// The shortest interval and timeout; shorter ones are raised to it.
+const MIN_DURATION: Duration = Duration::from_millis(1);
 
-    /// Opens streams with the defaults, which stand with each setting.
+impl<B> Responder<B> {
+    /// Opens streams with the defaults, which are named at each setting.
     pub fn new() -> Self {
-        Self::default()
+        Self { config: Arc::default(), body: PhantomData }
     }
 
     /// The reconnection time, sent at the start of each stream. By default none is sent.
@@ -79,11 +77,11 @@ impl Responder {
         self.with(|config| config.opening = opening(Some(time)))
     }
 
-    /// Sends a comment when nothing was sent for so long; by default for 15 seconds. Proxies cut
+    /// Sends a comment after this long without an event; by default after 15 seconds. Proxies cut
     /// connections on which nothing moves.
     pub fn keep_alive(self, interval: Duration) -> Self {
         // WHATWG HTML 9.2.7: "every 15 seconds or so".
-        self.with(|config| config.keep_alive = Some(interval.max(Self::DURATION_MIN)))
+        self.with(|config| config.keep_alive = Some(interval.max(MIN_DURATION)))
     }
 
     /// Sends no comments of its own but the first.
@@ -101,13 +99,10 @@ impl Responder {
         self.with(|config| config.when_full = when_full)
     }
 
-    /// Ends a stream whose connection takes nothing for so long; by default for 10 seconds. The
+    /// Ends a stream whose connection takes nothing for this long; by default for 10 seconds. The
     /// queue is freed, and the senders get [`SendError::Stalled`](super::SendError::Stalled).
-    ///
-    /// The body of the stream is cut as well, but a connection that is stuck in a write does not
-    /// ask for it. To end that too, put a [`WriteDeadline`](super::WriteDeadline) below it.
     pub fn stall_timeout(self, timeout: Duration) -> Self {
-        self.with(|config| config.stall_timeout = timeout.max(Self::DURATION_MIN))
+        self.with(|config| config.stall_timeout = timeout.max(MIN_DURATION))
     }
 
     /// The type of the events that tell a client that others are missing; by default `gap`.
@@ -120,14 +115,21 @@ impl Responder {
         self.with(|config| config.max_replay_events = max_events)
     }
 
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+impl<B: From<EventSink>> Responder<B> {
     /// Opens a stream: what feeds it, and the response, status 200, that carries it. Once the
     /// response is returned, its head and a first comment go out at once.
     #[must_use]
-    pub fn open(&self) -> (EventSender, Response<EventBody>) {
-        self.open_behind(None)
+    pub fn open(&self) -> (EventSender, Response<B>) {
+        self.open_after(None)
     }
 
-    /// Opens a stream that begins with what the client missed; without an ID just as
+    /// Opens a stream that begins with what the client missed; without an ID the same as
     /// [`open`](Self::open).
     ///
     /// The store is asked when the response's body is first read. Until it has answered, what is
@@ -141,17 +143,17 @@ impl Responder {
         &self,
         store: impl Replay + 'static,
         last_event_id: Option<LastEventId>,
-    ) -> (EventSender, Response<EventBody>) {
+    ) -> (EventSender, Response<B>) {
         let Some(last_event_id) = last_event_id else { return self.open() };
         let (id, max_events) = (last_event_id.clone(), self.config.max_replay_events);
         let answer = Box::pin(async move { store.after(&id, max_events).await });
-        self.open_behind(Some(BodyReplay { last_event_id, answer: std::sync::Mutex::new(answer) }))
+        self.open_after(Some(Replaying { last_event_id, answer: Mutex::new(answer) }))
     }
 
-    fn open_behind(&self, replay: Option<BodyReplay>) -> (EventSender, Response<EventBody>) {
+    fn open_after(&self, replay: Option<Replaying>) -> (EventSender, Response<B>) {
         let stream = Arc::new(Stream::new(Arc::clone(&self.config), replay.is_some()));
-        let body = EventBody::new(Arc::clone(&stream), self.config.opening.clone(), replay);
-        let mut response = Response::new(body);
+        let sink = EventSink::new(Arc::clone(&stream), self.config.opening.clone(), replay);
+        let mut response = Response::new(sink.into());
         // WHATWG HTML 9.2.5, and what keeps proxies from holding events back.
         for (name, value) in RESPONSE_HEADERS {
             let name = HeaderName::from_static(name);
@@ -159,10 +161,23 @@ impl Responder {
         }
         (EventSender::new(stream), response)
     }
+}
 
-    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(Arc::make_mut(&mut self.config));
-        self
+impl<B> Default for Responder<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B> Clone for Responder<B> {
+    fn clone(&self) -> Self {
+        Self { config: Arc::clone(&self.config), body: PhantomData }
+    }
+}
+
+impl<B> fmt::Debug for Responder<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("config", &self.config).finish()
     }
 }
 
@@ -173,13 +188,13 @@ fn opening(retry: Option<ReconnectionTime>) -> Bytes {
     EncodedEvent::new(&event).as_bytes().clone()
 }
 
-/// The answer that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
-/// come back.
+/// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
+/// reconnect.
 #[must_use]
-pub fn stop_reconnecting() -> Response<EventBody> {
+pub fn stop_reconnecting<B: From<EventSink>>() -> Response<B> {
     // WHATWG HTML 9.2: "clients can be told to stop reconnecting using the HTTP 204 No Content
     // response code".
-    let mut response = Response::new(EventBody::ended());
+    let mut response = Response::new(EventSink::ended().into());
     *response.status_mut() = StatusCode::NO_CONTENT;
     // RFC 9110, 15.3.5: a 204 can be stored by caches unless it says otherwise.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

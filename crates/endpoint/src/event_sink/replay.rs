@@ -11,8 +11,8 @@ use super::{EncodedEvent, LastEventId};
 /// before its response is returned, as the replay begins when the response's body is read.
 ///
 /// ```
-/// use tidings_tokio::sse::server::{EncodedEvent, LastEventId, Replay, Replayed};
-/// use tidings_tokio::sse::{Event, EventId};
+/// use tidings_endpoint::event_sink::{EncodedEvent, LastEventId, Replay, Replayed};
+/// use tidings_endpoint::event_sink::sse::{Event, EventId};
 ///
 /// /// Counts to nine.
 /// struct Digits;

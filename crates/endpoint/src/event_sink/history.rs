@@ -9,12 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
 
-/// Keeps the newest events, within bounds, for clients that come back. Put it into an
+/// Keeps the newest events, within bounds, for clients that reconnect. Put it into an
 /// [`Arc`](std::sync::Arc) to share it.
 ///
 /// ```
-/// use tidings_tokio::sse::server::{Capacity, EncodedEvent, History};
-/// use tidings_tokio::sse::{Event, EventId};
+/// use tidings_endpoint::event_sink::{Capacity, EncodedEvent, History};
+/// use tidings_endpoint::event_sink::sse::{Event, EventId};
 ///
 /// let history = History::new(Capacity { max_events: 1_000, max_bytes: 4 * 1024 * 1024 });
 /// history.push(Event::new().id(EventId::new("1")?).data("x").into())?;

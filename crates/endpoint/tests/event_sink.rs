@@ -1,0 +1,225 @@
+//! Event streams on the server without any adapter: what the sink gives, and when, in virtual time.
+
+#![cfg(feature = "event-sink")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use tidings_endpoint::event_sink::sse::{Decoder, Event, EventId, Item, Timestamp};
+use tidings_endpoint::event_sink::{
+    Capacity, EncodedEvent, EventBodyError, EventSender, EventSink, History, LastEventId, Replay,
+    Replayed, Responder, SendError, WhenFull, stop_reconnecting,
+};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_epoch(Duration::from_secs(seconds))
+}
+
+/// An event whose ID and data are `id`.
+fn event(id: u64) -> EncodedEvent {
+    let id = id.to_string();
+    Event::new().id(EventId::new(&id).unwrap()).data(&id).into()
+}
+
+fn history(ids: Range<u64>) -> Arc<History> {
+    let history = History::new(Capacity::DEFAULT);
+    ids.for_each(|id| history.push(event(id)).unwrap());
+    Arc::new(history)
+}
+
+fn last(id: u64) -> Option<LastEventId> {
+    Some(LastEventId::new(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap())
+}
+
+fn opened(responder: &Responder<EventSink>) -> (EventSender, EventSink) {
+    let (sender, response) = responder.open();
+    let mut sink = response.into_body();
+    assert_eq!(poll(&mut sink, at(0)), Poll::Ready(Some(Ok(": \n\n".to_owned()))));
+    (sender, sink)
+}
+
+fn poll(sink: &mut EventSink, now: Timestamp) -> Poll<Option<Result<String, EventBodyError>>> {
+    let polled = sink.poll_next(&mut Context::from_waker(Waker::noop()), now);
+    polled.map(|next| next.map(|bytes| bytes.map(|b| String::from_utf8(b.to_vec()).unwrap())))
+}
+
+/// What a client sees of all that is there: data, with the type before it if that is not `message`.
+fn seen(sink: &mut EventSink, now: Timestamp) -> Vec<String> {
+    let (mut decoder, mut seen) = (Decoder::new(), Vec::new());
+    while let Poll::Ready(Some(Ok(text))) = poll(sink, now) {
+        let mut input = text.as_bytes();
+        while let Some(item) = decoder.decode(&mut input) {
+            match item {
+                Item::Event(event) if event.event_type == "message" => {
+                    seen.push(event.data.to_owned());
+                }
+                Item::Event(event) => seen.push(format!("{} {}", event.event_type, event.data)),
+                _ => {}
+            }
+        }
+    }
+    seen
+}
+
+const GAP: &str = "gap {\"dropped\":null}";
+
+/// A server that has restarted counts from 0 again, and a client comes with an ID of the run before:
+/// the event of that number is a new one.
+#[test]
+fn a_live_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_known() {
+    let (sender, response) = Responder::new().replay(history(0..8), last(8));
+    let mut sink: EventSink = response.into_body();
+    assert_eq!(seen(&mut sink, at(0)), [GAP, "0", "1", "2", "3", "4", "5", "6", "7"]);
+    for id in [7, 8, 9] {
+        sender.try_send(event(id)).unwrap();
+    }
+    assert_eq!(seen(&mut sink, at(0)), ["8", "9"], "7 was replayed");
+}
+
+/// The same for an event that waits for the replay, whatever the store has.
+#[test]
+fn a_queued_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_known() {
+    for (stored, own, expected) in [
+        (0..0, 8, &[GAP, "8", "9"][..]),
+        (6..8, 8, &[GAP, "6", "7", "8", "9"]),
+        (6..9, 5, &[GAP, "6", "7", "8", "9"]),
+        (6..9, 6, &["7", "8", "9"]),
+        (6..9, 8, &["9"]),
+    ] {
+        let (sender, response) = Responder::new().replay(history(stored.clone()), last(own));
+        for id in [8, 9] {
+            sender.try_send(event(id)).unwrap();
+        }
+        let mut sink: EventSink = response.into_body();
+        assert_eq!(seen(&mut sink, at(0)), expected, "{own} of {stored:?}");
+    }
+}
+
+/// A store that tells the number of the missing events does not vouch for the client's own either.
+#[test]
+fn after_a_gap_only_what_was_replayed_is_left_out() {
+    struct Cut;
+    impl Replay for Cut {
+        async fn after(&self, _: &LastEventId, _: usize) -> Replayed {
+            Replayed::with_gap(Some(3), vec![event(5)])
+        }
+    }
+    let (sender, response) = Responder::new().replay(Cut, last(6));
+    let mut sink: EventSink = response.into_body();
+    assert_eq!(seen(&mut sink, at(0)), ["gap {\"dropped\":3}", "5"]);
+    for id in [5, 6] {
+        sender.try_send(event(id)).unwrap();
+    }
+    assert_eq!(seen(&mut sink, at(0)), ["6"]);
+}
+
+/// E-033
+#[test]
+fn a_silent_stream_is_due_for_a_comment() {
+    let (sender, mut sink) = opened(&Responder::new().stall_timeout(Duration::from_secs(3)));
+    assert_eq!(sink.poll_timeout(), Some(at(3)), "it may be stuck");
+    assert!(poll(&mut sink, at(0)).is_pending());
+    assert_eq!(sink.poll_timeout(), Some(at(15)));
+    assert!(poll(&mut sink, at(14)).is_pending());
+    assert_eq!(poll(&mut sink, at(15)), Poll::Ready(Some(Ok(":\n\n".to_owned()))));
+    assert!(poll(&mut sink, at(15)).is_pending());
+    sender.try_send(event(1)).unwrap();
+    assert_eq!(seen(&mut sink, at(20)), ["1"]);
+    assert_eq!(sink.poll_timeout(), Some(at(35)), "an event puts the next comment off");
+}
+
+#[test]
+fn without_keep_alive_an_idle_stream_has_no_timeout() {
+    for responder in
+        [Responder::new().without_keep_alive(), Responder::new().keep_alive(Duration::MAX)]
+    {
+        let (_sender, mut sink) = opened(&responder);
+        assert!(poll(&mut sink, at(0)).is_pending());
+        assert_eq!(sink.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn a_connection_that_does_not_come_back_is_stalled() {
+    let (sender, mut sink) = opened(&Responder::new());
+    let watchdog = sink.watchdog();
+    sender.try_send(event(1)).unwrap();
+    watchdog.handle_timeout(at(9));
+    assert!(!sender.is_closed());
+    watchdog.handle_timeout(at(10));
+    assert!(sender.is_closed());
+    assert!(matches!(sender.try_send(event(2)), Err(SendError::Stalled)));
+    assert!(poll(&mut sink, at(10)).is_pending(), "so that it flushes");
+    assert_eq!(poll(&mut sink, at(10)), Poll::Ready(Some(Err(EventBodyError::Stalled))));
+    assert_eq!(poll(&mut sink, at(10)), Poll::Ready(None));
+    assert!(sink.has_ended());
+}
+
+#[test]
+fn a_sink_whose_driver_knows_that_it_is_stuck_tells_the_senders() {
+    let (sender, mut sink) = opened(&Responder::new());
+    sink.stall();
+    assert!(matches!(sender.try_send(event(1)), Err(SendError::Stalled)));
+    assert_eq!(poll(&mut sink, at(0)), Poll::Ready(None));
+}
+
+#[test]
+fn replayed_ids_are_forgotten_in_time_though_nobody_asks_for_more() {
+    let responder = Responder::new().without_keep_alive();
+    let (sender, response) = responder.replay(history(1..4), last(1));
+    let mut sink: EventSink = response.into_body();
+    assert_eq!(seen(&mut sink, at(0)), ["2", "3"]);
+    assert_eq!(sink.poll_timeout(), Some(at(30)));
+    sink.handle_timeout(at(29));
+    sender.try_send(event(3)).unwrap();
+    assert!(poll(&mut sink, at(29)).is_pending());
+    sink.handle_timeout(at(30));
+    sender.try_send(event(3)).unwrap();
+    assert_eq!(seen(&mut sink, at(30)), ["3"]);
+    assert_eq!(sink.poll_timeout(), None);
+}
+
+#[test]
+fn a_thread_waits_for_room() {
+    let queue = Capacity { max_events: 1, ..Capacity::DEFAULT };
+    let (sender, mut sink) = opened(&Responder::new().queue(queue));
+    sender.try_send(event(1)).unwrap();
+    let waiting = thread::spawn(move || {
+        let sent = sender.blocking_send(event(2));
+        (sent, sender)
+    });
+    let mut all = Vec::new();
+    while all.len() < 2 {
+        all.extend(seen(&mut sink, at(0)));
+        thread::yield_now();
+    }
+    assert_eq!(all, ["1", "2"]);
+    let (sent, sender) = waiting.join().unwrap();
+    sent.unwrap();
+    drop(sink);
+    assert!(matches!(sender.blocking_send(event(3)), Err(SendError::Closed)));
+}
+
+#[test]
+fn a_full_queue_is_told_in_place() {
+    let queue = Capacity { max_events: 2, ..Capacity::DEFAULT };
+    let responder = Responder::new().queue(queue).when_full(WhenFull::DropOldest);
+    let (sender, mut sink) = opened(&responder);
+    for id in 1..=5 {
+        sender.try_send(event(id)).unwrap();
+    }
+    sender.finish();
+    assert_eq!(seen(&mut sink, at(0)), ["gap {\"dropped\":3}", "4", "5"]);
+    assert!(sink.has_ended() && sender.is_closed());
+}
+
+#[test]
+fn a_response_that_stops_clients_is_empty() {
+    let response = stop_reconnecting::<EventSink>();
+    assert_eq!(response.status(), 204);
+    assert!(response.into_body().has_ended());
+}
