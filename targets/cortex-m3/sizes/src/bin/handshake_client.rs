@@ -8,7 +8,7 @@ use core::hint::black_box;
 
 use tidings_firmware_sizes::end;
 use tidings_handshake::{
-    Response, ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, WebSocketUri,
+    ClientRequest, HeadScanner, HeaderSlots, Key, Limits, Progress, Response, WebSocketUri,
 };
 
 /// RFC 6455, 1.2.

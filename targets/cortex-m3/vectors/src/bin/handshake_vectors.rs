@@ -11,8 +11,8 @@ use core::fmt::{self, Write as _};
 use tidings_firmware_console::{end, passed, state};
 use tidings_firmware_vectors::Cut;
 use tidings_handshake::{
-    Response, ClientRequest, Head, HeadError, HeadScanner, HeaderSlots, Key, Limits, MissingOrigin,
-    OriginPolicy, Progress, Rejection, RequestError, ServerRequest, WebSocketUri,
+    ClientRequest, Head, HeadError, HeadScanner, HeaderSlots, Key, Limits, MissingOrigin,
+    OriginPolicy, Progress, Rejection, RequestError, Response, ServerRequest, WebSocketUri,
 };
 
 #[cortex_m_rt::entry]
