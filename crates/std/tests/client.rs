@@ -117,6 +117,13 @@ fn what_the_options_say_is_in_the_request_and_on_the_socket() {
     ] {
         assert!(requests[0].lines().any(|other| other == line), "{line} in {}", requests[0]);
     }
+
+    // What the standard library cannot do is not passed over in silence.
+    let options = options.local_address("127.0.0.1".parse().unwrap());
+    match connect_with(&format!("ws://127.0.0.1:{port}/"), &options).unwrap_err() {
+        Error::Io(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
+        other => panic!("{other}"),
+    }
 }
 
 /// W-007: the proxy is told the host by name; what comes behind its answer is not lost.

@@ -101,7 +101,11 @@ async fn a_refused_connection_is_an_error_of_the_transport() {
     drop(listener);
     let error = tidings_tokio::connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
     match error {
-        Error::Io(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused),
+        Error::Io(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("connecting to 127.0.0.1:{port}: ")), "{text}");
+        }
         other => panic!("{other}"),
     }
 }
