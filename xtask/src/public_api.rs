@@ -40,7 +40,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("tidings-sse", "bytes futures_core http_body tidings_reconnect tidings_time"),
     (
         "tidings-std",
-        "rustls tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_sse \
+        "http rustls tidings_deflate tidings_endpoint tidings_frame tidings_handshake tidings_sse \
          tidings_websocket",
     ),
     (
