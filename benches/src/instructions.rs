@@ -4,7 +4,7 @@
 //! Times of a few hundred nanoseconds change from run to run and from machine to machine;
 //! instructions change only with the code and the compiler, so a bound on them can be tight.
 //!
-//! The transport is memory: [`Socket`] gives the same frames again and again and counts what it is
+//! The transport is memory: `Socket` gives the same frames again and again and counts what it is
 //! given. One task is polled once and is never made to wait. Nothing is printed and nothing
 //! allocated for the counting itself.
 

@@ -104,6 +104,10 @@ fn client<S: Transport>(
 
 /// Makes the connection to a server: everything below HTTP.
 pub(crate) fn open(route: &Route<'_>, deadline: Deadline) -> Result<ClientStream, Error> {
+    #[cfg(not(feature = "rustls"))]
+    if route.is_secure() {
+        return Err(Error::TlsUnsupported);
+    }
     let mut stream = dial(route, deadline)?;
     if let Some(mut tunnel) = route.tunnel(deadline.value()) {
         drive(&mut stream, &mut tunnel, deadline);

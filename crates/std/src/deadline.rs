@@ -66,7 +66,7 @@ pub(crate) struct Bounded<'s, S> {
 
 impl<'s, S: Transport> Bounded<'s, S> {
     /// Until the deadline.
-    #[cfg(any(feature = "rustls", feature = "event-source"))]
+    #[cfg(any(feature = "rustls", feature = "event-source", feature = "event-server"))]
     pub(crate) fn new(stream: &'s mut S, deadline: Deadline) -> Self {
         Self::until(stream, deadline, deadline.deadline.at())
     }

@@ -1,13 +1,16 @@
 //! Server-Sent Events (WHATWG HTML, 9.2) for programs that wait.
 //!
-//! - `EventSource` (feature `event-source`): the client that comes back, over HTTP/1.1.
+//! - `EventSource` (feature `event-source`): the client that reconnects, over HTTP/1.1.
+//! - `server` (feature `event-server`): a server of event streams, over HTTP/1.1.
 //! - [`EventStream`]: events out of anything that can be read.
 
 #[cfg(feature = "event-source")]
 mod event_source;
 mod event_stream;
-#[cfg(feature = "event-source")]
+#[cfg(any(feature = "event-source", feature = "event-server"))]
 mod http1;
+#[cfg(feature = "event-server")]
+pub mod server;
 
 #[cfg(feature = "event-source")]
 pub use event_source::{Closer, EventSource};

@@ -139,6 +139,10 @@ pub(crate) async fn open(
     deadline: Deadline,
     clock: Clock,
 ) -> Result<ClientStream, Error> {
+    #[cfg(not(feature = "rustls"))]
+    if route.is_secure() {
+        return Err(Error::TlsUnsupported);
+    }
     let mut stream = dial(route).await?;
     if let Some(mut tunnel) = route.tunnel(deadline) {
         drive(&mut stream, &mut tunnel, clock).await;

@@ -140,6 +140,13 @@ impl EventSink {
         }
     }
 
+    /// The [stall timeout](super::Responder::stall_timeout), for a driver whose writes can time out;
+    /// `None` once the stream has ended.
+    #[must_use]
+    pub fn stall_timeout(&self) -> Option<Duration> {
+        self.stream.as_ref().map(|stream| stream.config().stall_timeout)
+    }
+
     /// Ends the stream of a connection that is known to be stuck, as
     /// [`handle_timeout`](Self::handle_timeout) does.
     pub fn stall(&mut self) {

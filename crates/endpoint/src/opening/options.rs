@@ -165,10 +165,6 @@ impl ConnectOptions {
     /// The URI is not valid, a proxy is named in a way that makes no sense, or TLS cannot work.
     pub fn route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
         let uri = WebSocketUri::parse(uri)?;
-        #[cfg(not(feature = "rustls"))]
-        if uri.is_secure() {
-            return Err(Error::TlsUnsupported);
-        }
         #[cfg(feature = "rustls")]
         let tls =
             uri.is_secure().then(|| TlsTarget::new(self.tls.as_ref(), uri.host())).transpose()?;
@@ -184,6 +180,7 @@ impl ConnectOptions {
             head_limits: self.config.head_limits,
             tcp_nodelay: self.tcp_nodelay,
             local_address: self.local_address,
+            is_secure: uri.is_secure(),
             #[cfg(feature = "rustls")]
             tls,
         })

@@ -20,6 +20,7 @@ pub struct Route<'a> {
     pub(super) head_limits: Limits,
     pub(super) tcp_nodelay: bool,
     pub(super) local_address: Option<IpAddr>,
+    pub(super) is_secure: bool,
     #[cfg(feature = "rustls")]
     pub(super) tls: Option<TlsTarget>,
 }
@@ -67,6 +68,14 @@ impl<'a> Route<'a> {
             let _ = protocols;
             self
         }
+    }
+
+    /// Whether the URI asks for TLS. An adapter that is built without it fails with
+    /// [`Error::TlsUnsupported`] before it connects: whether this crate is built with TLS says
+    /// nothing about the adapter, since another crate of the program may have asked for that.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.is_secure
     }
 
     /// The TLS handshake that comes next; `None` for `ws`.

@@ -1,8 +1,13 @@
 //! One exchange of HTTP/1.1 (RFC 9112) on a connection of its own, as far as an event stream needs
-//! it: `request` writes, `head` reads the answer's head, `body` and `chunked` find where its body
-//! ends.
+//! it. A client writes a `request`, reads a `head`, and finds the end of its `body` (`chunked`). A
+//! server reads a `head` and writes a `response`.
 
+#[cfg(feature = "event-source")]
 pub(super) mod body;
+#[cfg(feature = "event-source")]
 mod chunked;
 pub(super) mod head;
+#[cfg(feature = "event-source")]
 pub(super) mod request;
+#[cfg(feature = "event-server")]
+pub(super) mod response;

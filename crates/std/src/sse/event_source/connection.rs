@@ -94,7 +94,7 @@ impl Connection {
         let sent = request::send(&mut stream, &target.http1());
         let mut received = Vec::new();
         // RFC 9112, 9.5: a server may answer and close before it has read a body to its end.
-        let head = head::read(&mut stream, &mut received, head_limits);
+        let head = head::read_response(&mut stream, &mut received, head_limits);
         self.received = received.into();
         self.received_at = self.now();
         match (head, sent) {

@@ -1,9 +1,16 @@
-//! Reads the head of the answer (RFC 9112, section 4): [`read`].
+//! Reads heads (RFC 9112, sections 2 to 5): [`read_response`] for a client, [`read_request`] for a
+//! server.
 
+#[cfg(feature = "event-source")]
 use std::fmt;
 use std::io::{self, Read as _};
 
-use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+#[cfg(feature = "event-server")]
+use http::{Method, Request, Uri};
+#[cfg(feature = "event-source")]
+use http::{Response, StatusCode};
+#[cfg(feature = "event-source")]
 use tidings_endpoint::opening::MAX_INTERIM_RESPONSES;
 use tidings_handshake::{Head, HeadError, HeadScanner, Limits, Progress};
 
@@ -12,12 +19,11 @@ use crate::transport::Transport;
 
 /// How much is read at once: a head is rarely longer.
 const READ_LEN: usize = 4096;
-/// Headers of one response.
-const MAX_HEADERS: usize = 100;
 /// The longest header name that [`HeaderName`] takes.
 const MAX_NAME_LEN: usize = u16::MAX as usize;
 
-/// Why there is no head.
+/// Why there is no response.
+#[cfg(feature = "event-source")]
 #[derive(Debug)]
 pub(crate) enum ResponseError {
     Io(io::Error),
@@ -26,18 +32,23 @@ pub(crate) enum ResponseError {
     TooManyInterim(usize),
 }
 
-/// Waits for the answer's head, past interim ones. `received` is what was read behind it.
-pub(crate) fn read<S: Transport>(
+/// Waits for the head of the final response. `received` is what was read after it.
+#[cfg(feature = "event-source")]
+pub(crate) fn read_response<S: Transport>(
     stream: &mut Bounded<'_, S>,
     received: &mut Vec<u8>,
     limits: Limits,
 ) -> Result<Response<()>, ResponseError> {
-    // RFC 9110, 15.2: interim responses may come in front of the answer.
+    // RFC 9110, 15.2: interim responses may come before the final one.
     for _ in 0..=MAX_INTERIM_RESPONSES {
         let scanner = HeadScanner::response(limits);
-        let (response, len) = read_one(stream, received, scanner)?;
+        let eof = "the server ended the connection without a whole response";
+        let head = scan_head(stream, received, scanner, eof, |head| {
+            head.and_then(|head| Ok((parse_response(head)?, head.len())))
+        });
+        let (response, len) = head.map_err(ResponseError::Io)?.map_err(ResponseError::Head)?;
         received.drain(..len);
-        // RFC 9110, 15.2.2: nobody asked for 101. It is an answer, and none of a stream.
+        // RFC 9110, 15.2.2: nobody asked for 101. It is a final response, and not a stream.
         let status = response.status();
         if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
@@ -46,60 +57,109 @@ pub(crate) fn read<S: Transport>(
     Err(ResponseError::TooManyInterim(MAX_INTERIM_RESPONSES))
 }
 
-/// Reads one head; returns what it says and its length.
-fn read_one<S: Transport>(
+#[cfg(feature = "event-source")]
+fn parse_response(head: Head<'_>) -> Result<Response<()>, HeadError> {
+    /// After `HTTP/1.1 `.
+    const STATUS_OFFSET: usize = 9;
+
+    let mut slots = slots(head);
+    let mut parsed = httparse::Response::new(&mut slots);
+    check(parsed.parse(head.as_bytes()))?;
+    let mut response = Response::new(());
+    // RFC 9110, 15: 100 to 999 is what `StatusCode` takes.
+    let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
+    *response.status_mut() = status.map_err(|_| HeadError::Status { offset: STATUS_OFFSET })?;
+    *response.version_mut() = version(parsed.version);
+    *response.headers_mut() = fields(parsed.headers)?;
+    Ok(response)
+}
+
+/// Waits for the head of a request. What was read after it is dropped.
+///
+/// # Errors
+/// The outer one is the transport's, the inner one is the client's fault.
+#[cfg(feature = "event-server")]
+pub(crate) fn read_request<S: Transport>(
+    stream: &mut Bounded<'_, S>,
+    limits: Limits,
+) -> io::Result<Result<Request<()>, HeadError>> {
+    let eof = "the client ended the connection without a whole request";
+    let scanner = HeadScanner::request(limits);
+    scan_head(stream, &mut Vec::new(), scanner, eof, |head| head.and_then(parse_request))
+}
+
+#[cfg(feature = "event-server")]
+fn parse_request(head: Head<'_>) -> Result<Request<()>, HeadError> {
+    let mut slots = slots(head);
+    let mut parsed = httparse::Request::new(&mut slots);
+    check(parsed.parse(head.as_bytes()))?;
+    let (method, target) = (parsed.method.unwrap_or_default(), parsed.path.unwrap_or_default());
+    let mut request = Request::new(());
+    *request.method_mut() =
+        Method::from_bytes(method.as_bytes()).map_err(|_| HeadError::Method { offset: 0 })?;
+    let offset = method.len().saturating_add(1);
+    *request.uri_mut() = Uri::try_from(target).map_err(|_| HeadError::Target { offset })?;
+    *request.version_mut() = version(parsed.version);
+    *request.headers_mut() = fields(parsed.headers)?;
+    Ok(request)
+}
+
+/// Reads until `received` holds a whole head, or what cannot be one, and hands it to `on_head`; `eof`
+/// says what it means if there is none.
+fn scan_head<S: Transport, T>(
     stream: &mut Bounded<'_, S>,
     received: &mut Vec<u8>,
     mut scanner: HeadScanner,
-) -> Result<(Response<()>, usize), ResponseError> {
+    eof: &'static str,
+    on_head: impl FnOnce(Result<Head<'_>, HeadError>) -> T,
+) -> io::Result<T> {
     let mut fresh = [0; READ_LEN];
     loop {
         // The scanner looks at each byte once and bounds them.
-        if let Progress::Complete(head) = scanner.scan(received).map_err(ResponseError::Head)? {
-            return Ok((parse(head).map_err(ResponseError::Head)?, head.len()));
+        match scanner.scan(received) {
+            Ok(Progress::Complete(head)) => return Ok(on_head(Ok(head))),
+            Ok(Progress::Partial) => {}
+            Err(error) => return Ok(on_head(Err(error))),
         }
-        let len = stream.read(&mut fresh).map_err(ResponseError::Io)?;
+        let len = stream.read(&mut fresh)?;
         if len == 0 {
-            let eof = "the server ended the connection without a whole response";
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, eof);
-            return Err(ResponseError::Io(error));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, eof));
         }
         received.extend_from_slice(fresh.get(..len).unwrap_or_default());
     }
 }
 
-fn parse(head: Head<'_>) -> Result<Response<()>, HeadError> {
-    let mut slots = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut parsed = httparse::Response::new(&mut slots);
-    match parsed.parse(head.as_bytes()) {
-        Ok(httparse::Status::Complete(_)) => {}
-        Err(httparse::Error::TooManyHeaders) => {
-            return Err(HeadError::TooManyHeaders { limit: MAX_HEADERS });
-        }
-        // The scanner has let this head through.
-        Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::WrongKind),
-    }
-    let mut response = Response::new(());
-    // RFC 9110, 15: 100 to 999 is what `StatusCode` takes.
-    let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
-    *response.status_mut() = status.map_err(|_| HeadError::Status { offset: STATUS_OFFSET })?;
-    *response.version_mut() =
-        if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    for line in parsed.headers.iter() {
-        // The scanner has let the characters through; what remains is the length.
+/// One slot for each line: the scanner has bounded their number.
+fn slots(head: Head<'_>) -> Vec<httparse::Header<'_>> {
+    let lines = head.as_bytes().iter().filter(|byte| **byte == b'\n').count();
+    vec![httparse::EMPTY_HEADER; lines]
+}
+
+fn check(parsed: httparse::Result<usize>) -> Result<(), HeadError> {
+    let is_whole = matches!(parsed, Ok(httparse::Status::Complete(_)));
+    debug_assert!(is_whole, "the scanner has accepted this head: {parsed:?}");
+    if is_whole { Ok(()) } else { Err(HeadError::WrongKind) }
+}
+
+fn version(minor: Option<u8>) -> Version {
+    if minor == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 }
+}
+
+fn fields(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
+    let mut fields = HeaderMap::new();
+    for line in lines {
+        // The scanner has accepted the characters; what remains is the length.
         let name = HeaderName::from_bytes(line.name.as_bytes());
         let value = HeaderValue::from_bytes(line.value);
         let (Ok(name), Ok(value)) = (name, value) else {
             return Err(HeadError::HeadTooLong { limit: MAX_NAME_LEN });
         };
-        response.headers_mut().append(name, value);
+        fields.append(name, value);
     }
-    Ok(response)
+    Ok(fields)
 }
 
-/// Behind `HTTP/1.1 `.
-const STATUS_OFFSET: usize = 9;
-
+#[cfg(feature = "event-source")]
 impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -112,12 +172,6 @@ impl fmt::Display for ResponseError {
     }
 }
 
-impl std::error::Error for ResponseError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::Head(error) => Some(error),
-            Self::TooManyInterim(_) => None,
-        }
-    }
-}
+/// The text of the cause is in its own.
+#[cfg(feature = "event-source")]
+impl std::error::Error for ResponseError {}
