@@ -77,6 +77,7 @@ impl EventBoundaries {
                 let mark_len = chunk.len() - rest.len(); // `rest` is a tail of `chunk`
                 return Some(mark_len + at + 1); // `at` is in `chunk`
             }
+            debug_assert!(at < unread.len(), "a line end was found there");
             unread = unread.get(..at).unwrap_or_default();
         }
         #[cfg(test)]

@@ -389,6 +389,7 @@ impl<S: Storage> Decoder<S> {
                     let mut piece = line;
                     let step = self.feed_line(&mut piece, line_end.is_some());
                     let fed_len = line.len() - piece.len();
+                    debug_assert!(fed_len <= rest.len(), "a line is the front of the rest");
                     rest = rest.get(fed_len..).unwrap_or_default();
                     if step.is_some() {
                         break step;
@@ -400,6 +401,7 @@ impl<S: Storage> Decoder<S> {
             self.keep(&mut borrowed);
         }
         let consumed = open_from - rest.len(); // `rest` only ever gets shorter
+        debug_assert!(consumed <= open_from, "the rest is a tail of the input");
         self.open_len = self.open_len.saturating_add(consumed as u64);
         *input = rest;
         step

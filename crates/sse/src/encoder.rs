@@ -219,10 +219,9 @@ impl Decimal {
     }
 
     fn as_str(&self) -> &str {
-        self.digits
-            .get(self.start..)
-            .and_then(|digits| core::str::from_utf8(digits).ok())
-            .unwrap_or_default()
+        let digits = self.digits.get(self.start..).map(core::str::from_utf8);
+        debug_assert!(matches!(digits, Some(Ok(_))), "they are digits");
+        digits.and_then(Result::ok).unwrap_or_default()
     }
 }
 

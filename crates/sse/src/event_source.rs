@@ -157,8 +157,10 @@ impl<S: Storage> EventSource<S> {
         self.attempts = number.saturating_add(1);
         // WHATWG HTML 9.2.3: "If the EventSource object's last event ID string is not the empty
         // string", it goes into the header, "encoded as UTF-8".
-        let id = EventId::new(self.decoder.last_event_id()).ok();
-        Some(Attempt { last_event_id: id.and_then(EventId::header_value), number })
+        let id = EventId::new(self.decoder.last_event_id());
+        debug_assert!(id.is_ok(), "the decoder keeps only event IDs");
+        let last_event_id = id.ok().and_then(EventId::header_value);
+        Some(Attempt { last_event_id, number })
     }
 
     /// The head of the response has come.

@@ -74,6 +74,7 @@ impl Carry {
             return Some(Decoded::Input(text));
         }
         if let Some(error_len) = error.error_len() {
+            debug_assert!(error_len <= rest.len(), "the malformed sequence is there");
             *input = rest.get(error_len..).unwrap_or_default();
             return Some(Decoded::Replacement);
         }
@@ -90,6 +91,7 @@ impl Carry {
         while let Some((&first, rest)) = input.split_first() {
             let (Some(place), len) = (self.bytes.get_mut(self.len), self.len + 1) else { break };
             *place = first;
+            debug_assert!(len <= self.bytes.len(), "a character has four bytes at most");
             match core::str::from_utf8(self.bytes.get(..len).unwrap_or_default()) {
                 Ok(_) => {
                     *input = rest;

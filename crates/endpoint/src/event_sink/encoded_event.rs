@@ -95,8 +95,9 @@ impl EncodedEvent {
     /// The event ID, if the event sets one; the empty ID resets the client's last event ID.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        let id = self.0.bytes.get(self.0.id.clone()?)?;
-        std::str::from_utf8(id).ok()
+        let id = self.0.bytes.get(self.0.id.clone()?).map(std::str::from_utf8);
+        debug_assert!(matches!(id, Some(Ok(_))), "it stands there, as text");
+        id?.ok()
     }
 
     /// What [`with_key`](Self::with_key) has set.

@@ -84,6 +84,7 @@ impl History {
     pub fn after(&self, last_event_id: &LastEventId, max_events: usize) -> Replayed {
         let ring = self.ring();
         let known = ring.numbers.get(last_event_id.as_str());
+        debug_assert!(known.is_none_or(|number| *number >= ring.first), "it went with its event");
         // Numbers count from `first`, so the difference is an index into `events`.
         let start = known
             .and_then(|number| usize::try_from(number.saturating_sub(ring.first)).ok())
@@ -126,6 +127,7 @@ impl Ring {
 
     fn pop(&mut self) {
         let Some(oldest) = self.events.pop_front() else { return };
+        debug_assert!(oldest.len() <= self.bytes_len, "its length was counted");
         self.bytes_len = self.bytes_len.saturating_sub(oldest.len());
         let by_id = ById(oldest);
         // A newer event may have the same ID.
@@ -142,6 +144,7 @@ struct ById(EncodedEvent);
 
 impl ById {
     fn id(&self) -> &str {
+        debug_assert!(self.0.id().is_some(), "an event without an ID is not kept");
         self.0.id().unwrap_or_default()
     }
 }

@@ -99,6 +99,7 @@ impl Queue {
 
     /// Appends the event, which must [have room](Self::has_room), or be made room for.
     pub(super) fn push(&mut self, event: EncodedEvent) {
+        debug_assert!(self.has_room(&event), "the caller makes room first");
         self.bytes_len = self.bytes_len.saturating_add(event.len());
         self.events.push_back(event);
     }
@@ -108,7 +109,7 @@ impl Queue {
         let Some(key) = event.key() else { return };
         let same = self.events.iter().position(|waiting| waiting.key() == Some(key));
         if let Some(old) = same.and_then(|at| self.events.remove(at)) {
-            self.bytes_len = self.bytes_len.saturating_sub(old.len());
+            self.uncount(&old);
         }
     }
 
@@ -162,9 +163,14 @@ impl Queue {
         self.bytes_len = bytes_len;
     }
 
+    fn uncount(&mut self, event: &EncodedEvent) {
+        debug_assert!(event.len() <= self.bytes_len, "its length was counted");
+        self.bytes_len = self.bytes_len.saturating_sub(event.len());
+    }
+
     fn pop(&mut self) -> Option<EncodedEvent> {
         let event = self.events.pop_front()?;
-        self.bytes_len = self.bytes_len.saturating_sub(event.len());
+        self.uncount(&event);
         // A burst should not cost memory for the rest of the stream's life.
         if self.events.is_empty() && self.events.capacity() > 32 {
             self.events = VecDeque::new();

@@ -172,6 +172,7 @@ impl Client {
             let Some(item) = self.machine.receive(received_at, &mut rest) else { break };
             event = ClientEvent::of(item);
         }
+        debug_assert!(rest.len() <= available.len(), "the rest is a tail of it");
         let len = available.len().saturating_sub(rest.len());
         content.consume(len);
         Ok(event.map_or(Received::Passed, Received::Event))

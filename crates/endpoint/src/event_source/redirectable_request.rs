@@ -88,8 +88,9 @@ impl RedirectableRequest {
     #[must_use]
     pub fn http1(&self) -> Request<Bytes> {
         let mut request = self.request(self.target());
-        // What a URL has as its host is a value of this header.
-        if let Ok(host) = HeaderValue::from_str(&self.authority()) {
+        let host = HeaderValue::from_str(&self.authority());
+        debug_assert!(host.is_ok(), "the host of a URL is a value of this header");
+        if let Ok(host) = host {
             request.headers_mut().insert(header::HOST, host);
         }
         request
@@ -164,8 +165,9 @@ impl RedirectableRequest {
     fn request(&self, uri: &str) -> Request<Bytes> {
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
-        // It was parsed before, see `fits_request`.
-        *request.uri_mut() = uri.parse().unwrap_or_default();
+        let uri = uri.parse();
+        debug_assert!(uri.is_ok(), "`fits_request` has parsed it");
+        *request.uri_mut() = uri.unwrap_or_default();
         *request.headers_mut() = self.headers.clone();
         request
     }

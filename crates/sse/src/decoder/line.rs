@@ -63,7 +63,7 @@ impl Field {
 
 /// After a malformed sequence, look no further than this for the end of the next data part, so that
 /// a long line full of such sequences is not searched again for each of them.
-const PART_WINDOW_MIN: usize = 32;
+const MIN_CHUNK_WINDOW: usize = 32;
 
 impl<S: Storage> Decoder<S> {
     /// A line begins, and is to be [fed](Self::feed_line).
@@ -91,6 +91,7 @@ impl<S: Storage> Decoder<S> {
         let piece_len = piece.len();
         let step = self.feed_line(&mut piece, line_end.is_some());
         let fed_len = piece_len - piece.len();
+        debug_assert!(fed_len <= rest.len(), "the piece is the front of the rest");
         *rest = rest.get(fed_len..).unwrap_or_default();
         if step.is_some() || line_end.is_none() {
             return step;
@@ -180,6 +181,7 @@ impl<S: Storage> Decoder<S> {
                 *piece = &[];
                 return None;
             }
+            debug_assert!(self.line_len <= self.limits.max_line_len, "a longer line is TooLong");
             let room = self.limits.max_line_len.saturating_sub(self.line_len);
             let (now, later) = piece.split_at_checked(room).unwrap_or((*piece, &[]));
             let Some(&first) = now.first() else {
@@ -204,7 +206,7 @@ impl<S: Storage> Decoder<S> {
                     self.line = Line::Value(field);
                     None
                 }
-                Line::Value(Field::Data) if self.report_data_chunks => self.read_part(&mut left),
+                Line::Value(Field::Data) if self.report_data_chunks => self.read_chunk(&mut left),
                 Line::Value(field) => {
                     left = &[];
                     self.read_value(field, now)
@@ -216,6 +218,7 @@ impl<S: Storage> Decoder<S> {
             };
             let read_len = now.len() - left.len(); // `left` is a tail of `now`
             self.line_len = self.line_len.saturating_add(read_len);
+            debug_assert!(read_len <= piece.len(), "what was read is the front of the piece");
             *piece = piece.get(read_len..).unwrap_or_default();
             if step.is_some() {
                 return step;
@@ -249,6 +252,7 @@ impl<S: Storage> Decoder<S> {
     /// The name is known.
     fn begin_value<'i>(&mut self, name: [u8; MAX_NAME_LEN], len: usize) -> Option<Step<'i>> {
         self.line = Line::Ignored;
+        debug_assert!(len <= name.len(), "no more of a name is kept");
         let field = Field::named(name.get(..len).unwrap_or_default())?;
         match field {
             Field::Data | Field::EventType if self.skipping => return None,
@@ -274,7 +278,7 @@ impl<S: Storage> Decoder<S> {
     /// The LF between two lines of data.
     fn join_data<'i>(&mut self) -> Option<Step<'i>> {
         if self.report_data_chunks {
-            return self.part("\n");
+            return self.chunk("\n");
         }
         if self.areas.data.len() >= self.limits.max_data_len {
             self.line = Line::Ignored;
@@ -340,7 +344,7 @@ impl<S: Storage> Decoder<S> {
             // as the field value."
             Line::Name { name, len } => self.begin_value(name, len),
             // A line end breaks a sequence like any other byte.
-            Line::Value(Field::Data) if self.carry.end() => self.part(utf8::REPLACEMENT),
+            Line::Value(Field::Data) if self.carry.end() => self.chunk(utf8::REPLACEMENT),
             _ => None,
         }
     }
@@ -383,43 +387,43 @@ impl<S: Storage> Decoder<S> {
         None
     }
 
-    /// Takes the next data part off `bytes`.
-    fn read_part<'i>(&mut self, bytes: &mut &'i [u8]) -> Option<Step<'i>> {
+    /// Takes the next data chunk off `bytes`.
+    fn read_chunk<'i>(&mut self, bytes: &mut &'i [u8]) -> Option<Step<'i>> {
         let before = *bytes;
         match self.carry.decode(bytes)? {
             Decoded::Input(text) => {
                 let all = text.len() == before.len();
                 self.chunk_window =
-                    if all { self.chunk_window.saturating_mul(8) } else { PART_WINDOW_MIN };
+                    if all { self.chunk_window.saturating_mul(8) } else { MIN_CHUNK_WINDOW };
                 let room = self.max_chunks_len - self.chunks_len;
                 if text.len() <= room {
-                    return self.part(text);
+                    return self.chunk(text);
                 }
                 // What fits is still delivered, whatever the cuts.
                 let len = (0..=room).rev().find(|len| text.is_char_boundary(*len)).unwrap_or(0);
                 let fits = text.get(..len).unwrap_or_default();
                 if fits.is_empty() {
-                    return self.part(text);
+                    return self.chunk(text);
                 }
                 *bytes = before.get(len..).unwrap_or_default();
-                self.part(fits)
+                self.chunk(fits)
             }
             Decoded::Character => {
                 let len = self.carry.character().len();
-                self.count_part(len, None)
+                self.count_chunk(len, None)
             }
             Decoded::Replacement => {
-                self.chunk_window = PART_WINDOW_MIN;
-                self.part(utf8::REPLACEMENT)
+                self.chunk_window = MIN_CHUNK_WINDOW;
+                self.chunk(utf8::REPLACEMENT)
             }
         }
     }
 
-    fn part<'i>(&mut self, text: &'i str) -> Option<Step<'i>> {
-        self.count_part(text.len(), Some(text))
+    fn chunk<'i>(&mut self, text: &'i str) -> Option<Step<'i>> {
+        self.count_chunk(text.len(), Some(text))
     }
 
-    fn count_part<'i>(&mut self, len: usize, text: Option<&'i str>) -> Option<Step<'i>> {
+    fn count_chunk<'i>(&mut self, len: usize, text: Option<&'i str>) -> Option<Step<'i>> {
         if len > self.max_chunks_len - self.chunks_len {
             self.line = Line::Ignored;
             return self.overflow(Limit::Data);

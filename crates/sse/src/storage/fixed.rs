@@ -67,6 +67,7 @@ impl<'s> FixedArea<'s> {
     }
 
     fn used(&self) -> &[u8] {
+        debug_assert!(self.len <= self.bytes.len(), "no more was pushed than fits");
         self.bytes.get(..self.len).unwrap_or_default()
     }
 }
@@ -105,7 +106,9 @@ impl Area for FixedArea<'_> {
     }
 
     fn text(&self) -> &str {
-        utf8::validate(self.used()).unwrap_or_default()
+        let text = utf8::validate(self.used());
+        debug_assert!(text.is_ok(), "it was made text before");
+        text.unwrap_or_default()
     }
 
     fn clear(&mut self) {
@@ -118,6 +121,7 @@ impl FixedArea<'_> {
     /// there they are read and written to its start. A replacement is never shorter than what it
     /// replaces, so the writer does not overtake the reader.
     fn replace_malformed(&mut self, replaced_len: usize) {
+        debug_assert!(self.len <= replaced_len && replaced_len <= self.bytes.len());
         let Some(text) = self.bytes.get_mut(..replaced_len) else { return };
         let (mut written, mut read) = (0, replaced_len.saturating_sub(self.len));
         text.copy_within(..self.len, read);

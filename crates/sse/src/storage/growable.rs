@@ -80,7 +80,9 @@ impl Area for GrowableArea {
     }
 
     fn text(&self) -> &str {
-        utf8::validate(&self.bytes).unwrap_or_default()
+        let text = utf8::validate(&self.bytes);
+        debug_assert!(text.is_ok(), "it was made text before");
+        text.unwrap_or_default()
     }
 
     fn clear(&mut self) {

@@ -135,6 +135,7 @@ impl Connection {
             let before = rest.len();
             let data = self.body.next(&mut rest).map_err(http)?;
             let data = data.map(|data| self.received.slice_ref(data));
+            debug_assert!(rest.len() <= before, "the rest is a tail of it");
             let len = before.saturating_sub(rest.len());
             self.received.advance(len);
             if let Some(data) = data {

@@ -91,7 +91,7 @@ pub(super) fn take<'i>(input: &mut &'i [u8], left: &mut u64) -> &'i [u8] {
     let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
     let (content, behind) = input.split_at_checked(len).unwrap_or_default();
     *input = behind;
-    // A length in memory fits, and is no more than what is left.
+    debug_assert!(u64::try_from(len).is_ok_and(|len| len <= *left), "no more than what is left");
     *left = left.saturating_sub(u64::try_from(len).unwrap_or(u64::MAX));
     content
 }

@@ -66,6 +66,7 @@ fn parse_response(head: Head<'_>) -> Result<Response<()>, HeadError> {
     let mut parsed = httparse::Response::new(&mut slots);
     check(parsed.parse(head.as_bytes()))?;
     let mut response = Response::new(());
+    debug_assert!(parsed.code.is_some(), "a whole head has a status");
     // RFC 9110, 15: 100 to 999 is what `StatusCode` takes.
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
     *response.status_mut() = status.map_err(|_| HeadError::Status { offset: STATUS_OFFSET })?;
@@ -93,6 +94,7 @@ fn parse_request(head: Head<'_>) -> Result<Request<()>, HeadError> {
     let mut slots = slots(head);
     let mut parsed = httparse::Request::new(&mut slots);
     check(parsed.parse(head.as_bytes()))?;
+    debug_assert!(parsed.method.is_some() && parsed.path.is_some(), "a whole head has both");
     let (method, target) = (parsed.method.unwrap_or_default(), parsed.path.unwrap_or_default());
     let mut request = Request::new(());
     *request.method_mut() =

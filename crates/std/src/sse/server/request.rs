@@ -75,6 +75,7 @@ impl<S: Transport> EventRequest<S> {
             Err(error) => (error.status(), ServeError::Head(error)),
         };
         let mut refusal = Response::new(error.to_string());
+        debug_assert!(StatusCode::from_u16(status).is_ok(), "{status} is a status");
         *refusal.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let refused = Self { stream, head: Request::new(()) };
         // The request is at fault, whatever becomes of the answer.

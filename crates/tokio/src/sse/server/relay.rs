@@ -80,7 +80,10 @@ impl<B: Body + Unpin> Relay<B> {
     fn follow(&mut self, chunk: &[u8]) {
         let len = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         self.since_boundary = match self.boundaries.feed(chunk) {
-            Some(boundary) => len(chunk.len().saturating_sub(boundary)),
+            Some(boundary) => {
+                debug_assert!(boundary <= chunk.len(), "the boundary is in the chunk");
+                len(chunk.len().saturating_sub(boundary))
+            }
             None => self.since_boundary.saturating_add(len(chunk.len())),
         };
     }
