@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use tidings_sse::BufferTooShort;
+use tidings_sse::BufferTooSmall;
 
 /// Why nothing more was read of an event stream. `E` is the error of the source, which `Display` shows
 /// too.
@@ -50,7 +50,7 @@ pub enum EventWriterError<E> {
     /// one was written.
     Unfinished,
     /// The event does not fit into the buffer. Nothing was written.
-    Event(BufferTooShort),
+    Event(BufferTooSmall),
 }
 
 impl<E: fmt::Display> fmt::Display for EventWriterError<E> {

@@ -13,7 +13,7 @@ mod script;
 
 use embedded_io::ErrorKind;
 use tidings_embedded::sse::{
-    BufferTooShort, Comment, Decoder, Event, EventId, EventType, FixedStorage, Item, Limits,
+    BufferTooSmall, Comment, Decoder, Event, EventId, EventType, FixedStorage, Item, Limits,
     ReconnectionTime,
 };
 use tidings_embedded::{EventStreamError, EventWriterError, asynchronous, blocking};
@@ -212,7 +212,7 @@ fn an_event_longer_than_the_buffer_is_refused() {
     let script = Script::new([]);
     let mut buffer = [0; ENCODED.len() - 1];
     let mut events = blocking::EventWriter::new(script.clone(), &mut buffer);
-    let too_short = BufferTooShort { needed: ENCODED.len() };
+    let too_short = BufferTooSmall { needed: ENCODED.len() };
     assert_eq!(events.send(&event()), Err(EventWriterError::Event(too_short)));
     events.send(&Event::new().data("x")).unwrap();
     assert_eq!(script.take_written(), b"data: x\n\n");

@@ -79,3 +79,45 @@ pub(crate) fn ended(info: &tidings_websocket::CloseInfo) {
     #[cfg(not(feature = "tracing"))]
     let _ = info;
 }
+
+/// The opening handshake is done.
+pub(crate) fn opened(negotiated: &crate::websocket::Negotiated) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: TARGET,
+        subprotocol = negotiated.subprotocol.as_deref(),
+        compressed = negotiated.compression.is_some(),
+        "the WebSocket is open"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = negotiated;
+}
+
+/// The opening handshake failed for this reason.
+pub(crate) fn not_opened(error: &crate::Error) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, %error, "the opening handshake failed");
+    #[cfg(not(feature = "tracing"))]
+    let _ = error;
+}
+
+/// The server redirects the opening handshake; to where may be secret.
+pub(crate) fn redirected() {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, "the server redirects the opening handshake");
+}
+
+/// What a client does after it lost its connection, or could not open one.
+pub(crate) fn retry(next: tidings_reconnect::Next) {
+    #[cfg(feature = "tracing")]
+    match next {
+        tidings_reconnect::Next::Wait(wait) => {
+            tracing::debug!(target: TARGET, ?wait, "disconnected, trying again");
+        }
+        tidings_reconnect::Next::GiveUp(reason) => {
+            tracing::debug!(target: TARGET, %reason, "disconnected, giving up");
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = next;
+}

@@ -85,12 +85,12 @@ impl<'a> Event<'a> {
     /// Writes the event to the start of `buffer`, and returns how many bytes that took.
     ///
     /// # Errors
-    /// [`BufferTooShort`]; what the buffer then holds is unspecified.
-    pub fn encode_into(&self, buffer: &mut [u8]) -> Result<usize, BufferTooShort> {
+    /// [`BufferTooSmall`]; what the buffer then holds is unspecified.
+    pub fn encode_into(&self, buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut writer = SliceWriter { buffer, written: 0, full: false };
         self.write(&mut writer);
         if writer.full {
-            return Err(BufferTooShort { needed: self.encoded_len() });
+            return Err(BufferTooSmall { needed: self.encoded_len() });
         }
         Ok(writer.written)
     }
@@ -227,15 +227,15 @@ impl Decimal {
 
 /// The buffer is too short for the encoded event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BufferTooShort {
+pub struct BufferTooSmall {
     /// How many bytes the event takes.
     pub needed: usize,
 }
 
-impl fmt::Display for BufferTooShort {
+impl fmt::Display for BufferTooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the buffer is too short: the encoded event takes {} bytes", self.needed)
     }
 }
 
-impl core::error::Error for BufferTooShort {}
+impl core::error::Error for BufferTooSmall {}

@@ -28,7 +28,7 @@ mod work;
 
 pub use boundaries::EventBoundaries;
 pub use decoder::{Decoder, EndOfStream};
-pub use encoder::{BufferTooShort, Event};
+pub use encoder::{BufferTooSmall, Event};
 pub use event_source::EventSource;
 #[cfg(feature = "http-body")]
 pub use event_stream::{BodyChunks, BodyEvents};

@@ -13,7 +13,7 @@ mod support;
 use proptest::prelude::*;
 use support::decode;
 use tidings_sse::{
-    BufferTooShort, Comment, EndOfStream, Event, EventId, EventType, Limits, ReconnectionTime,
+    BufferTooSmall, Comment, EndOfStream, Event, EventId, EventType, Limits, ReconnectionTime,
 };
 use tidings_testkit::event_stream::Heard;
 
@@ -21,7 +21,7 @@ fn encode(event: &Event<'_>) -> Vec<u8> {
     let mut buffer = vec![0xAA; event.encoded_len()];
     assert_eq!(event.encode_into(&mut buffer), Ok(buffer.len()));
     if let Some(short) = buffer.len().checked_sub(1) {
-        let too_short = BufferTooShort { needed: buffer.len() };
+        let too_short = BufferTooSmall { needed: buffer.len() };
         assert_eq!(event.encode_into(&mut vec![0; short]), Err(too_short));
         assert_eq!(event.encode_into(&mut []), Err(too_short));
     }

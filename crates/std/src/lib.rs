@@ -17,7 +17,7 @@ mod timed;
 mod transport;
 
 pub use accept::{accept, accept_with};
-pub use connect::{client_handshake, connect, connect_with};
+pub use connect::{connect, connect_with};
 pub use socket::WebSocket;
 pub use transport::{Transport, Untimed};
 
@@ -43,7 +43,7 @@ pub mod compression {
 
 /// What a client meets beside [`connect`](crate::connect()) and [`ConnectOptions`].
 pub mod client {
-    pub use crate::connect::ClientStream;
+    pub use crate::connect::{ClientStream, client_handshake};
     #[cfg(feature = "rustls")]
     pub use rustls;
     #[cfg(feature = "rustls")]

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tidings_std::websocket::Timeout;
 use tidings_std::{
     CloseCode, Config, ConnectOptions, Error, Message, WebSocket, accept, client::Proxy,
-    client_handshake, compression::Compression, server::ServerRole,
+    client::client_handshake, compression::Compression, server::ServerRole,
 };
 use tidings_testkit::{Unit, Wire, deflate_bomb, loopback, raw_frame, raw_header};
 

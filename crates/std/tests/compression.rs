@@ -19,7 +19,7 @@ use tidings_std::websocket::{Role, Violation};
 use tidings_std::{
     CloseCode, Config, ConnectOptions, Error, Message, Transport, WebSocket, accept, accept_with,
     client::ClientRole,
-    client_handshake,
+    client::client_handshake,
     compression::{ClientOffer, CompressedMessage, Compression},
     message::MessageKind,
 };

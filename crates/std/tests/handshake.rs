@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tidings_std::handshake::Key;
-use tidings_std::{CloseCode, Config, ConnectOptions, Error, accept, client_handshake};
+use tidings_std::{CloseCode, Config, ConnectOptions, Error, accept, client::client_handshake};
 use tidings_testkit::{loopback, read_head};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

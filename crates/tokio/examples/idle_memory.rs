@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 
 use tidings_tokio::compression::deflate::{Offer, ServerConfig};
 use tidings_tokio::{
-    Config, ConnectOptions, Message, accept, client_handshake,
+    Config, ConnectOptions, Message, accept,
+    client::client_handshake,
     compression::{ClientOffer, Compression},
 };
 use tokio::net::{TcpListener, TcpStream};

@@ -92,7 +92,7 @@ pub async fn connect_with(
 ///
 /// ```
 /// # async fn talk(stream: tokio::net::UnixStream) -> Result<(), tidings_tokio::Error> {
-/// use tidings_tokio::{ConnectOptions, client_handshake};
+/// use tidings_tokio::{ConnectOptions, client::client_handshake};
 ///
 /// let options = ConnectOptions::new().subprotocols(["chat"]);
 /// let mut socket = client_handshake(stream, "ws://localhost/chat", &options).await?;

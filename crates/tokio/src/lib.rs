@@ -20,7 +20,7 @@ mod stream_sink;
 mod upgrade;
 
 pub use accept::{accept, accept_with};
-pub use connect::{client_handshake, connect, connect_with};
+pub use connect::{connect, connect_with};
 pub use socket::WebSocket;
 #[cfg(feature = "hyper")]
 pub use upgrade::upgrade;
@@ -47,7 +47,7 @@ pub mod compression {
 
 /// What a client meets beside [`connect`](crate::connect()) and [`ConnectOptions`].
 pub mod client {
-    pub use crate::connect::ClientStream;
+    pub use crate::connect::{ClientStream, client_handshake};
     #[cfg(feature = "rustls")]
     pub use tidings_endpoint::opening::TlsError;
     pub use tidings_endpoint::{ClientRole, Declined, RandomMasks};

@@ -19,7 +19,7 @@ use attack_scene::{
 use tidings_testkit::{Unit, Wire, deflate_bomb};
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
 use tidings_tokio::{
-    CloseCode, Config, Error, Message, accept, client_handshake, compression::Compression,
+    CloseCode, Config, Error, Message, accept, client::client_handshake, compression::Compression,
     message::MessageKind,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -19,7 +19,9 @@ use attack_scene::{OFFER, REQUEST, client, frame, header, server, unmask_headers
 use peak_alloc::PeakAlloc;
 use tidings_testkit::deflate_bomb;
 use tidings_tokio::websocket::Limits;
-use tidings_tokio::{Config, Error, Message, accept, client_handshake, compression::Compression};
+use tidings_tokio::{
+    Config, Error, Message, accept, client::client_handshake, compression::Compression,
+};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 #[global_allocator]

@@ -243,7 +243,7 @@ fn an_endless_event_starves_nobody() {
         let options = tidings_tokio::ConnectOptions::new();
         let (server, client) = tokio::join!(
             accept(near, Config::server()),
-            tidings_tokio::client_handshake(far, "ws://a/", &options)
+            tidings_tokio::client::client_handshake(far, "ws://a/", &options)
         );
         let (mut server, mut client) = (server.unwrap(), client.unwrap());
         for _ in 0..10 {

@@ -12,7 +12,9 @@ mod attack_scene;
 
 use attack_scene::{frame, read_head, request};
 use tidings_tokio::handshake::{Acceptance, Rejection, ServerRequest};
-use tidings_tokio::{Config, ConnectOptions, Error, accept_with, client::Proxy, client_handshake};
+use tidings_tokio::{
+    Config, ConnectOptions, Error, accept_with, client::Proxy, client::client_handshake,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// V-47: nothing that a program passes on from a stranger becomes a line of a request: it is

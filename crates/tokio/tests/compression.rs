@@ -16,7 +16,8 @@ use tidings_testkit::ForeignDeflate;
 use tidings_tokio::compression::deflate::{Offer, WindowBits};
 use tidings_tokio::websocket::Role;
 use tidings_tokio::{
-    CloseCode, Config, ConnectOptions, Error, Message, WebSocket, client_handshake,
+    CloseCode, Config, ConnectOptions, Error, Message, WebSocket,
+    client::client_handshake,
     compression::{ClientOffer, Compression},
     message::{MessageKind, MessageRef},
 };

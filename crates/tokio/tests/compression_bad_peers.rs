@@ -17,7 +17,8 @@ use tidings_tokio::compression::deflate::{Offer, WindowBits};
 use tidings_tokio::handshake::Extension;
 use tidings_tokio::websocket::{Role, Violation};
 use tidings_tokio::{
-    Config, ConnectOptions, Error, Message, WebSocket, accept_with, client_handshake,
+    Config, ConnectOptions, Error, Message, WebSocket, accept_with,
+    client::client_handshake,
     compression::{ClientOffer, Compression},
 };
 use tokio::io::AsyncWriteExt as _;

@@ -16,7 +16,7 @@ use tidings_tokio::handshake::Key;
 use tidings_tokio::websocket::Violation;
 use tidings_tokio::{
     Config, ConnectOptions, Error, Message, WebSocket, accept, client::ClientRole,
-    client_handshake, compression::Compression,
+    client::client_handshake, compression::Compression,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 

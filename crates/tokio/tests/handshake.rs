@@ -13,7 +13,7 @@ use std::io;
 use std::time::Duration;
 
 use tidings_tokio::handshake::Key;
-use tidings_tokio::{CloseCode, Config, ConnectOptions, Error, accept, client_handshake};
+use tidings_tokio::{CloseCode, Config, ConnectOptions, Error, accept, client::client_handshake};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tidings_tokio::websocket::{CloseStatus, SendError, Timeout, Violation};
 use tidings_tokio::{
     CloseCode, Config, ConnectOptions, Error, Message, WebSocket, accept, accept_with,
-    client::ClientRole, client_handshake,
+    client::ClientRole, client::client_handshake,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, timeout};

@@ -5,9 +5,10 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use tidings_tokio::client::client_handshake;
 use tidings_tokio::websocket::Client;
 use tidings_tokio::{
-    CloseCode, Config, WebSocket,
+    CloseCode, Config, ConnectOptions, WebSocket, accept,
     client::{ClientRole, RandomMasks},
     server::ServerRole,
 };
@@ -98,4 +99,23 @@ async fn a_failure_is_told_with_its_reason() {
     let log = log.text();
     assert!(log.contains("DEBUG tidings: the connection failed error="), "{log}");
     assert!(log.contains("the connection has ended clean=false"), "{log}");
+}
+
+#[tokio::test]
+async fn a_handshake_is_told_without_what_was_said_in_it() {
+    let (log, _guard) = record();
+    let (ours, theirs) = duplex(4096);
+    let options = ConnectOptions::new().header("Authorization", "Bearer do-not-tell");
+    let (server, client) = tokio::join!(
+        accept(ours, Config::server()),
+        client_handshake(theirs, "ws://localhost/do-not-tell", &options),
+    );
+    let (_server, _client) = (server.unwrap(), client.unwrap());
+    let log = log.text();
+    assert_eq!(
+        log.matches("DEBUG tidings: the WebSocket is open compressed=false").count(),
+        2,
+        "{log}"
+    );
+    assert!(!log.contains("do-not-tell"), "{log}");
 }

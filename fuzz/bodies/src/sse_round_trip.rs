@@ -6,7 +6,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use tidings_sse::{
-    BufferTooShort, Comment, Decoder, EndOfStream, Event, EventId, EventType, InvalidField, Limits,
+    BufferTooSmall, Comment, Decoder, EndOfStream, Event, EventId, EventType, InvalidField, Limits,
     ReconnectionTime,
 };
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
@@ -127,7 +127,7 @@ impl Parts {
 fn append(event: &Event<'_>, stream: &mut Vec<u8>) {
     let mut buffer = vec![0xAA; event.encoded_len()];
     assert_eq!(event.encode_into(&mut buffer), Ok(buffer.len()));
-    let too_short = BufferTooShort { needed: buffer.len() };
+    let too_short = BufferTooSmall { needed: buffer.len() };
     let mut short = vec![0; buffer.len() - 1];
     assert_eq!(event.encode_into(&mut short), Err(too_short));
     let start = stream.len();

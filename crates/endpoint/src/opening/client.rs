@@ -13,6 +13,7 @@ use crate::opening::connecting::Connecting;
 use crate::opening::exchange::Exchange;
 use crate::opening::server::abandoned;
 use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::trace;
 use crate::websocket::{self, Config, Negotiated, mandatory_extension_close};
 
 /// The part of a declined handshake's body that is read.
@@ -59,7 +60,17 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
     ///
     /// # Errors
     /// There is no WebSocket.
-    pub fn finish(mut self) -> Result<Option<Opened>, Error> {
+    pub fn finish(self) -> Result<Option<Opened>, Error> {
+        let finished = self.into_outcome();
+        match &finished {
+            Ok(Some(opened)) => trace::opened(&opened.negotiated),
+            Ok(None) => trace::redirected(),
+            Err(error) => trace::not_opened(error),
+        }
+        finished
+    }
+
+    fn into_outcome(mut self) -> Result<Option<Opened>, Error> {
         self.exchange.result()?;
         debug_assert!(self.outcome.is_some(), "it is over");
         match self.outcome.unwrap_or_else(|| Outcome::Failed(abandoned())) {

@@ -39,10 +39,13 @@ impl Disconnect {
     /// What to do next, after those attempts that `reconnect` remembers. `now` is the time on its
     /// clock.
     pub fn next(&self, reconnect: &mut Reconnect, now: Timestamp) -> Next {
-        if self.is_user() {
-            return Next::GiveUp(GiveUp::Forbidden);
-        }
-        reconnect.failed(now, self.reason(), random_u64())
+        let next = if self.is_user() {
+            Next::GiveUp(GiveUp::Forbidden)
+        } else {
+            reconnect.failed(now, self.reason(), random_u64())
+        };
+        crate::trace::retry(next);
+        next
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::opening::deadline::Deadline;
 use crate::opening::exchange::Exchange;
 use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::trace;
 use crate::websocket::{self, Config, Negotiated};
 
 /// Reads a request, asks the application, writes the answer; after a refusal it ends the connection
@@ -49,7 +50,16 @@ where
     ///
     /// # Errors
     /// There is no WebSocket. A client that can be answered has its answer already.
-    pub fn finish(mut self) -> Result<Opened, Error> {
+    pub fn finish(self) -> Result<Opened, Error> {
+        let finished = self.into_outcome();
+        match &finished {
+            Ok(opened) => trace::opened(&opened.negotiated),
+            Err(error) => trace::not_opened(error),
+        }
+        finished
+    }
+
+    fn into_outcome(mut self) -> Result<Opened, Error> {
         self.exchange.result()?;
         debug_assert!(self.outcome.is_some(), "it is over");
         let negotiated = self.outcome.unwrap_or(Err(abandoned()))?;

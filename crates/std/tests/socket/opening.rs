@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::{
-    CloseCode, Config, ConnectOptions, Error, Untimed, accept, accept_with, client_handshake,
+    CloseCode, Config, ConnectOptions, Error, Untimed, accept, accept_with,
+    client::client_handshake,
 };
 use tidings_testkit::loopback;
 

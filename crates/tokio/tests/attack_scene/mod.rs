@@ -11,7 +11,9 @@
 
 use tidings_testkit::{Unit, Wire, raw_frame, raw_header};
 use tidings_tokio::websocket::Role;
-use tidings_tokio::{Config, ConnectOptions, Error, Message, WebSocket, accept, client_handshake};
+use tidings_tokio::{
+    Config, ConnectOptions, Error, Message, WebSocket, accept, client::client_handshake,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
 /// A request that is an opening handshake, without the blank line at its end.

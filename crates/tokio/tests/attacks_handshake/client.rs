@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tidings_tokio::{ConnectOptions, Error, client_handshake};
+use tidings_tokio::{ConnectOptions, Error, client::client_handshake};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::attack_scene::{read_head, switching};

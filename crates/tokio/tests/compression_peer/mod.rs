@@ -6,7 +6,7 @@ use tidings_tokio::compression::deflate::{Offer, ServerConfig, WindowBits};
 use tidings_tokio::{
     Config, ConnectOptions, WebSocket, accept,
     client::ClientRole,
-    client_handshake,
+    client::client_handshake,
     compression::{ClientOffer, Compression},
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
