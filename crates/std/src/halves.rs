@@ -39,7 +39,10 @@ impl<'a> Receiver<'a> {
         }
         link.may_batch = false;
         match self.receive.borrow(&mut link.send) {
-            Some(message) => Ok(Some(message)),
+            Some(message) => {
+                link.may_batch = link.send.next_is_whole();
+                Ok(Some(message))
+            }
             // It proved invalid, and the end follows.
             None => link.wait_for_end(&mut ReceiveHalf::of_nothing()).map(|()| None),
         }

@@ -153,6 +153,32 @@ async fn the_natural_loop_answers_one_read_with_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_borrowed_loop_answers_one_read_with_one_write() {
+    let (mut server, mut client) = pair().await;
+    for number in 0..16 {
+        client.feed(format!("message {number}")).unwrap();
+    }
+    client.flush().await.unwrap();
+    let writes = Arc::clone(&server.get_ref().writes);
+    let writes_before = writes.load(Ordering::Relaxed);
+
+    let echo = tokio::spawn(async move {
+        let (mut receiver, mut sender) = server.split();
+        while let Some(message) = receiver.recv(&mut sender).await? {
+            sender.send(message).await?;
+        }
+        Ok::<_, Error>(())
+    });
+    for number in 0..16 {
+        let message = client.recv().await.unwrap().unwrap();
+        assert_eq!(message.as_text(), Some(&*format!("message {number}")));
+    }
+    assert_eq!(writes.load(Ordering::Relaxed) - writes_before, 1);
+    client.close(CloseCode::NORMAL, "").await.unwrap();
+    echo.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_sent_while_nothing_is_buffered_is_written_before_send_returns() {
     let (mut server, mut client) = pair().await;
     server.send("first").await.unwrap();

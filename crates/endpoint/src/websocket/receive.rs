@@ -155,6 +155,7 @@ impl ReceiveHalf {
             return self.borrow_front(send);
         }
         self.at_hand = AtHand::Borrowed;
+        send.next_is_whole = send.connection.has_whole_message(self.read.filled());
         match self.found.as_deref()? {
             Message::Text(text) => Some(MessageRef::Text(Cow::Borrowed(text))),
             Message::Binary(bytes) => Some(MessageRef::Binary(Cow::Borrowed(bytes))),
@@ -170,7 +171,12 @@ impl ReceiveHalf {
     fn borrow_front<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
         debug_assert_eq!(self.at_hand, AtHand::Front, "`find` comes first");
         self.at_hand = AtHand::Nothing;
-        match self.read.take_front(|input| send.connection.receive(self.received_at, input))? {
+        let event = self.read.take_front(|input| {
+            let event = send.connection.receive(self.received_at, input);
+            send.next_is_whole = send.connection.has_whole_message(input);
+            event
+        });
+        match event? {
             Event::Text { text, is_first: true, is_last: true } => {
                 trace::message_received(true, text.rest.len());
                 Some(MessageRef::Text(Cow::Borrowed(text.rest)))

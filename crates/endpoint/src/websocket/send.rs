@@ -50,6 +50,8 @@ pub struct SendHalf<R> {
     has_read_end: bool,
     /// The transport failed: what was queued then never left.
     has_failed: bool,
+    /// The message after the one that was handed out last is whole in the read buffer.
+    pub(super) next_is_whole: bool,
     /// What is to be reported once the end is reached.
     failure: Option<Box<Error>>,
 }
@@ -109,6 +111,7 @@ impl<R: Role> SendHalf<R> {
             phase: Phase::Running,
             has_read_end: false,
             has_failed: false,
+            next_is_whole: false,
             failure: None,
         }
     }
@@ -607,6 +610,12 @@ impl<R: Role> SendHalf<R> {
 }
 
 impl<R> SendHalf<R> {
+    /// Whether another whole message followed the one that was handed out last.
+    #[must_use]
+    pub const fn next_is_whole(&self) -> bool {
+        self.next_is_whole
+    }
+
     /// Whether less than 64 KiB are queued.
     #[must_use]
     pub fn has_room(&self) -> bool {
