@@ -85,6 +85,13 @@ impl<R: Role> Connection<R> {
         self
     }
 
+    /// Lets each side end for itself, as for a stream of bytes: the peer's Close frame is not answered
+    /// until [`close`](Self::close) is called, and what the peer sends after ours is still received.
+    /// RFC 6455, 5.5.1 lets an endpoint finish what it is sending before it answers.
+    pub fn allow_half_close(&mut self) {
+        self.outbound.allow_half_close();
+    }
+
     /// Fails the connection because a compressed message proved invalid once inflated, exactly as
     /// an [`Event::Violation`] does.
     pub fn refuse(&mut self, now: Timestamp, violation: Violation) {
@@ -107,7 +114,8 @@ impl<R: Role> Connection<R> {
     /// and the answer to it is already pending.
     #[inline(always)] // An event that is returned through memory costs as much as a short message.
     pub fn receive<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        if !input.is_empty() {
+        let available = input.len();
+        if available > 0 {
             self.deadlines.bytes_received(now);
         }
         let event = self.inbound.next(now, input);
@@ -116,11 +124,33 @@ impl<R: Role> Connection<R> {
                 Event::Text { is_last, .. }
                 | Event::Binary { is_last, .. }
                 | Event::Compressed { is_last, .. },
-            ) => self.deadlines.data_received(now, *is_last),
+            ) => {
+                let taken = available.saturating_sub(input.len()); // `input` only shrinks
+                self.deadlines.data_received(now, *is_last, taken);
+                if !self.outbound.is_open() {
+                    self.data_received_while_closing(now);
+                }
+            }
             Some(event) => self.answer(now, event),
-            None => self.deadlines.input_taken(now, self.inbound.is_incomplete()),
+            None => self.deadlines.input_taken(now, self.inbound.is_incomplete(), available),
         }
         event
+    }
+
+    /// A peer that may send its rest after our Close frame has time for as long as it does so.
+    #[cold]
+    fn data_received_while_closing(&mut self, now: Timestamp) {
+        if self.outbound.allows_half_close() {
+            self.deadlines.restart_closing(now);
+        }
+    }
+
+    /// Nobody has waited for bytes since the last ones were handed to [`receive`](Self::receive):
+    /// the application was busy until `now`. That time is not charged to the peer, whose bytes may
+    /// be waiting. To be called before the read, or before what it brought is handed on.
+    pub fn resume(&mut self, now: Timestamp) {
+        let pause = self.deadlines.resume(now);
+        self.inbound.resume(now, pause);
     }
 
     /// What follows from an event that is not data.
@@ -129,11 +159,11 @@ impl<R: Role> Connection<R> {
         if let Event::Pong(payload) = event {
             self.deadlines.pong_received(now, payload);
         }
-        self.deadlines.input_taken(now, self.inbound.is_incomplete());
-        if !self.inbound.is_open() {
+        self.deadlines.input_taken(now, self.inbound.is_incomplete(), 0);
+        self.outbound.answer(event);
+        if !self.outbound.is_open() {
             self.deadlines.closing(now);
         }
-        self.outbound.answer(event);
     }
 
     /// The transport has ended on the peer's side. What is pending may still be written; then
@@ -174,6 +204,25 @@ impl<R: Role> Connection<R> {
     pub fn close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
         self.outbound.close(close);
         self.deadlines.closing(now);
+        // 7.1.1: both have said Close; the server closes the transport first.
+        if !self.inbound.is_open() && self.outbound.is_server() {
+            self.outbound.shut_down();
+        }
+    }
+
+    /// The Close frame has left only now: the peer's time to answer it begins. Without effect while
+    /// the connection is open.
+    pub fn restart_closing(&mut self, now: Timestamp) {
+        self.deadlines.restart_closing(now);
+    }
+
+    /// Fails the connection for a reason that the driver has: the peer is told by this Close frame,
+    /// unless one was sent, and nothing more is received.
+    pub fn fail(&mut self, now: Timestamp, close: CloseFrame) {
+        self.inbound.close();
+        self.outbound.close(Some(close));
+        self.outbound.end();
+        self.deadlines.closing(now);
     }
 
     /// Whether [`poll_transmit`](Self::poll_transmit) may have something, without taking it.
@@ -183,7 +232,7 @@ impl<R: Role> Connection<R> {
         self.outbound.wants_transmit()
     }
 
-    /// What the protocol owes now; call until it returns `None`, and do each in turn.
+    /// What the protocol wants written now; call until it returns `None`, and do each in turn.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.outbound.poll_transmit()
     }
@@ -191,13 +240,18 @@ impl<R: Role> Connection<R> {
     /// When to call [`handle_timeout`](Self::handle_timeout); `None` once all is finished.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        (!self.is_finished()).then(|| self.deadlines.next())
+        self.has_deadlines().then(|| self.deadlines.next())
+    }
+
+    /// A peer that has said Close, and waits for us to have sent our rest, cannot be late.
+    fn has_deadlines(&self) -> bool {
+        !self.is_finished() && (self.inbound.is_open() || !self.outbound.is_open())
     }
 
     /// Does what is due at `now`: makes a Ping pending, or fails the connection and says why. Harmless if
     /// nothing is due.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Timeout> {
-        if self.is_finished() {
+        if !self.has_deadlines() {
             return None;
         }
         match self.deadlines.take_due(now)? {
@@ -206,10 +260,7 @@ impl<R: Role> Connection<R> {
                 None
             }
             Due::Late(timeout) => {
-                self.inbound.close();
-                self.outbound.close(Some(timeout.close_frame()));
-                self.outbound.end();
-                self.deadlines.closing(now);
+                self.fail(now, timeout.close_frame());
                 Some(timeout)
             }
         }

@@ -17,7 +17,9 @@ pub struct Timeouts {
     pub ping_interval: Duration,
     /// The time that the peer has to answer a Ping, or to send anything at all.
     pub pong: Duration,
-    /// The time from a message's first byte to its last; for a control frame too.
+    /// The time from a message's first byte to its last, and a second more for every 512 bytes of
+    /// it that have come; for a control frame too. A slow link is no fault, a peer that sends next
+    /// to nothing is.
     pub message: Duration,
     /// The time that may pass without a message, counted while none is coming. Off by default:
     /// silence is normal, the pong tells whether the peer lives.
@@ -50,7 +52,7 @@ impl Timeouts {
     }
 }
 
-/// What the peer did not do in time. The connection has failed; a Close frame may be owed.
+/// What the peer did not do in time. The connection has failed; a Close frame may be pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timeout {
@@ -89,6 +91,9 @@ impl core::fmt::Display for Timeout {
 
 impl core::error::Error for Timeout {}
 
+/// How much time a byte of an unfinished message earns: 512 bytes a second are fast enough.
+const NANOS_PER_BYTE: u64 = 1_000_000_000 / 512;
+
 /// What is due next.
 pub(crate) enum Due {
     /// Send the Ping with this number.
@@ -106,7 +111,8 @@ pub(crate) struct Deadlines {
     ping_sent: Option<PingSent>,
     ping_number: u64,
     round_trip_time: Option<Duration>,
-    /// Since when a frame or a message has been waiting for its end.
+    /// Since when a frame or a message has been waiting for its end; later by what its bytes have
+    /// earned.
     incomplete_since: Option<Timestamp>,
     last_message: Timestamp,
     closing_begun: Option<Timestamp>,
@@ -168,22 +174,33 @@ impl Deadlines {
         self.last_heard = now;
     }
 
-    /// A part of a message came, perhaps its last.
+    /// Nobody waited for bytes between the last ones and `now`: what was sent then may be waiting
+    /// to be received, so the time does not count. Returns how long it was.
+    pub(crate) fn resume(&mut self, now: Timestamp) -> Duration {
+        let pause = now.since(self.last_heard);
+        self.incomplete_since = self.incomplete_since.map(|since| since.after(pause).min(now));
+        self.last_message = self.last_message.after(pause).min(now);
+        self.last_heard = self.last_heard.max(now);
+        pause
+    }
+
+    /// A part of a message came, perhaps its last, in `len` bytes.
     #[inline]
-    pub(crate) fn data_received(&mut self, now: Timestamp, is_last: bool) {
+    pub(crate) fn data_received(&mut self, now: Timestamp, is_last: bool, len: usize) {
         if is_last {
             self.last_message = now;
         }
-        self.input_taken(now, !is_last);
+        self.input_taken(now, !is_last, len);
     }
 
-    /// What came was taken, and a frame or message may have been left incomplete.
+    /// `len` bytes were taken, and a frame or message may have been left incomplete.
     #[inline]
-    pub(crate) fn input_taken(&mut self, now: Timestamp, is_incomplete: bool) {
-        match is_incomplete {
-            true => _ = self.incomplete_since.get_or_insert(now),
-            false => self.incomplete_since = None,
-        }
+    pub(crate) fn input_taken(&mut self, now: Timestamp, is_incomplete: bool, len: usize) {
+        self.incomplete_since = is_incomplete.then(|| {
+            let since = self.incomplete_since.unwrap_or(now);
+            let len = u64::try_from(len).unwrap_or(u64::MAX);
+            since.after_nanos(len.saturating_mul(NANOS_PER_BYTE)).min(now)
+        });
     }
 
     pub(crate) fn pong_received(&mut self, now: Timestamp, payload: &ControlPayload) {
@@ -198,6 +215,11 @@ impl Deadlines {
     /// The closing handshake began; the first call counts.
     pub(crate) fn closing(&mut self, now: Timestamp) {
         self.closing_begun.get_or_insert(now);
+    }
+
+    /// The time that the peer has for its part of the closing handshake begins anew.
+    pub(crate) fn restart_closing(&mut self, now: Timestamp) {
+        self.closing_begun = self.closing_begun.map(|begun| begun.max(now));
     }
 
     /// When [`take_due`](Self::take_due) has something to say, if nothing else happens.

@@ -1,6 +1,8 @@
 //! The receiving half: the order of frames, masks by role, UTF-8 over a message's frames, limits
 //! (RFC 6455, 5.1, 5.4, 5.5, 8.1), and which messages may be compressed (RFC 7692, 6).
 
+use core::time::Duration;
+
 use tidings_frame::{
     CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Decoder, Header, InvalidUtf8, Opcode,
     Part, PayloadLimit, Rsv, Utf8Validator,
@@ -95,6 +97,11 @@ impl Inbound {
         }
         *input = &mut [];
         None
+    }
+
+    /// What comes next may have been sent at any time in the last `pause`.
+    pub(crate) fn resume(&mut self, now: Timestamp, pause: Duration) {
+        self.budget.resume(now, pause);
     }
 
     /// Whether [`next`](Self::next) finds a whole message at the front of `input`.

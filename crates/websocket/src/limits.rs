@@ -1,5 +1,7 @@
 //! What one connection may cost: every limit of the machine, and the budgets that count them.
 
+use core::time::Duration;
+
 use tidings_frame::PayloadLimit;
 
 use crate::violation::Violation;
@@ -27,6 +29,14 @@ pub struct ControlFrameRate {
     pub burst: u32,
     /// How many may come per second in the long run.
     pub per_second: u32,
+}
+
+impl ControlFrameRate {
+    /// The control frames that may come in this time, in billionths.
+    fn earned_in(self, time: Duration) -> u64 {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        nanos.saturating_mul(u64::from(self.per_second))
+    }
 }
 
 impl Limits {
@@ -125,13 +135,22 @@ impl Budget {
         Ok(())
     }
 
+    /// What comes now may have been sent at any time in the last `pause`, in which nobody looked: as
+    /// many control frames as the rate allows may come at once.
+    pub(crate) fn resume(&mut self, now: Timestamp, pause: Duration) {
+        let earned = self.control_frames.earned_in(pause);
+        self.control_left = self.control_left.saturating_add(earned);
+        self.control_refilled = self.control_refilled.max(now);
+    }
+
     /// A control frame was announced.
     pub(crate) fn spend_control_frame(&mut self, now: Timestamp) -> Result<(), Violation> {
         let rate = self.control_frames;
-        let elapsed = u64::try_from(now.since(self.control_refilled).as_nanos());
-        let refill = elapsed.unwrap_or(u64::MAX).saturating_mul(u64::from(rate.per_second));
+        let refill = rate.earned_in(now.since(self.control_refilled));
         let full = u64::from(rate.burst) * CONTROL_FRAME;
-        self.control_left = self.control_left.saturating_add(refill).min(full);
+        let refilled = self.control_left.saturating_add(refill).min(full);
+        // After a pause it is more than full.
+        self.control_left = self.control_left.max(refilled);
         self.control_refilled = self.control_refilled.max(now);
         match self.control_left.checked_sub(CONTROL_FRAME) {
             Some(left) => {
@@ -146,7 +165,6 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::time::Duration;
 
     fn budget() -> Budget {
         Budget::new(Limits::server(), Timestamp::default())
@@ -211,6 +229,19 @@ mod tests {
         for _ in 0..200 {
             assert_eq!(budget.spend_control_frame(now), Ok(()));
         }
+        assert_eq!(budget.spend_control_frame(now), Err(refused));
+    }
+
+    /// What has gathered while nobody looked is judged by the time in which it was sent.
+    #[test]
+    fn control_frames_that_waited_for_the_application_are_not_a_flood() {
+        let mut budget = budget();
+        let now = Timestamp::default().after(Duration::from_secs(60));
+        budget.resume(now, Duration::from_secs(60));
+        for _ in 0..200 + 60 * 50 {
+            assert_eq!(budget.spend_control_frame(now), Ok(()));
+        }
+        let refused = Violation::TooManyControlFrames { rate: Limits::server().control_frames };
         assert_eq!(budget.spend_control_frame(now), Err(refused));
     }
 }

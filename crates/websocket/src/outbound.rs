@@ -17,6 +17,8 @@ use crate::role::Role;
 pub(crate) struct Outbound<R> {
     role: R,
     allows_compression: bool,
+    /// A Close frame of the peer's is answered by [`close`](Self::close), not at once.
+    allows_half_close: bool,
     /// The message that was begun with [`Data::more`].
     message: Option<DataOpcode>,
     /// 5.5.3: of several Pings it is enough to answer the last.
@@ -121,6 +123,7 @@ impl<R: Role> Outbound<R> {
         Self {
             role,
             allows_compression: false,
+            allows_half_close: false,
             message: None,
             pending_pong: None,
             pending_ping: None,
@@ -132,6 +135,11 @@ impl<R: Role> Outbound<R> {
     /// RFC 7692, 6: messages may be compressed.
     pub(crate) fn allow_compression(&mut self) {
         self.allows_compression = true;
+    }
+
+    /// The peer's Close frame is answered once we have nothing more to send.
+    pub(crate) fn allow_half_close(&mut self) {
+        self.allows_half_close = true;
     }
 
     /// Frames a message or a piece of one. The frame must be written before anything that a later
@@ -220,6 +228,7 @@ impl<R: Role> Outbound<R> {
         match event {
             // 5.5.2: "an endpoint MUST send a Pong frame in response".
             Event::Ping(payload) => self.pending_pong = Some(Held::new(*payload)),
+            Event::Close(_) if self.allows_half_close && self.is_open() => {}
             Event::Close(close) => {
                 // 5.5.1: "typically echos the status code it received". The reason is the peer's
                 // own and tells it nothing. 7.4.1: 1010 is not a server's to say.
@@ -318,6 +327,14 @@ impl<R: Role> Outbound<R> {
             CloseState::Sent(None) => CloseStatus::Empty,
             _ => CloseStatus::Missing,
         }
+    }
+
+    pub(crate) fn is_server(&self) -> bool {
+        self.role.is_server()
+    }
+
+    pub(crate) const fn allows_half_close(&self) -> bool {
+        self.allows_half_close
     }
 
     /// Whether messages may be compressed (RFC 7692): both sides have agreed.

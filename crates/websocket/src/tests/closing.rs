@@ -158,3 +158,47 @@ fn a_server_never_sends_1010() {
     connection.close(at(0), mandatory);
     assert_eq!(transmitted(&mut connection)[..2], [0x88, 0x82]);
 }
+
+/// RFC 6455, 5.5.1: an endpoint may finish what it is sending before it answers a Close frame. For a
+/// stream of bytes that is all that it still has to send.
+#[test]
+fn with_half_close_each_side_ends_for_itself() {
+    let mut connection = server();
+    connection.allow_half_close();
+    let mut close = control(ControlOpcode::Close, &[3, 232], true);
+    assert!(matches!(connection.receive(at(1), &mut &mut close[..]), Some(Event::Close(_))));
+    assert_eq!(connection.poll_transmit(), None);
+    assert_eq!(connection.poll_timeout(), None, "the peer has nothing left to do");
+    assert_eq!(connection.handle_timeout(at(1000)), None);
+    assert!(connection.send(Data::binary(b"rest")).is_ok());
+    connection.close(at(1001), Some(CloseFrame::new(CloseCode::NORMAL, "")));
+    assert_eq!(transmitted(&mut connection), b"\x88\x02\x03\xe8");
+    assert!(connection.close_info().is_clean());
+}
+
+/// The other side of it: what comes after our Close frame is received, and puts the end off.
+#[test]
+fn with_half_close_a_peer_that_still_sends_has_time() {
+    let mut connection = server();
+    connection.allow_half_close();
+    connection.close(at(0), None);
+    transmitted(&mut connection);
+    for second in [4, 8, 12] {
+        let mut rest = bytes_of(Frame::data(DataOpcode::Binary, b"rest"), true);
+        assert!(connection.receive(at(second), &mut &mut rest[..]).is_some());
+        assert_eq!(connection.handle_timeout(at(second)), None);
+    }
+    assert_eq!(connection.handle_timeout(at(16)), None);
+    assert_eq!(connection.handle_timeout(at(17)), Some(Timeout::Closing));
+}
+
+/// A driver's own reason is told to the peer, and ends the connection.
+#[test]
+fn a_driver_can_fail_the_connection() {
+    let mut connection = server();
+    connection.fail(at(0), CloseFrame::new(CloseCode::POLICY_VIOLATION, "why"));
+    let mut log = Log::default();
+    log.transmit(&mut connection);
+    assert_eq!(log.lines(), ["> \\x88\\x05\\x03\\xf0why", "> shutdown"]);
+    assert!(connection.is_finished());
+}

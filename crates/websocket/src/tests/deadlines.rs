@@ -101,8 +101,60 @@ fn a_message_must_end_in_time() {
         assert_eq!(connection.handle_timeout(at(second)), None);
         transmitted(&mut connection);
     }
-    assert_eq!(connection.handle_timeout(at(61)), Some(Timeout::Message));
+    // The 59 fragments of seven bytes have earned less than a second.
+    assert_eq!(connection.handle_timeout(at(61)), None);
+    assert_eq!(connection.handle_timeout(at(62)), Some(Timeout::Message));
     assert_eq!(connection.close_info().received, CloseStatus::Missing);
+}
+
+/// A message that comes at 512 bytes a second is never late, however long it takes; once it stops,
+/// it has the time of [`Timeouts::message`].
+#[test]
+fn a_message_that_makes_progress_is_not_late() {
+    let limits = Limits { max_frame_len: Limits::UNBOUNDED, ..Limits::server() };
+    let limits = Limits { max_message_len: Limits::UNBOUNDED, ..limits };
+    let timeouts = Timeouts { ping_interval: Timeouts::NEVER, ..Timeouts::server() };
+    let mut connection = Connection::new(Server, limits, timeouts, at(0));
+    let mut header = bytes_of(Frame::data(DataOpcode::Binary, &[0; 1024 * 1024]), true);
+    header.truncate(14);
+    let _ = connection.receive(at(0), &mut &mut header[..]);
+    for second in 1..=2000 {
+        assert!(connection.receive(at(second), &mut &mut [0; 512][..]).is_some());
+        assert_eq!(connection.handle_timeout(at(second)), None, "after {second} s");
+    }
+    assert_eq!(connection.handle_timeout(at(2059)), None);
+    assert_eq!(connection.handle_timeout(at(2061)), Some(Timeout::Message));
+}
+
+/// Half a message, then an application that is busy for longer than a message may take: only the
+/// time in which bytes were waited for is the peer's.
+#[test]
+fn the_application_s_slowness_is_not_charged_to_the_peer() {
+    let timeouts = Timeouts { ping_interval: Timeouts::NEVER, ..Timeouts::server() };
+    let timeouts = Timeouts { idle: Duration::from_secs(90), ..timeouts };
+    let mut connection = Connection::new(Server, Limits::server(), timeouts, at(0));
+    let mut first = bytes_of(Frame::fragment(DataOpcode::Text, b"a"), true);
+    assert!(connection.receive(at(10), &mut &mut first[..]).is_some());
+    connection.resume(at(100));
+    assert_eq!(connection.handle_timeout(at(100)), None);
+    assert_eq!(connection.handle_timeout(at(159)), None);
+    let mut last = bytes_of(Frame::data(DataOpcode::Continuation, b"b"), true);
+    assert!(connection.receive(at(159), &mut &mut last[..]).is_some());
+    connection.resume(at(500));
+    assert_eq!(connection.handle_timeout(at(589)), None);
+    assert_eq!(connection.handle_timeout(at(590)), Some(Timeout::Idle));
+}
+
+/// The peer answers a Close frame once it has it: what was queued before it takes its own time.
+#[test]
+fn the_time_to_answer_a_close_frame_begins_when_it_has_left() {
+    let mut connection = server();
+    connection.restart_closing(at(1));
+    connection.close(at(10), None);
+    assert_eq!(connection.poll_timeout(), Some(at(15)));
+    connection.restart_closing(at(14));
+    assert_eq!(connection.handle_timeout(at(18)), None);
+    assert_eq!(connection.handle_timeout(at(19)), Some(Timeout::Closing));
 }
 
 #[test]
