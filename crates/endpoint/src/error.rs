@@ -9,7 +9,7 @@ use tidings_handshake::{
     ProxyUriError, RedirectError, RequestBuildError, RequestError, ResponseError, UriError,
 };
 use tidings_websocket::frame::InvalidUtf8;
-use tidings_websocket::{SendError, Timeout, Violation};
+use tidings_websocket::{CloseInfo, SendError, Timeout, Violation};
 
 #[cfg(feature = "rustls")]
 use crate::opening::TlsError;
@@ -63,7 +63,16 @@ pub enum Error {
     /// The peer took no bytes for as long as [`Config::write_timeout`](crate::websocket::Config), or at the
     /// end not all of them.
     WriteTimeout(Duration),
-    /// The caller sent what can't be sent now.
+    /// Both sides send and neither receives: the peer took nothing for as long as
+    /// [`Config::write_timeout`](crate::websocket::Config), and as much of what it sent waits to be
+    /// received as `max_read_ahead_len` allows. It was told, by 1008.
+    BothSend {
+        /// How many bytes of the peer's wait.
+        unread_len: usize,
+    },
+    /// The caller sent after the peer had closed: what the Close frames said.
+    Closed(Box<CloseInfo>),
+    /// The caller sent what cannot be sent now.
     Send(SendError),
     /// The caller sent a message inside one that a `MessageWriter` has begun and not
     /// finished.
@@ -108,6 +117,13 @@ impl fmt::Debug for Declined {
 }
 
 impl Error {
+    /// Whether nothing can be sent because the connection was closed, by either side and without a
+    /// fault.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::Send(SendError::NotOpen))
+    }
+
     /// Whether the transport ended without a closing handshake, as when the peer vanished.
     #[must_use]
     pub fn is_disconnect(&self) -> bool {
@@ -122,6 +138,24 @@ impl Error {
 }
 
 impl Error {
+    /// The same error for another who asks, of those that end an open connection.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Violation(violation) => Self::Violation(*violation),
+            Self::Timeout(timeout) => Self::Timeout(*timeout),
+            Self::WriteTimeout(limit) => Self::WriteTimeout(*limit),
+            Self::BothSend { unread_len } => Self::BothSend { unread_len: *unread_len },
+            Self::Io(error) => Self::Io(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
+            other => {
+                debug_assert!(false, "no error of an open connection: {other}");
+                Self::Io(io::Error::other(other.to_string()))
+            }
+        }
+    }
+
     /// Whether the fault is in what the caller asked for: another attempt would ask the same.
     #[must_use]
     pub const fn is_user(&self) -> bool {
@@ -167,6 +201,13 @@ impl fmt::Display for Error {
             Self::Violation(violation) => violation.fmt(f),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::WriteTimeout(limit) => write!(f, "the peer took no bytes for {limit:?}"),
+            Self::BothSend { unread_len } => write!(
+                f,
+                "both sides send and neither receives: {unread_len} bytes of the peer's wait to be \
+                 received, and it takes nothing; receive between two sends, or raise \
+                 max_read_ahead_len"
+            ),
+            Self::Closed(info) => write!(f, "the peer has closed: {}", info.received),
             Self::Send(error) => error.fmt(f),
             Self::QueueFull { len, max_len } => {
                 write!(f, "{len} bytes are queued already, the limit is {max_len}")
@@ -199,6 +240,8 @@ impl std::error::Error for Error {
             | Self::Declined(_)
             | Self::HandshakeTimeout(_)
             | Self::MessageUnfinished
+            | Self::BothSend { .. }
+            | Self::Closed(_)
             | Self::QueueFull { .. }
             | Self::TlsUnsupported
             | Self::Proxy { .. }

@@ -10,14 +10,19 @@ use tidings_websocket::{Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::socket::WebSocket;
+use crate::wakers::End;
 
 /// The longest message that one write becomes.
 const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`AsyncRead`] and [`AsyncWrite`].
 ///
-/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A
-/// normal closure reads as the end. A text message is an error of kind `InvalidData`.
+/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
+/// message is an error of kind `InvalidData`.
+///
+/// Each direction ends for itself. The peer's Close frame reads as the end, and writing goes on
+/// until it is shut down. `poll_shutdown` sends our Close frame, with code 1000, and reading goes on
+/// until the peer's; a peer that is no stream of bytes answers at once (RFC 6455, 5.5.1).
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
@@ -32,7 +37,10 @@ where
     /// The WebSocket as a stream of bytes.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
-        ByteStream { socket: self, chunks: IncomingChunks::default() }
+        let mut socket = self;
+        socket.share(); // `tokio::io::split` gives each direction to a task
+        socket.link.send.set_half_close(true);
+        ByteStream { socket, chunks: IncomingChunks::default() }
     }
 }
 
@@ -53,15 +61,19 @@ where
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { socket: WebSocket { receive, link, .. }, chunks } = self.get_mut();
-        let found = link.poll_until(cx, receive, |receive, send| {
-            chunks.find_binary(receive, send).map(|found| found.then_some(())).transpose()
-        });
-        if let Some(found) = ready!(found).map_err(io::Error::from)? {
-            found?;
-            chunks.read_into(receive, buf.remaining(), |bytes| buf.put_slice(bytes));
-        }
-        Poll::Ready(Ok(()))
+        let Self { socket, chunks } = self.get_mut();
+        socket.poll_at(End::Receiver, cx, |WebSocket { receive, link, .. }, cx| {
+            let found =
+                link.poll_until(cx, receive, |receive, send| match chunks.find_binary(receive, send) {
+                    Ok(found) => (found || send.is_half_closed()).then_some(Ok(())),
+                    Err(error) => Some(Err(error)),
+                });
+            if let Some(found) = ready!(found).map_err(io::Error::from)? {
+                found?;
+                chunks.read_into(receive, buf.remaining(), |bytes| buf.put_slice(bytes));
+            }
+            Poll::Ready(Ok(()))
+        })
     }
 }
 
@@ -75,25 +87,26 @@ where
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let link = &mut self.get_mut().socket.link;
-        ready!(link.poll_room(cx)).map_err(io::Error::from)?;
-        let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
-        // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
-        link.may_batch = false;
-        match link.poll_send(cx, &mut Some(Outgoing::Binary(chunk))) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::from(error))),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(chunk.len())),
-        }
+        self.get_mut().socket.poll_at(End::Sender, cx, |WebSocket { link, .. }, cx| {
+            ready!(link.poll_room(cx)).map_err(io::Error::from)?;
+            let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
+            // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
+            link.send.stop_batching();
+            match link.poll_send(cx, &mut Some(Outgoing::Binary(chunk))) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::from(error))),
+                Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(chunk.len())),
+            }
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().socket.poll_flush(cx).map_err(io::Error::from)
     }
 
-    /// The closing handshake, with code 1000.
+    /// Sends our Close frame, with code 1000; reading goes on.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.get_mut().socket;
-        socket.start_close(CloseCode::NORMAL, "");
-        socket.poll_closed(cx).map_err(io::Error::from)
+        socket.tell_both(|socket| socket.start_close(CloseCode::NORMAL, ""));
+        socket.poll_flush(cx).map_err(io::Error::from)
     }
 }

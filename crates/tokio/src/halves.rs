@@ -47,12 +47,8 @@ impl<'a> Receiver<'a> {
             return Ok(None);
         }
         let link = &mut *sender.link;
-        link.may_batch = false;
         match receive.borrow(&mut link.send) {
-            Some(message) => {
-                link.may_batch = link.send.next_is_whole();
-                Ok(Some(message))
-            }
+            Some(message) => Ok(Some(message)),
             // It proved invalid, and the end follows.
             None => poll_fn(|cx| link.poll_end(cx)).await.map(|()| None),
         }

@@ -18,6 +18,7 @@ pub mod sse;
 mod stream_sink;
 #[cfg(feature = "hyper")]
 mod upgrade;
+mod wakers;
 
 pub use accept::{accept, accept_with};
 pub use connect::{connect, connect_with};

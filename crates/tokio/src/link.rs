@@ -3,8 +3,8 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tidings_endpoint::Error;
@@ -15,15 +15,16 @@ use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::wakers::Wakers;
+
 /// All of a WebSocket but the bytes that were received.
 #[derive(Debug)]
 pub(crate) struct Link<S, R> {
     pub(crate) stream: S,
     pub(crate) clock: Clock,
     pub(crate) send: SendHalf<R>,
-    /// The next `send` may wait for the one after it, because a message that came with the last one
-    /// still waits to be received.
-    pub(crate) may_batch: bool,
+    /// Set where two tasks have an end each.
+    pub(crate) wakers: Option<Arc<Wakers>>,
 }
 
 impl<S, R> Link<S, R>
@@ -32,9 +33,9 @@ where
     R: Role,
 {
     pub(crate) fn new(stream: S, role: R, config: &Config, negotiated: &Negotiated) -> Self {
-        let clock = Clock { epoch: Instant::now(), timer: None };
+        let clock = Clock { epoch: Instant::now(), timer: None, write_timer: None };
         let send = SendHalf::new(role, config, negotiated);
-        Self { stream, clock, send, may_batch: false }
+        Self { stream, clock, send, wakers: None }
     }
 
     /// Receives until a message is at hand in `receive`; false at the end of the connection.
@@ -125,7 +126,7 @@ where
             ready!(self.poll_flush(cx))?;
         }
         if let Some(message) = message.take() {
-            if mem::take(&mut self.may_batch) {
+            if self.send.take_batching() {
                 self.send.queue(message, || self.clock.now())?;
                 if self.send.has_room() {
                     return Poll::Ready(Ok(()));
@@ -142,12 +143,22 @@ where
         self.poll_flush(cx)
     }
 
-    /// Writes all that is queued; keeps the deadlines while it waits.
+    /// Writes all that is queued. While the peer takes nothing, what it sends is read ahead: it may
+    /// be waiting for us to do so.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while self.poll_output(cx).is_pending() {
-            ready!(self.poll_timer(cx));
+        loop {
+            if self.send.fails_by_both_sending() {
+                return self.poll_end(cx);
+            }
+            if self.poll_output(cx).is_ready() {
+                self.clock.write_timer = None;
+                return Poll::Ready(self.send.check_written());
+            }
+            if self.poll_read_ahead(cx).is_pending() {
+                ready!(self.clock.poll_to_write(cx, self.send.poll_write_timeout()));
+                self.send.handle_write_timeout(self.clock.now());
+            }
         }
-        Poll::Ready(self.send.check_written())
     }
 
     /// Ready once less than 64 KiB are queued.
@@ -204,11 +215,18 @@ where
         if !self.send.wants_read() {
             return Poll::Pending;
         }
-        receive.fill(|buffer| {
-            let mut read = ReadBuf::new(buffer);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
-            Poll::Ready(Ok(read.filled().len()))
-        })
+        let stream = &mut self.stream;
+        receive.fill(&mut self.send, |buffer| poll_read_into(stream, cx, buffer))
+    }
+
+    /// One read of what is kept for the receiver, which then has something to do.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let stream = &mut self.stream;
+        ready!(self.send.read_ahead(|buffer| poll_read_into(stream, cx, buffer)));
+        if let Some(wakers) = &self.wakers {
+            wakers.wake_receiver();
+        }
+        Poll::Ready(())
     }
 
     /// Step 4: waits for the next deadline and does what is due.
@@ -219,12 +237,26 @@ where
     }
 }
 
-/// The time since the connection began, and a timer.
+fn poll_read_into<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut read = ReadBuf::new(buffer);
+    ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+    Poll::Ready(Ok(read.filled().len()))
+}
+
+/// The time since the connection began, and its timers.
 #[derive(Debug)]
 pub(crate) struct Clock {
     epoch: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
+    /// Of one who waits for writing alone; a receiver may be waiting at the same time.
+    write_timer: Timer,
 }
+
+type Timer = Option<Pin<Box<Sleep>>>;
 
 impl Clock {
     pub(crate) fn now(&self) -> Timestamp {
@@ -233,14 +265,28 @@ impl Clock {
 
     /// Ready at `until`; never, if that is `None`.
     fn poll_until(&mut self, cx: &mut Context<'_>, until: Option<Timestamp>) -> Poll<()> {
-        let Some(until) = until else { return Poll::Pending };
-        // "Never" is 584 years away.
-        let deadline = self.epoch.checked_add(until.since_epoch());
-        let Some(deadline) = deadline else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
-        }
-        timer.as_mut().poll(cx)
+        poll_timer(&mut self.timer, cx, self.epoch, until)
     }
+
+    /// As [`poll_until`](Self::poll_until), for one who waits for writing alone.
+    fn poll_to_write(&mut self, cx: &mut Context<'_>, until: Option<Timestamp>) -> Poll<()> {
+        poll_timer(&mut self.write_timer, cx, self.epoch, until)
+    }
+}
+
+fn poll_timer(
+    timer: &mut Timer,
+    cx: &mut Context<'_>,
+    epoch: Instant,
+    until: Option<Timestamp>,
+) -> Poll<()> {
+    let Some(until) = until else { return Poll::Pending };
+    // "Never" is 584 years away.
+    let deadline = epoch.checked_add(until.since_epoch());
+    let Some(deadline) = deadline else { return Poll::Pending };
+    let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+    if timer.deadline() != deadline {
+        timer.as_mut().reset(deadline);
+    }
+    timer.as_mut().poll(cx)
 }

@@ -16,6 +16,7 @@ use tidings_websocket::{CloseInfo, MessageKind, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::link::Link;
+use crate::wakers::End;
 
 pub use crate::byte_stream::ByteStream;
 pub use crate::chunks::{MessageReader, MessageWriter};
@@ -39,8 +40,10 @@ pub use crate::split::{OwnedReceiver, OwnedSender};
 /// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
 /// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
-/// Pings are answered, and the peer is asked whether it lives, while `recv`, `send`, `flush` or
-/// `close` is polled.
+/// Pings are answered, and a dead peer is noticed, while `recv` or `close` is polled: a connection
+/// that should stay open is always received from. A `send` or `flush` that has to wait takes in
+/// what the peer sends, up to [`Config::max_read_ahead_len`], and judges the peer by what it takes
+/// alone.
 ///
 /// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
 /// copying them, [`into_split`](Self::into_split) gives two tasks an end each,
@@ -93,24 +96,25 @@ where
 
     /// As [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        let Self { receive, link, .. } = self;
-        while receive.find(&mut link.send) || ready!(link.poll_message(cx, receive))? {
-            // None: it proved invalid, and the end follows.
-            if let Some(message) = receive.take(&mut link.send) {
-                link.may_batch = receive.has_whole_message(&link.send);
-                return Poll::Ready(Ok(Some(message)));
+        self.poll_at(End::Receiver, cx, |Self { receive, link, .. }, cx| {
+            while receive.find(&mut link.send) || ready!(link.poll_message(cx, receive))? {
+                // None: it proved invalid, and the end follows.
+                if let Some(message) = receive.take(&mut link.send) {
+                    return Poll::Ready(Ok(Some(message)));
+                }
             }
-        }
-        Poll::Ready(Ok(None))
+            Poll::Ready(Ok(None))
+        })
     }
 
     /// Sends a message: queues it and writes it, unless the rule of
     /// [`WebSocket`] lets it wait for the next one.
     ///
     /// # Errors
-    /// [`Error::Send`] if the connection is closing, [`Error::MessageUnfinished`] inside a
-    /// [`writer`](Self::writer)'s message: nothing was queued. Otherwise what the transport said;
-    /// the message may or may not arrive.
+    /// Nothing was queued: [`Error::Closed`] if the peer has closed, [`Error::Send`] if this side
+    /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, and what ended
+    /// the connection once that has failed. [`Error::WriteTimeout`], [`Error::BothSend`] or what the
+    /// transport said: the message may or may not arrive.
     ///
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
@@ -145,7 +149,7 @@ where
 
     /// As [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.link.poll_flush(cx)
+        self.poll_at(End::Sender, cx, |socket, cx| socket.link.poll_flush(cx))
     }
 
     /// Closes with this code and reason, and waits for the peer to do the same. Messages that
@@ -265,14 +269,6 @@ where
     #[must_use]
     pub fn into_inner(self) -> S {
         self.link.stream
-    }
-}
-
-impl<S, R: Role> WebSocket<S, R> {
-    /// Whether closing has not begun, and whether nothing more happens.
-    pub(crate) fn stage(&self) -> (bool, bool) {
-        let send = &self.link.send;
-        (send.is_open(), send.has_ended())
     }
 }
 

@@ -1,13 +1,10 @@
-//! The two ends of a WebSocket for two tasks: [`OwnedReceiver`] and [`OwnedSender`].
-//!
-//! Both poll the same connection under a lock that is never held across an await. Each poll hands
-//! the transport a waker that wakes both tasks, because either may be the one to go on: the
-//! receiver writes Pongs, the sender keeps deadlines.
+//! The two ends of a WebSocket for two tasks: [`OwnedReceiver`] and [`OwnedSender`]. Both poll the
+//! same connection under a lock that is never held across an await.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use tidings_endpoint::Error;
 use tidings_endpoint::websocket::{Message, Outgoing};
@@ -16,47 +13,21 @@ use tidings_websocket::{CloseInfo, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::socket::WebSocket;
+use crate::wakers::{End, lock};
 
 /// The receiving end.
-pub struct OwnedReceiver<S, R = Server>(Arc<Shared<S, R>>);
+pub struct OwnedReceiver<S, R = Server>(Arc<Mutex<WebSocket<S, R>>>);
 
 /// The sending end.
-pub struct OwnedSender<S, R = Server>(Arc<Shared<S, R>>);
+pub struct OwnedSender<S, R = Server>(Arc<Mutex<WebSocket<S, R>>>);
 
-struct Shared<S, R> {
-    socket: Mutex<WebSocket<S, R>>,
-    wakers: Arc<Wakers>,
-}
-
-/// The tasks at the two ends.
-#[derive(Default)]
-struct Wakers {
-    receiver: Mutex<Option<Waker>>,
-    sender: Mutex<Option<Waker>>,
-}
-
-impl Wake for Wakers {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Taken first: who is woken may come back at once.
-        let wakers = [&self.receiver, &self.sender].map(|end| lock(end).take());
-        for waker in wakers.into_iter().flatten() {
-            waker.wake();
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic of the user's own types while the lock was held must not spread.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<S, R> WebSocket<S, R> {
-    /// Gives two tasks an end each. The sender writes at once, since it can't know when the
+impl<S, R: Role> WebSocket<S, R> {
+    /// Gives two tasks an end each. The sender writes at once, since it cannot know when the
     /// receiver will be polled; to batch, `feed` and `flush`.
+    ///
+    /// Poll the receiver, even if no message is expected: it answers Pings, notices a dead peer and
+    /// the end. If it was dropped, the sender does that in its stead and drops what comes, but only
+    /// while it is polled.
     ///
     /// ```
     /// # async fn serve(socket: tidings_tokio::WebSocket<tokio::net::TcpStream>)
@@ -71,41 +42,10 @@ impl<S, R> WebSocket<S, R> {
     /// sender.close(tidings_tokio::CloseCode::NORMAL, "that was all").await
     /// # }
     /// ```
-    pub fn into_split(self) -> (OwnedReceiver<S, R>, OwnedSender<S, R>) {
-        let shared = Arc::new(Shared { socket: Mutex::new(self), wakers: Arc::default() });
-        (OwnedReceiver(Arc::clone(&shared)), OwnedSender(shared))
-    }
-}
-
-impl<S, R> Shared<S, R>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    R: Role,
-{
-    /// Polls the connection; whatever it waits for wakes both ends.
-    fn poll<T>(
-        &self,
-        end: &Mutex<Option<Waker>>,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut WebSocket<S, R>, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        *lock(end) = Some(cx.waker().clone());
-        let both = Waker::from(Arc::clone(&self.wakers));
-        self.with(|socket| poll(socket, &mut Context::from_waker(&both)))
-    }
-
-    /// Does something with the connection. If closing begins in it, other deadlines count from now
-    /// on; if it ends in it, the transport wakes nobody any more. Both ends have to hear of that.
-    fn with<T>(&self, work: impl FnOnce(&mut WebSocket<S, R>) -> T) -> T {
-        let mut socket = lock(&self.socket);
-        let before = socket.stage();
-        let done = work(&mut socket);
-        let after = socket.stage();
-        drop(socket);
-        if before != after {
-            self.wakers.wake_by_ref();
-        }
-        done
+    pub fn into_split(mut self) -> (OwnedReceiver<S, R>, OwnedSender<S, R>) {
+        self.share();
+        let socket = Arc::new(Mutex::new(self));
+        (OwnedReceiver(Arc::clone(&socket)), OwnedSender(socket))
     }
 }
 
@@ -127,13 +67,13 @@ where
 
     /// As [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.0.poll(&self.0.wakers.receiver, cx, WebSocket::poll_recv)
+        lock(&self.0).poll_recv(cx)
     }
 
     /// As [`WebSocket::close_info`].
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
-        lock(&self.0.socket).close_info()
+        lock(&self.0).close_info()
     }
 
     /// Puts the ends together again; gives them back if they are not of one WebSocket.
@@ -149,9 +89,11 @@ where
         }
         drop(sender);
         match Arc::try_unwrap(self.0) {
-            Ok(shared) => Ok(shared.socket.into_inner().unwrap_or_else(PoisonError::into_inner)),
-            // Not reached: there are two ends, and one was dropped.
-            Err(shared) => Err((Self(Arc::clone(&shared)), OwnedSender(shared))),
+            Ok(socket) => Ok(socket.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            Err(socket) => {
+                debug_assert!(false, "there are two ends, and one was dropped");
+                Err((Self(Arc::clone(&socket)), OwnedSender(socket)))
+            }
         }
     }
 }
@@ -175,8 +117,8 @@ where
     ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message.into());
         poll_fn(move |cx| {
-            self.0.poll(&self.0.wakers.sender, cx, |socket, cx| {
-                socket.link.may_batch = false;
+            self.poll(cx, |socket, cx| {
+                socket.link.send.stop_batching();
                 socket.link.poll_send(cx, &mut message)
             })
         })
@@ -187,7 +129,7 @@ where
     /// # Errors
     /// As [`WebSocket::feed`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.0.with(|socket| socket.feed(message))
+        self.lock().feed(message)
     }
 
     /// As [`WebSocket::flush`].
@@ -203,13 +145,33 @@ where
 
     /// As [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll(&self.0.wakers.sender, cx, WebSocket::poll_flush)
+        self.poll(cx, |socket, cx| socket.link.poll_flush(cx))
+    }
+
+    /// Polls for this end, and for the receiver if that was dropped: its messages are dropped too.
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut WebSocket<S, R>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let is_alone = Arc::strong_count(&self.0) == 1;
+        self.lock().poll_at(End::Sender, cx, |socket, cx| {
+            if is_alone {
+                // How it ended is what the sender is told next.
+                let _ = socket.poll_closed(cx);
+            }
+            poll(socket, cx)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, WebSocket<S, R>> {
+        lock(&self.0)
     }
 
     /// Ready once less than 64 KiB are queued.
     #[cfg(feature = "futures")]
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll(&self.0.wakers.sender, cx, |socket, cx| socket.link.poll_room(cx))
+        self.poll(cx, |socket, cx| socket.link.poll_room(cx))
     }
 
     /// Starts the closing handshake and writes our Close frame. The receiver sees the end.
@@ -226,18 +188,18 @@ where
 
     /// As [`WebSocket::set_compressing`].
     pub fn set_compressing(&mut self, compresses: bool) {
-        self.0.with(|socket| socket.set_compressing(compresses));
+        self.lock().set_compressing(compresses);
     }
 
     /// As [`WebSocket::start_close`].
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
-        self.0.with(|socket| socket.start_close(code, reason));
+        self.lock().tell_both(|socket| socket.start_close(code, reason));
     }
 
     /// As [`WebSocket::close_info`].
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
-        lock(&self.0.socket).close_info()
+        lock(&self.0).close_info()
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::socket::WebSocket;
 use crate::split::{OwnedReceiver, OwnedSender};
+use crate::wakers::End;
 use tidings_endpoint::Error;
 use tidings_endpoint::websocket::Message;
 
@@ -23,6 +24,7 @@ where
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.share();
         self.poll_recv(cx).map(Result::transpose)
     }
 }
@@ -45,7 +47,8 @@ where
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.link.poll_room(cx)
+        self.share();
+        self.poll_at(End::Sender, cx, |socket, cx| socket.link.poll_room(cx))
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -53,12 +56,16 @@ where
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.share();
         WebSocket::poll_flush(&mut self, cx)
     }
 
+    /// Writes our Close frame, unless closing has begun; the stream returns what the peer still
+    /// sends, and ends.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.start_close(CloseCode::NORMAL, "");
-        self.poll_closed(cx)
+        self.share();
+        self.tell_both(|socket| socket.start_close(CloseCode::NORMAL, ""));
+        WebSocket::poll_flush(&mut self, cx)
     }
 }
 

@@ -88,8 +88,8 @@ impl<R: Role> Connection<R> {
     /// Lets each side end for itself, as for a stream of bytes: the peer's Close frame is not answered
     /// until [`close`](Self::close) is called, and what the peer sends after ours is still received.
     /// RFC 6455, 5.5.1 lets an endpoint finish what it is sending before it answers.
-    pub fn allow_half_close(&mut self) {
-        self.outbound.allow_half_close();
+    pub fn allow_half_close(&mut self, allows: bool) {
+        self.outbound.allow_half_close(allows);
     }
 
     /// Fails the connection because a compressed message proved invalid once inflated, exactly as

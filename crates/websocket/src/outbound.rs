@@ -138,8 +138,8 @@ impl<R: Role> Outbound<R> {
     }
 
     /// The peer's Close frame is answered once we have nothing more to send.
-    pub(crate) fn allow_half_close(&mut self) {
-        self.allows_half_close = true;
+    pub(crate) fn allow_half_close(&mut self, allows: bool) {
+        self.allows_half_close = allows;
     }
 
     /// Frames a message or a piece of one. The frame must be written before anything that a later

@@ -35,6 +35,14 @@ pub struct Config {
     pub write_timeout: Duration,
     /// How many bytes may be queued before `feed` refuses more. `send` waits at 64 KiB.
     pub max_write_queue_len: usize,
+    /// How many bytes may be received ahead while a `send` waits for the peer to take something:
+    /// two sides that both send first would wait for each other. Beyond it the connection ends with
+    /// [`Error::BothSend`](crate::Error::BothSend), once the peer has taken nothing for the
+    /// `write_timeout`.
+    pub max_read_ahead_len: usize,
+    /// Whether the reply to a message may wait for the reply to the next one, if that was received
+    /// whole already: so the replies to all messages of one read leave in one write. On by default.
+    pub batch_replies: bool,
     /// How to compress messages with a peer that agrees (RFC 7692); `None`: not at all.
     pub compression: Option<Compression>,
     /// Whether `recv` also yields Ping, Pong and Close, which are dealt with in any case.
@@ -52,6 +60,8 @@ impl Config {
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             max_write_queue_len: 1024 * 1024,
+            max_read_ahead_len: 4 * 1024 * 1024,
+            batch_replies: true,
             compression: None,
             deliver_control_frames: false,
         }
@@ -64,6 +74,7 @@ impl Config {
             limits: Limits::client(),
             timeouts: Timeouts::client(),
             head_limits: tidings_handshake::Limits::client(),
+            max_read_ahead_len: 16 * 1024 * 1024,
             ..Self::server()
         }
     }
@@ -110,6 +121,18 @@ impl Config {
     #[must_use]
     pub const fn max_write_queue_len(self, max_len: usize) -> Self {
         Self { max_write_queue_len: max_len, ..self }
+    }
+
+    /// The same with at most this many bytes received ahead while a `send` waits.
+    #[must_use]
+    pub const fn max_read_ahead_len(self, max_len: usize) -> Self {
+        Self { max_read_ahead_len: max_len, ..self }
+    }
+
+    /// The same, and replies to messages of one read leave in one write, or each by itself.
+    #[must_use]
+    pub const fn batch_replies(self, batch: bool) -> Self {
+        Self { batch_replies: batch, ..self }
     }
 
     /// The same with compression, if the peer agrees.

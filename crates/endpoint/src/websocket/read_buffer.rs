@@ -102,6 +102,14 @@ impl ReadBuffer {
         pool::give_back_from_reading(mem::take(&mut self.bytes));
     }
 
+    /// Takes over a buffer of the pool with `len` bytes in it; this one is empty.
+    pub(super) fn replace(&mut self, buffer: Vec<u8>, len: usize) {
+        debug_assert!(self.is_empty());
+        self.release();
+        (self.start, self.end) = (0, len.min(buffer.len()));
+        self.bytes = buffer;
+    }
+
     /// Reads into an empty buffer. `Ok(0)` is the end. While nothing comes, no memory is held.
     pub(super) fn fill(
         &mut self,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::io;
 use std::mem;
 use std::task::Poll;
+use std::time::Duration;
 
 use tidings_websocket::{Assembled, Assembler, Event, Role, Timestamp};
 
@@ -13,9 +14,12 @@ use super::compression::{Inflated, Inflating, Negotiated};
 use super::config::Config;
 use super::message::{Message, MessageRef};
 use super::read_buffer::ReadBuffer;
-use super::send::SendHalf;
+use super::send::{Ahead, SendHalf};
 use crate::error::Error;
 use crate::trace;
+
+/// By how much a timer may be late while bytes are waited for.
+const MAX_TIMER_DELAY: Duration = Duration::from_millis(100);
 
 /// The receiving side of a WebSocket.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub struct ReceiveHalf {
     read: ReadBuffer,
     /// When the bytes in `read` came.
     received_at: Timestamp,
+    /// Bytes are being waited for, since the last were taken.
+    is_waiting: bool,
     assembler: Assembler,
     chunking: Chunking,
     /// What is at hand.
@@ -82,6 +88,7 @@ impl ReceiveHalf {
         Self {
             read: ReadBuffer::with(received),
             received_at: Timestamp::default(),
+            is_waiting: false,
             assembler: Assembler::new(),
             chunking: Chunking::Whole,
             at_hand: AtHand::Nothing,
@@ -142,6 +149,7 @@ impl ReceiveHalf {
     pub fn take<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<Message> {
         if self.at_hand == AtHand::Found {
             self.at_hand = AtHand::Nothing;
+            send.next_is_whole = self.has_whole_message(send);
             return self.found.take().map(|message| *message);
         }
         self.borrow_front(send).map(Message::from)
@@ -170,12 +178,12 @@ impl ReceiveHalf {
     #[inline]
     fn borrow_front<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
         debug_assert_eq!(self.at_hand, AtHand::Front, "`find` comes first");
-        self.at_hand = AtHand::Nothing;
         let event = self.read.take_front(|input| {
             let event = send.connection.receive(self.received_at, input);
             send.next_is_whole = send.connection.has_whole_message(input);
             event
         });
+        self.at_hand = if send.next_is_whole { AtHand::Front } else { AtHand::Nothing };
         match event? {
             Event::Text { text, is_first: true, is_last: true } => {
                 trace::message_received(true, text.rest.len());
@@ -198,7 +206,7 @@ impl ReceiveHalf {
 
     /// Whether the next message is whole in the read buffer: then it is at hand.
     #[inline]
-    pub fn has_whole_message<R: Role>(&mut self, send: &SendHalf<R>) -> bool {
+    fn has_whole_message<R: Role>(&mut self, send: &SendHalf<R>) -> bool {
         let is_whole = self.chunking == Chunking::Whole
             && send.connection.has_whole_message(self.read.filled());
         if is_whole {
@@ -249,15 +257,36 @@ impl ReceiveHalf {
         }
     }
 
-    /// Step 1: reads into the empty buffer. Hand the result to [`received`](Self::received).
+    /// Step 1: reads into the empty buffer, or takes what a waiting sender has read already. Hand the
+    /// result to [`received`](Self::received).
     ///
     /// # Errors
     /// What `read` returned, or that it claims what cannot be.
-    pub fn fill(
+    pub fn fill<R: Role>(
         &mut self,
+        send: &mut SendHalf<R>,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        self.read.fill(read)
+        let filled = match send.take_ahead() {
+            None => self.read.fill(read),
+            Some(Ahead::Bytes(buffer, len)) => {
+                self.is_waiting = false;
+                self.read.replace(buffer, len);
+                Poll::Ready(Ok(len))
+            }
+            Some(Ahead::End(end)) => Poll::Ready(end),
+        };
+        if filled.is_pending() {
+            self.is_waiting = true;
+        }
+        filled
+    }
+
+    /// Bytes are waited for from now on, for an adapter whose reads wait. Others need not say it.
+    pub fn wait<R: Role>(&mut self, send: &mut SendHalf<R>, now: Timestamp) {
+        if !mem::replace(&mut self.is_waiting, true) {
+            send.connection.resume(now);
+        }
     }
 
     /// What came of reading, and when.
@@ -267,6 +296,13 @@ impl ReceiveHalf {
         read: io::Result<usize>,
         now: Timestamp,
     ) {
+        // What was there at once came while the application was busy; what comes later than the
+        // deadline, at which nobody looked, as well. The peer is not late for that.
+        let was_waiting = mem::replace(&mut self.is_waiting, false);
+        let late = send.connection.poll_timeout().map(|due| due.after(MAX_TIMER_DELAY));
+        if !was_waiting || late.is_some_and(|late| late < now) {
+            send.connection.resume(now);
+        }
         self.received_at = now;
         send.received(read);
     }

@@ -1,20 +1,25 @@
 //! The sending side of a WebSocket: [`SendHalf`] has the machine, what is to be written, the
 //! deadlines and the end. Whoever sends needs this and nothing else, so a received payload can be
 //! borrowed while it is sent on.
+//!
+//! Here messages are queued; `end` has what the loop of an adapter does with them.
 
-use std::io::{self, IoSlice};
-use std::task::Poll;
+mod end;
+mod read_ahead;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_websocket::frame::{CloseFrame, Frame, Header};
-use tidings_websocket::{CloseInfo, Connection, Data, MessageKind, Role, Timestamp, Transmit};
+use tidings_websocket::{CloseStatus, Connection, Data, MessageKind, Role, SendError, Timestamp, Transmit};
 
 use super::compression::{Deflating, Negotiated};
 use super::config::Config;
 use super::message::Message;
 use super::outgoing::Outgoing;
 use super::write_queue::{BY_REFERENCE_FROM, WriteQueue};
+pub(super) use self::read_ahead::Ahead;
+use self::read_ahead::ReadAhead;
 use crate::error::Error;
 use crate::{random, trace};
 
@@ -23,12 +28,6 @@ const HIGH_WATER: usize = 64 * 1024;
 /// Above this many queued bytes a Ping is not answered at once. A peer that floods us and takes
 /// nothing would fill the queue.
 const MAX_PONGS_LEN: usize = 4 * 1024;
-/// How much is read, and for how long, between our last byte and the end of the transport. A
-/// socket that is closed with unread bytes resets the connection, and the peer may lose our Close:
-/// one that is still sending the message that was too long, most of all. The time is the bound that
-/// counts; the bytes cost nothing but that.
-const MAX_DRAIN_LEN: usize = 32 * 1024 * 1024;
-const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The sending side of a WebSocket, its deadlines and its end.
 #[derive(Debug)]
@@ -52,15 +51,24 @@ pub struct SendHalf<R> {
     has_failed: bool,
     /// The message after the one that was handed out last is whole in the read buffer.
     pub(super) next_is_whole: bool,
-    /// What is to be reported once the end is reached.
+    /// Whether a reply may wait for the next one.
+    batches_replies: bool,
+    /// What was read while nothing could be written; rare, and so in a box.
+    ahead: Option<Box<ReadAhead>>,
+    max_read_ahead_len: usize,
+    /// Why the connection fails: reported once the end is reached, and to whoever sends after that.
     failure: Option<Box<Error>>,
+    /// Who receives has been told of the end.
+    is_reported: bool,
 }
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Not begun.
+    /// Not begun, or the peer's Close is waited for.
     Running,
+    /// Our Close frame is queued. It, and all before it, has until then to be written.
+    Leaving { until: Timestamp },
     /// Our last bytes are on their way; then the sending side is shut down. Counted from the first
     /// look at it, it has until then.
     Finishing { until: Option<Timestamp> },
@@ -112,7 +120,11 @@ impl<R: Role> SendHalf<R> {
             has_read_end: false,
             has_failed: false,
             next_is_whole: false,
+            batches_replies: config.batch_replies,
+            ahead: None,
+            max_read_ahead_len: config.max_read_ahead_len,
             failure: None,
+            is_reported: false,
         }
     }
 
@@ -216,11 +228,13 @@ impl<R: Role> SendHalf<R> {
             }
             Message::Binary(bytes) => self.queue_shared(bytes, |bytes| Data::binary(bytes))?,
             Message::Ping(payload) => {
-                let frame = self.connection.ping(*payload)?;
+                let frame =
+                    self.connection.ping(*payload).map_err(|error| self.refusal(error))?;
                 self.queue.push_bytes(frame.as_bytes());
             }
             Message::Pong(payload) => {
-                let frame = self.connection.pong(*payload)?;
+                let frame =
+                    self.connection.pong(*payload).map_err(|error| self.refusal(error))?;
                 self.queue.push_bytes(frame.as_bytes());
             }
             Message::Close(close) => self.start_close(now(), close.map(|close| *close)),
@@ -301,6 +315,9 @@ impl<R: Role> SendHalf<R> {
         if self.connection.is_sending_message() {
             return Err(Error::MessageUnfinished);
         }
+        if !self.connection.is_open() {
+            return Err(self.refusal(SendError::NotOpen));
+        }
         let frame = self.connection.send(data)?;
         trace::frame_sent(frame.payload().len());
         Ok(frame)
@@ -308,6 +325,9 @@ impl<R: Role> SendHalf<R> {
 
     /// Queues a chunk of a message.
     pub(super) fn queue_chunk(&mut self, data: Data<'_>) -> Result<(), Error> {
+        if !self.connection.is_open() {
+            return Err(self.refusal(SendError::NotOpen));
+        }
         let frame = self.connection.send(data)?;
         trace::frame_sent(frame.payload().len());
         self.queue.push_frame(&frame);
@@ -320,6 +340,19 @@ impl<R: Role> SendHalf<R> {
             trace::closing(close.as_ref());
         }
         self.connection.close(now, close);
+    }
+
+    /// Whether each side ends for itself, as for a stream of bytes: see
+    /// [`Connection::allow_half_close`].
+    pub fn set_half_close(&mut self, allows: bool) {
+        self.connection.allow_half_close(allows);
+    }
+
+    /// Whether the peer has closed, and we have not.
+    #[must_use]
+    pub fn is_half_closed(&self) -> bool {
+        self.connection.is_open()
+            && self.connection.close_info().received != CloseStatus::Missing
     }
 
     /// Queues the answer to a Ping at once: before what is said to later messages of the same
@@ -346,304 +379,16 @@ impl<R: Role> SendHalf<R> {
         while (self.has_room() || !self.connection.is_open()) && self.phase != Phase::Ended {
             match self.connection.poll_transmit() {
                 Some(Transmit::Frame(frame)) => self.queue.push_bytes(frame.as_bytes()),
-                Some(Transmit::Shutdown) => self.phase = Phase::Finishing { until: None },
+                Some(Transmit::Shutdown) => {
+                    let until = match self.phase {
+                        Phase::Leaving { until } => Some(until),
+                        _ => None,
+                    };
+                    self.phase = Phase::Finishing { until };
+                }
                 None => return,
             }
         }
-    }
-
-    /// Step 3: what the transport is to do next. To be asked again until it is nothing, or the
-    /// transport cannot do it now. The time is asked for only at the end.
-    #[inline]
-    pub fn next_output(&mut self, now: impl FnOnce() -> Timestamp) -> Output {
-        self.transmit();
-        if let Phase::Finishing { until: until @ None } = &mut self.phase {
-            // What is left to write gets as long as one write may stall, all together: a peer that
-            // takes a byte now and then would hold the connection for days.
-            *until = Some(now().after(self.write_timeout));
-        }
-        if !self.queue.is_empty() {
-            Output::Write
-        } else if self.needs_flush {
-            Output::Flush
-        } else if matches!(self.phase, Phase::Finishing { .. }) {
-            Output::Shutdown
-        } else {
-            Output::Nothing
-        }
-    }
-
-    /// Hands what is queued, and after it `payload`, to `write` as slices, of which none is empty.
-    /// `None` if there is nothing to write.
-    #[inline]
-    pub fn write_with<T>(
-        &self,
-        payload: &[u8],
-        write: impl FnOnce(&[IoSlice<'_>]) -> T,
-    ) -> Option<T> {
-        self.queue.write_with(payload, write)
-    }
-
-    /// How many bytes of the queue were written. `Pending` says that the transport takes nothing
-    /// now.
-    #[inline]
-    pub fn wrote(&mut self, written: Poll<io::Result<usize>>, now: impl FnOnce() -> Timestamp) {
-        self.wrote_payload(&[], written, now);
-    }
-
-    /// As [`wrote`](Self::wrote), for a write that ended with `payload`: what of it was not written
-    /// is queued.
-    pub fn wrote_payload(
-        &mut self,
-        payload: &[u8],
-        written: Poll<io::Result<usize>>,
-        now: impl FnOnce() -> Timestamp,
-    ) {
-        let written_len = match written {
-            Poll::Ready(Ok(0)) => return self.lose(io::Error::from(io::ErrorKind::WriteZero)),
-            Poll::Ready(Ok(len)) => {
-                self.write_stalled = None;
-                self.needs_flush = true;
-                len
-            }
-            Poll::Ready(Err(error)) => return self.lose(error),
-            Poll::Pending => {
-                self.stall(now);
-                0
-            }
-        };
-        let beyond = written_len.saturating_sub(self.queue.len());
-        let Some(rest) = payload.get(beyond..) else {
-            let lie = "the transport claims to have written more than it was given";
-            return self.lose(io::Error::other(lie));
-        };
-        self.queue.advance(written_len - beyond); // `beyond` is part of it
-        if !rest.is_empty() {
-            self.queue.push_bytes(rest);
-        }
-    }
-
-    /// What flushing the transport came to.
-    pub fn flushed(&mut self, flushed: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
-        match flushed {
-            Poll::Ready(Ok(())) => self.needs_flush = false,
-            Poll::Ready(Err(error)) => self.lose(error),
-            Poll::Pending => self.stall(now),
-        }
-    }
-
-    /// What shutting down our side of the transport came to.
-    #[expect(clippy::needless_pass_by_value, reason = "it is taken as other results are")]
-    pub fn shut_down(&mut self, shut_down: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
-        match shut_down {
-            Poll::Ready(Ok(())) if !self.has_read_end => {
-                self.write_stalled = None;
-                let until = now().after(DRAIN_TIME);
-                self.phase = Phase::Draining { left: MAX_DRAIN_LEN, until };
-            }
-            // There is nothing to drain; how the connection ended is known already.
-            Poll::Ready(_) => self.end(),
-            Poll::Pending => self.stall(now),
-        }
-    }
-
-    fn stall(&mut self, now: impl FnOnce() -> Timestamp) {
-        if self.write_stalled.is_none() {
-            self.write_stalled = Some(now());
-        }
-    }
-
-    /// What reading came to; zero bytes are the end.
-    pub(super) fn received(&mut self, read: io::Result<usize>) {
-        match read {
-            Ok(0) => self.read_end(),
-            // Both sides have said what they had to: how the transport ends is its own affair.
-            Err(_) if !self.connection.is_receiving() => self.read_end(),
-            Err(error) => self.lose(error),
-            Ok(len) => {
-                if let Phase::Draining { left, until } = self.phase {
-                    match left.checked_sub(len) {
-                        Some(left) => self.phase = Phase::Draining { left, until },
-                        None => self.end(),
-                    }
-                }
-            }
-        }
-    }
-
-    /// The transport has ended on the peer's side.
-    fn read_end(&mut self) {
-        self.has_read_end = true;
-        if matches!(self.phase, Phase::Draining { .. }) {
-            self.end();
-        }
-        if self.connection.is_receiving() {
-            let eof = "the transport ended without a Close frame";
-            self.fail(io::Error::new(io::ErrorKind::UnexpectedEof, eof).into());
-        }
-        self.connection.receive_eof();
-    }
-
-    /// Whether anything is to be read.
-    #[must_use]
-    pub fn wants_read(&self) -> bool {
-        !self.has_read_end && self.phase != Phase::Ended
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called: something of the machine is
-    /// due then, a write, or the end. `None` is never.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let write = self.write_stalled.map(|since| since.after(self.write_timeout));
-        let end = match self.phase {
-            Phase::Finishing { until } => until,
-            Phase::Draining { until, .. } => Some(until),
-            Phase::Running | Phase::Ended => None,
-        };
-        [self.connection.poll_timeout(), write, end].into_iter().flatten().min()
-    }
-
-    /// Does what is due now. Harmless if nothing is.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        let is_over = |until: Timestamp| until <= now;
-        let is_stalled =
-            self.write_stalled.is_some_and(|since| is_over(since.after(self.write_timeout)));
-        let is_late = match self.phase {
-            Phase::Finishing { until } => is_stalled || until.is_some_and(is_over),
-            Phase::Running => is_stalled,
-            Phase::Draining { until, .. } => {
-                if is_over(until) {
-                    self.end();
-                }
-                false
-            }
-            Phase::Ended => false,
-        };
-        if is_late {
-            self.fail(Error::WriteTimeout(self.write_timeout));
-            self.give_up();
-        }
-        if let Some(timeout) = self.connection.handle_timeout(now) {
-            // A peer that said Close and is only slow to hang up has done its part.
-            if !self.connection.close_info().is_clean() {
-                self.fail(Error::Timeout(timeout));
-            }
-        }
-    }
-
-    /// Remembers why the connection ends; the first reason counts.
-    pub(super) fn fail(&mut self, error: Error) {
-        trace::failed(&error);
-        self.failure.get_or_insert_with(|| Box::new(error));
-    }
-
-    /// The transport has failed.
-    #[cold]
-    fn lose(&mut self, error: io::Error) {
-        // Once the last words are on their way, how the connection ends is known already.
-        if !matches!(self.phase, Phase::Finishing { .. }) {
-            self.fail(error.into());
-        }
-        self.give_up();
-    }
-
-    /// The transport is of no more use.
-    #[cold]
-    fn give_up(&mut self) {
-        self.end();
-        self.connection.receive_eof();
-        self.has_failed = true;
-        self.queue.clear();
-        self.needs_flush = false;
-        self.write_stalled = None;
-    }
-
-    fn end(&mut self) {
-        if self.phase != Phase::Ended {
-            self.phase = Phase::Ended;
-            trace::ended(&self.connection.close_info());
-        }
-    }
-
-    /// Whether all that was queued was handed to the transport, as far as is known.
-    ///
-    /// # Errors
-    /// The transport has failed: the reason, once, and then that what was queued is lost.
-    pub fn check_written(&mut self) -> Result<(), Error> {
-        if !self.has_failed {
-            return Ok(());
-        }
-        Err(self.failure.take().map_or_else(
-            || {
-                let lost = "the connection has ended, and what was queued is lost";
-                io::Error::new(io::ErrorKind::BrokenPipe, lost).into()
-            },
-            |failure| *failure,
-        ))
-    }
-
-    /// How the connection ended; what was not a closing handshake is reported once.
-    ///
-    /// # Errors
-    /// Why it ended otherwise.
-    pub fn take_end(&mut self) -> Result<(), Error> {
-        self.failure.take().map_or(Ok(()), |failure| Err(*failure))
-    }
-
-    /// The Close frames of both sides, as far as they came and went.
-    #[must_use]
-    pub fn close_info(&self) -> CloseInfo {
-        self.connection.close_info()
-    }
-
-    /// How long the last answered Ping of the connection's own took.
-    #[must_use]
-    pub fn round_trip_time(&self) -> Option<Duration> {
-        self.connection.round_trip_time()
-    }
-
-    /// Whether data can be sent: closing has not begun.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.connection.is_open()
-    }
-}
-
-impl<R> SendHalf<R> {
-    /// Whether another whole message followed the one that was handed out last.
-    #[must_use]
-    pub const fn next_is_whole(&self) -> bool {
-        self.next_is_whole
-    }
-
-    /// Whether less than 64 KiB are queued.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.queue.len() < HIGH_WATER
-    }
-
-    /// Whether there is something to write or to flush.
-    #[must_use]
-    pub fn wants_write(&self) -> bool {
-        !self.queue.is_empty() || self.needs_flush
-    }
-
-    /// Whether nothing more happens.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.phase == Phase::Ended
-    }
-
-    /// Whether nothing more happens, and nothing is left to report.
-    #[must_use]
-    pub fn has_reported(&self) -> bool {
-        self.has_ended() && self.failure.is_none()
-    }
-
-    /// The machine, to be shown.
-    #[must_use]
-    pub const fn connection(&self) -> &Connection<R> {
-        &self.connection
     }
 }
 

@@ -164,7 +164,7 @@ fn a_server_never_sends_1010() {
 #[test]
 fn with_half_close_each_side_ends_for_itself() {
     let mut connection = server();
-    connection.allow_half_close();
+    connection.allow_half_close(true);
     let mut close = control(ControlOpcode::Close, &[3, 232], true);
     assert!(matches!(connection.receive(at(1), &mut &mut close[..]), Some(Event::Close(_))));
     assert_eq!(connection.poll_transmit(), None);
@@ -180,7 +180,7 @@ fn with_half_close_each_side_ends_for_itself() {
 #[test]
 fn with_half_close_a_peer_that_still_sends_has_time() {
     let mut connection = server();
-    connection.allow_half_close();
+    connection.allow_half_close(true);
     connection.close(at(0), None);
     transmitted(&mut connection);
     for second in [4, 8, 12] {

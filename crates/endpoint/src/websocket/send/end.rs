@@ -1,0 +1,453 @@
+//! What the transport did with our bytes, the deadlines, and the end: the part of [`SendHalf`] that
+//! an adapter's loop drives.
+
+use std::io::{self, IoSlice};
+use std::mem;
+use std::task::Poll;
+use std::time::Duration;
+
+use tidings_websocket::frame::{CloseCode, CloseFrame};
+use tidings_websocket::{CloseInfo, CloseStatus, Connection, Role, SendError, Timestamp};
+
+use super::read_ahead::{Ahead, ReadAhead};
+use super::{HIGH_WATER, Output, Phase, SendHalf};
+use crate::error::Error;
+use crate::trace;
+
+/// How much is read, and for how long, between our last byte and the end of the transport. A
+/// socket that is closed with unread bytes resets the connection, and the peer may lose our Close:
+/// one that is still sending the message that was too long, most of all. The time is the bound that
+/// counts; the bytes cost nothing but that.
+const MAX_DRAIN_LEN: usize = 32 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+/// How many bytes a second the peer has to take of what was queued before our Close frame.
+const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
+
+impl<R: Role> SendHalf<R> {
+    /// Step 3: what the transport is to do next. To be asked again until it is nothing, or the
+    /// transport cannot do it now. The time is asked for only at the end.
+    #[inline]
+    pub fn next_output(&mut self, now: impl FnOnce() -> Timestamp) -> Output {
+        self.transmit();
+        if !self.connection.is_open() {
+            self.bound_the_rest(now);
+        }
+        if !self.queue.is_empty() {
+            Output::Write
+        } else if self.needs_flush {
+            Output::Flush
+        } else if matches!(self.phase, Phase::Finishing { .. }) {
+            Output::Shutdown
+        } else {
+            Output::Nothing
+        }
+    }
+
+    /// Once we close, what is left to write has a time in all, by its length: a peer that takes a
+    /// byte now and then would hold the connection for days.
+    #[cold]
+    fn bound_the_rest(&mut self, now: impl FnOnce() -> Timestamp) {
+        let is_unbounded = match self.phase {
+            Phase::Running => !self.queue.is_empty(),
+            Phase::Finishing { until } => until.is_none(),
+            Phase::Leaving { .. } | Phase::Draining { .. } | Phase::Ended => false,
+        };
+        if !is_unbounded {
+            return;
+        }
+        let len = u64::try_from(self.queue.len()).unwrap_or(u64::MAX);
+        let time = Duration::from_secs(len / MIN_BYTES_PER_SECOND);
+        let until = now().after(self.write_timeout.saturating_add(time));
+        self.phase = match self.phase {
+            Phase::Finishing { .. } => Phase::Finishing { until: Some(until) },
+            _ => Phase::Leaving { until },
+        };
+    }
+
+    /// Hands what is queued, and after it `payload`, to `write` as slices, of which none is empty.
+    /// `None` if there is nothing to write.
+    #[inline]
+    pub fn write_with<T>(
+        &self,
+        payload: &[u8],
+        write: impl FnOnce(&[IoSlice<'_>]) -> T,
+    ) -> Option<T> {
+        self.queue.write_with(payload, write)
+    }
+
+    /// How many bytes of the queue were written. `Pending` says that the transport takes nothing
+    /// now.
+    #[inline]
+    pub fn wrote(&mut self, written: Poll<io::Result<usize>>, now: impl FnOnce() -> Timestamp) {
+        self.wrote_payload(&[], written, now);
+    }
+
+    /// As [`wrote`](Self::wrote), for a write that ended with `payload`: what of it was not written
+    /// is queued.
+    pub fn wrote_payload(
+        &mut self,
+        payload: &[u8],
+        written: Poll<io::Result<usize>>,
+        now: impl FnOnce() -> Timestamp,
+    ) {
+        let written_len = match written {
+            Poll::Ready(Ok(0)) => return self.lose(io::Error::from(io::ErrorKind::WriteZero)),
+            Poll::Ready(Ok(len)) => {
+                self.write_stalled = None;
+                self.needs_flush = true;
+                len
+            }
+            Poll::Ready(Err(error)) => return self.lose(error),
+            Poll::Pending => {
+                self.stall(now);
+                0
+            }
+        };
+        let beyond = written_len.saturating_sub(self.queue.len());
+        let Some(rest) = payload.get(beyond..) else {
+            let lie = "the transport claims to have written more than it was given";
+            return self.lose(io::Error::other(lie));
+        };
+        self.queue.advance(written_len - beyond); // `beyond` is part of it
+        if !rest.is_empty() {
+            self.queue.push_bytes(rest);
+        }
+    }
+
+    /// What flushing the transport came to.
+    pub fn flushed(&mut self, flushed: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
+        match flushed {
+            Poll::Ready(Ok(())) => {
+                self.needs_flush = false;
+                if matches!(self.phase, Phase::Leaving { .. }) {
+                    // Now the peer can know that we close.
+                    self.connection.restart_closing(now());
+                    self.phase = Phase::Running;
+                }
+            }
+            Poll::Ready(Err(error)) => self.lose(error),
+            Poll::Pending => self.stall(now),
+        }
+    }
+
+    /// What shutting down our side of the transport came to.
+    #[expect(clippy::needless_pass_by_value, reason = "it is taken as other results are")]
+    pub fn shut_down(&mut self, shut_down: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
+        match shut_down {
+            Poll::Ready(Ok(())) if !self.has_read_end => {
+                self.write_stalled = None;
+                let until = now().after(DRAIN_TIME);
+                self.phase = Phase::Draining { left: MAX_DRAIN_LEN, until };
+            }
+            // There is nothing to drain; how the connection ended is known already.
+            Poll::Ready(_) => self.end(),
+            Poll::Pending => self.stall(now),
+        }
+    }
+
+    fn stall(&mut self, now: impl FnOnce() -> Timestamp) {
+        if self.write_stalled.is_none() {
+            self.write_stalled = Some(now());
+        }
+    }
+
+    /// What reading came to; zero bytes are the end.
+    pub(in crate::websocket) fn received(&mut self, read: io::Result<usize>) {
+        match read {
+            Ok(0) => self.read_end(),
+            // Both sides have said what they had to: how the transport ends is its own affair.
+            Err(_) if !self.connection.is_receiving() => self.read_end(),
+            Err(error) => self.lose(error),
+            Ok(len) => {
+                if let Phase::Draining { left, until } = self.phase {
+                    match left.checked_sub(len) {
+                        Some(left) => self.phase = Phase::Draining { left, until },
+                        None => self.end(),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The transport has ended on the peer's side.
+    fn read_end(&mut self) {
+        self.has_read_end = true;
+        if matches!(self.phase, Phase::Draining { .. }) {
+            self.end();
+        }
+        if self.connection.is_receiving() {
+            let eof = "the transport ended without a Close frame";
+            self.fail(io::Error::new(io::ErrorKind::UnexpectedEof, eof).into());
+        }
+        self.connection.receive_eof();
+    }
+
+    /// Whether anything is to be read.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        !self.has_read_end && self.phase != Phase::Ended
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called: something of the machine is
+    /// due then, a write, or the end. `None` is never.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let connection = match self.phase {
+            // The peer answers our Close frame once it has it.
+            Phase::Leaving { .. } => None,
+            _ => self.connection.poll_timeout(),
+        };
+        [connection, self.poll_write_timeout()].into_iter().flatten().min()
+    }
+
+    /// As [`poll_timeout`](Self::poll_timeout), for one who waits for writing and does not look at
+    /// what came: [`handle_write_timeout`](Self::handle_write_timeout) is due.
+    #[must_use]
+    pub fn poll_write_timeout(&self) -> Option<Timestamp> {
+        let write = self.write_stalled.map(|since| since.after(self.write_timeout));
+        let end = match self.phase {
+            Phase::Finishing { until } => until,
+            Phase::Leaving { until } | Phase::Draining { until, .. } => Some(until),
+            Phase::Running | Phase::Ended => None,
+        };
+        [write, end].into_iter().flatten().min()
+    }
+
+    /// Does what is due now. Harmless if nothing is.
+    ///
+    /// Only for one who has just read and found nothing: the answer for which the peer would be
+    /// judged may be waiting.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.handle_write_timeout(now);
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            return;
+        }
+        if let Some(timeout) = self.connection.handle_timeout(now) {
+            // A peer that said Close and is only slow to hang up has done its part.
+            if !self.connection.close_info().is_clean() {
+                self.fail(Error::Timeout(timeout));
+            }
+        }
+    }
+
+    /// Does what is due now for one who waits for writing: judges the peer by what it takes alone.
+    pub fn handle_write_timeout(&mut self, now: Timestamp) {
+        let is_over = |until: Timestamp| until <= now;
+        let is_stalled =
+            self.write_stalled.is_some_and(|since| is_over(since.after(self.write_timeout)));
+        let is_late = match self.phase {
+            Phase::Finishing { until } => is_stalled || until.is_some_and(is_over),
+            Phase::Leaving { until } => is_stalled || is_over(until),
+            Phase::Running => is_stalled,
+            Phase::Draining { until, .. } => {
+                if is_over(until) {
+                    self.end();
+                }
+                false
+            }
+            Phase::Ended => false,
+        };
+        match &self.ahead {
+            _ if !is_late => {}
+            Some(ahead) if ahead.is_full() && self.connection.is_receiving() => {
+                let unread_len = ahead.len();
+                self.fail(Error::BothSend { unread_len });
+                let reason = "both sides send and neither receives";
+                self.connection.fail(now, CloseFrame::new(CloseCode::POLICY_VIOLATION, reason));
+                // The peer may go on once its bytes are read, and gets to see the Close frame.
+                self.ahead = None;
+                self.write_stalled = None;
+                self.phase = Phase::Running;
+            }
+            _ => {
+                self.fail(Error::WriteTimeout(self.write_timeout));
+                self.give_up();
+            }
+        }
+    }
+
+    /// Whether the connection fails because both sides send: what still comes is to be read and
+    /// dropped until the end, which says so.
+    #[must_use]
+    pub fn fails_by_both_sending(&self) -> bool {
+        matches!(self.failure.as_deref(), Some(Error::BothSend { .. })) && !self.is_reported
+    }
+
+    /// Reads once for one who waits for writing: the peer may be waiting for that. What comes is
+    /// kept for [`ReceiveHalf::fill`](crate::websocket::ReceiveHalf::fill). `Pending` if nothing
+    /// came, or as much waits as [`Config`](crate::websocket::Config) allows.
+    pub fn read_ahead(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<()> {
+        if !self.wants_read() {
+            return Poll::Pending;
+        }
+        let mut ahead =
+            self.ahead.take().unwrap_or_else(|| Box::new(ReadAhead::new(self.max_read_ahead_len)));
+        let polled = ahead.read(read);
+        self.ahead = Some(ahead).filter(|ahead| !ahead.is_empty());
+        polled
+    }
+
+    /// What was read ahead, in order.
+    pub(in crate::websocket) fn take_ahead(&mut self) -> Option<Ahead> {
+        let taken = self.ahead.as_mut()?.take();
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.is_empty()) {
+            self.ahead = None;
+        }
+        taken
+    }
+
+    /// Remembers why the connection ends; the first reason counts.
+    pub(in crate::websocket) fn fail(&mut self, error: Error) {
+        trace::failed(&error);
+        self.failure.get_or_insert_with(|| Box::new(error));
+    }
+
+    /// The transport has failed.
+    #[cold]
+    fn lose(&mut self, error: io::Error) {
+        // Once the last words are on their way, how the connection ends is known already.
+        if !matches!(self.phase, Phase::Finishing { .. }) {
+            self.fail(error.into());
+        }
+        self.give_up();
+    }
+
+    /// The transport is of no more use.
+    #[cold]
+    fn give_up(&mut self) {
+        self.end();
+        self.connection.receive_eof();
+        self.has_failed = true;
+        self.queue.clear();
+        self.needs_flush = false;
+        self.write_stalled = None;
+    }
+
+    fn end(&mut self) {
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Ended;
+            trace::ended(&self.connection.close_info());
+        }
+    }
+
+    /// Whether all that was queued was handed to the transport, as far as is known.
+    ///
+    /// # Errors
+    /// The transport has failed, and what was queued is lost: the reason.
+    pub fn check_written(&self) -> Result<(), Error> {
+        if !self.has_failed {
+            return Ok(());
+        }
+        Err(self.reason().unwrap_or_else(|| {
+            let lost = "the connection has ended, and what was queued is lost";
+            io::Error::new(io::ErrorKind::BrokenPipe, lost).into()
+        }))
+    }
+
+    /// How the connection ended; what was not a closing handshake is reported once.
+    ///
+    /// # Errors
+    /// Why it ended otherwise.
+    pub fn take_end(&mut self) -> Result<(), Error> {
+        if mem::replace(&mut self.is_reported, true) {
+            return Ok(());
+        }
+        match self.failure.as_deref_mut() {
+            // One who sends later still hears of it.
+            Some(failure) => {
+                let again = failure.again();
+                Err(mem::replace(failure, again))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Why the connection failed, to be said to whoever asks.
+    fn reason(&self) -> Option<Error> {
+        self.failure.as_deref().map(Error::again)
+    }
+
+    /// Why nothing can be sent: what ended the connection, if that is known.
+    #[cold]
+    pub(super) fn refusal(&self, error: SendError) -> Error {
+        if error != SendError::NotOpen {
+            return error.into();
+        }
+        self.reason().unwrap_or_else(|| match self.connection.close_info() {
+            CloseInfo { received: CloseStatus::Missing, .. } => error.into(),
+            info => Error::Closed(Box::new(info)),
+        })
+    }
+
+    /// The Close frames of both sides, as far as they came and went.
+    #[must_use]
+    pub fn close_info(&self) -> CloseInfo {
+        self.connection.close_info()
+    }
+
+    /// How long the last answered Ping of the connection's own took.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.connection.round_trip_time()
+    }
+
+    /// Whether data can be sent: closing has not begun.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.connection.is_open()
+    }
+}
+
+impl<R> SendHalf<R> {
+    /// Whether the message that is sent next may wait for the one after it: another whole message
+    /// followed the one that was received last, and nothing was sent since.
+    #[must_use]
+    pub fn take_batching(&mut self) -> bool {
+        mem::take(&mut self.next_is_whole) && self.batches_replies
+    }
+
+    /// What is sent next is written at once.
+    pub fn stop_batching(&mut self) {
+        self.next_is_whole = false;
+    }
+
+    /// Whether bytes were read ahead and wait to be received.
+    #[must_use]
+    pub const fn has_read_ahead(&self) -> bool {
+        self.ahead.is_some()
+    }
+
+    /// Whether less than 64 KiB are queued.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.queue.len() < HIGH_WATER
+    }
+
+    /// Whether there is something to write or to flush.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.queue.is_empty() || self.needs_flush
+    }
+
+    /// Whether nothing more happens.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Whether nothing more happens, and nothing is left to report.
+    #[must_use]
+    pub fn has_reported(&self) -> bool {
+        self.has_ended() && (self.failure.is_none() || self.is_reported)
+    }
+
+    /// The machine, to be shown.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection<R> {
+        &self.connection
+    }
+}
+
