@@ -25,6 +25,7 @@ mod read_buffer;
 mod receive;
 mod send;
 mod shared_str;
+mod takeable;
 mod write_queue;
 
 pub use chunks::{IncomingChunks, OutgoingChunks};
@@ -36,3 +37,4 @@ pub use outgoing::Outgoing;
 pub use receive::ReceiveHalf;
 pub use send::{Output, SendHalf, SmallFrame};
 pub use shared_str::SharedStr;
+pub use takeable::Takeable;

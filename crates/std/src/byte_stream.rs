@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use tidings_endpoint::websocket::{IncomingChunks, Outgoing};
+use tidings_websocket::frame::CloseCode;
 use tidings_websocket::{Role, Server};
 
 use crate::socket::WebSocket;
@@ -13,9 +14,12 @@ const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`Read`] and [`Write`].
 ///
-/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A
-/// normal closure reads as the end. A text message is an error of kind `InvalidData`. To close,
-/// take the [`WebSocket`] out again.
+/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
+/// message is an error of kind `InvalidData`.
+///
+/// Each direction ends for itself. The peer's Close frame reads as the end, and writing goes on
+/// until [`shut_down`](Self::shut_down), which sends our Close frame; after it reading goes on until
+/// the peer's. A peer that is no stream of bytes answers at once (RFC 6455, 5.5.1).
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
@@ -26,7 +30,32 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// The WebSocket as a stream of bytes.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
-        ByteStream { socket: self, chunks: IncomingChunks::default() }
+        let mut socket = self;
+        socket.link.send.set_half_close(true);
+        ByteStream { socket, chunks: IncomingChunks::default() }
+    }
+}
+
+impl<S: Transport, R: Role> ByteStream<S, R> {
+    /// Ends our direction: sends our Close frame, with code 1000. Reading goes on.
+    ///
+    /// # Errors
+    /// As [`WebSocket::flush`].
+    pub fn shut_down(&mut self) -> io::Result<()> {
+        self.socket.start_close(CloseCode::NORMAL, "");
+        self.flush()
+    }
+
+    /// The WebSocket, for example to close it. What was received of a message and not read is
+    /// lost.
+    pub fn into_inner(self) -> WebSocket<S, R> {
+        let mut socket = self.socket;
+        let send = &mut socket.link.send;
+        send.set_half_close(false);
+        if send.is_half_closed() {
+            socket.start_close(CloseCode::NORMAL, "");
+        }
+        socket
     }
 }
 
@@ -35,19 +64,16 @@ impl<S, R> ByteStream<S, R> {
     pub const fn get_ref(&self) -> &WebSocket<S, R> {
         &self.socket
     }
-
-    /// The WebSocket, for example to close it. What was received of a message and not read is
-    /// lost.
-    pub fn into_inner(self) -> WebSocket<S, R> {
-        self.socket
-    }
 }
 
 impl<S: Transport, R: Role> Read for ByteStream<S, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Self { socket: WebSocket { receive, link, .. }, chunks } = self;
         let found = link.receive_until(receive, |receive, send| {
-            chunks.find_binary(receive, send).map(|found| found.then_some(())).transpose()
+            match chunks.find_binary(receive, send) {
+                Ok(found) => (found || send.is_half_closed()).then_some(Ok(())),
+                Err(error) => Some(Err(error)),
+            }
         });
         let Some(found) = found.map_err(io::Error::from)? else { return Ok(0) };
         found?;
@@ -59,7 +85,7 @@ impl<S: Transport, R: Role> Write for ByteStream<S, R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
         // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
-        self.socket.link.may_batch = false;
+        self.socket.link.send.stop_batching();
         self.socket.link.send(Outgoing::Binary(chunk)).map_err(io::Error::from)?;
         Ok(chunk.len())
     }

@@ -37,12 +37,8 @@ impl<'a> Receiver<'a> {
         if !link.wait_for_data(self.receive)? {
             return Ok(None);
         }
-        link.may_batch = false;
         match self.receive.borrow(&mut link.send) {
-            Some(message) => {
-                link.may_batch = link.send.next_is_whole();
-                Ok(Some(message))
-            }
+            Some(message) => Ok(Some(message)),
             // It proved invalid, and the end follows.
             None => link.wait_for_end(&mut ReceiveHalf::of_nothing()).map(|()| None),
         }

@@ -2,7 +2,6 @@
 //! half by the steps of `tidings_endpoint::websocket`.
 
 use std::io;
-use std::mem;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tidings_endpoint::websocket::{
     Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf, SmallFrame,
 };
 use tidings_websocket::Role;
-use tidings_websocket::frame::CloseFrame;
+use tidings_websocket::frame::{CloseCode, CloseFrame};
 
 use crate::timed::Timed;
 use crate::transport::Transport;
@@ -22,9 +21,16 @@ pub(crate) struct Link<S, R> {
     pub(crate) stream: Timed<S>,
     pub(crate) send: SendHalf<R>,
     pub(crate) recv_timeout: Option<Duration>,
-    /// The next `send` may wait for the one after it, because a message that came with the last one
-    /// still waits to be received.
-    pub(crate) may_batch: bool,
+    /// [`Link::write_what_fits`], which a drop does, whose bounds are not known there.
+    on_drop: fn(&mut Self),
+}
+
+impl<S, R> Drop for Link<S, R> {
+    fn drop(&mut self) {
+        if !self.stream.stream.is_taken() && !std::thread::panicking() {
+            (self.on_drop)(self);
+        }
+    }
 }
 
 impl<S: Transport, R: Role> Link<S, R> {
@@ -33,8 +39,17 @@ impl<S: Transport, R: Role> Link<S, R> {
             stream: Timed::new(stream),
             send: SendHalf::new(role, config, negotiated),
             recv_timeout: None,
-            may_batch: false,
+            on_drop: Self::write_what_fits,
         }
+    }
+
+    /// What was sent and waits to be written goes to the transport as far as that takes it at once;
+    /// a stream of bytes that was read to its end is closed.
+    fn write_what_fits(&mut self) {
+        if self.send.is_half_closed() {
+            self.start_close(Some(CloseFrame::new(CloseCode::NORMAL, "")));
+        }
+        let _ = self.poll_output();
     }
 
     /// Receives until a message is at hand in `receive`; false at the end of the connection.
@@ -51,15 +66,22 @@ impl<S: Transport, R: Role> Link<S, R> {
 
     /// Drops what still comes until the end, however long the caller waits for messages.
     pub(crate) fn wait_for_end(&mut self, receive: &mut ReceiveHalf) -> Result<(), Error> {
-        let ended = self.within(None, |link| {
-            link.poll_until(receive, |receive, send| {
-                while receive.find(send) {
-                    drop(receive.take(send));
-                }
-                None::<()>
-            })
+        self.within(None, |link| link.poll_closed(receive))
+    }
+
+    fn poll_closed(&mut self, receive: &mut ReceiveHalf) -> Poll<Result<(), Error>> {
+        let ended = self.poll_until(receive, |receive, send| {
+            while receive.find(send) {
+                drop(receive.take(send));
+            }
+            None::<()>
         });
-        ended.map(|_| ())
+        ended.map_ok(|_| ())
+    }
+
+    /// Does what is left to do once nothing more can be received.
+    pub(crate) fn poll_end(&mut self) -> Poll<Result<(), Error>> {
+        self.poll_closed(&mut ReceiveHalf::of_nothing())
     }
 
     /// Receives until `find` finds something or the connection has ended, as long as the caller
@@ -75,7 +97,7 @@ impl<S: Transport, R: Role> Link<S, R> {
     /// Queues a message if there is room, and writes it unless it may wait for more.
     pub(crate) fn send(&mut self, outgoing: Outgoing<'_>) -> Result<(), Error> {
         self.make_room()?;
-        if mem::take(&mut self.may_batch) {
+        if self.send.take_batching() {
             self.queue(outgoing)?;
             if self.send.has_room() {
                 return Ok(());
@@ -100,15 +122,27 @@ impl<S: Transport, R: Role> Link<S, R> {
         if self.send.has_room() { Ok(()) } else { self.flush() }
     }
 
-    /// Writes all that is queued; keeps the deadlines while it waits.
+    /// Writes all that is queued. While the peer takes nothing, what it sends is read ahead: it may
+    /// be waiting for us to do so.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.stream.begin_writing();
-        self.within(None, |link| {
-            while link.poll_output().is_pending() {
-                ready!(link.poll_timer());
+        self.within(None, Self::poll_flush)
+    }
+
+    fn poll_flush(&mut self) -> Poll<Result<(), Error>> {
+        loop {
+            if self.send.fails_by_both_sending() {
+                return self.poll_end();
             }
-            Poll::Ready(link.send.check_written())
-        })
+            if self.poll_output().is_ready() {
+                return Poll::Ready(self.send.check_written());
+            }
+            let stream = &mut self.stream;
+            if self.send.read_ahead(|buffer| stream.read_at_once(buffer)).is_pending() {
+                ready!(self.stream.wait(self.send.poll_write_timeout()));
+                self.send.handle_write_timeout(self.stream.now());
+            }
+        }
     }
 
     /// Flushes what the transport takes; what is queued is safe, so that is not an error.
@@ -203,7 +237,9 @@ impl<S: Transport, R: Role> Link<S, R> {
             return Poll::Pending;
         }
         let until = self.send.poll_timeout();
-        receive.fill(|buffer| self.stream.read(buffer, until))
+        receive.wait(&mut self.send, self.stream.now());
+        let stream = &mut self.stream;
+        receive.fill(&mut self.send, |buffer| stream.read(buffer, until))
     }
 
     /// Step 4: does what is due, if it is time for that or the transport has waited.

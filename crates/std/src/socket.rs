@@ -36,9 +36,13 @@ pub use crate::halves::{Receiver, Sender};
 /// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
 /// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
-/// Pings are answered, the peer is asked whether it lives, and deadlines are kept, inside `recv`,
-/// `send`, `flush` and `close`: a connection that should stay open needs a thread in `recv`, or
-/// calls of it in time.
+/// Pings are answered, and a dead peer is noticed, inside `recv` and `close`: a connection that
+/// should stay open needs a thread in `recv`, or calls of it in time. A `send` or `flush` that has
+/// to wait takes in what the peer sends, up to [`Config::max_read_ahead_len`], and judges the peer by
+/// what it takes alone.
+///
+/// A WebSocket that is dropped writes what was sent and still waits, as far as the transport takes
+/// it at once, and does not close: the peer sees an abnormal closure (1006). Call `close`.
 ///
 /// # Nonblocking
 /// Make the stream nonblocking after the opening handshake. Where one of the methods would have to
@@ -90,7 +94,6 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         while link.wait_for_message(receive)? {
             // None: it proved invalid, and the end follows.
             if let Some(message) = receive.take(&mut link.send) {
-                link.may_batch = receive.has_whole_message(&link.send);
                 return Ok(Some(message));
             }
         }
@@ -119,10 +122,11 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// tells whether all was written.
     ///
     /// # Errors
-    /// [`Error::Send`] if the connection is closing, [`Error::MessageUnfinished`] inside a
-    /// [`writer`](Self::writer)'s message, [`Error::Io`] of kind `WouldBlock` if 64 KiB wait to be
-    /// written to a nonblocking stream: nothing was queued. Otherwise what the transport said; the
-    /// message may or may not arrive.
+    /// Nothing was queued: [`Error::Closed`] if the peer has closed, [`Error::Send`] if this side
+    /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, [`Error::Io`]
+    /// of kind `WouldBlock` if 64 KiB wait to be written to a nonblocking stream, and what ended the
+    /// connection once that has failed. [`Error::WriteTimeout`], [`Error::BothSend`] or what the
+    /// transport said: the message may or may not arrive.
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.send(message.into())
     }
@@ -244,21 +248,21 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// The transport.
     #[must_use]
-    pub const fn get_ref(&self) -> &S {
+    pub fn get_ref(&self) -> &S {
         &self.link.stream.stream
     }
 
     /// The transport, to change its options other than its timeouts. What is read from it or written
     /// to it here is missing there.
-    pub const fn get_mut(&mut self) -> &mut S {
+    pub fn get_mut(&mut self) -> &mut S {
         &mut self.link.stream.stream
     }
 
     /// Gives the transport back. What was received and not returned, or queued and not written, is
     /// lost.
     #[must_use]
-    pub fn into_inner(self) -> S {
-        self.link.stream.stream
+    pub fn into_inner(mut self) -> S {
+        self.link.stream.stream.take()
     }
 }
 

@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tidings_endpoint::Error;
+use tidings_endpoint::websocket::Takeable;
 use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
@@ -24,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// A transport, the timeouts that are set on it, and the clock.
 #[derive(Debug)]
 pub(crate) struct Timed<S> {
-    pub(crate) stream: S,
+    pub(crate) stream: Takeable<S>,
     epoch: Instant,
     /// The read timeout as it is set.
     read_timeout: Option<Duration>,
@@ -44,7 +45,7 @@ pub(crate) struct Timed<S> {
 impl<S: Transport> Timed<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self {
-            stream,
+            stream: Takeable::new(stream),
             epoch: Instant::now(),
             read_timeout: None,
             write_timeout_is_set: false,
@@ -151,6 +152,18 @@ impl<S: Transport> Timed<S> {
             // It may have been set for less than is wanted now.
             self.read_timeout = None;
         }
+        result
+    }
+
+    /// Reads what has come already, without waiting for more.
+    pub(crate) fn read_at_once(&mut self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.read_timeout != Some(SHORTEST) {
+            self.stream.set_read_timeout(Some(SHORTEST))?;
+            self.read_timeout = Some(SHORTEST);
+        }
+        let waited_to_write = self.has_waited;
+        let result = self.call(SHORTEST, |stream| stream.read(buffer));
+        self.has_waited = waited_to_write;
         result
     }
 

@@ -82,6 +82,8 @@ impl Seen {
                 Err(error) => {
                     self.is_disconnect = error.is_disconnect();
                     self.end = Some(Err(error.to_string()));
+                    // Who receives is told once, if it was a `send` that failed.
+                    let _ = socket.recv();
                     let again = socket.recv();
                     assert!(matches!(again, Ok(None)), "{error}, then {again:?}");
                 }
@@ -302,13 +304,16 @@ fn a_full_queue_refuses_what_it_can_not_take() {
     assert!(server.time_left().unwrap() > Duration::from_secs(20));
 }
 
-/// A large payload goes to the transport from where it is; if that fails, it is said once too.
+/// A large payload goes to the transport from where it is; if that fails, both learn why.
 #[test]
-fn a_direct_write_that_fails_is_reported_once() {
+fn a_direct_write_that_fails_is_reported_to_who_sends_and_to_who_receives() {
     let (near, _far) = FaultTransport::pair(100);
     let near = Faulty(near.with(Faults::none().at(0, Fault::Reset)));
     let mut server = WebSocket::from_handshaken(near, ServerRole, config(), &[]);
     let error = server.send(&*"x".repeat(10_000)).unwrap_err();
     assert!(error.is_disconnect(), "{error}");
+    let error = server.recv().unwrap_err();
+    assert!(error.is_disconnect(), "{error}");
     assert!(matches!(server.recv(), Ok(None)));
+    assert!(server.send("more").unwrap_err().is_disconnect());
 }

@@ -5,12 +5,13 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tidings_endpoint::Error;
 use tidings_endpoint::websocket::{
-    Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf, SmallFrame,
+    Config, Negotiated, Outgoing, Output, ReceiveHalf, SendHalf, SmallFrame, Takeable,
 };
+use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -20,11 +21,21 @@ use crate::wakers::Wakers;
 /// All of a WebSocket but the bytes that were received.
 #[derive(Debug)]
 pub(crate) struct Link<S, R> {
-    pub(crate) stream: S,
+    pub(crate) stream: Takeable<S>,
     pub(crate) clock: Clock,
     pub(crate) send: SendHalf<R>,
     /// Set where two tasks have an end each.
     pub(crate) wakers: Option<Arc<Wakers>>,
+    /// [`Link::write_what_fits`], which a drop does, whose bounds are not known there.
+    on_drop: fn(&mut Self),
+}
+
+impl<S, R> Drop for Link<S, R> {
+    fn drop(&mut self) {
+        if !self.stream.is_taken() && !std::thread::panicking() {
+            (self.on_drop)(self);
+        }
+    }
 }
 
 impl<S, R> Link<S, R>
@@ -35,7 +46,17 @@ where
     pub(crate) fn new(stream: S, role: R, config: &Config, negotiated: &Negotiated) -> Self {
         let clock = Clock { epoch: Instant::now(), timer: None, write_timer: None };
         let send = SendHalf::new(role, config, negotiated);
-        Self { stream, clock, send, wakers: None }
+        let stream = Takeable::new(stream);
+        Self { stream, clock, send, wakers: None, on_drop: Self::write_what_fits }
+    }
+
+    /// What was sent and waits to be written goes to the transport as far as that takes it at once;
+    /// a stream of bytes that was read to its end is closed.
+    fn write_what_fits(&mut self) {
+        if self.send.is_half_closed() {
+            self.send.start_close(self.clock.now(), Some(CloseFrame::new(CloseCode::NORMAL, "")));
+        }
+        let _ = self.poll_output(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Receives until a message is at hand in `receive`; false at the end of the connection.
@@ -178,13 +199,13 @@ where
                     is_blocked
                 }
                 Output::Flush => {
-                    let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+                    let flushed = Pin::new(&mut *self.stream).poll_flush(cx);
                     let is_blocked = flushed.is_pending();
                     self.send.flushed(flushed, || self.clock.now());
                     is_blocked
                 }
                 Output::Shutdown => {
-                    let shut_down = Pin::new(&mut self.stream).poll_shutdown(cx);
+                    let shut_down = Pin::new(&mut *self.stream).poll_shutdown(cx);
                     let is_blocked = shut_down.is_pending();
                     self.send.shut_down(shut_down, || self.clock.now());
                     is_blocked
@@ -198,7 +219,7 @@ where
 
     /// One write of what is queued, and of `payload` after it.
     fn poll_write(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.stream);
+        let stream = Pin::new(&mut *self.stream);
         let write = |slices: &[IoSlice<'_>]| match slices {
             [only] => stream.poll_write(cx, only),
             _ => stream.poll_write_vectored(cx, slices),
@@ -215,13 +236,13 @@ where
         if !self.send.wants_read() {
             return Poll::Pending;
         }
-        let stream = &mut self.stream;
+        let stream = &mut *self.stream;
         receive.fill(&mut self.send, |buffer| poll_read_into(stream, cx, buffer))
     }
 
     /// One read of what is kept for the receiver, which then has something to do.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let stream = &mut self.stream;
+        let stream = &mut *self.stream;
         ready!(self.send.read_ahead(|buffer| poll_read_into(stream, cx, buffer)));
         if let Some(wakers) = &self.wakers {
             wakers.wake_receiver();

@@ -45,6 +45,9 @@ pub use crate::split::{OwnedReceiver, OwnedSender};
 /// what the peer sends, up to [`Config::max_read_ahead_len`], and judges the peer by what it takes
 /// alone.
 ///
+/// A WebSocket that is dropped writes what was sent and still waits, as far as the transport takes
+/// it at once, and does not close: the peer sees an abnormal closure (1006). Call `close`.
+///
 /// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
 /// copying them, [`into_split`](Self::into_split) gives two tasks an end each,
 /// [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
@@ -254,21 +257,21 @@ where
 
     /// The transport.
     #[must_use]
-    pub const fn get_ref(&self) -> &S {
+    pub fn get_ref(&self) -> &S {
         &self.link.stream
     }
 
     /// The transport, to change its options. What is read from it or written to it here is missing
     /// there.
-    pub const fn get_mut(&mut self) -> &mut S {
+    pub fn get_mut(&mut self) -> &mut S {
         &mut self.link.stream
     }
 
     /// Gives the transport back. What was received and not returned, or queued and not written, is
     /// lost.
     #[must_use]
-    pub fn into_inner(self) -> S {
-        self.link.stream
+    pub fn into_inner(mut self) -> S {
+        self.link.stream.take()
     }
 }
 

@@ -129,7 +129,7 @@ where
     /// # Errors
     /// As [`WebSocket::feed`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
-        self.lock().feed(message)
+        self.lock().tell_both(|socket| socket.feed(message))
     }
 
     /// As [`WebSocket::flush`].

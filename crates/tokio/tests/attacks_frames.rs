@@ -553,14 +553,16 @@ async fn a_peer_that_takes_nothing_stops_the_sender() {
 /// for, and with less.
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_does_not_hold_up_the_end() {
-    let limit = Config::server().timeouts.closing + Config::server().write_timeout;
     for queued in [10_000, 200_000] {
+        // 16 KiB a second have to be taken.
+        let writing = Config::server().write_timeout + Duration::from_secs(queued / (16 * 1024));
+        let limit = Config::server().timeouts.closing + writing;
         for sent in [frame(PONG, b""), frame(CLOSE, &1000u16.to_be_bytes()), frame(0x83, b"")] {
             let (near, mut far) = tokio::io::duplex(1 << 10);
             let role = tidings_tokio::server::ServerRole;
             let mut server =
                 tidings_tokio::WebSocket::from_handshaken(near, role, Config::server(), &[]);
-            server.feed(vec![7; queued]).unwrap();
+            server.feed(vec![7; queued.try_into().unwrap()]).unwrap();
             far.write_all(&sent).await.unwrap();
             let reading = tokio::spawn(async move {
                 while far.read_u8().await.is_ok() {

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt as _};
-use tidings_tokio::websocket::SendError;
+use tidings_tokio::websocket::{CloseStatus, SendError};
 use tidings_tokio::{
     CloseCode, Config, Error, Message, WebSocket,
     client::{ClientRole, RandomMasks},
@@ -180,7 +180,11 @@ async fn a_byte_stream_carries_bytes() {
         let mut received = Vec::new();
         server.read_to_end(&mut received).await.unwrap();
         assert!(received == sent);
-        assert!(sending.await.unwrap().get_ref().close_info().is_clean());
+        assert_eq!(server.get_ref().close_info().sent, CloseStatus::Missing, "it may send");
+        server.shutdown().await.unwrap();
+        let mut client = sending.await.unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+        assert!(client.get_ref().close_info().is_clean());
         assert!(server.get_ref().close_info().is_clean());
     }
 }

@@ -58,6 +58,8 @@ pub struct SendHalf<R> {
     max_read_ahead_len: usize,
     /// Why the connection fails: reported once the end is reached, and to whoever sends after that.
     failure: Option<Box<Error>>,
+    /// This side began the closing handshake.
+    was_closed_here: bool,
     /// Who receives has been told of the end.
     is_reported: bool,
 }
@@ -124,6 +126,7 @@ impl<R: Role> SendHalf<R> {
             ahead: None,
             max_read_ahead_len: config.max_read_ahead_len,
             failure: None,
+            was_closed_here: false,
             is_reported: false,
         }
     }
@@ -338,6 +341,7 @@ impl<R: Role> SendHalf<R> {
     pub fn start_close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
         if self.connection.is_open() {
             trace::closing(close.as_ref());
+            self.was_closed_here = !self.is_half_closed();
         }
         self.connection.close(now, close);
     }

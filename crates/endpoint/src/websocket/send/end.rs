@@ -377,7 +377,7 @@ impl<R: Role> SendHalf<R> {
             return error.into();
         }
         self.reason().unwrap_or_else(|| match self.connection.close_info() {
-            CloseInfo { received: CloseStatus::Missing, .. } => error.into(),
+            info if self.was_closed_here || info.received == CloseStatus::Missing => error.into(),
             info => Error::Closed(Box::new(info)),
         })
     }
