@@ -236,8 +236,8 @@ impl<S: Transport, R: Role> Link<S, R> {
         if !self.send.wants_read() {
             return Poll::Pending;
         }
-        let until = self.send.poll_timeout();
         receive.wait(&mut self.send, self.stream.now());
+        let until = self.send.poll_timeout();
         let stream = &mut self.stream;
         receive.fill(&mut self.send, |buffer| stream.read(buffer, until))
     }

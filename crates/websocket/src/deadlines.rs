@@ -199,7 +199,8 @@ impl Deadlines {
         self.incomplete_since = is_incomplete.then(|| {
             let since = self.incomplete_since.unwrap_or(now);
             let len = u64::try_from(len).unwrap_or(u64::MAX);
-            since.after_nanos(len.saturating_mul(NANOS_PER_BYTE)).min(now)
+            // `now` is when the bytes came, perhaps before a pause.
+            since.after_nanos(len.saturating_mul(NANOS_PER_BYTE)).min(now).max(since)
         });
     }
 

@@ -5,4 +5,5 @@
 mod loopback;
 mod messages;
 mod opening;
+mod sending;
 mod waits;

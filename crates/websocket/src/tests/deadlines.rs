@@ -137,6 +137,7 @@ fn the_application_s_slowness_is_not_charged_to_the_peer() {
     assert!(connection.receive(at(10), &mut &mut first[..]).is_some());
     connection.resume(at(100));
     assert_eq!(connection.handle_timeout(at(100)), None);
+    assert!(connection.receive(at(10), &mut &mut [][..]).is_none());
     assert_eq!(connection.handle_timeout(at(159)), None);
     let mut last = bytes_of(Frame::data(DataOpcode::Continuation, b"b"), true);
     assert!(connection.receive(at(159), &mut &mut last[..]).is_some());
