@@ -273,6 +273,22 @@ fn a_message_that_waits_for_us_is_not_late() {
     assert!(socket.sender().connection().is_open());
 }
 
+/// The application is busy for longer than a message may take: the rest may have come meanwhile, or be
+/// on its way.
+#[test]
+fn a_pause_of_the_application_is_not_charged_to_the_peer() {
+    let script = Script::new([&b"\x82\x85\0\0\0\0a"[..]]);
+    let mut buffer = [0; 64];
+    let mut socket = blocking(&script, &mut buffer, &config());
+    assert!(matches!(socket.recv(), Ok(Some((Event::Binary { is_last: false, .. }, _)))));
+    script.now_ms.set(script.now_ms.get() + 60_000);
+    for _ in 0..4 {
+        script.push(b"b");
+        assert!(matches!(socket.recv(), Ok(Some((Event::Binary { bytes: b"b", .. }, _)))));
+    }
+    assert!(socket.sender().connection().is_open());
+}
+
 /// W-089: it is not an error if the peer is slow to hang up after both Close frames.
 #[test]
 fn a_peer_that_is_slow_to_hang_up_has_done_its_part() {

@@ -26,6 +26,8 @@ pub(crate) struct ReceiveHalf<'b> {
     received_at: Timestamp,
     /// Whether the last read filled the buffer.
     is_full: bool,
+    /// Bytes are being waited for, since the last were taken.
+    is_waiting: bool,
 }
 
 /// An event as ranges of the buffer: it borrows nothing, so that a loop that finds none can read into
@@ -50,7 +52,7 @@ impl<'b> ReceiveHalf<'b> {
     /// `unread` is the range of the first frames, as far as they have come.
     pub(crate) fn new(buffer: &'b mut [u8], unread: Range<usize>, now: Timestamp) -> Self {
         let end = unread.end.min(buffer.len());
-        Self { start: unread.start.min(end), end, buffer, received_at: now, is_full: false }
+        Self { start: unread.start.min(end), end, buffer, received_at: now, is_full: false, is_waiting: false }
     }
 
     /// Drives the connection until there is an event; `None` after the end. The steps are those of
@@ -73,7 +75,10 @@ impl<'b> ReceiveHalf<'b> {
             if let Some(end) = sender.end() {
                 return end.map(|()| None);
             }
-            // 1. Bytes in.
+            // 1. Bytes in. What the application did since the last ones is not the peer's time.
+            if !core::mem::replace(&mut self.is_waiting, true) {
+                sender.resume();
+            }
             let read = sender.stream.read(self.room()?).await;
             self.received(read, sender)?;
         }
@@ -196,6 +201,7 @@ impl<'b> ReceiveHalf<'b> {
                 }
                 (self.start, self.end) = (CUT_CHARACTER_LEN, end);
                 self.received_at = sender.now();
+                self.is_waiting = false;
                 self.is_full = end == self.buffer.len();
             }
             Err(error) => {

@@ -265,6 +265,12 @@ impl<S, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
         (self.clock)()
     }
 
+    /// The time since the last bytes came is not charged to the peer.
+    pub(super) fn resume(&mut self) {
+        let now = self.now();
+        self.connection.resume(now);
+    }
+
     /// Takes the next control frame from the connection, unless another frame is being written.
     fn stage_control(&mut self) {
         if self.is_finished || self.control.is_some() || self.data.is_some() {
