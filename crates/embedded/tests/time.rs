@@ -284,7 +284,7 @@ fn a_pause_of_the_application_is_not_charged_to_the_peer() {
     script.now_ms.set(script.now_ms.get() + 60_000);
     for _ in 0..4 {
         script.push(b"b");
-        assert!(matches!(socket.recv(), Ok(Some((Event::Binary { bytes: b"b", .. }, _)))));
+        assert!(matches!(socket.recv(), Ok(Some((Event::Binary { bytes: [b'b'], .. }, _)))));
     }
     assert!(socket.sender().connection().is_open());
 }

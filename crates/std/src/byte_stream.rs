@@ -69,12 +69,11 @@ impl<S, R> ByteStream<S, R> {
 impl<S: Transport, R: Role> Read for ByteStream<S, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Self { socket: WebSocket { receive, link, .. }, chunks } = self;
-        let found = link.receive_until(receive, |receive, send| {
-            match chunks.find_binary(receive, send) {
+        let found =
+            link.receive_until(receive, |receive, send| match chunks.find_binary(receive, send) {
                 Ok(found) => (found || send.is_half_closed()).then_some(Ok(())),
                 Err(error) => Some(Err(error)),
-            }
-        });
+            });
         let Some(found) = found.map_err(io::Error::from)? else { return Ok(0) };
         found?;
         Ok(chunks.read(receive, buffer))

@@ -63,11 +63,12 @@ where
     ) -> Poll<io::Result<()>> {
         let Self { socket, chunks } = self.get_mut();
         socket.poll_at(End::Receiver, cx, |WebSocket { receive, link, .. }, cx| {
-            let found =
-                link.poll_until(cx, receive, |receive, send| match chunks.find_binary(receive, send) {
+            let found = link.poll_until(cx, receive, |receive, send| {
+                match chunks.find_binary(receive, send) {
                     Ok(found) => (found || send.is_half_closed()).then_some(Ok(())),
                     Err(error) => Some(Err(error)),
-                });
+                }
+            });
             if let Some(found) = ready!(found).map_err(io::Error::from)? {
                 found?;
                 chunks.read_into(receive, buf.remaining(), |bytes| buf.put_slice(bytes));

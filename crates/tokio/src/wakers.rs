@@ -80,8 +80,7 @@ impl<S, R: Role> WebSocket<S, R> {
                 let wakers = Arc::clone(wakers);
                 *wakers.at(end) = Some(cx.waker().clone());
                 let both = Waker::from(Arc::clone(&wakers));
-                let polled =
-                    self.tell_both(|socket| poll(socket, &mut Context::from_waker(&both)));
+                let polled = self.tell_both(|socket| poll(socket, &mut Context::from_waker(&both)));
                 if polled.is_ready() {
                     *wakers.at(end) = None;
                 }

@@ -63,7 +63,10 @@ async fn what_is_sent_leaves_when_it_is_sent() {
         for token in 1..20 {
             server.send(token.to_string()).await.unwrap();
             let came = arrived(&mut far).await;
-            assert!(came.ends_with(token.to_string().as_bytes()), "{token} after {rest:?}: {came:?}");
+            assert!(
+                came.ends_with(token.to_string().as_bytes()),
+                "{token} after {rest:?}: {came:?}"
+            );
         }
     }
 }

@@ -276,7 +276,10 @@ async fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert_eq!(server.recv().await.unwrap(), None, "an error is reported once");
     assert_eq!(server.close_info().received, CloseStatus::Missing);
     let sent = server.send("late").await;
-    assert!(matches!(sent, Err(Error::Violation(Violation::UnmaskedFrame))), "the reason: {sent:?}");
+    assert!(
+        matches!(sent, Err(Error::Violation(Violation::UnmaskedFrame))),
+        "the reason: {sent:?}"
+    );
 }
 
 /// W-092, W-093: of pings and messages in one read, each gets its answer in its place.

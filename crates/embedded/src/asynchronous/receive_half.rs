@@ -52,7 +52,14 @@ impl<'b> ReceiveHalf<'b> {
     /// `unread` is the range of the first frames, as far as they have come.
     pub(crate) fn new(buffer: &'b mut [u8], unread: Range<usize>, now: Timestamp) -> Self {
         let end = unread.end.min(buffer.len());
-        Self { start: unread.start.min(end), end, buffer, received_at: now, is_full: false, is_waiting: false }
+        Self {
+            start: unread.start.min(end),
+            end,
+            buffer,
+            received_at: now,
+            is_full: false,
+            is_waiting: false,
+        }
     }
 
     /// Drives the connection until there is an event; `None` after the end. The steps are those of

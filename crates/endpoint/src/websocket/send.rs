@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_websocket::frame::{CloseFrame, Frame, Header};
-use tidings_websocket::{CloseStatus, Connection, Data, MessageKind, Role, SendError, Timestamp, Transmit};
+use tidings_websocket::{
+    CloseStatus, Connection, Data, MessageKind, Role, SendError, Timestamp, Transmit,
+};
 
+pub(super) use self::read_ahead::Ahead;
+use self::read_ahead::ReadAhead;
 use super::compression::{Deflating, Negotiated};
 use super::config::Config;
 use super::message::Message;
 use super::outgoing::Outgoing;
 use super::write_queue::{BY_REFERENCE_FROM, WriteQueue};
-pub(super) use self::read_ahead::Ahead;
-use self::read_ahead::ReadAhead;
 use crate::error::Error;
 use crate::{random, trace};
 
@@ -231,13 +233,11 @@ impl<R: Role> SendHalf<R> {
             }
             Message::Binary(bytes) => self.queue_shared(bytes, |bytes| Data::binary(bytes))?,
             Message::Ping(payload) => {
-                let frame =
-                    self.connection.ping(*payload).map_err(|error| self.refusal(error))?;
+                let frame = self.connection.ping(*payload).map_err(|error| self.refusal(error))?;
                 self.queue.push_bytes(frame.as_bytes());
             }
             Message::Pong(payload) => {
-                let frame =
-                    self.connection.pong(*payload).map_err(|error| self.refusal(error))?;
+                let frame = self.connection.pong(*payload).map_err(|error| self.refusal(error))?;
                 self.queue.push_bytes(frame.as_bytes());
             }
             Message::Close(close) => self.start_close(now(), close.map(|close| *close)),
@@ -355,8 +355,7 @@ impl<R: Role> SendHalf<R> {
     /// Whether the peer has closed, and we have not.
     #[must_use]
     pub fn is_half_closed(&self) -> bool {
-        self.connection.is_open()
-            && self.connection.close_info().received != CloseStatus::Missing
+        self.connection.is_open() && self.connection.close_info().received != CloseStatus::Missing
     }
 
     /// Queues the answer to a Ping at once: before what is said to later messages of the same

@@ -450,4 +450,3 @@ impl<R> SendHalf<R> {
         &self.connection
     }
 }
-

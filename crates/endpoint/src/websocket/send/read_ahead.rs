@@ -137,7 +137,8 @@ mod tests {
             let sent: Vec<u8> = (0..=u8::MAX).cycle().take(max_len + 1).collect();
             let mut ahead = ReadAhead::new(max_len);
             let mut at = 0;
-            while let Poll::Ready(taken) = put(&mut ahead, &sent[at..][..step.min(sent.len() - at)]) {
+            while let Poll::Ready(taken) = put(&mut ahead, &sent[at..][..step.min(sent.len() - at)])
+            {
                 at += taken;
             }
             assert_eq!((at, ahead.len()), (max_len, max_len), "step {step}");
