@@ -9,6 +9,7 @@
 //! Only the sink is told the time: [`EventSink::poll_next`] is the loop of an adapter.
 
 mod encoded_event;
+pub mod gateway;
 mod history;
 mod last_event_id;
 mod queue;

@@ -32,7 +32,7 @@ fn history(ids: Range<u64>) -> Arc<History> {
 }
 
 fn last(id: u64) -> Option<LastEventId> {
-    Some(LastEventId::new(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap())
+    LastEventId::from_bytes(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap()
 }
 
 fn opened(responder: &Responder<EventSink>) -> (EventSender, EventSink) {

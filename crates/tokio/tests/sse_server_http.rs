@@ -272,7 +272,8 @@ async fn axum_takes_the_response_as_it_is() {
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let body = timeout(PATIENCE, response.into_body().collect()).await.unwrap().unwrap();
     assert_eq!(seen(&body.to_bytes()), ["2", "3", "4"]);
-    assert_eq!(request(Version::Http1, server, last("")).await.status(), 400);
+    // reqwest-eventsource sends an empty header while it has no ID.
+    assert_eq!(request(Version::Http1, server, last("")).await.status(), 200);
 }
 
 /// A client that asks and then reads nothing. The senders' side, and the client's.
@@ -457,7 +458,7 @@ async fn a_gateway_passes_on_events_and_cuts() {
         let upstream = std::sync::Mutex::new(Some(upstream));
         let upstream = Arc::new(upstream);
         let (gateway, _) = hyper(version, PATIENCE, move |_| {
-            upstream.lock().unwrap().take().unwrap().map(Relay::new)
+            Relay::response(upstream.lock().unwrap().take().unwrap())
         })
         .await;
         let mut body = request(version, gateway, HeaderMap::new()).await.into_body();

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 fn last(id: u64) -> Option<LastEventId> {
-    Some(LastEventId::new(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap())
+    LastEventId::from_bytes(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap()
 }
 
 fn history(ids: std::ops::RangeInclusive<u64>) -> Arc<History> {

@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn after(history: &History, id: &str, max_events: usize) -> (bool, Vec<String>) {
-        let id = LastEventId::new(id.as_bytes(), 99).unwrap();
+        let id = LastEventId::from_bytes(id.as_bytes(), 99).unwrap().unwrap();
         let replayed = history.after(&id, max_events);
         let ids = replayed.events().iter().map(|event| event.id().unwrap().to_owned());
         (replayed.is_complete(), ids.collect())

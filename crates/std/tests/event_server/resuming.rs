@@ -105,8 +105,8 @@ fn a_stream_is_written_to_anything() {
     for id in 1..=3 {
         history.push(event(id)).unwrap();
     }
-    let last = LastEventId::new(b"1", LastEventId::MAX_LEN).unwrap();
-    let (sender, response) = Responder::new().replay(history, Some(last));
+    let last = LastEventId::from_bytes(b"1", LastEventId::MAX_LEN).unwrap();
+    let (sender, response) = Responder::new().replay(history, last);
     let writing = thread::spawn(move || {
         let mut written = Vec::new();
         response.into_body().write_to(&mut written).map(|()| written)
@@ -128,8 +128,8 @@ fn a_slow_store_is_waited_for() {
             Replayed::complete(vec![event(2)])
         }
     }
-    let last = LastEventId::new(b"1", LastEventId::MAX_LEN).unwrap();
-    let (sender, response) = Responder::new().replay(Slow, Some(last));
+    let last = LastEventId::from_bytes(b"1", LastEventId::MAX_LEN).unwrap();
+    let (sender, response) = Responder::new().replay(Slow, last);
     sender.try_send(event(3)).unwrap();
     drop(sender);
     let mut written = Vec::new();

@@ -47,8 +47,8 @@
 //! }
 //! ```
 //!
-//! A gateway that passes on the stream of another server uses a [`Relay`]. Below hyper, a
-//! [`WriteDeadline`] ends connections whose reader takes nothing.
+//! A gateway that passes on the stream of another server answers with [`Relay::response`]. Below hyper,
+//! a [`WriteDeadline`] ends connections whose reader takes nothing.
 
 mod body;
 mod relay;

@@ -1,59 +1,184 @@
 //! An event stream of another server, passed on: [`Relay`].
 
+mod error;
+mod late;
+
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http_body::{Body, Frame};
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use tidings_endpoint::event_sink::gateway::{UpstreamBody, pass_on, stream_headers};
 use tidings_sse::EventBoundaries;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-/// A body that passes on an upstream's event stream, byte by byte as it comes, for gateways.
+use late::{Late, Step};
+
+pub use error::RelayError;
+
+/// A comment, with a blank line so that it stands between events.
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+/// What may stand at the very start of a stream (WHATWG HTML 9.2.6), and nowhere else.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The body of a gateway's response: an upstream's event stream, passed on byte by byte as it comes.
+///
+/// [`response`](Self::response) makes the whole response. Whatever is not an event stream (a 429 with
+/// JSON, a compressed stream) is passed on unchanged.
 ///
 /// When the upstream is silent, comments keep the connection alive, and only between events. An
-/// upstream that breaks, or ends inside an event, ends this body by an error: the client is not led
-/// to believe that all has come.
-///
-/// The stream must not be compressed. Before its first byte no comment can be sent, as it may begin
-/// with a byte order mark.
+/// upstream that breaks, or ends inside an event, ends this body by an error, so that the client
+/// does not take what has come for the whole.
 ///
 /// ```
 /// use http::Response;
+/// use hyper::body::Incoming;
 /// use tidings_tokio::sse::server::Relay;
 ///
-/// fn pass_on(upstream: Response<hyper::body::Incoming>) -> Response<Relay<hyper::body::Incoming>> {
-///     upstream.map(Relay::new)
+/// fn pass_on(upstream: Response<Incoming>) -> Response<Relay<Incoming>> {
+///     Relay::response(upstream)
 /// }
 /// ```
 pub struct Relay<B> {
-    upstream: B,
-    boundaries: EventBoundaries,
+    source: Source<B>,
     keep_alive: Option<Duration>,
     /// Runs while the upstream is silent at a boundary.
     timer: Option<Pin<Box<Sleep>>>,
     last_frame_at: Option<Instant>,
+    boundaries: EventBoundaries,
     since_boundary: u64,
-    ended: bool,
+    mark: Mark,
+}
+
+/// What is passed on.
+enum Source<B> {
+    /// The upstream has not answered, or refuses after the client was told that it would not.
+    Late(Box<Late<B>>),
+    Stream(B),
+    /// Not an event stream.
+    Other(B),
+    Ended,
+}
+
+/// The byte order mark at the start of the upstream's stream. After a comment it would be part of a
+/// line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// It is passed on if it comes.
+    Keep,
+    /// It is left out; this many of its bytes have come.
+    Remove { matched: usize },
+    /// It cannot come any more.
+    Past,
 }
 
 impl<B: Body + Unpin> Relay<B> {
-    /// Passes on `upstream`. One that is not `Unpin` comes as `Box::pin(body)`.
-    pub fn new(upstream: B) -> Self {
+    /// The gateway's response to its client, made of the upstream's.
+    ///
+    /// From every response, the fields that are for one connection only are dropped (RFC 9110,
+    /// 7.6.1). An event stream (status 200, media type `text/event-stream`, no content coding) also
+    /// loses its length, which would be too short by the comments, and what else describes these
+    /// very bytes, such as `ETag`; it gets the headers that keep proxies from holding events back.
+    /// The body of any other response is passed on unchanged: no comments, no judgement of its end.
+    ///
+    /// A body that is not `Unpin` comes as `response.map(Box::pin)`.
+    #[must_use]
+    pub fn response(upstream: Response<B>) -> Response<Self> {
+        let (mut head, body) = upstream.into_parts();
+        let source = match pass_on(&mut head) {
+            UpstreamBody::EventStream => Source::Stream(body),
+            UpstreamBody::Other => Source::Other(body),
+        };
+        Response::from_parts(head, Self::new(source))
+    }
+
+    /// As [`response`](Self::response), for an upstream that may take long to answer. Its response is
+    /// waited for until `patience` is over. Then the client gets a response of status 200, and
+    /// comments until the upstream's first byte.
+    ///
+    /// What the client is told depends on when the upstream answers:
+    ///
+    /// | the upstream | within `patience` | later |
+    /// | --- | --- | --- |
+    /// | sends an event stream | as by [`response`](Self::response) | its events |
+    /// | sends another response | the same, with its status | an event of type `upstream-error`, then the clean end |
+    /// | cannot be asked | the error of `upstream`, for a 502 of yours | the same event, then a cut: [`RelayError::Request`] |
+    ///
+    /// The data of that event is JSON, for example
+    /// `{"status":429,"content_type":"application/json","body":"…","truncated":false}`, with up to
+    /// 16 KiB of the body, and `"status":null` if there was no response. The upstream's headers are
+    /// lost then, `Retry-After` and `Set-Cookie` among them, and a late 204 does not stop an
+    /// `EventSource`. So `patience` should be longer than a refusal takes and shorter than the
+    /// idle timeout of what is between: 5 to 10 seconds for most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use http::{Request, Response};
+    /// use hyper::body::Incoming;
+    /// use hyper::client::conn::http1::SendRequest;
+    /// use tidings_tokio::sse::server::Relay;
+    ///
+    /// async fn ask(
+    ///     mut upstream: SendRequest<String>,
+    ///     request: Request<String>,
+    /// ) -> hyper::Result<Response<Relay<Incoming>>> {
+    ///     let response = async move { upstream.send_request(request).await };
+    ///     Relay::response_within(Duration::from_secs(5), response).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `upstream`, if it fails in time.
+    ///
+    /// # Cancel safety
+    /// If the future or the body is dropped, so is `upstream`.
+    pub async fn response_within<E>(
+        patience: Duration,
+        upstream: impl Future<Output = Result<Response<B>, E>> + Send + 'static,
+    ) -> Result<Response<Self>, E>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+        B: 'static,
+    {
+        let mut upstream = Box::pin(upstream);
+        if let Ok(response) = timeout(patience, &mut upstream).await {
+            return response.map(Self::response);
+        }
+        let answer = async move { upstream.await.map_err(|error| Arc::from(error.into())) };
+        let late = Late::new(Box::pin(answer));
+        let mut response = Response::new(Self::new(Source::Late(Box::new(late))));
+        *response.headers_mut() = stream_headers();
+        Ok(response)
+    }
+
+    /// The body alone, of what is known to be an event stream without a content coding. The head of
+    /// the response must not have the length of the upstream's: see [`response`](Self::response).
+    #[must_use]
+    pub fn from_stream_body(upstream: B) -> Self {
+        Self::new(Source::Stream(upstream))
+    }
+
+    fn new(source: Source<B>) -> Self {
         Self {
-            upstream,
-            boundaries: EventBoundaries::new(),
+            source,
             keep_alive: Some(Duration::from_secs(15)),
             timer: None,
             last_frame_at: None,
+            boundaries: EventBoundaries::new(),
             since_boundary: 0,
-            ended: false,
+            mark: Mark::Keep,
         }
     }
 
-    /// Sends a comment after this long without a byte; by default after 15 seconds.
+    /// Sends a comment after this long without a byte; by default after 15 seconds. Of
+    /// a whole response: `response.map(|relay| relay.keep_alive(interval))`.
     #[must_use]
     pub fn keep_alive(self, interval: Duration) -> Self {
         Self { keep_alive: Some(interval.max(Duration::from_millis(1))), ..self }
@@ -65,16 +190,149 @@ impl<B: Body + Unpin> Relay<B> {
         Self { keep_alive: None, ..self }
     }
 
-    /// Whether what was passed on so far ends behind a blank line.
+    /// Whether the body is an event stream, or is to be one when the upstream answers. Otherwise it
+    /// is passed on unchanged.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        matches!(self.source, Source::Late(_) | Source::Stream(_))
+    }
+
+    /// Whether what was passed on so far ends with a blank line.
     #[must_use]
     pub fn at_boundary(&self) -> bool {
         self.boundaries.at_boundary()
     }
 
-    /// How many bytes were passed on behind the last boundary: of an event that is not complete.
+    /// How many bytes were passed on since the last boundary: of an event that is not complete.
     #[must_use]
     pub fn bytes_since_boundary(&self) -> u64 {
         self.since_boundary
+    }
+
+    /// Asks the upstream that has not answered yet.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        let Source::Late(late) = &mut self.source else { return Poll::Ready(None) };
+        // Something is sent at once, as by a `Responder`.
+        if self.last_frame_at.is_none() {
+            return self.comment();
+        }
+        let step = match late.poll(cx) {
+            Poll::Ready(step) => step,
+            Poll::Pending => return self.poll_keep_alive(cx),
+        };
+        match step {
+            Step::Stream(body) => {
+                self.source = Source::Stream(body);
+                self.poll_stream(cx)
+            }
+            Step::Event(event) => {
+                self.last_frame_at = Some(Instant::now());
+                Poll::Ready(Some(Ok(Frame::data(event))))
+            }
+            Step::End(end) => {
+                self.end();
+                Poll::Ready(end.map(|error| Err(RelayError::Request(error))))
+            }
+        }
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        self.last_frame_at.get_or_insert_with(Instant::now);
+        loop {
+            let Source::Stream(upstream) = &mut self.source else { return Poll::Ready(None) };
+            let frame = match Pin::new(upstream).poll_frame(cx) {
+                Poll::Pending => return self.poll_keep_alive(cx),
+                Poll::Ready(frame) => frame,
+            };
+            self.last_frame_at = Some(Instant::now());
+            let frame = match frame {
+                None => return Poll::Ready(self.end_of_stream().map(Err)),
+                Some(Ok(frame)) => owned(frame),
+                Some(Err(error)) => {
+                    self.end();
+                    return Poll::Ready(Some(Err(RelayError::Upstream(error))));
+                }
+            };
+            return match frame.into_data() {
+                Ok(data) => match self.without_mark(data) {
+                    data if data.is_empty() && self.held_len() > 0 => continue,
+                    data => {
+                        self.follow(&data);
+                        Poll::Ready(Some(Ok(Frame::data(data))))
+                    }
+                },
+                Err(trailers) => Poll::Ready(Some(Ok(trailers))),
+            };
+        }
+    }
+
+    fn poll_other(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        let Source::Other(upstream) = &mut self.source else { return Poll::Ready(None) };
+        let frame = Pin::new(upstream).poll_frame(cx);
+        frame.map(|frame| frame.map(|frame| frame.map(owned).map_err(RelayError::Upstream)))
+    }
+
+    /// The upstream is silent: is it time for a comment?
+    fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        let due = || self.last_frame_at?.checked_add(self.keep_alive?);
+        let may_comment = self.at_boundary() || self.since_boundary == 0;
+        let Some(due) = due().filter(|_| may_comment) else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => self.comment(),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn comment(&mut self) -> Poll<Polled<B>> {
+        self.last_frame_at = Some(Instant::now());
+        if self.mark == Mark::Keep {
+            self.mark = Mark::Remove { matched: 0 };
+        }
+        self.boundaries.feed(&COMMENT);
+        Poll::Ready(Some(Ok(Frame::data(COMMENT))))
+    }
+
+    /// The next chunk, without the byte order mark if a comment came before it.
+    fn without_mark(&mut self, mut chunk: Bytes) -> Bytes {
+        let Mark::Remove { matched } = self.mark else {
+            if !chunk.is_empty() {
+                self.mark = Mark::Past;
+            }
+            return chunk;
+        };
+        let expected = BYTE_ORDER_MARK.get(matched..).unwrap_or_default();
+        let common = chunk.iter().zip(expected).take_while(|(byte, mark)| byte == mark).count();
+        if common == expected.len() {
+            self.mark = Mark::Past;
+            chunk.advance(common);
+            return chunk;
+        }
+        if common == chunk.len() {
+            self.mark = Mark::Remove { matched: matched.saturating_add(common) };
+            return Bytes::new();
+        }
+        // It was not the mark: what was held back goes first.
+        self.mark = Mark::Past;
+        let held = BYTE_ORDER_MARK.get(..matched).unwrap_or_default();
+        if held.is_empty() { chunk } else { [held, &chunk].concat().into() }
+    }
+
+    /// How many bytes of the upstream were not passed on, as they may be a byte order mark.
+    fn held_len(&self) -> usize {
+        match self.mark {
+            Mark::Remove { matched } => matched,
+            Mark::Keep | Mark::Past => 0,
+        }
+    }
+
+    /// How many bytes of an event that is not complete have come.
+    fn pending_len(&self) -> u64 {
+        let held = u64::try_from(self.held_len()).unwrap_or(u64::MAX);
+        self.since_boundary.saturating_add(held)
     }
 
     fn follow(&mut self, chunk: &[u8]) {
@@ -88,115 +346,70 @@ impl<B: Body + Unpin> Relay<B> {
         };
     }
 
-    /// The upstream is silent: is it time for a comment?
-    fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = || self.last_frame_at?.checked_add(self.keep_alive?);
-        let Some(due) = due().filter(|_| self.at_boundary()) else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        timer.as_mut().poll(cx)
+    fn end_of_stream(&mut self) -> Option<RelayError<B::Error>> {
+        self.end();
+        // WHATWG HTML 9.2.6: an event without its blank line is never dispatched.
+        let len = self.pending_len();
+        (len > 0).then_some(RelayError::CutEvent { len })
+    }
+
+    fn end(&mut self) {
+        drop(mem::replace(&mut self.source, Source::Ended));
+        self.timer = None;
     }
 }
 
-impl<B> Body for Relay<B>
-where
-    B: Body + Unpin,
-{
+/// What a body returns.
+type Polled<B> = Option<Result<Frame<Bytes>, RelayError<<B as Body>::Error>>>;
+
+/// Of `Bytes` this is no copy.
+fn owned<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
+    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
+}
+
+impl<B: Body + Unpin> Body for Relay<B> {
     type Data = Bytes;
     type Error = RelayError<B::Error>;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = &mut *self;
-        if this.ended {
-            return Poll::Ready(None);
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        match &self.source {
+            Source::Late(_) => self.poll_late(cx),
+            Source::Stream(_) => self.poll_stream(cx),
+            Source::Other(_) => self.poll_other(cx),
+            Source::Ended => Poll::Ready(None),
         }
-        let frame = match Pin::new(&mut this.upstream).poll_frame(cx) {
-            Poll::Pending => {
-                return this.poll_keep_alive(cx).map(|()| {
-                    this.last_frame_at = Some(Instant::now());
-                    Some(Ok(Frame::data(Bytes::from_static(b":\n\n"))))
-                });
-            }
-            Poll::Ready(frame) => frame,
-        };
-        this.last_frame_at = Some(Instant::now());
-        Poll::Ready(match frame {
-            Some(Ok(frame)) => {
-                // Of `Bytes` this is no copy.
-                let frame = frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
-                if let Some(data) = frame.data_ref() {
-                    this.follow(data);
-                }
-                Some(Ok(frame))
-            }
-            Some(Err(error)) => {
-                this.end();
-                Some(Err(RelayError::Upstream(error)))
-            }
-            None => {
-                this.end();
-                // WHATWG HTML 9.2.6: an event without its blank line is never dispatched.
-                let inside = this.since_boundary > 0;
-                inside.then_some(Err(RelayError::CutEvent { len: this.since_boundary }))
-            }
-        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || (self.since_boundary == 0 && self.upstream.is_end_stream())
+        match &self.source {
+            Source::Late(_) => false,
+            Source::Stream(upstream) => self.pending_len() == 0 && upstream.is_end_stream(),
+            Source::Other(upstream) => upstream.is_end_stream(),
+            Source::Ended => true,
+        }
     }
-}
 
-impl<B> Relay<B> {
-    fn end(&mut self) {
-        self.ended = true;
-        self.timer = None;
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            // Comments may come in between.
+            Source::Late(_) | Source::Stream(_) => SizeHint::default(),
+            Source::Other(upstream) => upstream.size_hint(),
+            Source::Ended => SizeHint::with_exact(0),
+        }
     }
 }
 
 impl<B> fmt::Debug for Relay<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self.source {
+            Source::Late(_) => "waiting for the upstream",
+            Source::Stream(_) => "event stream",
+            Source::Other(_) => "other",
+            Source::Ended => "ended",
+        };
         f.debug_struct("Relay")
+            .field("source", &source)
             .field("bytes_since_boundary", &self.since_boundary)
-            .field("ended", &self.ended)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a [`Relay`] was cut.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RelayError<E> {
-    /// The upstream broke.
-    Upstream(E),
-    /// The upstream ended inside an event.
-    CutEvent {
-        /// How many bytes of the event were passed on.
-        len: u64,
-    },
-}
-
-impl<E: fmt::Display> fmt::Display for RelayError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Upstream(error) => write!(f, "the upstream of the event stream broke: {error}"),
-            Self::CutEvent { len } => {
-                write!(f, "the upstream of the event stream ended inside an event, {len} bytes in")
-            }
-        }
-    }
-}
-
-impl<E: Error + 'static> Error for RelayError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Upstream(error) => Some(error),
-            Self::CutEvent { .. } => None,
-        }
     }
 }
