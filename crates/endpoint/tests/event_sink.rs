@@ -148,15 +148,26 @@ fn a_connection_that_does_not_come_back_is_stalled() {
     let (sender, mut sink) = opened(&Responder::new());
     let watchdog = sink.watchdog();
     sender.try_send(event(1)).unwrap();
-    watchdog.handle_timeout(at(9));
+    assert!(!watchdog.handle_timeout(at(9)));
     assert!(!sender.is_closed());
-    watchdog.handle_timeout(at(10));
+    assert!(watchdog.handle_timeout(at(10)));
     assert!(sender.is_closed());
     assert!(matches!(sender.try_send(event(2)), Err(SendError::Stalled)));
     assert!(poll(&mut sink, at(10)).is_pending(), "so that it flushes");
     assert_eq!(poll(&mut sink, at(10)), Poll::Ready(Some(Err(EventBodyError::Stalled))));
     assert_eq!(poll(&mut sink, at(10)), Poll::Ready(None));
     assert!(sink.has_ended());
+}
+
+/// Its body is not asked, so that it cannot tell of the end.
+#[test]
+fn a_connection_that_does_not_come_back_is_stuck_also_after_an_abort() {
+    let (sender, sink) = opened(&Responder::new());
+    let watchdog = sink.watchdog();
+    sender.abort();
+    assert!(!watchdog.handle_timeout(at(9)));
+    assert!(watchdog.handle_timeout(at(10)));
+    assert!(matches!(sender.try_send(event(2)), Err(SendError::Closed)));
 }
 
 #[test]

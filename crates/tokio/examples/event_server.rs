@@ -28,8 +28,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tidings_tokio::sse::server::{
-    Capacity, EncodedEvent, EventBodyError, EventSender, History, LastEventId, Replayed, Responder,
-    WriteDeadline, stop_reconnecting,
+    Capacity, EncodedEvent, EventBodyError, EventSender, History, LastEventId, Replayed, ResetStalled,
+    Responder, WriteDeadline, stop_reconnecting,
 };
 use tidings_tokio::sse::{Comment, Event, EventId, EventType, ReconnectionTime};
 use tokio::net::{TcpListener, TcpStream};
@@ -66,7 +66,7 @@ async fn serve(stream: TcpStream, http2: bool) {
     let io = TokioIo::new(WriteDeadline::new(stream, Duration::from_secs(30)));
     let service = service_fn(|request| async { Ok::<_, Infallible>(answer(request).await) });
     let served = if http2 {
-        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        hyper::server::conn::http2::Builder::new(ResetStalled::new(TokioExecutor::new()))
             .serve_connection(io, service)
             .await
     } else {

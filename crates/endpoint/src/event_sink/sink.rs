@@ -136,7 +136,7 @@ impl EventSink {
     /// [`poll_next`](Self::poll_next).
     pub fn handle_timeout(&self, now: Timestamp) {
         if let Some(stream) = &self.stream {
-            stream.handle_timeout(now);
+            let _is_stuck = stream.handle_timeout(now);
         }
     }
 
@@ -173,11 +173,10 @@ impl EventSink {
 }
 
 impl Watchdog {
-    /// As [`EventSink::handle_timeout`].
-    pub fn handle_timeout(&self, now: Timestamp) {
-        if let Some(stream) = &self.0 {
-            stream.handle_timeout(now);
-        }
+    /// As [`EventSink::handle_timeout`]. Returns whether the connection is stuck: whatever the stream
+    /// has ended by, the connection does not ask and so will not learn of it.
+    pub fn handle_timeout(&self, now: Timestamp) -> bool {
+        self.0.as_ref().is_some_and(|stream| stream.handle_timeout(now))
     }
 }
 

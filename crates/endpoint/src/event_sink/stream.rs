@@ -265,17 +265,20 @@ impl Stream {
     }
 
     /// Ends the stream if the connection has not come back for more in time: it does so at once when
-    /// it has room, so the client took nothing for all that time. Otherwise wakes the sink.
-    pub(super) fn handle_timeout(&self, now: Timestamp) {
+    /// it has room, so the client took nothing for all that time. Otherwise wakes the sink. Returns
+    /// whether the connection is stuck.
+    pub(super) fn handle_timeout(&self, now: Timestamp) -> bool {
         self.step(|state, wakers| {
             state.forget_replayed(now);
-            let stalled_at = state.given_at.map(|at| at.after(self.config.stall_timeout));
-            if stalled_at.is_some_and(|at| at <= now) {
+            let stuck_at = state.given_at.map(|at| at.after(self.config.stall_timeout));
+            let is_stuck = stuck_at.is_some_and(|at| at <= now);
+            if is_stuck {
                 state.end(End::Failed(EventBodyError::Stalled), wakers);
             } else {
                 wakers.one = state.sink.take();
             }
-        });
+            is_stuck
+        })
     }
 
     /// Lets the queue follow a replay, without what the client has: now and for a while. `newest` is

@@ -52,6 +52,8 @@
 
 mod body;
 mod relay;
+#[cfg(feature = "hyper")]
+mod reset_stalled;
 mod write_deadline;
 
 use http::Response;
@@ -59,6 +61,8 @@ use tidings_endpoint::event_sink;
 
 pub use body::EventBody;
 pub use relay::{Relay, RelayError};
+#[cfg(feature = "hyper")]
+pub use reset_stalled::{ResetStalled, Resettable};
 pub use tidings_endpoint::event_sink::{
     Capacity, EncodedEvent, EventBodyError, EventSender, History, HistoryError, LastEventId,
     LastEventIdError, Queued, Replay, Replayed, SendError, WhenFull,
@@ -69,8 +73,17 @@ pub use write_deadline::WriteDeadline;
 /// or of axum.
 ///
 /// A connection that is stuck in a write does not ask its body for anything. Its
-/// [stall timeout](event_sink::Responder::stall_timeout) frees the queue and tells the senders; to end
-/// the connection too, put a [`WriteDeadline`] below it.
+/// [stall timeout](event_sink::Responder::stall_timeout) frees the queue and tells the senders. What
+/// ends the client's side too depends on the version of HTTP:
+///
+/// | | the client takes nothing | so the client sees an end |
+/// | --- | --- | --- |
+/// | HTTP/1.1 | the connection is full | with a [`WriteDeadline`] below hyper |
+/// | HTTP/2, one stream | its window is shut | with the executor `ResetStalled` (feature `hyper`) in hyper's builder: RST_STREAM within the stall timeout; without it when the window opens |
+/// | HTTP/2, all streams | the connection is full | with a [`WriteDeadline`] |
+///
+/// `axum::serve` lets no one choose the executor or the stream: for both, serve axum's router with
+/// `hyper_util::server::conn::auto::Builder`.
 pub type Responder = event_sink::Responder<EventBody>;
 
 /// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
