@@ -9,6 +9,7 @@
 //! Only the sink is told the time: [`EventSink::poll_next`] is the loop of an adapter.
 
 mod encoded_event;
+mod event_ids;
 pub mod gateway;
 mod history;
 mod last_event_id;
@@ -21,6 +22,7 @@ mod stream;
 mod waiters;
 
 pub use encoded_event::EncodedEvent;
+pub use event_ids::{EventIds, UniqueId};
 pub use history::{History, HistoryError};
 pub use last_event_id::{LastEventId, LastEventIdError};
 pub use queue::{Capacity, WhenFull};

@@ -26,7 +26,7 @@ fn event(id: u64) -> EncodedEvent {
 }
 
 fn history(ids: Range<u64>) -> Arc<History> {
-    let history = History::new(Capacity::DEFAULT);
+    let history = History::with_lasting_ids(Capacity::DEFAULT);
     ids.for_each(|id| history.push(event(id)).unwrap());
     Arc::new(history)
 }

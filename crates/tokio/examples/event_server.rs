@@ -28,8 +28,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tidings_tokio::sse::server::{
-    Capacity, EncodedEvent, EventBodyError, EventSender, History, LastEventId, Replayed, ResetStalled,
-    Responder, WriteDeadline, stop_reconnecting,
+    Capacity, EncodedEvent, EventBodyError, EventSender, History, LastEventId, Replayed,
+    ResetStalled, Responder, WriteDeadline, stop_reconnecting,
 };
 use tidings_tokio::sse::{Comment, Event, EventId, EventType, ReconnectionTime};
 use tokio::net::{TcpListener, TcpStream};
@@ -112,8 +112,10 @@ fn numbers(request: &Request<Incoming>) -> Result<Answer, Anything> {
     let every = Duration::from_millis(query(request, "every_ms").unwrap_or(100));
     let drop_after = query(request, "drop_after");
 
+    // A number means the same event in each run of this program, so it may be the ID.
     let all = (1..=count).map(number).collect::<Result<Vec<_>, _>>()?;
-    let history = History::new(Capacity { max_events: all.len(), max_bytes: usize::MAX });
+    let history =
+        History::with_lasting_ids(Capacity { max_events: all.len(), max_bytes: usize::MAX });
     for event in &all {
         history.push(event.clone())?;
     }
@@ -196,9 +198,11 @@ async fn kinds(sender: EventSender) -> Result<(), Anything> {
     Ok(())
 }
 
+/// Nothing of it is kept for a client that comes back, so no event has an ID.
 async fn forever(sender: EventSender) -> Result<(), Anything> {
-    for count in 1.. {
-        sender.send(number(count)?).await?;
+    for count in 1_u64.. {
+        let event = Event::new().event_type(EventType::new("number")?);
+        sender.send(event.data(&count.to_string())).await?;
         sleep(Duration::from_millis(20)).await;
     }
     Ok(())

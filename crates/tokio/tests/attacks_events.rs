@@ -94,7 +94,8 @@ async fn a_made_up_last_event_id_costs_no_more_than_a_replay() {
         );
     }
 
-    let history = Arc::new(History::new(Capacity { max_events: 1000, ..Capacity::DEFAULT }));
+    let history =
+        Arc::new(History::with_lasting_ids(Capacity { max_events: 1000, ..Capacity::DEFAULT }));
     for id in 0..5000 {
         history.push(event(id)).unwrap();
     }

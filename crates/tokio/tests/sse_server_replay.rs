@@ -27,7 +27,7 @@ fn last(id: u64) -> Option<LastEventId> {
 }
 
 fn history(ids: std::ops::RangeInclusive<u64>) -> Arc<History> {
-    let history = History::new(Capacity { max_events: 10_000, max_bytes: usize::MAX });
+    let history = History::with_lasting_ids(Capacity { max_events: 10_000, max_bytes: usize::MAX });
     ids.for_each(|id| history.push(event(id)).unwrap());
     Arc::new(history)
 }

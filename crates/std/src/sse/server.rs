@@ -56,8 +56,8 @@ use tidings_handshake::HeadError;
 pub use body::EventBody;
 pub use request::EventRequest;
 pub use tidings_endpoint::event_sink::{
-    Capacity, EncodedEvent, EventBodyError, EventSender, History, HistoryError, LastEventId,
-    LastEventIdError, Queued, Replay, Replayed, SendError, WhenFull,
+    Capacity, EncodedEvent, EventBodyError, EventIds, EventSender, History, HistoryError,
+    LastEventId, LastEventIdError, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
 };
 
 /// Opens event streams, all with the same settings; the response is written by

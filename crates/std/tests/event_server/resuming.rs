@@ -101,7 +101,7 @@ fn a_live_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_known(
 /// The ID may come by another way, and the body may go another way.
 #[test]
 fn a_stream_is_written_to_anything() {
-    let history = Arc::new(History::new(Capacity::DEFAULT));
+    let history = Arc::new(History::with_lasting_ids(Capacity::DEFAULT));
     for id in 1..=3 {
         history.push(event(id)).unwrap();
     }

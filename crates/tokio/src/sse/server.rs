@@ -10,25 +10,29 @@
 //! use std::sync::{Arc, Mutex};
 //!
 //! use http::{HeaderMap, Response};
+//! use tidings_tokio::sse::Event;
 //! use tidings_tokio::sse::server::{
-//!     EncodedEvent, EventBody, EventSender, History, HistoryError, LastEventId, LastEventIdError,
-//!     Responder,
+//!     EventBody, EventIds, EventSender, History, HistoryError, LastEventId, LastEventIdError,
+//!     Responder, EncodedEvent,
 //! };
-//! use tidings_tokio::sse::{Event, EventId, InvalidField};
 //!
 //! /// Events for all, in one order.
 //! struct Feed {
 //!     responder: Responder,
+//!     /// IDs that do not mean other events after a restart.
+//!     ids: EventIds,
 //!     history: Arc<History>,
 //!     senders: Mutex<Vec<EventSender>>,
 //! }
 //!
 //! impl Feed {
 //!     /// First into the history, then out, under one lock: so the order is the same for all.
-//!     fn publish(&self, event: &EncodedEvent) -> Result<(), HistoryError> {
+//!     fn publish(&self, data: &str) -> Result<(), HistoryError> {
 //!         let mut senders = self.senders.lock().expect("nothing panics under it");
+//!         let id = self.ids.next_id();
+//!         let event = EncodedEvent::from(Event::new().id(id.as_event_id()).data(data));
 //!         self.history.push(event.clone())?;
-//!         senders.retain(|sender| sender.try_send(event.clone()).is_ok());
+//!         senders.retain(|sender| sender.try_send(&event).is_ok());
 //!         Ok(())
 //!     }
 //!
@@ -39,11 +43,6 @@
 //!         self.senders.lock().expect("nothing panics under it").push(sender);
 //!         Ok(response)
 //!     }
-//! }
-//!
-//! fn encode(number: u64) -> Result<EncodedEvent, InvalidField> {
-//!     let id = number.to_string();
-//!     Ok(Event::new().id(EventId::new(&id)?).data("tick").into())
 //! }
 //! ```
 //!
@@ -64,8 +63,8 @@ pub use relay::{Relay, RelayError};
 #[cfg(feature = "hyper")]
 pub use reset_stalled::{ResetStalled, Resettable};
 pub use tidings_endpoint::event_sink::{
-    Capacity, EncodedEvent, EventBodyError, EventSender, History, HistoryError, LastEventId,
-    LastEventIdError, Queued, Replay, Replayed, SendError, WhenFull,
+    Capacity, EncodedEvent, EventBodyError, EventIds, EventSender, History, HistoryError,
+    LastEventId, LastEventIdError, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
 };
 pub use write_deadline::WriteDeadline;
 
@@ -79,7 +78,7 @@ pub use write_deadline::WriteDeadline;
 /// | | the client takes nothing | so the client sees an end |
 /// | --- | --- | --- |
 /// | HTTP/1.1 | the connection is full | with a [`WriteDeadline`] below hyper |
-/// | HTTP/2, one stream | its window is shut | with the executor `ResetStalled` (feature `hyper`) in hyper's builder: RST_STREAM within the stall timeout; without it when the window opens |
+/// | HTTP/2, one stream | its window is shut | with the executor `ResetStalled` (feature `hyper`) in hyper's builder: `RST_STREAM` within the stall timeout; without it when the window opens |
 /// | HTTP/2, all streams | the connection is full | with a [`WriteDeadline`] |
 ///
 /// `axum::serve` lets no one choose the executor or the stream: for both, serve axum's router with

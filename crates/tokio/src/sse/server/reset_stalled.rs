@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 use hyper::rt::Executor;
 
-/// An executor for hyper's HTTP/2 server, around another one. It resets a stream (RST_STREAM, code
-/// CANCEL) whose event stream is stuck, within its
+/// An executor for hyper's HTTP/2 server, around another one. It resets a stream (`RST_STREAM`, code
+/// `CANCEL`) whose event stream is stuck, within its
 /// [stall timeout](tidings_endpoint::event_sink::Responder::stall_timeout).
 ///
 /// hyper asks the body of a response for nothing while the client's window is shut, so a body alone
