@@ -138,7 +138,9 @@ fn numbers(request: &Request<Incoming>) -> Result<Answer, Anything> {
         for (sent, event) in (1..).zip(missed.events()) {
             sender.send(event).await?;
             if drop_after == Some(sent) {
-                cut(&sender).await;
+                // Not before what is queued.
+                sender.drained().await?;
+                sender.abort();
                 break;
             }
             sleep(every).await;
@@ -164,14 +166,6 @@ fn clock(request: &Request<Incoming>) -> Answer {
         }
         Ok(())
     })
-}
-
-/// Cuts the connection behind what is queued.
-async fn cut(sender: &EventSender) {
-    while sender.queued().events > 0 {
-        sleep(Duration::from_millis(1)).await;
-    }
-    sender.abort();
 }
 
 async fn kinds(sender: EventSender) -> Result<(), Anything> {

@@ -23,6 +23,9 @@ const BACKLOG_LEN: usize = 64;
 /// How long a client should wait before it reconnects.
 const RECONNECTION_TIME: ReconnectionTime = ReconnectionTime::from_ms(1_000);
 
+/// The same after the server has ended.
+const RETRY_AFTER_END: ReconnectionTime = ReconnectionTime::from_ms(3_000);
+
 pub(super) struct Dashboard {
     /// They tell the events of this run from those of an earlier one.
     ids: EventIds,
@@ -34,7 +37,6 @@ pub(super) struct Dashboard {
 #[derive(Default)]
 struct Live {
     streams: Vec<EventSender>,
-    ended: bool,
 }
 
 impl Dashboard {
@@ -60,11 +62,9 @@ impl Dashboard {
         live.streams.retain(|stream| stream.try_send(event.clone()).is_ok());
     }
 
-    /// Ends all streams, now and later.
+    /// Ends all streams, now and later. Clients come back when there may be a server again.
     pub(super) fn end(&self) {
-        let mut live = self.live();
-        live.streams.clear();
-        live.ended = true;
+        self.responder.close_all(Some(RETRY_AFTER_END));
     }
 
     /// A new stream: what was missed since the client's last event, then what comes.
@@ -72,9 +72,7 @@ impl Dashboard {
         let last_event_id = LastEventId::from_headers(headers)?;
         let mut live = self.live();
         let (stream, response) = self.responder.replay(Arc::clone(&self.history), last_event_id);
-        if !live.ended {
-            live.streams.push(stream);
-        }
+        live.streams.push(stream);
         Ok(response)
     }
 
@@ -136,9 +134,9 @@ mod tests {
         dashboard.subscribe(&headers).unwrap().into_body()
     }
 
-    /// All that a stream brings before the dashboard ends, as (type, number).
+    /// All that a stream brings before its sender ends it, as (type, number).
     async fn received(dashboard: &Dashboard, body: EventBody) -> Vec<(String, String)> {
-        dashboard.end();
+        dashboard.live().streams.clear();
         let mut events = EventStream::from_body(body);
         let mut all = Vec::new();
         while let Some(event) = events.next().await {
@@ -209,5 +207,7 @@ mod tests {
         dashboard.end();
         let body = subscribe(&dashboard, None);
         assert!(received(&dashboard, body).await.is_empty());
+        let bytes = subscribe(&dashboard, None).collect().await.unwrap().to_bytes();
+        assert!(bytes.ends_with(b"retry: 3000\n\n"), "{bytes:?}");
     }
 }

@@ -12,7 +12,7 @@ use tidings_sse::{Comment, Event};
 
 use super::sink::EventBodyError;
 use super::stream::{End, Stream};
-use super::{EncodedEvent, thread_waker};
+use super::{EncodedEvent, Permit, thread_waker};
 
 /// Sends events to one client. Clones feed the same stream; when the last is dropped, the stream
 /// ends as by [`finish`](Self::finish).
@@ -65,6 +65,51 @@ impl EventSender {
     /// See [`SendError`].
     pub fn try_send(&self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
         self.stream.try_push(event.into())
+    }
+
+    /// Reserves room for an event of at most this encoded length
+    /// ([`EncodedEvent::as_bytes`]), before the event is made or taken from elsewhere. Where
+    /// [`WhenFull`](super::WhenFull) drops events, it drops them for this one now.
+    ///
+    /// ```
+    /// use tidings_endpoint::event_sink::{EncodedEvent, EventSender, SendError};
+    /// # use std::collections::VecDeque;
+    ///
+    /// /// No job is taken off the list that cannot be passed on.
+    /// async fn pass_on(jobs: &mut VecDeque<String>, sender: &EventSender) -> Result<(), SendError> {
+    ///     let permit = sender.reserve(1024).await?;
+    ///     match jobs.pop_front() {
+    ///         Some(job) => permit.send(EncodedEvent::text(&job)),
+    ///         None => Ok(()),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] or [`SendError::Stalled`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future gives up its place in line.
+    pub async fn reserve(&self, max_len: usize) -> Result<Permit<'_>, SendError> {
+        let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_room };
+        let reserve = poll_fn(|cx| self.stream.poll_reserve(cx, max_len, &mut place.ticket));
+        reserve.await.map(|reserved| Permit::new(&self.stream, reserved))
+    }
+
+    /// Waits until the connection has taken all that is queued, also by other senders. Then it is
+    /// out of this program's hands or about to be: in the buffers of the HTTP server, of the system,
+    /// of the client. That the client has got it, only the client can say.
+    ///
+    /// [`send`](Self::send) only queues.
+    ///
+    /// # Errors
+    /// The stream has ended before: [`SendError::Closed`] or [`SendError::Stalled`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is changed.
+    pub async fn drained(&self) -> Result<(), SendError> {
+        let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_drain };
+        poll_fn(|cx| self.stream.poll_drained(cx, &mut place.ticket)).await
     }
 
     /// Queues a comment. It never takes the place of an event: without room there is no comment,

@@ -37,6 +37,8 @@ pub struct EventSink {
     stream: Option<Arc<Stream>>,
     /// What is sent before the queue.
     before: Option<Box<Before>>,
+    /// What sends, if that is no task of its own. Never locked: it makes the sink `Sync`.
+    feeder: Option<Box<Mutex<Feeder>>>,
     last_given_at: Option<Timestamp>,
 }
 
@@ -58,18 +60,26 @@ pub(super) struct Replaying {
     pub(super) answer: Mutex<Answer>,
 }
 
+pub(super) type Feeder = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) type Answer = Pin<Box<dyn Future<Output = Replayed> + Send>>;
 
 impl EventSink {
     pub(super) fn new(stream: Arc<Stream>, opening: Bytes, replay: Option<Replaying>) -> Self {
         let opening = Some(opening);
         let before = Before { opening, replay, gap: None, replayed: Vec::new().into_iter() };
-        Self { stream: Some(stream), before: Some(Box::new(before)), last_given_at: None }
+        let (stream, before) = (Some(stream), Some(Box::new(before)));
+        Self { stream, before, feeder: None, last_given_at: None }
+    }
+
+    /// With what feeds it: polled with the sink, and dropped with it.
+    pub(super) fn fed_by(mut self, feeder: Feeder) -> Self {
+        self.feeder = Some(Box::new(Mutex::new(feeder)));
+        self
     }
 
     /// A stream without a byte, which has ended.
     pub(super) const fn ended() -> Self {
-        Self { stream: None, before: None, last_given_at: None }
+        Self { stream: None, before: None, feeder: None, last_given_at: None }
     }
 
     /// Whether the stream has ended, so that nothing more comes.
@@ -95,6 +105,12 @@ impl EventSink {
         now: Timestamp,
     ) -> Poll<Option<Result<Bytes, EventBodyError>>> {
         let Some(stream) = &self.stream else { return Poll::Ready(None) };
+        if let Some(feeder) = &mut self.feeder {
+            let feeder = feeder.get_mut().unwrap_or_else(PoisonError::into_inner);
+            if feeder.as_mut().poll(cx).is_ready() {
+                self.feeder = None;
+            }
+        }
         let first = match &mut self.before {
             Some(before) if !stream.has_failed() => before.poll_next(stream, cx, now),
             _ => None,
@@ -118,7 +134,8 @@ impl EventSink {
         };
         match polled {
             Poll::Ready(Some(Ok(_))) => self.last_given_at = Some(now),
-            Poll::Ready(_) => self.end(End::Gone),
+            Poll::Ready(Some(Err(_))) => self.end(End::Gone),
+            Poll::Ready(None) => self.end(End::Finished),
             Poll::Pending => {}
         }
         polled
@@ -166,6 +183,7 @@ impl EventSink {
 
     fn end(&mut self, end: End) {
         self.before = None;
+        self.feeder = None;
         if let Some(stream) = self.stream.take() {
             stream.end(end);
         }
@@ -190,6 +208,9 @@ impl Before {
         // E-034: the first flush is at once.
         if let Some(opening) = self.opening.take() {
             return Some(opening);
+        }
+        if self.replay.is_some() && stream.is_leaving() {
+            self.replay = None;
         }
         if let Some(Replaying { last_event_id, answer }) = &mut self.replay {
             let answer = answer.get_mut().unwrap_or_else(PoisonError::into_inner);

@@ -41,6 +41,9 @@
 //! # }
 //! ```
 //!
+//! At a shutdown, [`close_all`](event_sink::Responder::close_all) ends all streams, and with them the
+//! threads that write them.
+//!
 //! With another HTTP server take [`EventBody::write_to`], for the body alone.
 
 mod body;
@@ -57,7 +60,7 @@ pub use body::EventBody;
 pub use request::EventRequest;
 pub use tidings_endpoint::event_sink::{
     Capacity, EncodedEvent, EventBodyError, EventIds, EventSender, History, HistoryError,
-    LastEventId, LastEventIdError, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
+    LastEventId, LastEventIdError, Permit, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
 };
 
 /// Opens event streams, all with the same settings; the response is written by

@@ -46,10 +46,26 @@
 //! }
 //! ```
 //!
+//! Events that come out of a [`Stream`](futures_core::Stream) need no task and no sender:
+//! [`respond_with_stream`]. At a shutdown, [`close_all`](event_sink::Responder::close_all) ends all
+//! streams, so that hyper and axum can end gracefully:
+//!
+//! ```
+//! use tidings_tokio::sse::ReconnectionTime;
+//! use tidings_tokio::sse::server::Responder;
+//!
+//! /// For `axum::serve(listener, app).with_graceful_shutdown(stopped(responder))`.
+//! async fn stopped(responder: Responder, stop: tokio::sync::oneshot::Receiver<()>) {
+//!     let _ = stop.await;
+//!     responder.close_all(Some(ReconnectionTime::from_ms(5_000)));
+//! }
+//! ```
+//!
 //! A gateway that passes on the stream of another server answers with [`Relay::response`]. Below hyper,
 //! a [`WriteDeadline`] ends connections whose reader takes nothing.
 
 mod body;
+mod from_stream;
 mod relay;
 #[cfg(feature = "hyper")]
 mod reset_stalled;
@@ -59,12 +75,13 @@ use http::Response;
 use tidings_endpoint::event_sink;
 
 pub use body::EventBody;
+pub use from_stream::{respond_with_stream, respond_with_try_stream};
 pub use relay::{Relay, RelayError};
 #[cfg(feature = "hyper")]
 pub use reset_stalled::{ResetStalled, Resettable};
 pub use tidings_endpoint::event_sink::{
     Capacity, EncodedEvent, EventBodyError, EventIds, EventSender, History, HistoryError,
-    LastEventId, LastEventIdError, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
+    LastEventId, LastEventIdError, Permit, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
 };
 pub use write_deadline::WriteDeadline;
 
