@@ -76,7 +76,7 @@ fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     [&[0, 0, len, kind, flags, 0, 0, 0, stream], payload].concat()
 }
 
-/// Reads until RST_STREAM (RFC 9113, 6.4): its stream and its code.
+/// Reads until `RST_STREAM` (RFC 9113, 6.4): its stream and its code.
 async fn read_reset(io: &mut DuplexStream) -> (u32, u32) {
     loop {
         let mut head = [0; 9];

@@ -8,6 +8,7 @@ use http::{StatusCode, Version};
 use tidings_sse::{Event, EventType, RESPONSE_HEADERS, is_event_stream};
 
 use super::EncodedEvent;
+use crate::trace;
 
 /// What the body of an upstream's response is to a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub enum UpstreamBody {
 #[must_use]
 pub fn pass_on(head: &mut Parts) -> UpstreamBody {
     let body = upstream_body(head);
+    trace::upstream_answered(head.status, body == UpstreamBody::EventStream);
     // RFC 9110, 2.5: an intermediary sends its own version, not the one that it received.
     head.version = Version::default();
     // RFC 9112, 6.3, item 3: of the two, the length is not to be trusted.

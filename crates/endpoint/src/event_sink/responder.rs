@@ -14,6 +14,7 @@ use super::open_streams::OpenStreams;
 use super::sink::Replaying;
 use super::stream::Stream;
 use super::{Capacity, EncodedEvent, EventSender, EventSink, LastEventId, Replay, WhenFull};
+use crate::trace;
 
 /// Opens event streams, all with the same settings. `B` is the adapter's body of a response.
 ///
@@ -141,6 +142,7 @@ impl<B> Responder<B> {
     /// # drop(response);
     /// ```
     pub fn close_all(&self, retry: Option<ReconnectionTime>) {
+        trace::event_streams_closing(self.open_streams());
         let farewell = retry.map(|time| EncodedEvent::new(&Event::new().retry(time)));
         self.config.streams.close(farewell.map(|event| event.as_bytes().clone()));
     }
@@ -220,6 +222,7 @@ impl<B: From<EventSink>> Responder<B> {
     }
 
     fn sink(&self, replay: Option<Replaying>) -> (EventSender, EventSink) {
+        trace::event_stream_opened(replay.is_some());
         let stream = Stream::open(Arc::clone(&self.config), replay.is_some());
         let sink = EventSink::new(Arc::clone(&stream), self.config.opening.clone(), replay);
         (EventSender::new(stream), sink)

@@ -15,6 +15,7 @@ use tidings_sse::Timestamp;
 use super::replay::{Gap, Replayed};
 use super::stream::{End, Stream};
 use super::{EncodedEvent, LastEventId, Queued};
+use crate::trace;
 
 /// A comment alone, with a blank line so that it stands between events.
 const KEEP_ALIVE: &[u8] = b":\n\n";
@@ -132,8 +133,11 @@ impl EventSink {
                 }
             }
         };
-        match polled {
-            Poll::Ready(Some(Ok(_))) => self.last_given_at = Some(now),
+        match &polled {
+            Poll::Ready(Some(Ok(bytes))) => {
+                trace::event_sent(bytes.len());
+                self.last_given_at = Some(now);
+            }
             Poll::Ready(Some(Err(_))) => self.end(End::Gone),
             Poll::Ready(None) => self.end(End::Finished),
             Poll::Pending => {}
@@ -223,6 +227,7 @@ impl Before {
             let has: HashSet<Box<str>> = has.map(Box::from).collect();
             let newest = events.iter().rev().find_map(EncodedEvent::id);
             stream.end_replay(has, newest, gap, now);
+            trace::events_replayed(events.len(), gap.is_some());
             self.replay = None;
             self.gap = gap;
             self.replayed = events.into_iter();

@@ -19,6 +19,7 @@ use super::responder::Config;
 use super::sink::EventBodyError;
 use super::waiters::{Waiters, Wakers};
 use super::{EncodedEvent, Queued, SendError, WhenFull};
+use crate::trace;
 
 /// How long after a replay the replayed IDs are remembered. A publisher that needs longer than this
 /// between the store and the sender doubles its event.
@@ -79,6 +80,18 @@ struct Remembered {
     until: Timestamp,
 }
 
+impl End {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Gone => "the client is gone",
+            Self::Failed(EventBodyError::Stalled) => "the client took nothing",
+            Self::Failed(EventBodyError::QueueFull) => "the queue was full",
+            Self::Failed(EventBodyError::Aborted) => "aborted",
+        }
+    }
+}
+
 impl Stream {
     pub(super) fn open(config: Arc<Config>, replaying: bool) -> Arc<Self> {
         let state = State {
@@ -109,10 +122,13 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a step under the lock, then calls the wakers that it has handed out.
+    /// Runs a step under the lock, then calls the wakers that it has handed out, and traces.
     fn step<T>(&self, step: impl FnOnce(&mut State, &mut Wakers) -> T) -> T {
         let mut wakers = Wakers::default();
         let result = step(&mut self.state(), &mut wakers);
+        if let Some(end) = wakers.ended {
+            trace::event_stream_ended(end.reason());
+        }
         wakers.wake();
         result
     }
@@ -338,7 +354,8 @@ impl Stream {
         now: Timestamp,
     ) -> Poll<Option<Result<Bytes, EventBodyError>>> {
         let waker = cx.waker().clone();
-        self.step(|state, wakers| {
+        let mut dropped = None;
+        let polled = self.step(|state, wakers| {
             state.forget_replayed(now);
             let came_back_at_once = state.given_at.take().is_some();
             if let Phase::Ended(End::Failed(error)) = state.phase {
@@ -355,6 +372,9 @@ impl Stream {
                 if let Some(next) = state.queue.next() {
                     wakers.one = state.room.first();
                     state.given_at = Some(now);
+                    if let Next::Gap(count) = next {
+                        dropped = Some(count);
+                    }
                     return Poll::Ready(Some(Ok(self.encode(next))));
                 }
                 if state.phase == Phase::Leaving {
@@ -374,7 +394,11 @@ impl Stream {
             }
             wakers.unused = state.sink.replace(waker);
             Poll::Pending
-        })
+        });
+        if let Some(dropped) = dropped {
+            trace::events_dropped(dropped);
+        }
+        polled
     }
 
     /// The connection is given something that was not in the queue.

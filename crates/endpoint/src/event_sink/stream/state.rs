@@ -111,6 +111,7 @@ impl State {
     pub(super) fn end(&mut self, end: End, wakers: &mut Wakers) {
         if !matches!(self.phase, Phase::Ended(_)) {
             self.phase = Phase::Ended(end);
+            wakers.ended = Some(end);
             self.queue.clear();
             self.replayed = None;
             self.room.wake_all(wakers);
