@@ -18,8 +18,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use sse_server_scene::{decode, event};
+use tidings_tokio::sse::ReconnectionTime;
 use tidings_tokio::sse::server::{EventBodyError, Relay, RelayError, Responder};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 #[derive(Debug, PartialEq)]
@@ -207,4 +208,52 @@ async fn a_stream_of_ours_can_be_relayed() {
     sender.abort();
     let end = next(&mut relay).await.unwrap();
     assert!(matches!(end, Err(RelayError::Upstream(EventBodyError::Aborted))), "{end:?}");
+}
+
+/// A relay that ends when it is told to.
+fn stoppable()
+-> (mpsc::UnboundedSender<Result<Bytes, Broken>>, oneshot::Sender<()>, Relay<Upstream>) {
+    let (upstream, relay) = relay();
+    let (stop, stopped) = oneshot::channel();
+    let signal = async move { drop(stopped.await) };
+    (upstream, stop, relay.end_when(signal, Some(ReconnectionTime::from_ms(5_000))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_is_to_end_does_so_between_events_with_a_reconnection_time() {
+    // Before the first byte, and after an event.
+    for event in ["", "data: a\n\n"] {
+        let (upstream, stop, mut relay) = stoppable();
+        if !event.is_empty() {
+            upstream.send(Ok(event.into())).unwrap();
+            assert_eq!(passed(&mut relay).await, event);
+        }
+        stop.send(()).unwrap();
+        assert_eq!(passed(&mut relay).await, "retry: 5000\n\n");
+        assert!(next(&mut relay).await.is_none());
+        assert!(upstream.is_closed(), "the upstream is let go");
+    }
+    // Inside an event: it is completed, and no other is begun.
+    let (upstream, stop, mut relay) = stoppable();
+    upstream.send(Ok("data: a\n".into())).unwrap();
+    assert_eq!(passed(&mut relay).await, "data: a\n");
+    stop.send(()).unwrap();
+    assert!(timeout(Duration::from_secs(5), next(&mut relay)).await.is_err());
+    upstream.send(Ok("\ndata: b\n\ndata: c".into())).unwrap();
+    assert_eq!(passed(&mut relay).await, "\ndata: b\n\n");
+    assert_eq!(passed(&mut relay).await, "retry: 5000\n\n");
+    assert!(next(&mut relay).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_does_not_complete_its_event_does_not_hold_up_the_end() {
+    let (upstream, stop, mut relay) = stoppable();
+    upstream.send(Ok("data: a\n".into())).unwrap();
+    assert_eq!(passed(&mut relay).await, "data: a\n");
+    stop.send(()).unwrap();
+    let start = Instant::now();
+    let end = timeout(Duration::from_secs(60), next(&mut relay)).await.unwrap().unwrap();
+    assert!(matches!(end, Err(RelayError::CutEvent { len: 8 })), "{end:?}");
+    assert!(start.elapsed() < Duration::from_secs(11));
+    assert!(next(&mut relay).await.is_none());
 }

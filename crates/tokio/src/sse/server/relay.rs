@@ -2,6 +2,7 @@
 
 mod error;
 mod late;
+mod stop;
 
 use std::error::Error;
 use std::fmt;
@@ -14,11 +15,13 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
+use tidings_endpoint::event_sink::EncodedEvent;
 use tidings_endpoint::event_sink::gateway::{UpstreamBody, pass_on, stream_headers};
-use tidings_sse::EventBoundaries;
+use tidings_sse::{Event, EventBoundaries, ReconnectionTime};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use late::{Late, Step};
+use stop::Stop;
 
 pub use error::RelayError;
 
@@ -47,6 +50,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// ```
 pub struct Relay<B> {
     source: Source<B>,
+    stop: Option<Box<Stop>>,
     keep_alive: Option<Duration>,
     /// Runs while the upstream is silent at a boundary.
     timer: Option<Pin<Box<Sleep>>>,
@@ -86,6 +90,7 @@ impl<B: Body + Unpin> Relay<B> {
     /// loses its length, which would be too short by the comments, and what else describes these
     /// very bytes, such as `ETag`; it gets the headers that keep proxies from holding events back.
     /// The body of any other response is passed on unchanged: no comments, no judgement of its end.
+    /// A compressed stream is one of those: ask the upstream with `Accept-Encoding: identity`.
     ///
     /// A body that is not `Unpin` comes as `response.map(Box::pin)`.
     #[must_use]
@@ -168,6 +173,7 @@ impl<B: Body + Unpin> Relay<B> {
     fn new(source: Source<B>) -> Self {
         Self {
             source,
+            stop: None,
             keep_alive: Some(Duration::from_secs(15)),
             timer: None,
             last_frame_at: None,
@@ -188,6 +194,39 @@ impl<B: Body + Unpin> Relay<B> {
     #[must_use]
     pub fn without_keep_alive(self) -> Self {
         Self { keep_alive: None, ..self }
+    }
+
+    /// Ends an event stream when `signal` is ready, cleanly and between two events, with this
+    /// reconnection time: for a graceful shutdown of the gateway, as
+    /// [`Responder::close_all`](tidings_endpoint::event_sink::Responder::close_all) for streams of its
+    /// own. An event that the upstream does not complete within 10 seconds is cut. A response that is
+    /// not an event stream is passed on to its end.
+    ///
+    /// ```
+    /// use http::Response;
+    /// use hyper::body::Incoming;
+    /// use tidings_tokio::sse::ReconnectionTime;
+    /// use tidings_tokio::sse::server::Relay;
+    /// use tokio::sync::watch;
+    ///
+    /// fn pass_on(
+    ///     upstream: Response<Incoming>,
+    ///     mut stop: watch::Receiver<()>,
+    /// ) -> Response<Relay<Incoming>> {
+    ///     let signal = async move { drop(stop.changed().await) };
+    ///     let retry = Some(ReconnectionTime::from_ms(5_000));
+    ///     Relay::response(upstream).map(|relay| relay.end_when(signal, retry))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn end_when(
+        self,
+        signal: impl Future<Output = ()> + Send + 'static,
+        retry: Option<ReconnectionTime>,
+    ) -> Self {
+        let farewell = retry.map(|time| EncodedEvent::new(&Event::new().retry(time)));
+        let farewell = farewell.map(|event| event.as_bytes().clone());
+        Self { stop: Some(Box::new(Stop::new(Box::pin(signal), farewell))), ..self }
     }
 
     /// Whether the body is an event stream, or is to be one when the upstream answers. Otherwise it
@@ -256,8 +295,8 @@ impl<B: Body + Unpin> Relay<B> {
             return match frame.into_data() {
                 Ok(data) => match self.without_mark(data) {
                     data if data.is_empty() && self.held_len() > 0 => continue,
-                    data => {
-                        self.follow(&data);
+                    mut data => {
+                        self.follow(&mut data);
                         Poll::Ready(Some(Ok(Frame::data(data))))
                     }
                 },
@@ -275,8 +314,7 @@ impl<B: Body + Unpin> Relay<B> {
     /// The upstream is silent: is it time for a comment?
     fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let due = || self.last_frame_at?.checked_add(self.keep_alive?);
-        let may_comment = self.at_boundary() || self.since_boundary == 0;
-        let Some(due) = due().filter(|_| may_comment) else { return Poll::Pending };
+        let Some(due) = due().filter(|_| self.may_insert()) else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if timer.deadline() != due {
             timer.as_mut().reset(due);
@@ -335,15 +373,40 @@ impl<B: Body + Unpin> Relay<B> {
         self.since_boundary.saturating_add(held)
     }
 
-    fn follow(&mut self, chunk: &[u8]) {
+    /// Whether lines of the gateway's own may come here.
+    fn may_insert(&self) -> bool {
+        self.at_boundary() || self.since_boundary == 0
+    }
+
+    /// Follows the stream through a chunk. If it is to end, what comes after the last boundary is
+    /// left out.
+    fn follow(&mut self, chunk: &mut Bytes) {
         let len = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         self.since_boundary = match self.boundaries.feed(chunk) {
             Some(boundary) => {
                 debug_assert!(boundary <= chunk.len(), "the boundary is in the chunk");
+                if self.stop.as_ref().is_some_and(|stop| stop.is_stopping()) {
+                    chunk.truncate(boundary);
+                }
                 len(chunk.len().saturating_sub(boundary))
             }
             None => self.since_boundary.saturating_add(len(chunk.len())),
         };
+    }
+
+    /// Whether the gateway wants the stream to end, and what then comes.
+    fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        let Some(stop) = &mut self.stop else { return Poll::Pending };
+        match stop.poll(cx) {
+            stop::Step::GoOn => Poll::Pending,
+            stop::Step::StopSoon | stop::Step::Cut if self.may_insert() => {
+                let farewell = self.stop.as_mut().and_then(|stop| stop.take_farewell());
+                self.end();
+                Poll::Ready(farewell.map(|bytes| Ok(Frame::data(bytes))))
+            }
+            stop::Step::StopSoon => Poll::Pending,
+            stop::Step::Cut => Poll::Ready(self.end_of_stream().map(Err)),
+        }
     }
 
     fn end_of_stream(&mut self) -> Option<RelayError<B::Error>> {
@@ -356,6 +419,7 @@ impl<B: Body + Unpin> Relay<B> {
     fn end(&mut self) {
         drop(mem::replace(&mut self.source, Source::Ended));
         self.timer = None;
+        self.stop = None;
     }
 }
 
@@ -372,6 +436,11 @@ impl<B: Body + Unpin> Body for Relay<B> {
     type Error = RelayError<B::Error>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        if self.is_event_stream() {
+            if let Poll::Ready(end) = self.poll_stop(cx) {
+                return Poll::Ready(end);
+            }
+        }
         match &self.source {
             Source::Late(_) => self.poll_late(cx),
             Source::Stream(_) => self.poll_stream(cx),
