@@ -451,16 +451,7 @@ fn who_waits_for_the_connection_is_woken_when_it_has_taken_all_and_when_it_ends(
     for taken in [true, false] {
         let (sender, mut sink) = opened(&Responder::new());
         sender.try_send(event(1)).unwrap();
-        let waiting = thread::spawn(move || {
-            let mut drained = std::pin::pin!(sender.drained());
-            let waker = tidings_endpoint::event_sink::thread_waker();
-            loop {
-                match drained.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    Poll::Ready(drained) => return drained.is_ok(),
-                    Poll::Pending => thread::park(),
-                }
-            }
-        });
+        let waiting = thread::spawn(move || sender.blocking_drained().is_ok());
         thread::sleep(Duration::from_millis(20));
         if taken {
             assert_eq!(seen(&mut sink, at(0)), ["1"]);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
@@ -17,7 +18,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sse_server_scene::event;
 use tidings_tokio::sse::server::{
-    Capacity, EncodedEvent, EventSender, ResetStalled, Responder, SendError, WhenFull,
+    Capacity, EncodedEvent, EventBody, EventSender, Relay, ResetStalled, Responder, SendError,
+    WhenFull,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -30,12 +32,24 @@ type Opened = mpsc::UnboundedReceiver<EventSender>;
 
 /// A connection to a server whose streams are fed by the senders that come out.
 fn serve(responder: Responder) -> (DuplexStream, Opened) {
+    serve_as(responder, |response| response)
+}
+
+/// The same for responses that are passed on as something else.
+fn serve_as<B>(
+    responder: Responder,
+    pass_on: impl Fn(Response<EventBody>) -> Response<B> + Send + 'static,
+) -> (DuplexStream, Opened)
+where
+    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
     let (client, server) = duplex(1024 * 1024);
     let (senders, opened) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         let service = service_fn(move |_| {
             let (sender, response) = responder.open();
             senders.send(sender).unwrap();
+            let response = pass_on(response);
             async { Ok::<_, Infallible>(response) }
         });
         let executor = ResetStalled::new(TokioExecutor::new());
@@ -117,6 +131,38 @@ async fn a_stream_that_nobody_reads_is_reset_within_the_stall_timeout() {
     assert!(start.elapsed() < 2 * STALL, "{:?}", start.elapsed());
 }
 
+/// The upstream of a gateway knows nothing of its client.
+#[tokio::test]
+async fn a_relayed_stream_that_nobody_reads_is_reset_and_lets_its_upstream_go() {
+    let upstream = Responder::new().stall_timeout(PATIENCE).without_keep_alive();
+    // Polled outside of the task of the stream, as by an HTTP client.
+    let (io, mut opened) = serve_as(upstream, |response| {
+        let (head, mut body) = response.into_parts();
+        let (chunks, received) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while let Some(frame) = body.frame().await {
+                if chunks.send(frame).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let received = futures_util::stream::unfold(received, async |mut received| {
+            received.recv().await.map(|frame| (frame, received))
+        });
+        let body = http_body_util::StreamBody::new(Box::pin(received));
+        Relay::response(Response::from_parts(head, body)).map(|relay| relay.stall_timeout(STALL))
+    });
+    let mut client = client(io).await;
+    let response = get(&mut client).await;
+    let sender = opened.recv().await.unwrap();
+    let start = Instant::now();
+    let error = timeout(PATIENCE, flood(&sender)).await.unwrap();
+    assert!(matches!(error, SendError::Closed), "{error}");
+    assert!(start.elapsed() < 3 * STALL, "{:?}", start.elapsed());
+    let read = timeout(PATIENCE, response.into_body().collect()).await.unwrap();
+    assert!(read.is_err());
+}
+
 #[tokio::test]
 async fn the_other_streams_of_the_connection_go_on() {
     let (io, mut opened) = serve(Responder::new().stall_timeout(STALL));
@@ -161,11 +207,20 @@ async fn a_stream_that_was_cut_while_its_window_is_shut_is_reset() {
     assert!(reason.contains("stream no longer needed"), "CANCEL: {reason}");
 }
 
-/// A stream that is read slowly, or has nothing to say, is let alone.
+/// A stream that is read slowly, or has nothing to say, is let alone, and so is one that is relayed.
 #[tokio::test]
 async fn a_stream_that_is_read_is_not_reset() {
     let responder = Responder::new().stall_timeout(STALL).keep_alive(STALL / 10);
-    let (io, mut opened) = serve(responder);
+    read_all(serve(responder)).await;
+    let silent = Responder::new().without_keep_alive();
+    read_all(serve_as(silent, |response| {
+        let relayed = Relay::response(response);
+        relayed.map(|relay| relay.stall_timeout(STALL).keep_alive(2 * STALL))
+    }))
+    .await;
+}
+
+async fn read_all((io, mut opened): (DuplexStream, Opened)) {
     let mut client = client(io).await;
     let mut body = get(&mut client).await.into_body();
     let sender = opened.recv().await.unwrap();

@@ -49,14 +49,7 @@ impl EventSender {
     /// # Errors
     /// See [`SendError`].
     pub fn blocking_send(&self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
-        let mut sending = pin!(self.send(event));
-        let waker = thread_waker();
-        loop {
-            match sending.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(sent) => return sent,
-                Poll::Pending => thread::park(),
-            }
-        }
+        block_on(self.send(event))
     }
 
     /// Queues an event without waiting.
@@ -110,6 +103,14 @@ impl EventSender {
     pub async fn drained(&self) -> Result<(), SendError> {
         let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_drain };
         poll_fn(|cx| self.stream.poll_drained(cx, &mut place.ticket)).await
+    }
+
+    /// As [`drained`](Self::drained), for a thread: it blocks.
+    ///
+    /// # Errors
+    /// As for [`drained`](Self::drained).
+    pub fn blocking_drained(&self) -> Result<(), SendError> {
+        block_on(self.drained())
     }
 
     /// Queues a comment. It never takes the place of an event: without room there is no comment,
@@ -167,6 +168,18 @@ impl Drop for EventSender {
 impl fmt::Debug for EventSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSender").field("queued", &self.queued()).finish_non_exhaustive()
+    }
+}
+
+/// Lets the thread wait.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = thread_waker();
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
     }
 }
 

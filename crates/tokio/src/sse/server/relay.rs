@@ -2,6 +2,7 @@
 
 mod error;
 mod late;
+mod mark;
 mod stop;
 
 use std::error::Error;
@@ -20,16 +21,16 @@ use tidings_endpoint::event_sink::gateway::{UpstreamBody, pass_on, stream_header
 use tidings_sse::{Event, EventBoundaries, ReconnectionTime};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+#[cfg(feature = "hyper")]
+use super::reset_stalled::StallTimer;
 use late::{Late, Step};
+use mark::Mark;
 use stop::Stop;
 
 pub use error::RelayError;
 
 /// A comment, with a blank line so that it stands between events.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
-/// What may stand at the very start of a stream (WHATWG HTML 9.2.6), and nowhere else.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
 /// The body of a gateway's response: an upstream's event stream, passed on byte by byte as it comes.
 ///
 /// [`response`](Self::response) makes the whole response. Whatever is not an event stream (a 429 with
@@ -58,6 +59,11 @@ pub struct Relay<B> {
     boundaries: EventBoundaries,
     since_boundary: u64,
     mark: Mark,
+    #[cfg(feature = "hyper")]
+    stall_timeout: Duration,
+    /// What resets the HTTP/2 stream, if there is one and its executor can: looked for once.
+    #[cfg(feature = "hyper")]
+    stall: Option<Option<Box<StallTimer>>>,
 }
 
 /// What is passed on.
@@ -68,18 +74,6 @@ enum Source<B> {
     /// Not an event stream.
     Other(B),
     Ended,
-}
-
-/// The byte order mark at the start of the upstream's stream. After a comment it would be part of a
-/// line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    /// It is passed on if it comes.
-    Keep,
-    /// It is left out; this many of its bytes have come.
-    Remove { matched: usize },
-    /// It cannot come any more.
-    Past,
 }
 
 impl<B: Body + Unpin> Relay<B> {
@@ -180,6 +174,10 @@ impl<B: Body + Unpin> Relay<B> {
             boundaries: EventBoundaries::new(),
             since_boundary: 0,
             mark: Mark::Keep,
+            #[cfg(feature = "hyper")]
+            stall_timeout: Duration::from_secs(10),
+            #[cfg(feature = "hyper")]
+            stall: None,
         }
     }
 
@@ -194,6 +192,16 @@ impl<B: Body + Unpin> Relay<B> {
     #[must_use]
     pub fn without_keep_alive(self) -> Self {
         Self { keep_alive: None, ..self }
+    }
+
+    /// Resets the HTTP/2 stream of a client that takes nothing for this long, and lets the upstream
+    /// go; by default after 10 seconds. This needs the executor [`ResetStalled`](super::ResetStalled).
+    /// Otherwise, and over HTTP/1.1, a [`WriteDeadline`](super::WriteDeadline) is what ends a client
+    /// that takes nothing.
+    #[cfg(feature = "hyper")]
+    #[must_use]
+    pub fn stall_timeout(self, timeout: Duration) -> Self {
+        Self { stall_timeout: timeout.max(Duration::from_millis(1)), ..self }
     }
 
     /// Ends an event stream when `signal` is ready, cleanly and between two events, with this
@@ -248,6 +256,31 @@ impl<B: Body + Unpin> Relay<B> {
         self.since_boundary
     }
 
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        if self.is_event_stream() {
+            if let Poll::Ready(end) = self.poll_stop(cx) {
+                return Poll::Ready(end);
+            }
+        }
+        match &self.source {
+            Source::Late(_) => self.poll_late(cx),
+            Source::Stream(_) => self.poll_stream(cx),
+            Source::Other(_) => self.poll_other(cx),
+            Source::Ended => Poll::Ready(None),
+        }
+    }
+
+    /// Watches over what the connection was given.
+    #[cfg(feature = "hyper")]
+    fn watch(&mut self, polled: &Poll<Polled<B>>) {
+        let stall = self.stall.get_or_insert_with(|| StallTimer::current().map(Box::new));
+        let Some(stall) = stall else { return };
+        match polled {
+            Poll::Ready(Some(Ok(_))) => stall.gave(self.stall_timeout),
+            Poll::Ready(_) | Poll::Pending => stall.idle(),
+        }
+    }
+
     /// Asks the upstream that has not answered yet.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let Source::Late(late) = &mut self.source else { return Poll::Ready(None) };
@@ -293,8 +326,8 @@ impl<B: Body + Unpin> Relay<B> {
                 }
             };
             return match frame.into_data() {
-                Ok(data) => match self.without_mark(data) {
-                    data if data.is_empty() && self.held_len() > 0 => continue,
+                Ok(data) => match self.mark.strip(data) {
+                    data if data.is_empty() && self.mark.held_len() > 0 => continue,
                     mut data => {
                         self.follow(&mut data);
                         Poll::Ready(Some(Ok(Frame::data(data))))
@@ -327,49 +360,14 @@ impl<B: Body + Unpin> Relay<B> {
 
     fn comment(&mut self) -> Poll<Polled<B>> {
         self.last_frame_at = Some(Instant::now());
-        if self.mark == Mark::Keep {
-            self.mark = Mark::Remove { matched: 0 };
-        }
+        self.mark.comment();
         self.boundaries.feed(&COMMENT);
         Poll::Ready(Some(Ok(Frame::data(COMMENT))))
     }
 
-    /// The next chunk, without the byte order mark if a comment came before it.
-    fn without_mark(&mut self, mut chunk: Bytes) -> Bytes {
-        let Mark::Remove { matched } = self.mark else {
-            if !chunk.is_empty() {
-                self.mark = Mark::Past;
-            }
-            return chunk;
-        };
-        let expected = BYTE_ORDER_MARK.get(matched..).unwrap_or_default();
-        let common = chunk.iter().zip(expected).take_while(|(byte, mark)| byte == mark).count();
-        if common == expected.len() {
-            self.mark = Mark::Past;
-            chunk.advance(common);
-            return chunk;
-        }
-        if common == chunk.len() {
-            self.mark = Mark::Remove { matched: matched.saturating_add(common) };
-            return Bytes::new();
-        }
-        // It was not the mark: what was held back goes first.
-        self.mark = Mark::Past;
-        let held = BYTE_ORDER_MARK.get(..matched).unwrap_or_default();
-        if held.is_empty() { chunk } else { [held, &chunk].concat().into() }
-    }
-
-    /// How many bytes of the upstream were not passed on, as they may be a byte order mark.
-    fn held_len(&self) -> usize {
-        match self.mark {
-            Mark::Remove { matched } => matched,
-            Mark::Keep | Mark::Past => 0,
-        }
-    }
-
     /// How many bytes of an event that is not complete have come.
     fn pending_len(&self) -> u64 {
-        let held = u64::try_from(self.held_len()).unwrap_or(u64::MAX);
+        let held = u64::try_from(self.mark.held_len()).unwrap_or(u64::MAX);
         self.since_boundary.saturating_add(held)
     }
 
@@ -436,17 +434,10 @@ impl<B: Body + Unpin> Body for Relay<B> {
     type Error = RelayError<B::Error>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled<B>> {
-        if self.is_event_stream() {
-            if let Poll::Ready(end) = self.poll_stop(cx) {
-                return Poll::Ready(end);
-            }
-        }
-        match &self.source {
-            Source::Late(_) => self.poll_late(cx),
-            Source::Stream(_) => self.poll_stream(cx),
-            Source::Other(_) => self.poll_other(cx),
-            Source::Ended => Poll::Ready(None),
-        }
+        let polled = self.poll_source(cx);
+        #[cfg(feature = "hyper")]
+        self.watch(&polled);
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -6,13 +6,16 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use hyper::rt::Executor;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// An executor for hyper's HTTP/2 server, around another one. It resets a stream (`RST_STREAM`, code
 /// `CANCEL`) whose event stream is stuck, within its
-/// [stall timeout](tidings_endpoint::event_sink::Responder::stall_timeout).
+/// [stall timeout](tidings_endpoint::event_sink::Responder::stall_timeout), or that of its
+/// [`Relay`](super::Relay::stall_timeout).
 ///
 /// hyper asks the body of a response for nothing while the client's window is shut, so a body alone
 /// cannot end such a stream: its senders are told, and the client's stream hangs until the window
@@ -93,6 +96,44 @@ impl Reset {
         drop(task);
         // After the waker is there: whoever sets it later calls that.
         self.is_due.load(Ordering::Acquire)
+    }
+}
+
+/// Its timer has gone off.
+impl Wake for Reset {
+    fn wake(self: Arc<Self>) {
+        self.reset();
+    }
+}
+
+/// Resets the stream of a body that was not asked for more in time.
+pub(super) struct StallTimer {
+    reset: Waker,
+    /// Runs while the connection has something to write.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl StallTimer {
+    /// For a body of the task that is being polled, if that can be ended.
+    pub(super) fn current() -> Option<Self> {
+        Reset::current().map(|reset| Self { reset: Waker::from(reset), timer: None })
+    }
+
+    /// The connection was given something.
+    pub(super) fn gave(&mut self, limit: Duration) {
+        let Some(deadline) = Instant::now().checked_add(limit) else { return };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        if timer.as_mut().poll(&mut Context::from_waker(&self.reset)).is_ready() {
+            self.reset.wake_by_ref();
+        }
+    }
+
+    /// The connection has taken that, and there is no more for now.
+    pub(super) fn idle(&mut self) {
+        self.timer = None;
     }
 }
 
