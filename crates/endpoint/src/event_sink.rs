@@ -9,8 +9,12 @@
 //! Only the sink is told the time: [`EventSink::poll_next`] is the loop of an adapter.
 
 mod encoded_event;
+mod event_ids;
+pub mod gateway;
 mod history;
 mod last_event_id;
+mod open_streams;
+mod permit;
 mod queue;
 mod replay;
 mod responder;
@@ -20,8 +24,10 @@ mod stream;
 mod waiters;
 
 pub use encoded_event::EncodedEvent;
+pub use event_ids::{EventIds, UniqueId};
 pub use history::{History, HistoryError};
 pub use last_event_id::{LastEventId, LastEventIdError};
+pub use permit::Permit;
 pub use queue::{Capacity, WhenFull};
 pub use replay::{Replay, Replayed};
 pub use responder::{Responder, stop_reconnecting};

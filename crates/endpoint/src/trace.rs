@@ -121,3 +121,67 @@ pub(crate) fn retry(next: tidings_reconnect::Next) {
     #[cfg(not(feature = "tracing"))]
     let _ = next;
 }
+
+/// The server opens an event stream; `resumed` by a client with a last event ID.
+#[cfg(feature = "event-sink")]
+pub(crate) fn event_stream_opened(resumed: bool) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, resumed, "event stream opened");
+    #[cfg(not(feature = "tracing"))]
+    let _ = resumed;
+}
+
+/// A client gets what it missed; without a gap that is all.
+#[cfg(feature = "event-sink")]
+pub(crate) fn events_replayed(events: usize, gap: bool) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, events, gap, "events replayed");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (events, gap);
+}
+
+/// Events were dropped from the queue of a slow client, which is told.
+#[cfg(feature = "event-sink")]
+pub(crate) fn events_dropped(dropped: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, dropped, "events dropped: the client is too slow");
+    #[cfg(not(feature = "tracing"))]
+    let _ = dropped;
+}
+
+/// A piece of an event stream was handed out to be written.
+#[cfg(feature = "event-sink")]
+#[inline]
+pub(crate) fn event_sent(len: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::trace!(target: TARGET, len, "event sent");
+    #[cfg(not(feature = "tracing"))]
+    let _ = len;
+}
+
+/// Nothing more is sent on an event stream.
+#[cfg(feature = "event-sink")]
+pub(crate) fn event_stream_ended(reason: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, reason, "event stream ended");
+    #[cfg(not(feature = "tracing"))]
+    let _ = reason;
+}
+
+/// All event streams of a responder are to end.
+#[cfg(feature = "event-sink")]
+pub(crate) fn event_streams_closing(open: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, open, "closing all event streams");
+    #[cfg(not(feature = "tracing"))]
+    let _ = open;
+}
+
+/// A gateway has the head of its upstream's response.
+#[cfg(feature = "event-sink")]
+pub(crate) fn upstream_answered(status: http::StatusCode, is_event_stream: bool) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, status = status.as_u16(), is_event_stream, "upstream answered");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (status, is_event_stream);
+}

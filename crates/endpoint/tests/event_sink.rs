@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use tidings_endpoint::event_sink::sse::{Decoder, Event, EventId, Item, Timestamp};
+use tidings_endpoint::event_sink::sse::{
+    Decoder, Event, EventId, Item, ReconnectionTime, Timestamp,
+};
 use tidings_endpoint::event_sink::{
     Capacity, EncodedEvent, EventBodyError, EventSender, EventSink, History, LastEventId, Replay,
     Replayed, Responder, SendError, WhenFull, stop_reconnecting,
@@ -26,13 +28,13 @@ fn event(id: u64) -> EncodedEvent {
 }
 
 fn history(ids: Range<u64>) -> Arc<History> {
-    let history = History::new(Capacity::DEFAULT);
+    let history = History::with_lasting_ids(Capacity::DEFAULT);
     ids.for_each(|id| history.push(event(id)).unwrap());
     Arc::new(history)
 }
 
 fn last(id: u64) -> Option<LastEventId> {
-    Some(LastEventId::new(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap())
+    LastEventId::from_bytes(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap()
 }
 
 fn opened(responder: &Responder<EventSink>) -> (EventSender, EventSink) {
@@ -148,15 +150,26 @@ fn a_connection_that_does_not_come_back_is_stalled() {
     let (sender, mut sink) = opened(&Responder::new());
     let watchdog = sink.watchdog();
     sender.try_send(event(1)).unwrap();
-    watchdog.handle_timeout(at(9));
+    assert!(!watchdog.handle_timeout(at(9)));
     assert!(!sender.is_closed());
-    watchdog.handle_timeout(at(10));
+    assert!(watchdog.handle_timeout(at(10)));
     assert!(sender.is_closed());
     assert!(matches!(sender.try_send(event(2)), Err(SendError::Stalled)));
     assert!(poll(&mut sink, at(10)).is_pending(), "so that it flushes");
     assert_eq!(poll(&mut sink, at(10)), Poll::Ready(Some(Err(EventBodyError::Stalled))));
     assert_eq!(poll(&mut sink, at(10)), Poll::Ready(None));
     assert!(sink.has_ended());
+}
+
+/// Its body is not asked, so that it cannot tell of the end.
+#[test]
+fn a_connection_that_does_not_come_back_is_stuck_also_after_an_abort() {
+    let (sender, sink) = opened(&Responder::new());
+    let watchdog = sink.watchdog();
+    sender.abort();
+    assert!(!watchdog.handle_timeout(at(9)));
+    assert!(watchdog.handle_timeout(at(10)));
+    assert!(matches!(sender.try_send(event(2)), Err(SendError::Closed)));
 }
 
 #[test]
@@ -222,4 +235,229 @@ fn a_response_that_stops_clients_is_empty() {
     let response = stop_reconnecting::<EventSink>();
     assert_eq!(response.status(), 204);
     assert!(response.into_body().has_ended());
+}
+
+fn ready<F: Future>(future: F) -> Option<F::Output> {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn all_streams_of_a_responder_end_by_one_call_with_a_last_reconnection_time() {
+    let responder = Responder::new();
+    let (sender, mut sink) = opened(&responder);
+    let (other, mut other_sink) = opened(&responder.clone().without_keep_alive());
+    assert_eq!(responder.open_streams(), 2);
+    sender.try_send(event(1)).unwrap();
+    responder.close_all(Some(ReconnectionTime::from_ms(5_000)));
+    assert!(matches!(sender.try_send(event(2)), Err(SendError::Closed)));
+    let text = |text: &str| Poll::Ready(Some(Ok(text.to_owned())));
+    assert_eq!(poll(&mut sink, at(0)), text("id: 1\ndata: 1\n\n"), "what is queued comes first");
+    for (sink, sender) in [(&mut sink, &sender), (&mut other_sink, &other)] {
+        assert_eq!(poll(sink, at(0)), text("retry: 5000\n\n"));
+        assert_eq!(poll(sink, at(0)), Poll::Ready(None));
+        assert!(sender.is_closed());
+    }
+    // Streams that are opened too late.
+    let (late, mut sink) = opened(&responder);
+    assert!(matches!(late.try_send(event(1)), Err(SendError::Closed)));
+    assert_eq!(poll(&mut sink, at(0)), text("retry: 5000\n\n"));
+    assert_eq!(poll(&mut sink, at(0)), Poll::Ready(None));
+    drop((sender, other, late));
+    assert_eq!(responder.open_streams(), 0);
+}
+
+#[test]
+fn without_a_reconnection_time_streams_just_end() {
+    let responder = Responder::new();
+    let (_sender, mut sink) = opened(&responder);
+    responder.close_all(None);
+    assert_eq!(poll(&mut sink, at(0)), Poll::Ready(None));
+}
+
+/// A store that hangs does not hold up the shutdown, and nothing is sent that would move the
+/// client's last event ID past what it missed.
+#[test]
+fn a_replay_without_an_answer_is_given_up_when_all_streams_end() {
+    struct Hangs;
+    impl Replay for Hangs {
+        async fn after(&self, _: &LastEventId, _: usize) -> Replayed {
+            std::future::pending().await
+        }
+    }
+    let responder = Responder::new();
+    let (sender, response) = responder.replay(Hangs, last(1));
+    let mut sink: EventSink = response.into_body();
+    sender.try_send(event(7)).unwrap();
+    assert_eq!(poll(&mut sink, at(0)), Poll::Ready(Some(Ok(": \n\n".to_owned()))));
+    assert!(poll(&mut sink, at(0)).is_pending());
+    sender.finish();
+    responder.close_all(None);
+    assert_eq!(poll(&mut sink, at(0)), Poll::Ready(None));
+
+    // Nor is a store asked that could answer: the client asks again.
+    let responder = Responder::new();
+    let (_sender, response) = responder.replay(history(1..4), last(1));
+    let mut sink: EventSink = response.into_body();
+    responder.close_all(None);
+    assert_eq!(seen(&mut sink, at(0)), [""; 0]);
+    assert!(sink.has_ended());
+
+    // What has begun is brought to its end.
+    let responder = Responder::new();
+    let (_sender, response) = responder.replay(history(1..4), last(1));
+    let mut sink: EventSink = response.into_body();
+    let _opening = poll(&mut sink, at(0));
+    let _first = poll(&mut sink, at(0));
+    responder.close_all(None);
+    assert_eq!(seen(&mut sink, at(0)), ["3"]);
+    assert!(sink.has_ended());
+}
+
+/// A client that takes nothing does not hold up a shutdown for longer than the stall timeout.
+#[test]
+fn a_stuck_client_is_cut_when_all_streams_end() {
+    let responder = Responder::new();
+    let (sender, sink) = opened(&responder);
+    let watchdog = sink.watchdog();
+    sender.try_send(event(1)).unwrap();
+    responder.close_all(Some(ReconnectionTime::from_ms(1)));
+    assert!(!sender.is_closed());
+    assert!(watchdog.handle_timeout(at(10)));
+    assert!(sender.is_closed());
+}
+
+#[test]
+fn a_future_feeds_a_stream_without_a_task_and_ends_with_it() {
+    let queue = Capacity { max_events: 2, ..Capacity::DEFAULT };
+    let alive = Arc::new(());
+    let feeder_lives = Arc::clone(&alive);
+    let response = Responder::new().queue(queue).feed(|sender| async move {
+        let _lives = feeder_lives;
+        for id in 1..=5 {
+            sender.send(event(id)).await.unwrap();
+            assert!(sender.queued().events <= 2);
+        }
+    });
+    let mut sink: EventSink = response.into_body();
+    assert_eq!(seen(&mut sink, at(0)), ["1", "2", "3", "4", "5"]);
+    assert!(sink.has_ended(), "the last sender is dropped");
+    assert_eq!(Arc::strong_count(&alive), 1);
+
+    let (feeder_lives, responder) = (Arc::clone(&alive), Responder::new());
+    let response: http::Response<EventSink> = responder.feed(|sender| async move {
+        let _lives = (feeder_lives, sender);
+        std::future::pending::<()>().await;
+    });
+    assert_eq!((Arc::strong_count(&alive), responder.open_streams()), (2, 1));
+    drop(response);
+    assert_eq!((Arc::strong_count(&alive), responder.open_streams()), (1, 0));
+}
+
+#[test]
+fn reserved_room_is_kept_until_it_is_used_or_given_back() {
+    let queue = Capacity { max_events: 2, max_bytes: 64 };
+    let (sender, mut sink) = opened(&Responder::new().queue(queue));
+    let permit = ready(sender.reserve(20)).unwrap().unwrap();
+    sender.try_send(event(1)).unwrap();
+    assert!(matches!(sender.try_send(event(2)), Err(SendError::Full(_))));
+    assert!(ready(sender.reserve(0)).is_none(), "it waits for room");
+    permit.send(event(3)).unwrap();
+    assert_eq!(seen(&mut sink, at(0)), ["1", "3"]);
+
+    let (a, b) = (ready(sender.reserve(20)), ready(sender.reserve(44)));
+    let (a, b) = (a.unwrap().unwrap(), b.unwrap().unwrap());
+    assert!(matches!(sender.try_send(event(2)), Err(SendError::Full(_))));
+    drop(a);
+    sender.try_send(event(4)).unwrap();
+    let long = EncodedEvent::text(&"x".repeat(50));
+    assert!(matches!(b.send(&long), Err(SendError::TooLarge(_))));
+    assert_eq!(seen(&mut sink, at(0)), ["4"]);
+    // More than there ever is: all of it.
+    let permit = ready(sender.reserve(usize::MAX)).unwrap().unwrap();
+    sender.finish();
+    assert!(matches!(permit.send(event(5)), Err(SendError::Closed)));
+    assert!(matches!(ready(sender.reserve(1)), Some(Err(SendError::Closed))));
+}
+
+/// The place in line of a reservation is kept, and given up with its future.
+#[test]
+fn a_sender_that_waits_behind_a_permit_goes_on_when_it_is_dropped() {
+    let queue = Capacity { max_events: 1, ..Capacity::DEFAULT };
+    let (sender, mut sink) = opened(&Responder::new().queue(queue));
+    let permit = ready(sender.reserve(20)).unwrap().unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| sender.blocking_send(event(1)));
+        thread::sleep(Duration::from_millis(20));
+        assert!(!waiting.is_finished());
+        drop(permit);
+        waiting.join().unwrap().unwrap();
+    });
+    assert_eq!(seen(&mut sink, at(0)), ["1"]);
+}
+
+#[test]
+fn where_events_are_dropped_a_reservation_drops_them_and_cannot_be_dropped() {
+    let queue = Capacity { max_events: 2, ..Capacity::DEFAULT };
+    let responder = Responder::new().queue(queue).when_full(WhenFull::DropOldest);
+    let (sender, mut sink) = opened(&responder);
+    for id in 1..=2 {
+        sender.try_send(event(id)).unwrap();
+    }
+    let permits = [(), ()].map(|()| ready(sender.reserve(20)).unwrap().unwrap());
+    assert!(matches!(sender.try_send(event(3)), Err(SendError::Full(_))));
+    for (id, permit) in (4..).zip(permits) {
+        permit.send(event(id)).unwrap();
+    }
+    assert_eq!(seen(&mut sink, at(0)), ["gap {\"dropped\":2}", "4", "5"]);
+
+    let (sender, _sink) = opened(&Responder::new().queue(queue).when_full(WhenFull::Disconnect));
+    let _permits = [(), ()].map(|()| ready(sender.reserve(20)).unwrap().unwrap());
+    assert!(matches!(ready(sender.reserve(20)), Some(Err(SendError::Closed))));
+    assert!(sender.is_closed());
+}
+
+#[test]
+fn what_is_queued_is_told_apart_from_what_the_connection_has_taken() {
+    let (sender, response) = Responder::new().open();
+    let mut sink: EventSink = response.into_body();
+    assert!(ready(sender.drained()).is_none(), "not even the opening comment was taken");
+    sender.try_send(event(1)).unwrap();
+    let _opening = poll(&mut sink, at(0));
+    let _event = poll(&mut sink, at(0));
+    assert_eq!(sender.queued().events, 0);
+    assert!(
+        ready(sender.drained()).is_none(),
+        "it was given, and the connection has not come back"
+    );
+    assert!(poll(&mut sink, at(0)).is_pending());
+    assert!(ready(sender.drained()).unwrap().is_ok());
+    sender.try_send(event(2)).unwrap();
+    assert!(ready(sender.drained()).is_none());
+    sender.finish();
+    assert_eq!(seen(&mut sink, at(0)), ["2"]);
+    assert!(ready(sender.drained()).unwrap().is_ok(), "all was taken before the end");
+
+    let (sender, sink) = opened(&Responder::new());
+    sender.try_send(event(1)).unwrap();
+    drop(sink);
+    assert!(matches!(ready(sender.drained()), Some(Err(SendError::Closed))));
+}
+
+#[test]
+fn who_waits_for_the_connection_is_woken_when_it_has_taken_all_and_when_it_ends() {
+    for taken in [true, false] {
+        let (sender, mut sink) = opened(&Responder::new());
+        sender.try_send(event(1)).unwrap();
+        let waiting = thread::spawn(move || sender.blocking_drained().is_ok());
+        thread::sleep(Duration::from_millis(20));
+        if taken {
+            assert_eq!(seen(&mut sink, at(0)), ["1"]);
+        } else {
+            drop(sink);
+        }
+        assert_eq!(waiting.join().unwrap(), taken);
+    }
 }

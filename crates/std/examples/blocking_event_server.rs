@@ -14,9 +14,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Response;
 use tidings_std::sse::server::{
-    Capacity, EncodedEvent, EventRequest, EventSender, History, Responder, ServeError, WhenFull,
+    Capacity, EncodedEvent, EventIds, EventRequest, EventSender, History, Responder, ServeError,
+    WhenFull,
 };
-use tidings_std::sse::{Event, EventId, InvalidField, ReconnectionTime};
+use tidings_std::sse::{Event, ReconnectionTime};
 
 /// Events for all clients, in one order.
 struct Feed {
@@ -76,24 +77,19 @@ fn serve(stream: TcpStream, feed: &Feed) -> Result<(), ServeError> {
 
 /// Publishes the time, once a second.
 fn tick(feed: &Feed) {
-    // IDs of an earlier run of this program must not be taken for those of this one.
-    let run = since_1970().as_secs();
-    for number in 0_u64.. {
-        let Ok(event) = encode(run, number) else { return };
+    // After a restart no event has the ID of an earlier one.
+    let ids = EventIds::new();
+    loop {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (id, data) = (ids.next_id(), since_1970.as_secs().to_string());
+        let event = EncodedEvent::from(Event::new().id(id.as_event_id()).data(&data));
         // First into the history, then out, under one lock: the order is the same for all.
         let mut senders = feed.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = feed.history.push(event.clone());
+        if let Err(error) = feed.history.push(event.clone()) {
+            eprintln!("{error}");
+        }
         senders.retain(|sender| sender.try_send(&event).is_ok());
         drop(senders);
         thread::sleep(Duration::from_secs(1));
     }
-}
-
-fn encode(run: u64, number: u64) -> Result<EncodedEvent, InvalidField> {
-    let (id, data) = (format!("{run:x}-{number}"), since_1970().as_secs().to_string());
-    Ok(Event::new().id(EventId::new(&id)?).data(&data).into())
-}
-
-fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

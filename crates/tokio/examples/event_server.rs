@@ -28,8 +28,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tidings_tokio::sse::server::{
-    Capacity, EncodedEvent, EventBodyError, EventSender, History, LastEventId, Replayed, Responder,
-    WriteDeadline, stop_reconnecting,
+    Capacity, EncodedEvent, EventBodyError, EventSender, History, LastEventId, Replayed,
+    ResetStalled, Responder, WriteDeadline, stop_reconnecting,
 };
 use tidings_tokio::sse::{Comment, Event, EventId, EventType, ReconnectionTime};
 use tokio::net::{TcpListener, TcpStream};
@@ -66,7 +66,7 @@ async fn serve(stream: TcpStream, http2: bool) {
     let io = TokioIo::new(WriteDeadline::new(stream, Duration::from_secs(30)));
     let service = service_fn(|request| async { Ok::<_, Infallible>(answer(request).await) });
     let served = if http2 {
-        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        hyper::server::conn::http2::Builder::new(ResetStalled::new(TokioExecutor::new()))
             .serve_connection(io, service)
             .await
     } else {
@@ -112,8 +112,10 @@ fn numbers(request: &Request<Incoming>) -> Result<Answer, Anything> {
     let every = Duration::from_millis(query(request, "every_ms").unwrap_or(100));
     let drop_after = query(request, "drop_after");
 
+    // A number means the same event in each run of this program, so it may be the ID.
     let all = (1..=count).map(number).collect::<Result<Vec<_>, _>>()?;
-    let history = History::new(Capacity { max_events: all.len(), max_bytes: usize::MAX });
+    let history =
+        History::with_lasting_ids(Capacity { max_events: all.len(), max_bytes: usize::MAX });
     for event in &all {
         history.push(event.clone())?;
     }
@@ -136,7 +138,9 @@ fn numbers(request: &Request<Incoming>) -> Result<Answer, Anything> {
         for (sent, event) in (1..).zip(missed.events()) {
             sender.send(event).await?;
             if drop_after == Some(sent) {
-                cut(&sender).await;
+                // Not before what is queued.
+                sender.drained().await?;
+                sender.abort();
                 break;
             }
             sleep(every).await;
@@ -164,14 +168,6 @@ fn clock(request: &Request<Incoming>) -> Answer {
     })
 }
 
-/// Cuts the connection behind what is queued.
-async fn cut(sender: &EventSender) {
-    while sender.queued().events > 0 {
-        sleep(Duration::from_millis(1)).await;
-    }
-    sender.abort();
-}
-
 async fn kinds(sender: EventSender) -> Result<(), Anything> {
     sender.comment(Comment::new("one of each kind")?)?;
     let kinds = [
@@ -196,9 +192,11 @@ async fn kinds(sender: EventSender) -> Result<(), Anything> {
     Ok(())
 }
 
+/// Nothing of it is kept for a client that comes back, so no event has an ID.
 async fn forever(sender: EventSender) -> Result<(), Anything> {
-    for count in 1.. {
-        sender.send(number(count)?).await?;
+    for count in 1_u64.. {
+        let event = Event::new().event_type(EventType::new("number")?);
+        sender.send(event.data(&count.to_string())).await?;
         sleep(Duration::from_millis(20)).await;
     }
     Ok(())

@@ -81,27 +81,27 @@ async fn a_strangers_words_stay_in_their_field() {
 #[tokio::test]
 async fn a_made_up_last_event_id_costs_no_more_than_a_replay() {
     let mebibyte = "7".repeat(1 << 20);
-    for bad in ["", &mebibyte] {
-        let mut headers = HeaderMap::new();
-        headers.insert("last-event-id", HeaderValue::from_str(bad).unwrap());
-        let refused = LastEventId::from_headers(&headers).unwrap_err();
-        assert_eq!(refused.response().status(), 400);
-        assert!(refused.response().body().len() < 200, "the ID is not told back");
-    }
+    let mut headers = HeaderMap::new();
+    headers.insert("last-event-id", HeaderValue::from_str(&mebibyte).unwrap());
+    let refused = LastEventId::from_headers(&headers).unwrap_err();
+    assert_eq!(refused.response().status(), 400);
+    assert!(refused.response().body().len() < 200, "the ID is not told back");
     for bad in [&b"7\0"[..], b"7\r\nX: y", b"\xFF\xFE", b"7\n"] {
-        let refused = LastEventId::new(bad, LastEventId::MAX_LEN);
+        let refused = LastEventId::from_bytes(bad, LastEventId::MAX_LEN);
         assert!(
             matches!(refused, Err(LastEventIdError::Illegal(_) | LastEventIdError::NotUtf8 { .. })),
             "{refused:?}"
         );
     }
 
-    let history = Arc::new(History::new(Capacity { max_events: 1000, ..Capacity::DEFAULT }));
+    let history =
+        Arc::new(History::with_lasting_ids(Capacity { max_events: 1000, ..Capacity::DEFAULT }));
     for id in 0..5000 {
         history.push(event(id)).unwrap();
     }
     for made_up in ["-1", "5000", "18446744073709551616", "0", "x", "../../etc", "4000 ", "'--"] {
-        let id = LastEventId::new(made_up.as_bytes(), LastEventId::MAX_LEN).unwrap();
+        let id =
+            LastEventId::from_bytes(made_up.as_bytes(), LastEventId::MAX_LEN).unwrap().unwrap();
         let replayed: Replayed = history.after(&id, 100);
         assert!(!replayed.is_complete(), "{made_up}");
         assert!(replayed.events().len() <= 100, "{made_up}: {}", replayed.events().len());

@@ -213,7 +213,7 @@ async fn data_arrives_as_it_was_but_for_its_line_breaks() {
 
 #[tokio::test]
 async fn a_client_comes_back_with_an_id_that_is_not_ascii() {
-    let history = Arc::new(History::new(Capacity::DEFAULT));
+    let history = Arc::new(History::with_lasting_ids(Capacity::DEFAULT));
     for id in ["\u{2026}1", "\u{2026}2", "\u{2026}3"] {
         history.push(Event::new().id(EventId::new(id).unwrap()).data(id).into()).unwrap();
     }
@@ -250,7 +250,7 @@ async fn axum_takes_the_response_as_it_is() {
             Ok(last_event_id) => last_event_id,
             Err(error) => return error.response().into_response(),
         };
-        let history = History::new(Capacity::DEFAULT);
+        let history = History::with_lasting_ids(Capacity::DEFAULT);
         (1..=3).for_each(|id| history.push(event(id)).unwrap());
         let (sender, response) = Responder::new().replay(history, last_event_id);
         tokio::spawn(async move { sender.send(event(4)).await });
@@ -272,7 +272,8 @@ async fn axum_takes_the_response_as_it_is() {
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let body = timeout(PATIENCE, response.into_body().collect()).await.unwrap().unwrap();
     assert_eq!(seen(&body.to_bytes()), ["2", "3", "4"]);
-    assert_eq!(request(Version::Http1, server, last("")).await.status(), 400);
+    // reqwest-eventsource sends an empty header while it has no ID.
+    assert_eq!(request(Version::Http1, server, last("")).await.status(), 200);
 }
 
 /// A client that asks and then reads nothing. The senders' side, and the client's.
@@ -457,7 +458,7 @@ async fn a_gateway_passes_on_events_and_cuts() {
         let upstream = std::sync::Mutex::new(Some(upstream));
         let upstream = Arc::new(upstream);
         let (gateway, _) = hyper(version, PATIENCE, move |_| {
-            upstream.lock().unwrap().take().unwrap().map(Relay::new)
+            Relay::response(upstream.lock().unwrap().take().unwrap())
         })
         .await;
         let mut body = request(version, gateway, HeaderMap::new()).await.into_body();

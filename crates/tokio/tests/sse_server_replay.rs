@@ -23,11 +23,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 fn last(id: u64) -> Option<LastEventId> {
-    Some(LastEventId::new(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap())
+    LastEventId::from_bytes(id.to_string().as_bytes(), LastEventId::MAX_LEN).unwrap()
 }
 
 fn history(ids: std::ops::RangeInclusive<u64>) -> Arc<History> {
-    let history = History::new(Capacity { max_events: 10_000, max_bytes: usize::MAX });
+    let history = History::with_lasting_ids(Capacity { max_events: 10_000, max_bytes: usize::MAX });
     ids.for_each(|id| history.push(event(id)).unwrap());
     Arc::new(history)
 }

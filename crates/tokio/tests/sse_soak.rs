@@ -55,7 +55,7 @@ impl Feed {
         let capacity = Capacity { max_events: 1_000_000, max_bytes: 1 << 30 };
         Self {
             responder: Responder::new().queue(capacity).max_replay_events(1_000_000),
-            history: Arc::new(History::new(capacity)),
+            history: Arc::new(History::with_lasting_ids(capacity)),
             senders: Mutex::default(),
             published: AtomicU64::new(0),
             received: AtomicU64::new(0),

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use tidings_tokio::sse::server::{
-    Capacity, EncodedEvent, EventBody, EventSender, History, LastEventId, LastEventIdError,
-    Responder, WhenFull,
+    Capacity, EncodedEvent, EventBody, EventIds, EventSender, History, LastEventId,
+    LastEventIdError, Responder, WhenFull,
 };
-use tidings_tokio::sse::{Event, EventId, EventType, InvalidField, ReconnectionTime};
+use tidings_tokio::sse::{Event, EventType, InvalidField, ReconnectionTime};
 
 use super::Body;
 use super::chat::Stats;
@@ -23,9 +23,12 @@ const BACKLOG_LEN: usize = 64;
 /// How long a client should wait before it reconnects.
 const RECONNECTION_TIME: ReconnectionTime = ReconnectionTime::from_ms(1_000);
 
+/// The same after the server has ended.
+const RETRY_AFTER_END: ReconnectionTime = ReconnectionTime::from_ms(3_000);
+
 pub(super) struct Dashboard {
-    /// Tells the events of this run from those of an earlier one.
-    run: u64,
+    /// They tell the events of this run from those of an earlier one.
+    ids: EventIds,
     responder: Responder,
     history: Arc<History>,
     live: Mutex<Live>,
@@ -33,10 +36,7 @@ pub(super) struct Dashboard {
 
 #[derive(Default)]
 struct Live {
-    /// The number of the next event.
-    next: u64,
     streams: Vec<EventSender>,
-    ended: bool,
 }
 
 impl Dashboard {
@@ -47,28 +47,24 @@ impl Dashboard {
             .when_full(WhenFull::Disconnect);
         let history =
             Arc::new(History::new(Capacity { max_events: HISTORY_LEN, ..Capacity::DEFAULT }));
-        Self { run: since_epoch().as_secs(), responder, history, live: Mutex::default() }
+        Self { ids: EventIds::new(), responder, history, live: Mutex::default() }
     }
 
     /// Tells all streams how things stand.
     pub(super) fn publish(&self, stats: Stats) {
         let mut live = self.live();
-        let number = live.next;
-        live.next = number.saturating_add(1);
         live.streams.retain(|stream| !stream.is_closed());
         let event_streams = live.streams.len();
         // Nothing that a client writes gets into this event, so it can always be made.
-        let Ok(event) = self.encode(number, stats, event_streams) else { return };
+        let Ok(event) = self.encode(stats, event_streams) else { return };
         // First kept, then sent, under one lock: the order is the same for all.
         let _ = self.history.push(event.clone());
         live.streams.retain(|stream| stream.try_send(event.clone()).is_ok());
     }
 
-    /// Ends all streams, now and later.
+    /// Ends all streams, now and later. Clients come back when there may be a server again.
     pub(super) fn end(&self) {
-        let mut live = self.live();
-        live.streams.clear();
-        live.ended = true;
+        self.responder.close_all(Some(RETRY_AFTER_END));
     }
 
     /// A new stream: what was missed since the client's last event, then what comes.
@@ -76,26 +72,19 @@ impl Dashboard {
         let last_event_id = LastEventId::from_headers(headers)?;
         let mut live = self.live();
         let (stream, response) = self.responder.replay(Arc::clone(&self.history), last_event_id);
-        if !live.ended {
-            live.streams.push(stream);
-        }
+        live.streams.push(stream);
         Ok(response)
     }
 
-    fn encode(
-        &self,
-        number: u64,
-        stats: Stats,
-        event_streams: usize,
-    ) -> Result<EncodedEvent, InvalidField> {
+    fn encode(&self, stats: Stats, event_streams: usize) -> Result<EncodedEvent, InvalidField> {
         let data = format!(
             r#"{{"time_ms":{},"websockets":{},"event_streams":{event_streams},"messages_per_second":{}}}"#,
             since_epoch().as_millis(),
             stats.people,
             stats.received
         );
-        let id = format!("{:x}-{number}", self.run);
-        let event = Event::new().event_type(EventType::new("stats")?).id(EventId::new(&id)?);
+        let id = self.ids.next_id();
+        let event = Event::new().event_type(EventType::new("stats")?).id(id.as_event_id());
         Ok(event.data(&data).into())
     }
 
@@ -130,6 +119,13 @@ mod tests {
         }
     }
 
+    /// The part that all IDs of this dashboard begin with, once there is an event.
+    fn run_of(dashboard: &Dashboard) -> String {
+        let unknown = LastEventId::from_bytes(b"x", 1).unwrap().unwrap();
+        let kept = dashboard.history.after(&unknown, usize::MAX);
+        kept.events()[0].id().unwrap().split('-').next().unwrap().to_owned()
+    }
+
     fn subscribe(dashboard: &Dashboard, last_event_id: Option<&str>) -> EventBody {
         let mut headers = HeaderMap::new();
         if let Some(id) = last_event_id {
@@ -138,9 +134,9 @@ mod tests {
         dashboard.subscribe(&headers).unwrap().into_body()
     }
 
-    /// All that a stream brings before the dashboard ends, as (type, number).
+    /// All that a stream brings before its sender ends it, as (type, number).
     async fn received(dashboard: &Dashboard, body: EventBody) -> Vec<(String, String)> {
-        dashboard.end();
+        dashboard.live().streams.clear();
         let mut events = EventStream::from_body(body);
         let mut all = Vec::new();
         while let Some(event) = events.next().await {
@@ -161,7 +157,7 @@ mod tests {
         publish(&dashboard, 3);
         let first = subscribe(&dashboard, None);
         publish(&dashboard, 6);
-        let resumed = subscribe(&dashboard, Some(&format!("{:x}-4", dashboard.run)));
+        let resumed = subscribe(&dashboard, Some(&format!("{}-4", run_of(&dashboard))));
         publish(&dashboard, 1);
         assert_eq!(received(&dashboard, first).await, stats(3..10));
         assert_eq!(received(&dashboard, resumed).await, stats(5..10));
@@ -169,13 +165,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_id_that_is_too_old_or_made_up_gives_a_gap() {
-        for id in
-            ["-", "x", "7", "{run}-8", "{other}-309", "{run}-310", "{run}-18446744073709551615"]
-        {
+        for id in ["-", "x", "7", "{run}-8", "0-309", "{run}-310", "{run}-18446744073709551615"] {
             let dashboard = Dashboard::new();
             publish(&dashboard, HISTORY_LEN + 10);
-            let id = id.replace("{run}", &format!("{:x}", dashboard.run));
-            let id = id.replace("{other}", &format!("{:x}", dashboard.run + 1));
+            let id = id.replace("{run}", &run_of(&dashboard));
             let events = subscribe(&dashboard, Some(&id));
             let events = received(&dashboard, events).await;
             assert_eq!(events[0].0, "gap", "{id:?}");
@@ -183,7 +176,7 @@ mod tests {
         }
         let dashboard = Dashboard::new();
         publish(&dashboard, HISTORY_LEN + 10);
-        let oldest_kept = subscribe(&dashboard, Some(&format!("{:x}-10", dashboard.run)));
+        let oldest_kept = subscribe(&dashboard, Some(&format!("{}-10", run_of(&dashboard))));
         assert_eq!(received(&dashboard, oldest_kept).await, stats(11..HISTORY_LEN + 10));
     }
 
@@ -195,7 +188,7 @@ mod tests {
         for number in 0..BACKLOG_LEN + 10 {
             publish(&dashboard, 1);
             let event = good.next().await.unwrap().unwrap();
-            assert_eq!(event.last_event_id, format!("{:x}-{number}", dashboard.run));
+            assert_eq!(event.last_event_id, format!("{}-{number}", run_of(&dashboard)));
         }
         assert_eq!(dashboard.live().streams.len(), 1);
         // Cut, not ended: so the client comes back for the rest.
@@ -214,5 +207,7 @@ mod tests {
         dashboard.end();
         let body = subscribe(&dashboard, None);
         assert!(received(&dashboard, body).await.is_empty());
+        let bytes = subscribe(&dashboard, None).collect().await.unwrap().to_bytes();
+        assert!(bytes.ends_with(b"retry: 3000\n\n"), "{bytes:?}");
     }
 }

@@ -12,19 +12,27 @@ use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
 /// Keeps the newest events, within bounds, for clients that reconnect. Put it into an
 /// [`Arc`](std::sync::Arc) to share it.
 ///
+/// The history ends with the program, and clients outlive it. So an ID must never come to mean
+/// another event, in the next run of the program or on another machine: take them from [`EventIds`](super::EventIds),
+/// or from a database. Plain counters such as `7` are refused, unless the history is told by
+/// [`with_lasting_ids`](Self::with_lasting_ids) that they last.
+///
 /// ```
-/// use tidings_endpoint::event_sink::{Capacity, EncodedEvent, History};
+/// use tidings_endpoint::event_sink::{Capacity, EncodedEvent, EventIds, History};
 /// use tidings_endpoint::event_sink::sse::{Event, EventId};
 ///
 /// let history = History::new(Capacity { max_events: 1_000, max_bytes: 4 * 1024 * 1024 });
-/// history.push(Event::new().id(EventId::new("1")?).data("x").into())?;
+/// let ids = EventIds::new();
+/// history.push(Event::new().id(ids.next_id().as_event_id()).data("x").into())?;
 /// assert_eq!(history.len(), 1);
 /// assert!(history.push(EncodedEvent::text("without an ID")).is_err());
+/// assert!(history.push(Event::new().id(EventId::new("7")?).data("a counter").into()).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct History {
     capacity: Capacity,
+    ids_last: bool,
     ring: Mutex<Ring>,
 }
 
@@ -39,21 +47,33 @@ struct Ring {
 }
 
 impl History {
-    /// An empty history.
+    /// An empty history, for events whose IDs are no plain counters.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         let capacity = Capacity { max_events: capacity.max_events.max(1), ..capacity };
-        Self { capacity, ring: Mutex::default() }
+        Self { capacity, ids_last: false, ring: Mutex::default() }
+    }
+
+    /// An empty history, for events whose IDs may be plain numbers: no ID ever means another event,
+    /// not even after a restart. The keys of rows in a database are such IDs; what a program counts
+    /// from 0 when it starts is not: its clients would lose events and not be told.
+    #[must_use]
+    pub fn with_lasting_ids(capacity: Capacity) -> Self {
+        Self { ids_last: true, ..Self::new(capacity) }
     }
 
     /// Adds the newest event. The oldest go as far as they have to.
     ///
     /// # Errors
     /// The event has no ID, or an empty one, so that no client could ask for what came after it; or
-    /// it is too large to be kept. The history is as before.
+    /// its ID is a plain counter; or it is too large to be kept. The history is as before.
     pub fn push(&self, event: EncodedEvent) -> Result<(), HistoryError> {
-        if event.id().is_none_or(str::is_empty) {
+        let id = event.id().unwrap_or_default();
+        if id.is_empty() {
             return Err(HistoryError::NoId(event));
+        }
+        if !self.ids_last && id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(HistoryError::Counter(event));
         }
         if event.len() > self.capacity.max_bytes {
             return Err(HistoryError::TooLarge(event));
@@ -175,6 +195,9 @@ impl Eq for ById {}
 pub enum HistoryError {
     /// It has no ID, or an empty one.
     NoId(EncodedEvent),
+    /// Its ID is a plain counter, and the history is not one [with lasting
+    /// IDs](History::with_lasting_ids).
+    Counter(EncodedEvent),
     /// Alone it is larger than the history may be.
     TooLarge(EncodedEvent),
 }
@@ -185,6 +208,12 @@ impl fmt::Display for HistoryError {
             Self::NoId(_) => {
                 f.write_str("the event has no ID, so a client could not say that it was the last")
             }
+            Self::Counter(event) => write!(
+                f,
+                "the event's ID {:?} is a plain counter, which would mean another event after a \
+                 restart: take IDs from EventIds, or a History::with_lasting_ids if it lasts",
+                event.id().unwrap_or_default()
+            ),
             Self::TooLarge(event) => {
                 write!(f, "the event of {} bytes is larger than the history may be", event.len())
             }
@@ -197,6 +226,7 @@ impl Error for HistoryError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event_sink::EventIds;
     use tidings_sse::{Event, EventId};
 
     fn event(id: &str) -> EncodedEvent {
@@ -212,7 +242,7 @@ mod tests {
     }
 
     fn after(history: &History, id: &str, max_events: usize) -> (bool, Vec<String>) {
-        let id = LastEventId::new(id.as_bytes(), 99).unwrap();
+        let id = LastEventId::from_bytes(id.as_bytes(), 99).unwrap().unwrap();
         let replayed = history.after(&id, max_events);
         let ids = replayed.events().iter().map(|event| event.id().unwrap().to_owned());
         (replayed.is_complete(), ids.collect())
@@ -249,7 +279,7 @@ mod tests {
     #[test]
     fn bytes_are_bounded_and_what_never_fits_is_given_back() {
         let len = event("1").len();
-        let history = History::new(Capacity { max_events: 99, max_bytes: 2 * len });
+        let history = History::with_lasting_ids(Capacity { max_events: 99, max_bytes: 2 * len });
         for id in ["1", "2", "3"] {
             history.push(event(id)).unwrap();
         }
@@ -260,6 +290,32 @@ mod tests {
             matches!(history.push(huge), Err(HistoryError::TooLarge(e)) if e.id() == Some("4"))
         );
         assert_eq!(history.len(), 2);
+    }
+
+    /// A client of the run before would be told that it missed nothing.
+    #[test]
+    fn a_counter_is_given_back_unless_it_lasts() {
+        for id in ["0", "7", "18446744073709551616"] {
+            let refused = history(9, &[]).push(event(id)).unwrap_err();
+            assert!(matches!(&refused, HistoryError::Counter(event) if event.id() == Some(id)));
+            assert!(refused.to_string().contains("EventIds"), "{refused}");
+            History::with_lasting_ids(Capacity::DEFAULT).push(event(id)).unwrap();
+        }
+        history(9, &["1a", "-1", "9f-7", "\u{662}"]);
+    }
+
+    /// With IDs of a run, a restart is a gap, whatever the new run has counted to.
+    #[test]
+    fn after_a_restart_a_client_is_told_of_the_gap() {
+        let run = |count: usize| {
+            let (ids, history) = (EventIds::new(), History::new(Capacity::DEFAULT));
+            let ids: Vec<_> = (0..count).map(|_| ids.next_id().to_string()).collect();
+            ids.iter().for_each(|id| history.push(event(id)).unwrap());
+            (history, ids)
+        };
+        let (_, before) = run(9);
+        let (restarted, now) = run(20);
+        assert_eq!(after(&restarted, &before[8], 99), (false, now));
     }
 
     #[test]

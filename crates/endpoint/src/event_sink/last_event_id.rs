@@ -15,7 +15,8 @@ impl LastEventId {
     /// The longest ID that is taken if nothing else is said, in bytes.
     pub const MAX_LEN: usize = 1024;
 
-    /// Reads the header of a request; `None` without one.
+    /// Reads the header of a request; `None` if there is none, or if it is empty: some clients send
+    /// an empty one while they have no ID.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue};
@@ -42,22 +43,34 @@ impl LastEventId {
         headers: &HeaderMap,
         max_len: usize,
     ) -> Result<Option<Self>, LastEventIdError> {
-        let mut values = headers.get_all("last-event-id").iter();
+        let values = headers.get_all("last-event-id").iter();
+        let mut values = values.filter(|value| !value.is_empty());
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
             return Err(LastEventIdError::Repeated);
         }
-        Self::new(value.as_bytes(), max_len).map(Some)
+        Self::from_bytes(value.as_bytes(), max_len)
     }
 
-    /// Checks an ID that came by another way, such as a query.
+    /// Checks an ID that came another way, such as the decoded value of a query parameter. An empty
+    /// one is none, as in a header.
+    ///
+    /// ```
+    /// use tidings_endpoint::event_sink::LastEventId;
+    ///
+    /// let id = LastEventId::from_bytes(b"7", LastEventId::MAX_LEN)?;
+    /// assert_eq!(id.as_ref().map(LastEventId::as_str), Some("7"));
+    /// assert_eq!(LastEventId::from_bytes(b"", LastEventId::MAX_LEN)?, None);
+    /// # Ok::<(), tidings_endpoint::event_sink::LastEventIdError>(())
+    /// ```
     ///
     /// # Errors
     /// All of [`LastEventIdError`] but `Repeated`.
-    pub fn new(id: &[u8], max_len: usize) -> Result<Self, LastEventIdError> {
-        // WHATWG HTML 9.2.4: a client without an ID sends no header at all.
+    pub fn from_bytes(id: &[u8], max_len: usize) -> Result<Option<Self>, LastEventIdError> {
+        // WHATWG HTML 9.2.4: a client without an ID sends no header. The empty string is the last
+        // event ID of a client that has seen none (9.2.6), so a header that says so says the same.
         if id.is_empty() {
-            return Err(LastEventIdError::Empty);
+            return Ok(None);
         }
         if id.len() > max_len {
             return Err(LastEventIdError::TooLong { len: id.len(), max_len });
@@ -66,7 +79,7 @@ impl LastEventId {
         let text = std::str::from_utf8(id)
             .map_err(|error| LastEventIdError::NotUtf8 { at: error.valid_up_to() })?;
         let id = EventId::new(text).map_err(LastEventIdError::Illegal)?;
-        Ok(Self(id.as_str().into()))
+        Ok(Some(Self(id.as_str().into())))
     }
 
     /// The ID as text.
@@ -82,8 +95,6 @@ impl LastEventId {
 pub enum LastEventIdError {
     /// There is more than one header.
     Repeated,
-    /// There is nothing in it.
-    Empty,
     /// It is longer than the limit.
     TooLong {
         /// Its length in bytes.
@@ -114,9 +125,6 @@ impl fmt::Display for LastEventIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Repeated => f.write_str("the request has more than one Last-Event-ID header"),
-            Self::Empty => {
-                f.write_str("the Last-Event-ID is empty: a client without one sends no header")
-            }
             Self::TooLong { len, max_len } => write!(
                 f,
                 "the Last-Event-ID is {len} bytes long, which is over the limit of {max_len}"
@@ -127,14 +135,8 @@ impl fmt::Display for LastEventIdError {
     }
 }
 
-impl Error for LastEventIdError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Illegal(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// The text of a cause is in its own: it goes to the client as one line.
+impl Error for LastEventIdError {}
 
 #[cfg(test)]
 mod tests {
@@ -157,19 +159,30 @@ mod tests {
         assert_eq!(read(&[]), Ok(None));
     }
 
+    /// Clients without an ID should send no header; some send an empty one and give up after a 400.
+    #[test]
+    fn an_empty_id_is_none() {
+        assert_eq!(read(&[b""]), Ok(None));
+        assert_eq!(read(&[b"", b""]), Ok(None));
+        assert_eq!(read(&[b"", b"7"]), Ok(Some("7".to_owned())));
+        assert_eq!(LastEventId::from_bytes(b"", 9), Ok(None));
+    }
+
     #[test]
     fn each_fault_is_told() {
         use LastEventIdError as E;
         assert_eq!(read(&[b"1", b"2"]), Err(E::Repeated));
-        assert_eq!(read(&[b""]), Err(E::Empty));
         assert_eq!(read(&[b"ab\xE2\x80"]), Err(E::NotUtf8 { at: 2 }));
         assert!(read(&[&[b'x'; 1024]]).is_ok());
         assert_eq!(read(&[&[b'x'; 1025]]), Err(E::TooLong { len: 1025, max_len: 1024 }));
         // http lets none of these into a header; another way may.
-        assert_eq!(LastEventId::new(b"a\0", 9), Err(E::Illegal(InvalidField::Nul { at: 1 })));
+        assert_eq!(
+            LastEventId::from_bytes(b"a\0", 9),
+            Err(E::Illegal(InvalidField::Nul { at: 1 }))
+        );
         for line_break in [b"a\r", b"a\n"] {
             let fault = E::Illegal(InvalidField::LineBreak { at: 1 });
-            assert_eq!(LastEventId::new(line_break, 9), Err(fault));
+            assert_eq!(LastEventId::from_bytes(line_break, 9), Err(fault));
         }
         let response = E::NotUtf8 { at: 2 }.response();
         assert_eq!(response.status(), 400);

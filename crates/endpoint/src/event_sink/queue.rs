@@ -59,9 +59,17 @@ pub(super) struct Queue {
     events: VecDeque<EncodedEvent>,
     bytes_len: usize,
     capacity: Capacity,
+    /// What is kept free for those who have reserved it.
+    reserved: Reserved,
     /// How many events were dropped before the first that waits, and the newest of them.
     dropped: u64,
     newest_dropped: Option<EncodedEvent>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Reserved {
+    events: usize,
+    bytes: usize,
 }
 
 /// What comes next for the client.
@@ -75,8 +83,14 @@ pub(super) enum Next {
 impl Queue {
     pub(super) fn new(capacity: Capacity) -> Self {
         let capacity = Capacity { max_events: capacity.max_events.max(1), ..capacity };
-        let events = VecDeque::new();
-        Self { events, bytes_len: 0, capacity, dropped: 0, newest_dropped: None }
+        Self {
+            events: VecDeque::new(),
+            bytes_len: 0,
+            capacity,
+            reserved: Reserved::default(),
+            dropped: 0,
+            newest_dropped: None,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,19 +101,35 @@ impl Queue {
         self.bytes_len
     }
 
-    /// Whether the event fits into an empty queue.
-    pub(super) fn could_hold(&self, event: &EncodedEvent) -> bool {
-        event.len() <= self.capacity.max_bytes
+    /// Whether there is room for an event of this length.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        let Reserved { events, bytes } = self.reserved;
+        let bytes = self.bytes_len.saturating_add(bytes).saturating_add(len);
+        self.events.len().saturating_add(events) < self.capacity.max_events
+            && bytes <= self.capacity.max_bytes
     }
 
-    pub(super) fn has_room(&self, event: &EncodedEvent) -> bool {
-        self.events.len() < self.capacity.max_events
-            && self.bytes_len.saturating_add(event.len()) <= self.capacity.max_bytes
+    /// Keeps room for an event of this length, which must [be there](Self::has_room).
+    pub(super) fn reserve(&mut self, len: usize) {
+        debug_assert!(self.has_room(len), "the caller makes room first");
+        self.reserved.events = self.reserved.events.saturating_add(1);
+        self.reserved.bytes = self.reserved.bytes.saturating_add(len);
+    }
+
+    /// Frees what was [reserved](Self::reserve), unless all was [cleared](Self::clear).
+    pub(super) fn give_back(&mut self, len: usize) {
+        self.reserved.events = self.reserved.events.saturating_sub(1);
+        self.reserved.bytes = self.reserved.bytes.saturating_sub(len);
+    }
+
+    /// The longest event that an empty queue takes.
+    pub(super) fn max_event_len(&self) -> usize {
+        self.capacity.max_bytes
     }
 
     /// Appends the event, which must [have room](Self::has_room), or be made room for.
     pub(super) fn push(&mut self, event: EncodedEvent) {
-        debug_assert!(self.has_room(&event), "the caller makes room first");
+        debug_assert!(self.has_room(event.len()), "the caller makes room first");
         self.bytes_len = self.bytes_len.saturating_add(event.len());
         self.events.push_back(event);
     }
@@ -113,16 +143,19 @@ impl Queue {
         }
     }
 
-    /// Drops the oldest events until there is room for this one, or none is left.
-    pub(super) fn make_room_for(&mut self, event: &EncodedEvent) {
-        while !self.has_room(event) {
-            let Some(oldest) = self.pop() else { return };
+    /// Drops the oldest events until there is room for one of this length. Returns whether there is:
+    /// not if too much is reserved.
+    #[must_use]
+    pub(super) fn make_room_for(&mut self, len: usize) -> bool {
+        while !self.has_room(len) {
+            let Some(oldest) = self.pop() else { return false };
             // Comments are not missed by anyone.
             if oldest.has_data() {
                 self.dropped = self.dropped.saturating_add(1);
                 self.newest_dropped = Some(oldest);
             }
         }
+        true
     }
 
     pub(super) fn next(&mut self) -> Option<Next> {
@@ -192,7 +225,7 @@ mod tests {
         let mut queue = Queue::new(Capacity { max_events, ..Capacity::DEFAULT });
         for id in ids {
             let event = event(id);
-            queue.make_room_for(&event);
+            assert!(queue.make_room_for(event.len()));
             queue.push(event);
         }
         queue
@@ -217,7 +250,7 @@ mod tests {
         assert!(matches!(queue.next(), Some(Next::Gap(3))));
         assert!(matches!(queue.next(), Some(Next::Event(_))));
         for id in ["6", "7"] {
-            queue.make_room_for(&event(id));
+            assert!(queue.make_room_for(event(id).len()));
             queue.push(event(id));
         }
         assert_eq!(rest(queue), ["gap 1", "6", "7"]);
@@ -228,7 +261,7 @@ mod tests {
         let mut queue = queue(1, &[]);
         queue.push(Event::new().comment(Comment::EMPTY).into());
         let event = event("1");
-        queue.make_room_for(&event);
+        assert!(queue.make_room_for(event.len()));
         queue.push(event);
         assert_eq!(rest(queue), ["1"]);
     }
@@ -238,13 +271,13 @@ mod tests {
         let small = event("1");
         let mut queue = Queue::new(Capacity { max_events: 100, max_bytes: 2 * small.len() + 1 });
         for id in ["1", "2"] {
-            assert!(queue.has_room(&event(id)));
+            assert!(queue.has_room(event(id).len()));
             queue.push(event(id));
         }
-        assert!(!queue.has_room(&event("3")));
+        assert!(!queue.has_room(event("3").len()));
         let huge = EncodedEvent::text(&"x".repeat(100));
-        assert!(!queue.could_hold(&huge));
-        queue.make_room_for(&event("3"));
+        assert!(huge.len() > queue.max_event_len());
+        assert!(queue.make_room_for(event("3").len()));
         queue.push(event("3"));
         assert_eq!(queue.bytes_len(), 2 * small.len());
         assert_eq!(rest(queue), ["gap 1", "2", "3"]);
@@ -252,7 +285,7 @@ mod tests {
 
     #[test]
     fn zero_events_count_as_one() {
-        assert!(queue(0, &[]).has_room(&event("1")));
+        assert!(queue(0, &[]).has_room(event("1").len()));
     }
 
     #[test]
@@ -272,6 +305,25 @@ mod tests {
         let mut passed = queue(9, &["1", "2", "3", "4"]);
         passed.discard(Some("3"), known(&["3"]));
         assert_eq!(rest(passed), ["4"]);
+    }
+
+    #[test]
+    fn what_is_reserved_is_nobody_elses() {
+        let len = event("1").len();
+        let mut queue = queue(3, &["1"]);
+        queue.reserve(len);
+        assert!(queue.has_room(len));
+        queue.reserve(2 * len);
+        assert!(!queue.has_room(0));
+        assert!(queue.make_room_for(len), "the one that waits is dropped");
+        queue.reserve(len);
+        assert!(!queue.make_room_for(len), "nothing is left to drop");
+        for len in [len, 2 * len, len] {
+            queue.give_back(len);
+        }
+        queue.give_back(len);
+        assert!(queue.has_room(Capacity::DEFAULT.max_bytes));
+        assert_eq!(rest(queue), ["gap 1"]);
     }
 
     #[test]

@@ -10,9 +10,11 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use tidings_sse::{Comment, Event, EventType, RESPONSE_HEADERS, ReconnectionTime};
 
+use super::open_streams::OpenStreams;
 use super::sink::Replaying;
 use super::stream::Stream;
 use super::{Capacity, EncodedEvent, EventSender, EventSink, LastEventId, Replay, WhenFull};
+use crate::trace;
 
 /// Opens event streams, all with the same settings. `B` is the adapter's body of a response.
 ///
@@ -47,6 +49,8 @@ pub(super) struct Config {
     pub(super) when_full: WhenFull,
     pub(super) gap_event_type: Box<str>,
     pub(super) max_replay_events: usize,
+    /// Those of all clones, whatever their settings.
+    pub(super) streams: Arc<OpenStreams>,
 }
 
 impl Default for Config {
@@ -59,6 +63,7 @@ impl Default for Config {
             when_full: WhenFull::default(),
             gap_event_type: "gap".into(),
             max_replay_events: 1_000,
+            streams: Arc::default(),
         }
     }
 }
@@ -115,6 +120,40 @@ impl<B> Responder<B> {
         self.with(|config| config.max_replay_events = max_events)
     }
 
+    /// Ends all streams cleanly, after what is queued for each, and those that are opened later as
+    /// well; also those of clones, with other settings too. For a shutdown: an HTTP server that is to
+    /// end gracefully waits for its responses, and event streams do not end by themselves.
+    ///
+    /// With `retry`, each stream ends with this reconnection time, so that clients come back when the
+    /// server is there again. A client that takes nothing is cut after the
+    /// [stall timeout](Self::stall_timeout), so that this is over in bounded time for it too. A replay
+    /// whose store has not answered is given up: the client asks for it again.
+    ///
+    /// Senders get [`SendError::Closed`](super::SendError::Closed).
+    ///
+    /// ```
+    /// use tidings_endpoint::event_sink::sse::ReconnectionTime;
+    /// use tidings_endpoint::event_sink::{EncodedEvent, EventSink, Responder};
+    ///
+    /// let responder: Responder<EventSink> = Responder::new();
+    /// let (sender, response) = responder.open();
+    /// responder.close_all(Some(ReconnectionTime::from_ms(5_000)));
+    /// assert!(sender.try_send(EncodedEvent::text("too late")).is_err());
+    /// # drop(response);
+    /// ```
+    pub fn close_all(&self, retry: Option<ReconnectionTime>) {
+        trace::event_streams_closing(self.open_streams());
+        let farewell = retry.map(|time| EncodedEvent::new(&Event::new().retry(time)));
+        self.config.streams.close(farewell.map(|event| event.as_bytes().clone()));
+    }
+
+    /// How many streams are open, of this responder and its clones. A stream counts until its
+    /// response and its senders are dropped.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.config.streams.len()
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
@@ -150,17 +189,54 @@ impl<B: From<EventSink>> Responder<B> {
         self.open_after(Some(Replaying { last_event_id, answer: Mutex::new(answer) }))
     }
 
-    fn open_after(&self, replay: Option<Replaying>) -> (EventSender, Response<B>) {
-        let stream = Arc::new(Stream::new(Arc::clone(&self.config), replay.is_some()));
-        let sink = EventSink::new(Arc::clone(&stream), self.config.opening.clone(), replay);
-        let mut response = Response::new(sink.into());
-        // WHATWG HTML 9.2.5, and what keeps proxies from holding events back.
-        for (name, value) in RESPONSE_HEADERS {
-            let name = HeaderName::from_static(name);
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-        (EventSender::new(stream), response)
+    /// Opens a stream that a future feeds: it gets the sender, and the stream ends when it drops that.
+    /// There is no task: the future runs while the response is sent, and is dropped with it. It should
+    /// not block.
+    ///
+    /// ```
+    /// use tidings_endpoint::event_sink::{EncodedEvent, EventSink, Responder};
+    ///
+    /// let response = Responder::<EventSink>::new().feed(|sender| async move {
+    ///     for number in 0..3 {
+    ///         // Fails once the client has left; then there is nobody to tell.
+    ///         if sender.send(EncodedEvent::text(&number.to_string())).await.is_err() {
+    ///             return;
+    ///         }
+    ///     }
+    /// });
+    /// # drop(response);
+    /// ```
+    #[must_use]
+    pub fn feed<F>(&self, feeder: impl FnOnce(EventSender) -> F) -> Response<B>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, sink) = self.sink(None);
+        let feeder = Box::pin(feeder(sender));
+        response(sink.fed_by(feeder))
     }
+
+    fn open_after(&self, replay: Option<Replaying>) -> (EventSender, Response<B>) {
+        let (sender, sink) = self.sink(replay);
+        (sender, response(sink))
+    }
+
+    fn sink(&self, replay: Option<Replaying>) -> (EventSender, EventSink) {
+        trace::event_stream_opened(replay.is_some());
+        let stream = Stream::open(Arc::clone(&self.config), replay.is_some());
+        let sink = EventSink::new(Arc::clone(&stream), self.config.opening.clone(), replay);
+        (EventSender::new(stream), sink)
+    }
+}
+
+fn response<B: From<EventSink>>(sink: EventSink) -> Response<B> {
+    let mut response = Response::new(sink.into());
+    // WHATWG HTML 9.2.5, and what keeps proxies from holding events back.
+    for (name, value) in RESPONSE_HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 impl<B> Default for Responder<B> {

@@ -12,7 +12,7 @@ use tidings_sse::{Comment, Event};
 
 use super::sink::EventBodyError;
 use super::stream::{End, Stream};
-use super::{EncodedEvent, thread_waker};
+use super::{EncodedEvent, Permit, thread_waker};
 
 /// Sends events to one client. Clones feed the same stream; when the last is dropped, the stream
 /// ends as by [`finish`](Self::finish).
@@ -49,14 +49,7 @@ impl EventSender {
     /// # Errors
     /// See [`SendError`].
     pub fn blocking_send(&self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
-        let mut sending = pin!(self.send(event));
-        let waker = thread_waker();
-        loop {
-            match sending.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(sent) => return sent,
-                Poll::Pending => thread::park(),
-            }
-        }
+        block_on(self.send(event))
     }
 
     /// Queues an event without waiting.
@@ -65,6 +58,59 @@ impl EventSender {
     /// See [`SendError`].
     pub fn try_send(&self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
         self.stream.try_push(event.into())
+    }
+
+    /// Reserves room for an event of at most this encoded length
+    /// ([`EncodedEvent::as_bytes`]), before the event is made or taken from elsewhere. Where
+    /// [`WhenFull`](super::WhenFull) drops events, it drops them for this one now.
+    ///
+    /// ```
+    /// use tidings_endpoint::event_sink::{EncodedEvent, EventSender, SendError};
+    /// # use std::collections::VecDeque;
+    ///
+    /// /// No job is taken off the list that cannot be passed on.
+    /// async fn pass_on(jobs: &mut VecDeque<String>, sender: &EventSender) -> Result<(), SendError> {
+    ///     let permit = sender.reserve(1024).await?;
+    ///     match jobs.pop_front() {
+    ///         Some(job) => permit.send(EncodedEvent::text(&job)),
+    ///         None => Ok(()),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] or [`SendError::Stalled`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future gives up its place in line.
+    pub async fn reserve(&self, max_len: usize) -> Result<Permit<'_>, SendError> {
+        let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_room };
+        let reserve = poll_fn(|cx| self.stream.poll_reserve(cx, max_len, &mut place.ticket));
+        reserve.await.map(|reserved| Permit::new(&self.stream, reserved))
+    }
+
+    /// Waits until the connection has taken all that is queued, also by other senders. Then it is
+    /// out of this program's hands or about to be: in the buffers of the HTTP server, of the system,
+    /// of the client. That the client has got it, only the client can say.
+    ///
+    /// [`send`](Self::send) only queues.
+    ///
+    /// # Errors
+    /// The stream has ended before: [`SendError::Closed`] or [`SendError::Stalled`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is changed.
+    pub async fn drained(&self) -> Result<(), SendError> {
+        let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_drain };
+        poll_fn(|cx| self.stream.poll_drained(cx, &mut place.ticket)).await
+    }
+
+    /// As [`drained`](Self::drained), for a thread: it blocks.
+    ///
+    /// # Errors
+    /// As for [`drained`](Self::drained).
+    pub fn blocking_drained(&self) -> Result<(), SendError> {
+        block_on(self.drained())
     }
 
     /// Queues a comment. It never takes the place of an event: without room there is no comment,
@@ -122,6 +168,18 @@ impl Drop for EventSender {
 impl fmt::Debug for EventSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSender").field("queued", &self.queued()).finish_non_exhaustive()
+    }
+}
+
+/// Lets the thread wait.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = thread_waker();
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
     }
 }
 

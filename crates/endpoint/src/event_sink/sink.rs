@@ -15,6 +15,7 @@ use tidings_sse::Timestamp;
 use super::replay::{Gap, Replayed};
 use super::stream::{End, Stream};
 use super::{EncodedEvent, LastEventId, Queued};
+use crate::trace;
 
 /// A comment alone, with a blank line so that it stands between events.
 const KEEP_ALIVE: &[u8] = b":\n\n";
@@ -37,6 +38,8 @@ pub struct EventSink {
     stream: Option<Arc<Stream>>,
     /// What is sent before the queue.
     before: Option<Box<Before>>,
+    /// What sends, if that is no task of its own. Never locked: it makes the sink `Sync`.
+    feeder: Option<Box<Mutex<Feeder>>>,
     last_given_at: Option<Timestamp>,
 }
 
@@ -58,18 +61,26 @@ pub(super) struct Replaying {
     pub(super) answer: Mutex<Answer>,
 }
 
+pub(super) type Feeder = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) type Answer = Pin<Box<dyn Future<Output = Replayed> + Send>>;
 
 impl EventSink {
     pub(super) fn new(stream: Arc<Stream>, opening: Bytes, replay: Option<Replaying>) -> Self {
         let opening = Some(opening);
         let before = Before { opening, replay, gap: None, replayed: Vec::new().into_iter() };
-        Self { stream: Some(stream), before: Some(Box::new(before)), last_given_at: None }
+        let (stream, before) = (Some(stream), Some(Box::new(before)));
+        Self { stream, before, feeder: None, last_given_at: None }
+    }
+
+    /// With what feeds it: polled with the sink, and dropped with it.
+    pub(super) fn fed_by(mut self, feeder: Feeder) -> Self {
+        self.feeder = Some(Box::new(Mutex::new(feeder)));
+        self
     }
 
     /// A stream without a byte, which has ended.
     pub(super) const fn ended() -> Self {
-        Self { stream: None, before: None, last_given_at: None }
+        Self { stream: None, before: None, feeder: None, last_given_at: None }
     }
 
     /// Whether the stream has ended, so that nothing more comes.
@@ -95,6 +106,12 @@ impl EventSink {
         now: Timestamp,
     ) -> Poll<Option<Result<Bytes, EventBodyError>>> {
         let Some(stream) = &self.stream else { return Poll::Ready(None) };
+        if let Some(feeder) = &mut self.feeder {
+            let feeder = feeder.get_mut().unwrap_or_else(PoisonError::into_inner);
+            if feeder.as_mut().poll(cx).is_ready() {
+                self.feeder = None;
+            }
+        }
         let first = match &mut self.before {
             Some(before) if !stream.has_failed() => before.poll_next(stream, cx, now),
             _ => None,
@@ -116,9 +133,13 @@ impl EventSink {
                 }
             }
         };
-        match polled {
-            Poll::Ready(Some(Ok(_))) => self.last_given_at = Some(now),
-            Poll::Ready(_) => self.end(End::Gone),
+        match &polled {
+            Poll::Ready(Some(Ok(bytes))) => {
+                trace::event_sent(bytes.len());
+                self.last_given_at = Some(now);
+            }
+            Poll::Ready(Some(Err(_))) => self.end(End::Gone),
+            Poll::Ready(None) => self.end(End::Finished),
             Poll::Pending => {}
         }
         polled
@@ -136,7 +157,7 @@ impl EventSink {
     /// [`poll_next`](Self::poll_next).
     pub fn handle_timeout(&self, now: Timestamp) {
         if let Some(stream) = &self.stream {
-            stream.handle_timeout(now);
+            let _is_stuck = stream.handle_timeout(now);
         }
     }
 
@@ -166,6 +187,7 @@ impl EventSink {
 
     fn end(&mut self, end: End) {
         self.before = None;
+        self.feeder = None;
         if let Some(stream) = self.stream.take() {
             stream.end(end);
         }
@@ -173,11 +195,10 @@ impl EventSink {
 }
 
 impl Watchdog {
-    /// As [`EventSink::handle_timeout`].
-    pub fn handle_timeout(&self, now: Timestamp) {
-        if let Some(stream) = &self.0 {
-            stream.handle_timeout(now);
-        }
+    /// As [`EventSink::handle_timeout`]. Returns whether the connection is stuck: whatever the stream
+    /// has ended by, the connection does not ask and so will not learn of it.
+    pub fn handle_timeout(&self, now: Timestamp) -> bool {
+        self.0.as_ref().is_some_and(|stream| stream.handle_timeout(now))
     }
 }
 
@@ -192,6 +213,9 @@ impl Before {
         if let Some(opening) = self.opening.take() {
             return Some(opening);
         }
+        if self.replay.is_some() && stream.is_leaving() {
+            self.replay = None;
+        }
         if let Some(Replaying { last_event_id, answer }) = &mut self.replay {
             let answer = answer.get_mut().unwrap_or_else(PoisonError::into_inner);
             let Poll::Ready(replayed) = answer.as_mut().poll(cx) else { return None };
@@ -203,6 +227,7 @@ impl Before {
             let has: HashSet<Box<str>> = has.map(Box::from).collect();
             let newest = events.iter().rev().find_map(EncodedEvent::id);
             stream.end_replay(has, newest, gap, now);
+            trace::events_replayed(events.len(), gap.is_some());
             self.replay = None;
             self.gap = gap;
             self.replayed = events.into_iter();

@@ -3,6 +3,8 @@
 //! All of it is behind one lock, held for a few steps and never while foreign code runs: wakers are
 //! called, and dropped, after it is released. Only the sink brings the time.
 
+mod state;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -17,6 +19,7 @@ use super::responder::Config;
 use super::sink::EventBodyError;
 use super::waiters::{Waiters, Wakers};
 use super::{EncodedEvent, Queued, SendError, WhenFull};
+use crate::trace;
 
 /// How long after a replay the replayed IDs are remembered. A publisher that needs longer than this
 /// between the store and the sender doubles its event.
@@ -25,6 +28,8 @@ const REMEMBER_REPLAYED: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Stream {
     config: Arc<Config>,
+    /// Its key among the open streams of its responder.
+    key: u64,
     state: Mutex<State>,
 }
 
@@ -35,6 +40,8 @@ struct State {
     senders: usize,
     /// When the connection was given something, if it has not come back for more since.
     given_at: Option<Timestamp>,
+    /// The connection has taken all and come back for more.
+    drained: bool,
     /// The events in the queue wait for a replay to end.
     replaying: bool,
     replayed: Option<Box<Remembered>>,
@@ -44,6 +51,8 @@ struct State {
     room: Waiters,
     /// Those who wait for the end.
     end: Waiters,
+    /// Those who wait until all is taken; mostly there are none.
+    drain: Option<Box<Waiters>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +60,16 @@ enum Phase {
     Open,
     /// No more is sent. The stream ends after what is queued.
     Finishing,
+    /// The same, with the farewell of the responder at the end.
+    Leaving,
     Ended(End),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The sink is gone: the client is, or everything is sent.
+    /// Everything is sent.
+    Finished,
+    /// The sink is gone, and the client with it.
     Gone,
     Failed(EventBodyError),
 }
@@ -67,20 +80,37 @@ struct Remembered {
     until: Timestamp,
 }
 
+impl End {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Gone => "the client is gone",
+            Self::Failed(EventBodyError::Stalled) => "the client took nothing",
+            Self::Failed(EventBodyError::QueueFull) => "the queue was full",
+            Self::Failed(EventBodyError::Aborted) => "aborted",
+        }
+    }
+}
+
 impl Stream {
-    pub(super) fn new(config: Arc<Config>, replaying: bool) -> Self {
+    pub(super) fn open(config: Arc<Config>, replaying: bool) -> Arc<Self> {
         let state = State {
             queue: Queue::new(config.queue),
             phase: Phase::Open,
             senders: 0,
             given_at: None,
+            drained: false,
             replaying,
             replayed: None,
             sink: None,
             room: Waiters::default(),
             end: Waiters::default(),
+            drain: None,
         };
-        Self { config, state: Mutex::new(state) }
+        let key = config.streams.next_key();
+        let stream = Arc::new(Self { config, key, state: Mutex::new(state) });
+        stream.config.streams.add(key, &stream);
+        stream
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -92,10 +122,13 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a step under the lock, then calls the wakers that it has handed out.
+    /// Runs a step under the lock, then calls the wakers that it has handed out, and traces.
     fn step<T>(&self, step: impl FnOnce(&mut State, &mut Wakers) -> T) -> T {
         let mut wakers = Wakers::default();
         let result = step(&mut self.state(), &mut wakers);
+        if let Some(end) = wakers.ended {
+            trace::event_stream_ended(end.reason());
+        }
         wakers.wake();
         result
     }
@@ -111,11 +144,10 @@ impl Stream {
     pub(super) fn try_push_comment(&self, comment: EncodedEvent) -> Result<(), SendError> {
         self.step(|state, wakers| {
             state.check(&comment)?;
-            if !state.queue.has_room(&comment) || !state.room.is_turn_of(None) {
+            if !state.queue.has_room(comment.len()) || !state.room.is_turn_of(None) {
                 return Err(SendError::Full(comment));
             }
-            state.queue.push(comment);
-            wakers.one = state.sink.take();
+            state.enqueue(comment, wakers);
             Ok(())
         })
     }
@@ -140,6 +172,97 @@ impl Stream {
                 Poll::Ready(result)
             }
         })
+    }
+
+    /// Reserves room for an event of this length, as soon as there is some and `ticket` is first in
+    /// line. Returns how much is reserved: not more than the queue can ever hold.
+    pub(super) fn poll_reserve(
+        &self,
+        cx: &Context<'_>,
+        len: usize,
+        ticket: &mut Option<u64>,
+    ) -> Poll<Result<usize, SendError>> {
+        let waker = cx.waker().clone();
+        self.step(|state, wakers| {
+            let len = len.min(state.queue.max_event_len());
+            let reserved = match state.make_room(&self.config, len, *ticket, wakers) {
+                Ok(true) => {
+                    state.queue.reserve(len);
+                    Ok(len)
+                }
+                Ok(false) => {
+                    wakers.unused = state.room.enter(ticket, waker);
+                    return Poll::Pending;
+                }
+                Err(error) => Err(error),
+            };
+            wakers.unused = state.room.leave(ticket.take());
+            wakers.all.extend(state.room.first());
+            Poll::Ready(reserved)
+        })
+    }
+
+    /// Queues an event in the room that was reserved for one of this length.
+    pub(super) fn push_reserved(
+        &self,
+        event: EncodedEvent,
+        reserved: usize,
+    ) -> Result<(), SendError> {
+        self.step(|state, wakers| {
+            state.queue.give_back(reserved);
+            // What is left of it.
+            wakers.all.extend(state.room.first());
+            state.check(&event)?;
+            if event.len() > reserved {
+                return Err(SendError::TooLarge(event));
+            }
+            if !state.was_replayed(&event) {
+                if self.config.when_full == WhenFull::LatestByKey {
+                    state.queue.remove_key_of(&event);
+                }
+                state.enqueue(event, wakers);
+            }
+            Ok(())
+        })
+    }
+
+    /// Room that was reserved is not needed.
+    pub(super) fn give_back(&self, reserved: usize) {
+        self.step(|state, wakers| {
+            state.queue.give_back(reserved);
+            wakers.one = state.room.first();
+        });
+    }
+
+    /// Waits until the connection has taken all that is queued.
+    pub(super) fn poll_drained(
+        &self,
+        cx: &Context<'_>,
+        ticket: &mut Option<u64>,
+    ) -> Poll<Result<(), SendError>> {
+        let waker = cx.waker().clone();
+        self.step(|state, wakers| {
+            let drained = match state.phase {
+                Phase::Ended(End::Finished) => Ok(()),
+                Phase::Ended(_) => state.check_open(),
+                _ if state.drained => Ok(()),
+                _ => {
+                    let line = state.drain.get_or_insert_with(Box::default);
+                    wakers.unused = line.enter(ticket, waker);
+                    return Poll::Pending;
+                }
+            };
+            wakers.unused = state.drain.as_mut().and_then(|line| line.leave(ticket.take()));
+            Poll::Ready(drained)
+        })
+    }
+
+    pub(super) fn leave_drain(&self, ticket: Option<u64>) {
+        if ticket.is_some() {
+            self.step(|state, wakers| {
+                wakers.unused = state.drain.as_mut().and_then(|line| line.leave(ticket));
+            });
+        }
     }
 
     /// A sender waits no longer.
@@ -199,6 +322,24 @@ impl Stream {
         self.step(State::finish);
     }
 
+    /// Ends the stream as [`finish`](Self::finish) does, with the farewell of the responder. A replay
+    /// that has no answer yet is given up, and so is what would come after it: the client comes back
+    /// with the same last event ID.
+    pub(super) fn leave(&self) {
+        self.step(|state, wakers| {
+            if matches!(state.phase, Phase::Ended(_)) {
+                return;
+            }
+            if state.replaying {
+                state.queue.clear();
+                state.replaying = false;
+            }
+            state.finish(wakers);
+            state.phase = Phase::Leaving;
+            wakers.all.extend(state.sink.take());
+        });
+    }
+
     pub(super) fn end(&self, end: End) {
         self.step(|state, wakers| state.end(end, wakers));
     }
@@ -213,7 +354,8 @@ impl Stream {
         now: Timestamp,
     ) -> Poll<Option<Result<Bytes, EventBodyError>>> {
         let waker = cx.waker().clone();
-        self.step(|state, wakers| {
+        let mut dropped = None;
+        let polled = self.step(|state, wakers| {
             state.forget_replayed(now);
             let came_back_at_once = state.given_at.take().is_some();
             if let Phase::Ended(End::Failed(error)) = state.phase {
@@ -230,20 +372,45 @@ impl Stream {
                 if let Some(next) = state.queue.next() {
                     wakers.one = state.room.first();
                     state.given_at = Some(now);
+                    if let Next::Gap(count) = next {
+                        dropped = Some(count);
+                    }
                     return Poll::Ready(Some(Ok(self.encode(next))));
+                }
+                if state.phase == Phase::Leaving {
+                    state.phase = Phase::Finishing;
+                    if let Some(farewell) = self.config.streams.farewell() {
+                        state.given_at = Some(now);
+                        return Poll::Ready(Some(Ok(farewell)));
+                    }
                 }
                 if state.phase != Phase::Open {
                     return Poll::Ready(None);
                 }
+                state.drained = true;
+                if let Some(line) = &mut state.drain {
+                    line.wake_all(wakers);
+                }
             }
             wakers.unused = state.sink.replace(waker);
             Poll::Pending
-        })
+        });
+        if let Some(dropped) = dropped {
+            trace::events_dropped(dropped);
+        }
+        polled
     }
 
     /// The connection is given something that was not in the queue.
     pub(super) fn gave(&self, now: Timestamp) {
-        self.state().given_at = Some(now);
+        let mut state = self.state();
+        state.given_at = Some(now);
+        state.drained = false;
+    }
+
+    /// Whether a replay is not wanted any more.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.state().phase == Phase::Leaving
     }
 
     /// Whether the stream was cut: then nothing more is given, whatever there still is.
@@ -265,17 +432,20 @@ impl Stream {
     }
 
     /// Ends the stream if the connection has not come back for more in time: it does so at once when
-    /// it has room, so the client took nothing for all that time. Otherwise wakes the sink.
-    pub(super) fn handle_timeout(&self, now: Timestamp) {
+    /// it has room, so the client took nothing for all that time. Otherwise wakes the sink. Returns
+    /// whether the connection is stuck.
+    pub(super) fn handle_timeout(&self, now: Timestamp) -> bool {
         self.step(|state, wakers| {
             state.forget_replayed(now);
-            let stalled_at = state.given_at.map(|at| at.after(self.config.stall_timeout));
-            if stalled_at.is_some_and(|at| at <= now) {
+            let stuck_at = state.given_at.map(|at| at.after(self.config.stall_timeout));
+            let is_stuck = stuck_at.is_some_and(|at| at <= now);
+            if is_stuck {
                 state.end(End::Failed(EventBodyError::Stalled), wakers);
             } else {
                 wakers.one = state.sink.take();
             }
-        });
+            is_stuck
+        })
     }
 
     /// Lets the queue follow a replay, without what the client has: now and for a while. `newest` is
@@ -323,80 +493,9 @@ impl Stream {
     }
 }
 
-impl State {
-    /// Whether this event can be sent at all.
-    fn check(&self, event: &EncodedEvent) -> Result<(), SendError> {
-        match self.phase {
-            Phase::Open if self.queue.could_hold(event) => Ok(()),
-            Phase::Open => Err(SendError::TooLarge(event.clone())),
-            Phase::Ended(End::Failed(EventBodyError::Stalled)) => Err(SendError::Stalled),
-            Phase::Finishing | Phase::Ended(_) => Err(SendError::Closed),
-        }
-    }
-
-    fn push(
-        &mut self,
-        config: &Config,
-        event: EncodedEvent,
-        ticket: Option<u64>,
-        wakers: &mut Wakers,
-    ) -> Result<(), SendError> {
-        self.check(&event)?;
-        if self.was_replayed(&event) {
-            return Ok(());
-        }
-        match config.when_full {
-            WhenFull::Wait => {
-                if !self.room.is_turn_of(ticket) || !self.queue.has_room(&event) {
-                    return Err(SendError::Full(event));
-                }
-            }
-            WhenFull::Disconnect => {
-                if !self.queue.has_room(&event) {
-                    self.end(End::Failed(EventBodyError::QueueFull), wakers);
-                    return Err(SendError::Full(event));
-                }
-            }
-            WhenFull::DropOldest => self.queue.make_room_for(&event),
-            WhenFull::LatestByKey => {
-                self.queue.remove_key_of(&event);
-                self.queue.make_room_for(&event);
-            }
-        }
-        self.queue.push(event);
-        wakers.one = self.sink.take();
-        Ok(())
-    }
-
-    fn was_replayed(&self, event: &EncodedEvent) -> bool {
-        match (&self.replayed, event.id()) {
-            (Some(replayed), Some(id)) => replayed.ids.contains(id),
-            _ => false,
-        }
-    }
-
-    fn forget_replayed(&mut self, now: Timestamp) {
-        self.replayed.take_if(|replayed| replayed.until <= now);
-    }
-
-    fn finish(&mut self, wakers: &mut Wakers) {
-        if self.phase == Phase::Open {
-            self.phase = Phase::Finishing;
-            wakers.one = self.sink.take();
-            self.room.wake_all(wakers);
-        }
-    }
-
-    fn end(&mut self, end: End, wakers: &mut Wakers) {
-        if !matches!(self.phase, Phase::Ended(_)) {
-            self.phase = Phase::Ended(end);
-            self.queue.clear();
-            self.replayed = None;
-            self.room.wake_all(wakers);
-            self.end.wake_all(wakers);
-        }
-        // Also at the second end: the sink that goes takes its task along.
-        wakers.all.extend(self.sink.take());
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.config.streams.remove(self.key);
     }
 }
 
@@ -410,7 +509,7 @@ mod tests {
     #[test]
     fn an_idle_stream_costs_little() {
         let sizes = [size_of::<Stream>(), size_of::<EventSink>()];
-        assert!(sizes.iter().sum::<usize>() <= 248, "{sizes:?}");
+        assert!(sizes.iter().sum::<usize>() <= 288, "{sizes:?}");
         assert_eq!(size_of::<EncodedEvent>(), size_of::<usize>(), "a place in the queue");
     }
 }

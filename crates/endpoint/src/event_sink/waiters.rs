@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
+use super::stream::End;
+
 /// Tasks in line.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
@@ -48,13 +50,15 @@ impl Waiters {
     }
 }
 
-/// Wakers to be called when the lock is released.
+/// Wakers to be called when the lock is released, and what is to be told then.
 #[derive(Default)]
 pub(super) struct Wakers {
     pub(super) one: Option<Waker>,
     pub(super) all: Vec<Waker>,
     /// Not to be called, only to be dropped: its task can go with a waker, and our sink with the task.
     pub(super) unused: Option<Waker>,
+    /// How the stream has ended, if it has now.
+    pub(super) ended: Option<End>,
 }
 
 impl Wakers {

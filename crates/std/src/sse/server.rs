@@ -41,6 +41,9 @@
 //! # }
 //! ```
 //!
+//! At a shutdown, [`close_all`](event_sink::Responder::close_all) ends all streams, and with them the
+//! threads that write them.
+//!
 //! With another HTTP server take [`EventBody::write_to`], for the body alone.
 
 mod body;
@@ -56,8 +59,8 @@ use tidings_handshake::HeadError;
 pub use body::EventBody;
 pub use request::EventRequest;
 pub use tidings_endpoint::event_sink::{
-    Capacity, EncodedEvent, EventBodyError, EventSender, History, HistoryError, LastEventId,
-    LastEventIdError, Queued, Replay, Replayed, SendError, WhenFull,
+    Capacity, EncodedEvent, EventBodyError, EventIds, EventSender, History, HistoryError,
+    LastEventId, LastEventIdError, Permit, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
 };
 
 /// Opens event streams, all with the same settings; the response is written by

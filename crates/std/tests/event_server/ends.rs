@@ -3,11 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
+use tidings_std::sse::ReconnectionTime;
 use tidings_std::sse::server::{
     Capacity, EventBodyError, Responder, SendError, ServeError, WhenFull,
 };
 
-use crate::feed::{Feed, event, read_all, read_until};
+use crate::feed::{Feed, event, read_all, read_until, seen};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -38,6 +39,35 @@ fn a_finished_stream_is_written_to_its_end() {
     assert!(response.ends_with("id: 3\ndata: 3\n\n\r\n0\r\n\r\n"), "{response}");
     feed.served().unwrap();
     assert!(sender.is_closed());
+}
+
+/// The threads that write streams end at a shutdown, and clients are told when to come back.
+#[test]
+fn all_streams_end_by_one_call_with_a_last_reconnection_time() {
+    let responder = Responder::new();
+    let feed = Feed::start(responder.clone());
+    let mut client = feed.connect(GET);
+    read_until(&mut client, ": \n\n\r\n");
+    feed.sender().try_send(event(1)).unwrap();
+    responder.close_all(Some(ReconnectionTime::from_ms(5_000)));
+    let response = read_all(client);
+    assert!(response.ends_with("data: 1\n\n\r\nd\r\nretry: 5000\n\n\r\n0\r\n\r\n"), "{response}");
+    feed.served().unwrap();
+    assert!(read_all(feed.connect(GET)).ends_with("retry: 5000\n\n\r\n0\r\n\r\n"));
+    feed.served().unwrap();
+}
+
+/// There is no thread but the one that writes.
+#[test]
+fn a_future_feeds_a_stream() {
+    let response = Responder::new().feed(|sender| async move {
+        for id in 1..=500 {
+            sender.send(event(id)).await.unwrap();
+        }
+    });
+    let mut written = Vec::new();
+    response.into_body().write_to(&mut written).unwrap();
+    assert_eq!(seen(&written), (1..=500).map(|id: u64| id.to_string()).collect::<Vec<_>>());
 }
 
 /// E-025: a client does not take it for an end.

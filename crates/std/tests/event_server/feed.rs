@@ -33,7 +33,7 @@ impl Feed {
     pub(crate) fn start(responder: Responder) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let history = Arc::new(History::new(Capacity::DEFAULT));
+        let history = Arc::new(History::with_lasting_ids(Capacity::DEFAULT));
         let senders: Arc<Mutex<Vec<EventSender>>> = Arc::default();
         let (ended, served) = mpsc::channel();
         let feed = Self {

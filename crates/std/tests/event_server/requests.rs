@@ -76,6 +76,18 @@ fn a_last_event_id_that_is_none_is_refused() {
     feed.served().unwrap();
 }
 
+/// Some clients send an empty one while they have no ID, and give up for good after a 400.
+#[test]
+fn a_last_event_id_that_is_empty_is_none() {
+    let feed = Feed::start(Responder::new());
+    let mut client = feed.connect("GET / HTTP/1.1\r\nhost: x\r\nlast-event-id: \r\n\r\n");
+    let head = read_until(&mut client, "\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    feed.forget();
+    assert!(read_all(client).ends_with("0\r\n\r\n"));
+    feed.served().unwrap();
+}
+
 /// What is not HTTP is answered, and what is too long.
 #[test]
 fn a_request_that_breaks_the_rules_of_http_is_answered() {

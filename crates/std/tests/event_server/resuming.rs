@@ -101,12 +101,12 @@ fn a_live_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_known(
 /// The ID may come by another way, and the body may go another way.
 #[test]
 fn a_stream_is_written_to_anything() {
-    let history = Arc::new(History::new(Capacity::DEFAULT));
+    let history = Arc::new(History::with_lasting_ids(Capacity::DEFAULT));
     for id in 1..=3 {
         history.push(event(id)).unwrap();
     }
-    let last = LastEventId::new(b"1", LastEventId::MAX_LEN).unwrap();
-    let (sender, response) = Responder::new().replay(history, Some(last));
+    let last = LastEventId::from_bytes(b"1", LastEventId::MAX_LEN).unwrap();
+    let (sender, response) = Responder::new().replay(history, last);
     let writing = thread::spawn(move || {
         let mut written = Vec::new();
         response.into_body().write_to(&mut written).map(|()| written)
@@ -128,8 +128,8 @@ fn a_slow_store_is_waited_for() {
             Replayed::complete(vec![event(2)])
         }
     }
-    let last = LastEventId::new(b"1", LastEventId::MAX_LEN).unwrap();
-    let (sender, response) = Responder::new().replay(Slow, Some(last));
+    let last = LastEventId::from_bytes(b"1", LastEventId::MAX_LEN).unwrap();
+    let (sender, response) = Responder::new().replay(Slow, last);
     sender.try_send(event(3)).unwrap();
     drop(sender);
     let mut written = Vec::new();

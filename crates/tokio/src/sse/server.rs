@@ -10,25 +10,29 @@
 //! use std::sync::{Arc, Mutex};
 //!
 //! use http::{HeaderMap, Response};
+//! use tidings_tokio::sse::Event;
 //! use tidings_tokio::sse::server::{
-//!     EncodedEvent, EventBody, EventSender, History, HistoryError, LastEventId, LastEventIdError,
-//!     Responder,
+//!     EventBody, EventIds, EventSender, History, HistoryError, LastEventId, LastEventIdError,
+//!     Responder, EncodedEvent,
 //! };
-//! use tidings_tokio::sse::{Event, EventId, InvalidField};
 //!
 //! /// Events for all, in one order.
 //! struct Feed {
 //!     responder: Responder,
+//!     /// IDs that do not mean other events after a restart.
+//!     ids: EventIds,
 //!     history: Arc<History>,
 //!     senders: Mutex<Vec<EventSender>>,
 //! }
 //!
 //! impl Feed {
 //!     /// First into the history, then out, under one lock: so the order is the same for all.
-//!     fn publish(&self, event: &EncodedEvent) -> Result<(), HistoryError> {
+//!     fn publish(&self, data: &str) -> Result<(), HistoryError> {
 //!         let mut senders = self.senders.lock().expect("nothing panics under it");
+//!         let id = self.ids.next_id();
+//!         let event = EncodedEvent::from(Event::new().id(id.as_event_id()).data(data));
 //!         self.history.push(event.clone())?;
-//!         senders.retain(|sender| sender.try_send(event.clone()).is_ok());
+//!         senders.retain(|sender| sender.try_send(&event).is_ok());
 //!         Ok(())
 //!     }
 //!
@@ -40,28 +44,44 @@
 //!         Ok(response)
 //!     }
 //! }
+//! ```
 //!
-//! fn encode(number: u64) -> Result<EncodedEvent, InvalidField> {
-//!     let id = number.to_string();
-//!     Ok(Event::new().id(EventId::new(&id)?).data("tick").into())
+//! Events that come out of a [`Stream`](futures_core::Stream) need no task and no sender:
+//! [`respond_with_stream`]. At a shutdown, [`close_all`](event_sink::Responder::close_all) ends all
+//! streams, so that hyper and axum can end gracefully:
+//!
+//! ```
+//! use tidings_tokio::sse::ReconnectionTime;
+//! use tidings_tokio::sse::server::Responder;
+//!
+//! /// For `axum::serve(listener, app).with_graceful_shutdown(stopped(responder))`.
+//! async fn stopped(responder: Responder, stop: tokio::sync::oneshot::Receiver<()>) {
+//!     let _ = stop.await;
+//!     responder.close_all(Some(ReconnectionTime::from_ms(5_000)));
 //! }
 //! ```
 //!
-//! A gateway that passes on the stream of another server uses a [`Relay`]. Below hyper, a
-//! [`WriteDeadline`] ends connections whose reader takes nothing.
+//! A gateway that passes on the stream of another server answers with [`Relay::response`]. Below hyper,
+//! a [`WriteDeadline`] ends connections whose reader takes nothing.
 
 mod body;
+mod from_stream;
 mod relay;
+#[cfg(feature = "hyper")]
+mod reset_stalled;
 mod write_deadline;
 
 use http::Response;
 use tidings_endpoint::event_sink;
 
 pub use body::EventBody;
+pub use from_stream::{respond_with_stream, respond_with_try_stream};
 pub use relay::{Relay, RelayError};
+#[cfg(feature = "hyper")]
+pub use reset_stalled::{ResetStalled, Resettable};
 pub use tidings_endpoint::event_sink::{
-    Capacity, EncodedEvent, EventBodyError, EventSender, History, HistoryError, LastEventId,
-    LastEventIdError, Queued, Replay, Replayed, SendError, WhenFull,
+    Capacity, EncodedEvent, EventBodyError, EventIds, EventSender, History, HistoryError,
+    LastEventId, LastEventIdError, Permit, Queued, Replay, Replayed, SendError, UniqueId, WhenFull,
 };
 pub use write_deadline::WriteDeadline;
 
@@ -69,8 +89,17 @@ pub use write_deadline::WriteDeadline;
 /// or of axum.
 ///
 /// A connection that is stuck in a write does not ask its body for anything. Its
-/// [stall timeout](event_sink::Responder::stall_timeout) frees the queue and tells the senders; to end
-/// the connection too, put a [`WriteDeadline`] below it.
+/// [stall timeout](event_sink::Responder::stall_timeout) frees the queue and tells the senders. What
+/// ends the client's side too depends on the version of HTTP:
+///
+/// | | the client takes nothing | so the client sees an end |
+/// | --- | --- | --- |
+/// | HTTP/1.1 | the connection is full | with a [`WriteDeadline`] below hyper |
+/// | HTTP/2, one stream | its window is shut | with the executor `ResetStalled` (feature `hyper`) in hyper's builder: `RST_STREAM` within the stall timeout; without it when the window opens |
+/// | HTTP/2, all streams | the connection is full | with a [`WriteDeadline`] |
+///
+/// `axum::serve` lets no one choose the executor or the stream: for both, serve axum's router with
+/// `hyper_util::server::conn::auto::Builder`.
 pub type Responder = event_sink::Responder<EventBody>;
 
 /// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it

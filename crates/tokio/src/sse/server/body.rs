@@ -3,6 +3,8 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "hyper")]
+use std::sync::OnceLock;
 use std::task::{Context, Poll, Wake, Waker, ready};
 
 use bytes::Bytes;
@@ -10,6 +12,9 @@ use http_body::{Body, Frame, SizeHint};
 use tidings_endpoint::event_sink::{EventBodyError, EventSink, Watchdog};
 use tidings_sse::Timestamp;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+#[cfg(feature = "hyper")]
+use super::reset_stalled::Reset;
 
 /// A response's body: events, each passed on as it comes, and keep-alive comments.
 ///
@@ -27,11 +32,19 @@ pub struct EventBody {
 struct Clock {
     epoch: Instant,
     watchdog: Watchdog,
+    /// Ends the HTTP/2 stream, if there is one and its executor is ours.
+    #[cfg(feature = "hyper")]
+    reset: OnceLock<Option<Arc<Reset>>>,
 }
 
 impl From<EventSink> for EventBody {
     fn from(sink: EventSink) -> Self {
-        let clock = Clock { epoch: Instant::now(), watchdog: sink.watchdog() };
+        let clock = Clock {
+            epoch: Instant::now(),
+            watchdog: sink.watchdog(),
+            #[cfg(feature = "hyper")]
+            reset: OnceLock::new(),
+        };
         Self { sink, clock: Arc::new(clock), timer: None }
     }
 }
@@ -48,7 +61,13 @@ impl Wake for Clock {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.watchdog.handle_timeout(self.timestamp(Instant::now()));
+        let is_stuck = self.watchdog.handle_timeout(self.timestamp(Instant::now()));
+        #[cfg(feature = "hyper")]
+        if let (true, Some(Some(reset))) = (is_stuck, self.reset.get()) {
+            reset.reset();
+        }
+        #[cfg(not(feature = "hyper"))]
+        let _ = is_stuck;
     }
 }
 
@@ -83,6 +102,9 @@ impl Body for EventBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, EventBodyError>>> {
         let this = &mut *self;
+        // Whoever asks first is the task of the stream.
+        #[cfg(feature = "hyper")]
+        this.clock.reset.get_or_init(Reset::current);
         let now = Instant::now();
         let polled = this.sink.poll_next(cx, this.clock.timestamp(now));
         if this.sink.has_ended() {
@@ -113,7 +135,7 @@ mod tests {
     use super::*;
 
     /// A stream that nothing waits for is its body, its clock and one timer, besides what
-    /// tidings-endpoint has for it, which is 248 bytes at most with the sink.
+    /// tidings-endpoint has for it, which is 288 bytes at most with the sink.
     #[test]
     fn an_idle_stream_costs_little() {
         let sizes = [size_of::<EventBody>(), size_of::<Clock>(), size_of::<Sleep>()];
