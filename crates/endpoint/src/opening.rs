@@ -69,8 +69,9 @@ pub use tidings_handshake::opening::{Io, MAX_INTERIM_RESPONSES};
 pub use tls::{TlsError, TlsTarget};
 pub use tunnel::TunnelHandshake;
 
-/// Header lines of one head; more are refused.
-const MAX_HEADERS: usize = 100;
+/// Header lines whose slots stand on the stack. With more, as far as the limits allow them, the slots
+/// are on the heap.
+const STACK_HEADERS: usize = 64;
 
 /// A handshake, as its driver sees it. The [module](self) shows the loop.
 pub trait Handshake {

@@ -12,7 +12,7 @@ use crate::error::{Declined, Error};
 use crate::opening::connecting::Connecting;
 use crate::opening::exchange::Exchange;
 use crate::opening::server::abandoned;
-use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::opening::{Handshake, Opened, STACK_HEADERS};
 use crate::trace;
 use crate::websocket::{self, Config, Negotiated, mandatory_extension_close};
 
@@ -104,7 +104,7 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
         let Connecting { offer, uri, key, redirects, options, .. } = &mut *self.connecting;
         let Exchange { opening, buffer, .. } = &mut self.exchange;
         let checked = offer.with_request(uri, *key, |request| {
-            let mut slots = HeaderSlots::<MAX_HEADERS>::new();
+            let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
             let response = opening.check(buffer, request, &mut slots).map_err(Error::Response)?;
             Outcome::of(&response, request, &options.config, redirects)
         });

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::opening::deadline::Deadline;
 use crate::opening::exchange::Exchange;
 use crate::opening::server::abandoned;
-use crate::opening::{Handshake, MAX_HEADERS};
+use crate::opening::{Handshake, STACK_HEADERS};
 
 /// Asks a proxy for a tunnel. Afterwards the transport leads to the server, and not one byte of it
 /// has been read.
@@ -41,7 +41,7 @@ impl<'a> TunnelHandshake<'a> {
 
     fn check(&mut self) {
         let Exchange { opening, buffer, .. } = &mut self.exchange;
-        let mut slots = HeaderSlots::<MAX_HEADERS>::new();
+        let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
         self.outcome = match opening.check(buffer, &self.request, &mut slots) {
             Ok(TunnelResponse::Interim(_)) => None,
             Ok(TunnelResponse::Open { .. }) => Some(Ok(())),
