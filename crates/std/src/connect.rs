@@ -7,6 +7,9 @@
 mod dial;
 mod stream;
 
+#[cfg(feature = "rustls")]
+use std::io;
+
 use tidings_endpoint::opening::{ConnectOptions, Connecting, Opened, Route};
 use tidings_endpoint::websocket::Config;
 use tidings_endpoint::{ClientRole, Error, RandomMasks};
@@ -116,7 +119,13 @@ pub(crate) fn open(route: &Route<'_>, deadline: Deadline) -> Result<ClientStream
     // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
     #[cfg(feature = "rustls")]
     if let Some(tls) = route.tls() {
-        return ClientStream::secure(stream, tls, deadline);
+        return ClientStream::secure(stream, tls, deadline).map_err(|error| {
+            let is_late = error.kind() == io::ErrorKind::TimedOut;
+            match is_late && deadline.time_left().is_zero() {
+                true => deadline.error(),
+                false => route.securing_failed(error),
+            }
+        });
     }
     Ok(ClientStream::plain(stream))
 }

@@ -151,7 +151,8 @@ pub(crate) async fn open(
     // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
     #[cfg(feature = "rustls")]
     if let Some(tls) = route.tls() {
-        return ClientStream::secure(stream, tls).await;
+        let secured = ClientStream::secure(stream, tls).await;
+        return secured.map_err(|error| route.securing_failed(error));
     }
     Ok(ClientStream::plain(stream))
 }

@@ -233,14 +233,14 @@ async fn a_proxy_that_refuses_is_told_apart_from_a_server() {
     ] {
         let (result, connect, more) = through_proxy("", answer, 0).await;
         let error = result.unwrap_err();
-        assert!(matches!(error, Error::Proxy { status: found } if found == status), "{error}");
+        assert!(matches!(error, Error::Proxy { status: found, .. } if found == status), "{error}");
         assert!(!has_header(&connect, "Proxy-Authorization"), "{connect}");
         assert_eq!(more, "");
     }
     for answer in ["SOCKS\r\n\r\n", "HTTP/1.1 101 Switching\r\n\r\n", "HTTP/1.1 999 \r\n\r\n"] {
         let (result, _, more) = through_proxy("", answer, 0).await;
         let error = result.unwrap_err();
-        assert!(matches!(error, Error::ProxyResponse(_)), "{error}");
+        assert!(matches!(error, Error::ProxyResponse { .. }), "{error}");
         assert_eq!(more, "");
     }
 }

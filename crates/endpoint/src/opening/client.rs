@@ -10,7 +10,7 @@ use tidings_websocket::Timestamp;
 
 use crate::error::{Declined, Error};
 use crate::opening::connecting::Connecting;
-use crate::opening::exchange::Exchange;
+use crate::opening::exchange::{Exchange, Peer};
 use crate::opening::server::abandoned;
 use crate::opening::{Handshake, Opened, STACK_HEADERS};
 use crate::trace;
@@ -51,8 +51,9 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
         let request = connecting.request.clone();
         let opening =
             Opening::client(request.len(), connecting.config().head_limits, deadline.at());
-        let eof = "the transport ended in the opening handshake";
-        Self { exchange: Exchange::new(opening, request, deadline, eof), connecting, outcome: None }
+        let server = Peer::Server(connecting.server().into());
+        let exchange = Exchange::new(opening, request, deadline, server);
+        Self { exchange, connecting, outcome: None }
     }
 
     /// What came of it. `None`: the server redirects; connect to where [`Connecting::route`] leads

@@ -11,7 +11,7 @@ use tidings_websocket::Timestamp;
 
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
-use crate::opening::exchange::Exchange;
+use crate::opening::exchange::{Exchange, Peer};
 use crate::opening::{Handshake, Opened, STACK_HEADERS};
 use crate::trace;
 use crate::websocket::{self, Config, Negotiated};
@@ -37,9 +37,8 @@ where
     pub fn new(config: &Config, now: Timestamp, decide: F) -> Self {
         let deadline = Deadline::new(now, config.handshake_timeout);
         let opening = Opening::server(config.head_limits, deadline.at());
-        let eof = "the transport ended in the opening handshake";
         Self {
-            exchange: Exchange::new(opening, Vec::new(), deadline, eof),
+            exchange: Exchange::new(opening, Vec::new(), deadline, Peer::Client),
             config: *config,
             decide: Some(decide),
             outcome: None,
