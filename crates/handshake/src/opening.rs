@@ -275,6 +275,12 @@ impl<R> Opening<R> {
         }
     }
 
+    /// Puts another deadline in place of the one from the start: for example after
+    /// [`Step::Head`], so that the time that the application takes to decide is not the peer's.
+    pub const fn set_deadline(&mut self, deadline: Timestamp) {
+        self.deadline = deadline;
+    }
+
     /// The bytes of the buffer that hold what was received.
     #[must_use]
     pub const fn received_len(&self) -> usize {

@@ -7,6 +7,7 @@
 mod dial;
 mod stream;
 
+use std::fmt::Display;
 #[cfg(feature = "rustls")]
 use std::io;
 
@@ -26,6 +27,8 @@ pub use crate::connect::stream::ClientStream;
 /// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
 /// certificate that the platform trusts. For anything else see [`connect_with`].
 ///
+/// The URI is a `&str` or a reference to what is shown as one, such as `url::Url` and `http::Uri`.
+///
 /// ```no_run
 /// # fn talk() -> Result<(), tidings_std::Error> {
 /// let mut socket = tidings_std::connect("ws://127.0.0.1:8080/chat")?;
@@ -37,7 +40,9 @@ pub use crate::connect::stream::ClientStream;
 ///
 /// # Errors
 /// As [`connect_with`].
-pub fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
+pub fn connect(
+    uri: &(impl Display + ?Sized),
+) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
     connect_with(uri, &ConnectOptions::new())
 }
 
@@ -62,10 +67,10 @@ pub fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> 
 /// 64 KiB of what it said. What is wrong with the URI or with the options is found before any
 /// connection is made.
 pub fn connect_with(
-    uri: &str,
+    uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
-    let mut connecting = Connecting::new(options, uri, Timestamp::default())?;
+    let mut connecting = Connecting::new(options, &uri.to_string(), Timestamp::default())?;
     let deadline = Deadline::of(connecting.deadline());
     loop {
         let mut stream = open(&connecting.route()?, deadline)?;
@@ -85,10 +90,10 @@ pub fn connect_with(
 /// As [`connect_with`].
 pub fn client_handshake<S: Transport>(
     mut stream: S,
-    uri: &str,
+    uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<S, ClientRole>, Error> {
-    let mut connecting = Connecting::on_stream(options, uri, Timestamp::default())?;
+    let mut connecting = Connecting::on_stream(options, &uri.to_string(), Timestamp::default())?;
     let deadline = Deadline::of(connecting.deadline());
     let mut handshake = connecting.handshake();
     drive(&mut stream, &mut handshake, deadline);

@@ -108,6 +108,12 @@ impl<R> Exchange<R> {
         Self { opening, buffer, deadline, with, error: None }
     }
 
+    /// Puts another deadline in place of the one before.
+    pub(super) const fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+        self.opening.set_deadline(deadline.at());
+    }
+
     /// Whether a head has come that is to be dealt with.
     pub(super) fn is_at_head(&mut self, now: Timestamp) -> bool {
         matches!(self.step(now), Some((Step::Head, _)))

@@ -37,12 +37,13 @@ where
     pub fn new(config: &Config, now: Timestamp, decide: F) -> Self {
         let deadline = Deadline::new(now, config.handshake_timeout);
         let opening = Opening::server(config.head_limits, deadline.at());
-        Self {
-            exchange: Exchange::new(opening, Vec::new(), deadline, Peer::Client),
-            config: *config,
-            decide: Some(decide),
-            outcome: None,
-        }
+        let exchange = Exchange::new(opening, Vec::new(), deadline, Peer::Client);
+        Self::resume(exchange, *config, decide)
+    }
+
+    /// Goes on with what was received before.
+    pub(super) const fn resume(exchange: Exchange<Server>, config: Config, decide: F) -> Self {
+        Self { exchange, config, decide: Some(decide), outcome: None }
     }
 
     /// What came of it.
