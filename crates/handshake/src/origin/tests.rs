@@ -232,6 +232,7 @@ fn an_error_says_why_the_origin_is_refused() {
     }
 }
 
+/// W-040
 #[test]
 fn a_refusal_says_what_was_compared() {
     let host = Authority::parse("backend:8080").unwrap();
