@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use std::time::Duration;
-
 use tidings_tokio::handshake::{MissingOrigin, OriginPolicy, Rejection, RequestError};
 use tidings_tokio::server::read_request;
 use tidings_tokio::{Config, ConnectOptions, Error, accept_with, connect_with};
@@ -102,6 +100,36 @@ async fn behind_a_proxy_that_names_the_host_pages_of_it_may_connect() {
     }
 }
 
+/// V-48: a request that hyper has read is asked the same.
+#[cfg(feature = "hyper")]
+#[test]
+fn behind_a_proxy_a_framework_compares_the_same_hosts() {
+    for (forwarded, status) in [("a.example", 101), ("b.example", 403)] {
+        let mut request = http::Request::get("/chat")
+            .header("Host", "backend:8080")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "AQIDBAUGBwgJCgsMDQ4PEC==")
+            .header("Origin", "https://a.example")
+            .header("X-Forwarded-Host", forwarded)
+            .body(())
+            .unwrap();
+        let upgraded = tidings_tokio::upgrade(&mut request, Config::server(), |request| {
+            let policy = OriginPolicy::same_origin(MissingOrigin::Accept).behind_proxy();
+            request.check_origin(&policy, true)?;
+            Ok(request.accept())
+        });
+        match upgraded {
+            Ok((response, _)) => assert_eq!(response.status(), status),
+            Err(refusal) => {
+                assert_eq!(refusal.status(), status);
+                assert!(refusal.body().contains("https://b.example by its proxy"), "{refusal:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_server_may_be_elsewhere_than_its_name_says() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -130,6 +158,8 @@ async fn a_server_may_be_elsewhere_than_its_name_says() {
 
 #[cfg(feature = "event-source")]
 mod event_source {
+    use std::time::Duration;
+
     use tidings_tokio::client::Proxy;
     use tidings_tokio::sse::EventSource;
 
