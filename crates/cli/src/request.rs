@@ -1,11 +1,13 @@
-//! What `ws` and `sse` take alike: headers, and whom to trust.
+//! What `ws` and `sse` take alike: headers, whom to trust, whom to show, where the server is.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tidings_tokio::ConnectOptions;
 use tidings_tokio::client::rustls::crypto::ring;
-use tidings_tokio::client::rustls::pki_types::CertificateDer;
 use tidings_tokio::client::rustls::pki_types::pem::PemObject as _;
+use tidings_tokio::client::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tidings_tokio::client::rustls::{ClientConfig, RootCertStore};
 
 use crate::Error;
@@ -16,21 +18,70 @@ pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
+/// The way to the server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Way {
+    /// Trust the certificates of this file (PEM) and no others.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Show the certificate of this file (PEM, with its chain) to a server that asks for one.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of --cert (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Connect to this address wherever the host of the URL is to be connected to; the host is still
+    /// the one that is asked for, and whose certificate counts.
+    #[arg(long, value_name = "IP:PORT")]
+    connect_to: Option<SocketAddr>,
+}
+
+impl Way {
+    /// The options with all of this.
+    pub(crate) fn apply(
+        &self,
+        mut options: ConnectOptions,
+        url: &str,
+    ) -> Result<ConnectOptions, Error> {
+        if let Some(file) = &self.ca {
+            options = options.tls_config(in_file(file, trust_only)?);
+        }
+        if let (Some(certificate), Some(key)) = (&self.cert, &self.key) {
+            let chain = in_file(certificate, read_certificates)?;
+            let key = in_file(key, |file| Ok(PrivateKeyDer::from_pem_file(file)?))?;
+            options = options.client_certificate(chain, key)?;
+        }
+        if let Some(address) = self.connect_to {
+            let uri: http::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
+            let host = uri.host().ok_or_else(|| format!("{url}: there is no host"))?;
+            options = options.connect_to(host.trim_matches(['[', ']']), address);
+        }
+        Ok(options)
+    }
+}
+
+/// An error of `read` names the file.
+fn in_file<T>(file: &Path, read: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
+    read(file).map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
 /// The certificates of a PEM file as the only roots.
-pub(crate) fn trust_only(file: &Path) -> Result<Arc<ClientConfig>, Error> {
-    let trusted = || {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(file)? {
-            roots.add(certificate?)?;
-        }
-        if roots.is_empty() {
-            return Err("there is no certificate in it".into());
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Arc::new(config))
-    };
-    trusted().map_err(|error: Error| format!("{}: {error}", file.display()).into())
+fn trust_only(file: &Path) -> Result<Arc<ClientConfig>, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(file)? {
+        roots.add(certificate)?;
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
+    if certificates.is_empty() {
+        return Err("there is no certificate in it".into());
+    }
+    Ok(certificates)
 }

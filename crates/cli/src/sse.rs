@@ -10,7 +10,6 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use tidings_tokio::sse::{
 };
 
 use crate::Error;
-use crate::request::{parse_header, trust_only};
+use crate::request::{Way, parse_header};
 use crate::terminal::{escape_controls, print_json, print_line};
 
 #[derive(Debug, clap::Args)]
@@ -52,19 +51,16 @@ pub(crate) struct Arguments {
     /// Give up after this many failed attempts in a row.
     #[arg(long, value_name = "COUNT")]
     attempts: Option<u32>,
-    /// Trust the certificates of this file (PEM) and no others.
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
+    #[command(flatten)]
+    way: Way,
 }
 
 /// The stream was there, and broke.
 const BROKEN: u8 = 3;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
-    let mut options = ConnectOptions::new().proxy_from_environment();
-    if let Some(file) = &arguments.ca {
-        options = options.tls_config(trust_only(file)?);
-    }
+    let options = ConnectOptions::new().proxy_from_environment();
+    let options = arguments.way.apply(options, &arguments.url)?;
     let source = EventSource::open(request(&arguments)?)?.with_connect_options(options);
     match watch(source, arguments.json).await {
         // Whoever reads our output has enough of it.

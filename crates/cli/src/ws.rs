@@ -4,7 +4,6 @@
 //! arguments).
 
 use std::io::{self, BufRead as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Error;
-use crate::request::{parse_header, trust_only};
+use crate::request::{Way, parse_header};
 use crate::terminal::{escape_controls, print_line};
 
 /// Lines that may wait for a slow server before stdin is no longer read.
@@ -39,9 +38,8 @@ pub(crate) struct Arguments {
     /// Send another header; may be given several times.
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
     header: Vec<(String, String)>,
-    /// Trust the certificates of this file (PEM) and no others.
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
+    #[command(flatten)]
+    way: Way,
     /// Offer compression (permessage-deflate).
     #[arg(long)]
     compress: bool,
@@ -63,11 +61,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         options = options.origin(origin);
     }
     for (name, value) in arguments.header {
-        options = options.header(name, value);
+        options = match name.eq_ignore_ascii_case("host") {
+            true => options.host(value),
+            false => options.header(name, value),
+        };
     }
-    if let Some(file) = arguments.ca {
-        options = options.tls_config(trust_only(&file)?);
-    }
+    options = arguments.way.apply(options, &arguments.url)?;
     let mut socket = match connect_with(&arguments.url, &options).await {
         Ok(socket) => socket,
         Err(tidings_tokio::Error::Declined(declined)) => {

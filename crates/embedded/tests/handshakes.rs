@@ -228,13 +228,12 @@ fn a_request_is_refused_with_an_answer() {
 #[test]
 fn a_page_of_another_site_is_refused() {
     let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
-    let decide = |request: &ServerRequest<'_>| request.check_origin(&policy, false).err();
     let (result, written) = accept_if(
         || Script::new([REQUEST]),
         512,
-        |request| match decide(request) {
-            Some(error) => Err(error.into()),
-            None => Ok(request.accept()),
+        |request| {
+            request.check_origin(&policy, false)?;
+            Ok(request.accept())
         },
     );
     assert_eq!(result, Err(Error::Refused { status: 403 }));
@@ -309,6 +308,70 @@ fn an_extension_is_the_applications_fault() {
     // Not even offered: the server is at fault.
     let error = Error::Response(ResponseError::ExtensionNotOffered { index: 0 });
     assert_eq!(connect(answer, &request, 512).0, Err(error));
+}
+
+/// P-003, P-009, W-036: what HTTP and RFC 6455 let a peer write is read.
+#[test]
+fn a_peer_may_write_what_http_allows() {
+    let request = ClientRequest::new(uri(), key()).subprotocols(&["chat"]).unwrap();
+    for lines in [
+        "Content-Length: 0\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 7\r\n",
+        "Server: one\r\n\tand more\r\n",
+    ] {
+        let answer = RESPONSE.replace("Upgrade: websocket", &format!("{lines}Upgrade: websocket"));
+        let script = || {
+            let script = Script::new([answer.as_bytes()]);
+            script.push(UNMASKED);
+            script
+        };
+        assert_eq!(connect(script, &request, 512).0, Ok("Hello".into()), "{lines:?}");
+    }
+    let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+    for (from, to) in [
+        ("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEC=="),
+        ("GET /chat", "GET http://server.example.com?x"),
+    ] {
+        let request = request.replace(from, to);
+        let script = || {
+            let script = Script::new([request.as_bytes()]);
+            script.push(MASKED);
+            script
+        };
+        let any = |request: &ServerRequest<'_>| request.path() == "/chat" || request.path() == "/";
+        let (result, written) = accept_if(script, 512, |request| match any(request) {
+            true => Ok(request.accept()),
+            false => Err(Rejection::not_found("")),
+        });
+        assert_eq!(result, Ok("Hello".into()), "{}", written.escape_ascii());
+    }
+}
+
+/// W-040: the page's host is compared with what a trusted proxy says of the request.
+#[test]
+fn a_page_is_compared_with_the_host_that_a_trusted_proxy_names() {
+    let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+    let proxied = request.replace("Upgrade: web", "X-Forwarded-Host: example.com\r\nUpgrade: web");
+    for (request, trusts, is_open) in
+        [(&proxied, true, true), (&proxied, false, false), (&request, true, false)]
+    {
+        let script = || {
+            let script = Script::new([request.as_bytes()]);
+            script.push(MASKED);
+            script
+        };
+        let (result, written) = accept_if(script, 1024, |request| {
+            let policy = OriginPolicy::same_origin(MissingOrigin::Refuse);
+            let policy = if trusts { policy.behind_proxy() } else { policy };
+            request.check_origin(&policy, false)?;
+            Ok(request.accept())
+        });
+        assert_eq!(result.is_ok(), is_open, "{trusts}: {result:?}");
+        let written = String::from_utf8(written).unwrap();
+        let refusal = "the origin http://example.com is not that of the request, \
+                       http://server.example.com by Host\n";
+        assert!(is_open || written.ends_with(refusal), "{written}");
+    }
 }
 
 /// W-023, W-024, W-026, W-029: an answer that is not valid opens nothing.

@@ -15,10 +15,15 @@ use tidings_websocket::{CloseInfo, SendError, Timeout, Violation};
 use crate::opening::TlsError;
 
 /// Why a connection could not be opened, or did not end well. A normal closure is not an error.
+///
+/// `Display` shows all of it, the error inside too, which is therefore not a
+/// [`source`](std::error::Error::source). A source is only what an [`Io`](Self::Io) error of the
+/// caller's transport has below it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The transport failed, or ended without a Close frame.
+    /// The transport failed, or ended without a Close frame. Until the WebSocket is open, the text
+    /// names the phase, and the host and port.
     Io(io::Error),
     /// The client's request is not an opening handshake; it was answered.
     Request(RequestError),
@@ -39,17 +44,28 @@ pub enum Error {
     Uri(UriError),
     /// The scheme is `wss` or `https`, and this was built without the feature `rustls`.
     TlsUnsupported,
-    /// There is no TLS with this server, or none that can be trusted. Not one byte of the
-    /// handshake was sent.
+    /// There is no TLS with this server, or none that can be trusted, or the peer ended it by an
+    /// alert. In TLS 1.3 a server does so after the TLS handshake, for example if it asks for a client
+    /// certificate and gets none. A server that is not trusted gets not one byte of the request.
     #[cfg(feature = "rustls")]
     Tls(TlsError),
     /// The proxy opened no tunnel. 407: it wants credentials, or others.
     Proxy {
+        /// The host and port of the proxy.
+        proxy: Box<str>,
         /// The HTTP status of its answer.
         status: u16,
+        /// The credentials that it asks for, such as `Basic realm="office"`: the values of
+        /// `Proxy-Authenticate`, without control characters, and their beginning if they are long.
+        challenge: Option<Box<str>>,
     },
     /// The proxy's answer breaks the rules of HTTP.
-    ProxyResponse(ResponseError),
+    ProxyResponse {
+        /// The host and port of the proxy.
+        proxy: Box<str>,
+        /// The rule.
+        error: ResponseError,
+    },
     /// What an environment variable holds is not the URI of an HTTP proxy.
     ProxyUri(ProxyUriError),
     /// The server redirects to where this client does not go, or once too often.
@@ -191,10 +207,16 @@ impl fmt::Display for Error {
             ),
             #[cfg(feature = "rustls")]
             Self::Tls(error) => error.fmt(f),
-            Self::Proxy { status } => {
-                write!(f, "the proxy opened no tunnel, it answered with status {status}")
+            Self::Proxy { proxy, status, challenge } => {
+                write!(f, "the proxy {proxy} opened no tunnel, it answered with status {status}")?;
+                match challenge {
+                    Some(challenge) => write!(f, " and asks for credentials: {challenge}"),
+                    None => Ok(()),
+                }
             }
-            Self::ProxyResponse(error) => write!(f, "the proxy's answer: {error}"),
+            Self::ProxyResponse { proxy, error } => {
+                write!(f, "the answer of the proxy {proxy}: {error}")
+            }
             Self::ProxyUri(error) => error.fmt(f),
             Self::Redirect(error) => error.fmt(f),
             Self::RequestBuild(error) => error.fmt(f),
@@ -221,31 +243,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            Self::Request(error) => Some(error),
-            Self::Response(error) => Some(error),
-            Self::Compression(error) => Some(error),
-            Self::Uri(error) => Some(error),
-            Self::RequestBuild(error) => Some(error),
-            #[cfg(feature = "rustls")]
-            Self::Tls(error) => Some(error),
-            Self::ProxyResponse(error) => Some(error),
-            Self::ProxyUri(error) => Some(error),
-            Self::Redirect(error) => Some(error),
-            Self::Violation(violation) => Some(violation),
-            Self::Timeout(timeout) => Some(timeout),
-            Self::Send(error) => Some(error),
-            Self::NotUtf8(error) => Some(error),
-            Self::Refused { .. }
-            | Self::Declined(_)
-            | Self::HandshakeTimeout(_)
-            | Self::MessageUnfinished
-            | Self::BothSend { .. }
-            | Self::Closed(_)
-            | Self::QueueFull { .. }
-            | Self::TlsUnsupported
-            | Self::Proxy { .. }
-            | Self::WriteTimeout(_) => None,
+            Self::Io(error) => error.source(),
+            // `Display` shows what is inside.
+            _ => None,
         }
     }
 }
@@ -260,8 +260,12 @@ impl From<Error> for io::Error {
     }
 }
 
+/// An error of a TLS stream that is one of TLS becomes [`Error::Tls`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
+        #[cfg(feature = "rustls")]
+        return TlsError::downcast(error).map_or_else(Self::Io, Self::Tls);
+        #[cfg(not(feature = "rustls"))]
         Self::Io(error)
     }
 }
@@ -283,3 +287,6 @@ impl From<RequestBuildError> for Error {
         Self::RequestBuild(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The opening handshake without its transport: what a driver does is decided here, and done by the
 //! adapter.
 //!
-//! - A server: [`ServerHandshake`].
+//! - A server: [`ServerHandshake`], or a [`RequestHandshake`] whose answer is decided later.
 //! - A client: [`ConnectOptions`] say what to ask for. [`Connecting`] follows the server's
 //!   redirects; for each server in turn it gives the [`Route`] to it, which may lead through a
 //!   [`TunnelHandshake`], and then the [`ClientHandshake`].
@@ -42,6 +42,7 @@ mod deadline;
 mod disconnect;
 mod exchange;
 mod options;
+mod request;
 mod retry_after;
 mod route;
 mod server;
@@ -61,6 +62,7 @@ pub use connecting::Connecting;
 pub use deadline::Deadline;
 pub use disconnect::Disconnect;
 pub use options::ConnectOptions;
+pub use request::{PendingRequest, RequestHandshake};
 pub use retry_after::retry_after;
 pub use route::Route;
 pub use server::{ServerHandshake, accept_same_origin, negotiate};
@@ -69,8 +71,9 @@ pub use tidings_handshake::opening::{Io, MAX_INTERIM_RESPONSES};
 pub use tls::{TlsError, TlsTarget};
 pub use tunnel::TunnelHandshake;
 
-/// Header lines of one head; more are refused.
-const MAX_HEADERS: usize = 100;
+/// Header lines whose slots stand on the stack. With more, as far as the limits allow them, the slots
+/// are on the heap.
+const STACK_HEADERS: usize = 64;
 
 /// A handshake, as its driver sees it. The [module](self) shows the loop.
 pub trait Handshake {

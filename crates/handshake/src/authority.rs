@@ -76,6 +76,10 @@ impl<'a> Authority<'a> {
         self.port
     }
 
+    pub(crate) const fn parts(&self) -> (&'a str, Option<Ipv6Addr>, Option<u16>) {
+        (self.host, self.address, self.port)
+    }
+
     pub(crate) const fn without_port(mut self) -> Self {
         self.port = None;
         self

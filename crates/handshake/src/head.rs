@@ -79,6 +79,10 @@ pub struct HeadScanner {
     /// Where the start line begins: empty lines may stand before it.
     start_line_offset: usize,
     headers: usize,
+    /// Whether folded lines are made one.
+    unfolds: bool,
+    /// Whether there are such lines, still folded.
+    is_folded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +139,16 @@ impl HeadScanner {
     }
 
     const fn new(limits: Limits, kind: Kind) -> Self {
-        Self { limits, kind, state: State::Start, scanned: 0, start_line_offset: 0, headers: 0 }
+        Self {
+            limits,
+            kind,
+            state: State::Start,
+            scanned: 0,
+            start_line_offset: 0,
+            headers: 0,
+            unfolds: false,
+            is_folded: false,
+        }
     }
 
     /// Looks at the bytes that are new since the last call.
@@ -172,6 +185,42 @@ impl HeadScanner {
             (State::Done, Some(bytes)) => Ok(Progress::Complete(Head { bytes })),
             _ => Ok(Progress::Partial),
         }
+    }
+
+    /// The same, and makes the folded header lines of a response one (RFC 9112, 5.2): in `buffer`,
+    /// spaces take the place of their line ends. A request with such lines is refused, and so is a
+    /// response by [`scan`](Self::scan): use one or the other for all of a head.
+    ///
+    /// ```
+    /// use tidings_handshake::{HeadScanner, Limits, Progress};
+    ///
+    /// let mut buffer = *b"HTTP/1.1 200 OK\r\nServer: one\r\n\tand more\r\n\r\n";
+    /// let mut scanner = HeadScanner::response(Limits::client());
+    /// let Ok(Progress::Complete(head)) = scanner.scan_mut(&mut buffer) else { panic!() };
+    /// assert_eq!(head.as_bytes(), b"HTTP/1.1 200 OK\r\nServer: one  \tand more\r\n\r\n");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Self::scan).
+    pub fn scan_mut<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Progress<Head<'a>>, HeadError> {
+        self.unfolds = true;
+        let len = match self.scan(buffer)? {
+            Progress::Partial => return Ok(Progress::Partial),
+            Progress::Complete(head) => head.len(),
+        };
+        let bytes = buffer.get_mut(..len).unwrap_or_default();
+        debug_assert_eq!(bytes.len(), len, "the head is the front of the buffer");
+        if self.is_folded {
+            unfold(bytes);
+            self.is_folded = false;
+        }
+        Ok(Progress::Complete(Head { bytes }))
+    }
+
+    /// Header lines so far; folded ones count as one.
+    pub(crate) const fn headers(&self) -> usize {
+        self.headers
     }
 
     /// Bytes looked at so far. No byte is looked at twice.
@@ -336,7 +385,16 @@ impl HeadScanner {
                 self.headers = self.headers.saturating_add(1);
                 Ok(State::HeaderName)
             }
-            // RFC 9112, 5.2: obs-fold is refused.
+            // RFC 9112, 5.2: a client makes folded lines one, a server refuses them. Before the first
+            // header there is nothing to fold (2.2).
+            _ if is_optional_white_space(byte)
+                && self.unfolds
+                && self.kind == Kind::Response
+                && self.headers > 0 =>
+            {
+                self.is_folded = true;
+                Ok(State::HeaderValue)
+            }
             _ if is_optional_white_space(byte) => Err(HeadError::LineFolding { offset }),
             _ => Err(HeadError::HeaderName { offset }),
         }
@@ -350,6 +408,24 @@ impl HeadScanner {
         } else {
             Ok(())
         }
+    }
+}
+
+/// RFC 9112, 5.2: `obs-fold = OWS CRLF RWS`. Each byte of the line end becomes a space.
+fn unfold(head: &mut [u8]) {
+    let mut rest = head;
+    while let [first, second, ..] = rest {
+        let after_cr = match (*first, *second) {
+            (b'\r', b'\n') => rest.get(2).copied(),
+            (b'\n', next) => Some(next),
+            _ => None,
+        };
+        if after_cr.is_some_and(is_optional_white_space) {
+            for byte in rest.iter_mut().take(2).filter(|byte| matches!(**byte, b'\r' | b'\n')) {
+                *byte = b' ';
+            }
+        }
+        rest = rest.get_mut(1..).unwrap_or_default();
     }
 }
 

@@ -4,17 +4,49 @@ use core::fmt;
 
 /// Room for the header lines of one head, which the parser borrows.
 ///
-/// `N` lines take `4 * N` machine words: 32 lines are 512 bytes on a 32-bit microcontroller.
+/// `N` lines take `4 * N` machine words: 32 lines are 512 bytes on a 32-bit microcontroller. Heads
+/// with more lines are refused, unless there is a heap: see `with_room_for`.
 #[derive(Clone)]
 pub struct HeaderSlots<'a, const N: usize> {
-    pub(crate) slots: [httparse::Header<'a>; N],
+    slots: [httparse::Header<'a>; N],
+    /// In place of them, if it is not empty.
+    #[cfg(feature = "alloc")]
+    more: alloc::vec::Vec<httparse::Header<'a>>,
 }
 
 impl<const N: usize> HeaderSlots<'_, N> {
     /// Empty slots.
     #[must_use]
     pub const fn new() -> Self {
-        Self { slots: [httparse::EMPTY_HEADER; N] }
+        Self {
+            slots: [httparse::EMPTY_HEADER; N],
+            #[cfg(feature = "alloc")]
+            more: alloc::vec::Vec::new(),
+        }
+    }
+}
+
+impl<'a, const N: usize> HeaderSlots<'a, N> {
+    /// Empty slots for this many header lines: those over `N` make them stand on the heap.
+    ///
+    /// Take the number of lines that have come, such as
+    /// [`Opening::headers`](crate::opening::Opening::headers), not one that the peer tells.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn with_room_for(lines: usize) -> Self {
+        let mut slots = Self::new();
+        if lines > N {
+            slots.more = alloc::vec![httparse::EMPTY_HEADER; lines];
+        }
+        slots
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [httparse::Header<'a>] {
+        #[cfg(feature = "alloc")]
+        if !self.more.is_empty() {
+            return &mut self.more;
+        }
+        &mut self.slots
     }
 }
 
@@ -161,6 +193,14 @@ mod tests {
         assert!(headers.get_all("via").eq([b"1", b"2"]));
         assert!(headers.iter().eq(pairs.iter().copied()));
         assert!(headers.into_iter().eq(pairs.iter().copied()));
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn slots_have_room_for_as_many_lines_as_there_are() {
+        for (lines, room) in [(0, 3), (3, 3), (4, 4), (500, 500)] {
+            assert_eq!(HeaderSlots::<3>::with_room_for(lines).as_mut_slice().len(), room);
+        }
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl ClientRequest<'_> {
         *request.version_mut() = Version::HTTP_2;
         // RFC 8441, 5: https stands for wss and http for ws.
         let scheme = if self.uri().is_secure() { "https" } else { "http" };
-        let (authority, resource_name) = (self.uri().authority(), self.uri().resource_name());
+        let (authority, resource_name) = (self.authority(), self.uri().resource_name());
         *request.uri_mut() = uri(&format_args!("{scheme}://{authority}{resource_name}"));
         let headers = request.headers_mut();
         let appended = self.try_for_each_http2_header(|name, value| append(headers, name, value));

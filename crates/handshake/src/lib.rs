@@ -48,7 +48,9 @@ pub use head::{Head, HeadError, HeadScanner, Progress};
 pub use headers::{HeaderSlots, HeaderValues, Headers, HeadersIter};
 pub use key::{Accept, Key, KeyError};
 pub use limits::Limits;
-pub use origin::{MissingOrigin, OriginError, OriginPattern, OriginPatternError, OriginPolicy};
+pub use origin::{
+    MissingOrigin, OriginError, OriginPattern, OriginPatternError, OriginPolicy, OwnOrigin,
+};
 #[cfg(feature = "alloc")]
 pub use proxy::rules::ProxyRules;
 #[cfg(feature = "alloc")]

@@ -275,6 +275,12 @@ impl<R> Opening<R> {
         }
     }
 
+    /// Puts another deadline in place of the one from the start: for example after
+    /// [`Step::Head`], so that the time that the application takes to decide is not the peer's.
+    pub const fn set_deadline(&mut self, deadline: Timestamp) {
+        self.deadline = deadline;
+    }
+
     /// The bytes of the buffer that hold what was received.
     #[must_use]
     pub const fn received_len(&self) -> usize {
@@ -286,6 +292,13 @@ impl<R> Opening<R> {
     #[must_use]
     pub const fn first_bytes(&self) -> Range<usize> {
         self.head_len..self.received_len
+    }
+
+    /// The number of header lines so far. After [`Step::Head`] it is the number of slots
+    /// ([`HeaderSlots::with_room_for`](crate::HeaderSlots::with_room_for)) that the head needs.
+    #[must_use]
+    pub const fn headers(&self) -> usize {
+        self.scanner.headers()
     }
 
     /// The head that is complete, after [`Step::Head`].
@@ -304,14 +317,15 @@ impl<R> Opening<R> {
     }
 
     /// Looks at what has come since the last time.
-    fn scan(&mut self, buffer: &[u8]) -> Result<(), OpeningError> {
-        let Some(received) = buffer.get(..self.received_len) else {
+    fn scan(&mut self, buffer: &mut [u8]) -> Result<(), OpeningError> {
+        let len = buffer.len();
+        let Some(received) = buffer.get_mut(..self.received_len) else {
             return Err(self.fail(OpeningError::BrokenTransport));
         };
-        match self.scanner.scan(received) {
-            Ok(Progress::Partial) if received.len() < buffer.len() => {}
+        match self.scanner.scan_mut(received) {
+            Ok(Progress::Partial) if self.received_len < len => {}
             Ok(Progress::Partial) => {
-                self.scanner.refuse_longer_than(buffer.len());
+                self.scanner.refuse_longer_than(len);
                 self.phase = Phase::Head;
             }
             Ok(Progress::Complete(_)) | Err(_) => self.phase = Phase::Head,

@@ -6,6 +6,7 @@
 use core::fmt;
 
 use crate::authority::{Authority, AuthorityError};
+use crate::server::forwarded::Forwarded;
 use crate::uri::{default_port, split_scheme};
 
 /// What to do with a request that has no `Origin`: it does not come from a browser
@@ -41,7 +42,10 @@ pub enum MissingOrigin {
 /// - A trailing dot counts, as it does for browsers: `https://example.com.` is not
 ///   `https://example.com`.
 /// - `null`, which a sandboxed frame or a local file sends, is refused unless
-///   [`OriginPolicy::or_null`] lets it in.
+///   [`OriginPolicy::or_null`] lets it in. Apps have origins of their own, such as `file://` or
+///   `capacitor://localhost`, which an [`OriginPattern`] lets in.
+/// - Behind a proxy that does not pass on the `Host` of the browser, see
+///   [`OriginPolicy::behind_proxy`].
 /// - A value that is not an origin (with a path, user information, several origins in one) is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct OriginPolicy<'a> {
@@ -50,32 +54,36 @@ pub struct OriginPolicy<'a> {
     patterns: &'a [OriginPattern<'a>],
     null: bool,
     missing: MissingOrigin,
+    behind_proxy: bool,
+    any_transport: bool,
 }
 
 impl<'a> OriginPolicy<'a> {
     /// Pages of the host and port that the request names, over the same kind of transport.
     #[must_use]
     pub const fn same_origin(missing: MissingOrigin) -> Self {
-        Self { any: false, same_origin: true, patterns: &[], null: false, missing }
+        Self { same_origin: true, ..Self::from_list(&[], missing) }
     }
 
     /// Pages whose origin one of the patterns matches.
     #[must_use]
     pub const fn from_list(patterns: &'a [OriginPattern<'a>], missing: MissingOrigin) -> Self {
-        Self { any: false, same_origin: false, patterns, null: false, missing }
+        Self {
+            any: false,
+            same_origin: false,
+            patterns,
+            null: false,
+            missing,
+            behind_proxy: false,
+            any_transport: false,
+        }
     }
 
     /// Every page, and every program. Right only for data that is public and where no cookie and
     /// no address gives a right.
     #[must_use]
     pub const fn any() -> Self {
-        Self {
-            any: true,
-            same_origin: false,
-            patterns: &[],
-            null: true,
-            missing: MissingOrigin::Accept,
-        }
+        Self { any: true, null: true, ..Self::from_list(&[], MissingOrigin::Accept) }
     }
 
     /// These patterns too, in place of those given before.
@@ -92,6 +100,39 @@ impl<'a> OriginPolicy<'a> {
         self
     }
 
+    /// Trusts the proxy in front of this server to say what the browser asked for: pages of the host
+    /// that `Forwarded` (RFC 7239) or `X-Forwarded-Host` names are of the same origin too, over what
+    /// its `proto` or `X-Forwarded-Proto` says.
+    ///
+    /// Right if all connections come through a proxy that sets these headers itself; else any
+    /// program can write them. A page cannot: a browser lets it add no header to a handshake.
+    ///
+    /// [`ServerRequest::check_origin`](crate::ServerRequest::check_origin) looks at them.
+    ///
+    /// ```
+    /// # fn decide<'r>(request: &tidings_handshake::ServerRequest<'r>) -> tidings_handshake::Decision<'r> {
+    /// use tidings_handshake::{MissingOrigin, OriginPolicy};
+    ///
+    /// const POLICY: OriginPolicy<'static> =
+    ///     OriginPolicy::same_origin(MissingOrigin::Accept).behind_proxy();
+    /// request.check_origin(&POLICY, true)?;
+    /// Ok(request.accept())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn behind_proxy(mut self) -> Self {
+        self.behind_proxy = true;
+        self
+    }
+
+    /// Compares hosts over `http` and over `https`, for a server that does not know whether the
+    /// browser came over TLS.
+    #[must_use]
+    pub const fn over_any_transport(mut self) -> Self {
+        self.any_transport = true;
+        self
+    }
+
     /// Decides on one request.
     ///
     /// `origin` is the header's value, `host` what the request names as its host, and `secure`
@@ -100,12 +141,23 @@ impl<'a> OriginPolicy<'a> {
     /// # Errors
     ///
     /// The origin is not accepted. The answer is 403 (RFC 6455, 4.2.2 item 4).
-    pub fn check(
+    pub fn check<'o>(
         &self,
-        origin: Option<&str>,
-        host: &Authority<'_>,
+        origin: Option<&'o str>,
+        host: &Authority<'o>,
         secure: bool,
-    ) -> Result<(), OriginError> {
+    ) -> Result<(), OriginError<'o>> {
+        self.check_forwarded(origin, host, secure, Forwarded::default)
+    }
+
+    /// Decides on one request, for which a proxy may have said more.
+    pub(crate) fn check_forwarded<'o>(
+        &self,
+        origin: Option<&'o str>,
+        host: &Authority<'o>,
+        secure: bool,
+        forwarded: impl FnOnce() -> Forwarded<'o>,
+    ) -> Result<(), OriginError<'o>> {
         if self.any {
             return Ok(());
         }
@@ -115,15 +167,99 @@ impl<'a> OriginPolicy<'a> {
                 MissingOrigin::Refuse => Err(OriginError::Missing),
             };
         };
-        let accepted = match Origin::parse(origin)? {
-            Origin::Null if self.null => true,
+        let parts = match Origin::parse(origin)? {
+            Origin::Null if self.null => return Ok(()),
             Origin::Null => return Err(OriginError::Null),
-            Origin::Tuple(origin) => {
-                (self.same_origin && origin.is_same(host, secure))
-                    || self.patterns.iter().any(|pattern| pattern.matches(&origin))
-            }
+            Origin::Tuple(parts) => parts,
         };
-        if accepted { Ok(()) } else { Err(OriginError::NotAccepted) }
+        if self.patterns.iter().any(|pattern| pattern.matches(&parts)) {
+            return Ok(());
+        }
+        if !self.same_origin {
+            return Err(OriginError::NotAccepted { origin, own: None });
+        }
+        let secure = Some(secure).filter(|_| !self.any_transport);
+        let forwarded = if self.behind_proxy { forwarded() } else { Forwarded::default() };
+        let own = OwnOrigin { host: *host, secure, is_forwarded: false };
+        let by_proxy = forwarded.is_some().then(|| OwnOrigin {
+            host: forwarded.host.unwrap_or(*host),
+            secure: forwarded.secure.or(secure),
+            is_forwarded: true,
+        });
+        if parts.is_same(&own) || by_proxy.is_some_and(|by_proxy| parts.is_same(&by_proxy)) {
+            return Ok(());
+        }
+        Err(OriginError::NotAccepted { origin, own: Some(by_proxy.unwrap_or(own)) })
+    }
+}
+
+/// The origin of the pages of a server: what a request says, or the proxy that has passed it on.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnOrigin<'a> {
+    host: Authority<'a>,
+    /// `None`: over TLS or not.
+    secure: Option<bool>,
+    is_forwarded: bool,
+}
+
+impl<'a> OwnOrigin<'a> {
+    /// The host and port that the browser asked for.
+    #[must_use]
+    pub const fn host(&self) -> Authority<'a> {
+        self.host
+    }
+
+    /// Whether a [trusted proxy](OriginPolicy::behind_proxy) says so, and not `Host`.
+    #[must_use]
+    pub const fn is_forwarded(&self) -> bool {
+        self.is_forwarded
+    }
+}
+
+impl PartialEq for OwnOrigin<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |own: &Self| (own.host.parts(), own.secure, own.is_forwarded);
+        all(self) == all(other)
+    }
+}
+
+impl Eq for OwnOrigin<'_> {}
+
+impl fmt::Display for OwnOrigin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.secure {
+            Some(true) => "https://",
+            Some(false) => "http://",
+            None => "",
+        })?;
+        write!(f, "{}", Short(&self.host))
+    }
+}
+
+/// What of a host or an origin is shown: a name has 253 characters at most, an attack has more.
+struct Short<T>(T);
+
+const MAX_SHOWN_LEN: usize = 120;
+
+impl<T: fmt::Display> fmt::Display for Short<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Cut<'f, 'b> {
+            f: &'f mut fmt::Formatter<'b>,
+            left: usize,
+        }
+        impl fmt::Write for Cut<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                if self.left == 0 {
+                    return Ok(());
+                }
+                // The text is ASCII, in which every place is one to cut at.
+                let shown = text.get(..self.left).unwrap_or(text);
+                self.left = self.left.saturating_sub(shown.len());
+                self.f.write_str(shown)?;
+                if shown.len() < text.len() { self.f.write_str("...") } else { Ok(()) }
+            }
+        }
+        fmt::write(&mut Cut { f, left: MAX_SHOWN_LEN }, format_args!("{}", self.0))
     }
 }
 
@@ -137,12 +273,13 @@ pub(crate) enum Origin<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TupleOrigin<'a> {
     scheme: &'a str,
-    authority: Authority<'a>,
+    /// Missing in `file://`.
+    authority: Option<Authority<'a>>,
 }
 
 impl<'a> Origin<'a> {
     /// A list of several origins, which RFC 6454 once foresaw, is not an origin here.
-    pub(crate) fn parse(text: &'a str) -> Result<Self, OriginError> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, OriginError<'a>> {
         if text == "null" {
             return Ok(Self::Null);
         }
@@ -151,23 +288,37 @@ impl<'a> Origin<'a> {
             return Err(OriginError::Malformed);
         }
         // What follows the scheme is all authority: a path or a query is refused with it.
-        let authority = Authority::parse(authority)?;
+        let authority = parse_authority(scheme, authority).map_err(|_| OriginError::Malformed)?;
         Ok(Self::Tuple(TupleOrigin { scheme, authority }))
     }
 }
 
 impl TupleOrigin<'_> {
     fn port(&self) -> Option<u16> {
-        self.authority.port().or_else(|| scheme_port(self.scheme))
+        self.authority.and_then(|host| host.port()).or_else(|| scheme_port(self.scheme))
     }
 
-    /// RFC 6454, 5, with the host and port that the request names.
-    fn is_same(&self, host: &Authority<'_>, secure: bool) -> bool {
-        let scheme = if secure { "https" } else { "http" };
-        self.scheme.eq_ignore_ascii_case(scheme)
-            && self.authority.is_same_host(host)
-            && self.port() == host.port().or(Some(default_port(secure)))
+    /// RFC 6454, 5, with the host and port that the browser asked for.
+    fn is_same(&self, own: &OwnOrigin<'_>) -> bool {
+        let Some(authority) = &self.authority else { return false };
+        [("http", false), ("https", true)].into_iter().any(|(scheme, secure)| {
+            own.secure.is_none_or(|own| own == secure)
+                && self.scheme.eq_ignore_ascii_case(scheme)
+                && authority.is_same_host(&own.host)
+                && self.port() == own.host.port().or(Some(default_port(secure)))
+        })
     }
+}
+
+/// The host and port of an origin. Apps and local files may have none, the web always has.
+fn parse_authority<'a>(
+    scheme: &str,
+    authority: &'a str,
+) -> Result<Option<Authority<'a>>, AuthorityError> {
+    if authority.is_empty() && scheme_port(scheme).is_none() {
+        return Ok(None);
+    }
+    Authority::parse(authority).map(Some)
 }
 
 /// RFC 3986, 3.1.
@@ -192,12 +343,14 @@ fn scheme_port(scheme: &str) -> Option<u16> {
 /// - `https://example.com`: that origin;
 /// - `https://*.example.com`: its subdomains at any depth, but not `https://example.com` itself;
 /// - `http://localhost:*`: any port;
-/// - other schemes too, such as `chrome-extension://...` or `tauri://localhost`.
+/// - other schemes too, such as `chrome-extension://...`, `capacitor://localhost` or `file://`, which
+///   has no host. The origin `null` is none of them: see [`OriginPolicy::or_null`].
 #[derive(Clone, Copy, Debug)]
 pub struct OriginPattern<'a> {
     scheme: &'a str,
     subdomains: bool,
-    authority: Authority<'a>,
+    /// Missing in `file://`.
+    authority: Option<Authority<'a>>,
     any_port: bool,
 }
 
@@ -219,24 +372,30 @@ impl<'a> OriginPattern<'a> {
         if rest.contains('*') {
             return Err(OriginPatternError::Star);
         }
-        let authority = Authority::parse(rest)?;
-        if subdomains && authority.is_ipv6() {
+        let authority = match subdomains || any_port {
+            true => Some(Authority::parse(rest)?),
+            false => parse_authority(scheme, rest)?,
+        };
+        if subdomains && authority.is_some_and(|authority| authority.is_ipv6()) {
             return Err(OriginPatternError::Star);
         }
-        if any_port && authority.port().is_some() {
+        if any_port && authority.is_some_and(|authority| authority.port().is_some()) {
             return Err(OriginPatternError::Star);
         }
         Ok(Self { scheme, subdomains, authority, any_port })
     }
 
     fn matches(&self, origin: &TupleOrigin<'_>) -> bool {
-        let port = self.authority.port().or_else(|| scheme_port(self.scheme));
+        let Self { scheme, authority, .. } = *self;
+        let port = TupleOrigin { scheme, authority }.port();
         self.scheme.eq_ignore_ascii_case(origin.scheme)
             && (self.any_port || port == origin.port())
-            && if self.subdomains {
-                is_subdomain(origin.authority.host(), self.authority.host())
-            } else {
-                self.authority.is_same_host(&origin.authority)
+            && match (&self.authority, &origin.authority) {
+                (Some(own), Some(other)) if self.subdomains => {
+                    is_subdomain(other.host(), own.host())
+                }
+                (Some(own), Some(other)) => own.is_same_host(other),
+                (own, other) => own.is_none() && other.is_none(),
             }
     }
 }
@@ -259,7 +418,7 @@ fn is_label(label: &str) -> bool {
 /// The origin is not accepted: the peer's fault, answered with 403.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum OriginError {
+pub enum OriginError<'a> {
     /// There is no `Origin` header and the policy asks for one.
     Missing,
     /// The origin is `null`.
@@ -267,27 +426,33 @@ pub enum OriginError {
     /// The value is not one origin.
     Malformed,
     /// The origin is well-formed but not among those accepted.
-    NotAccepted,
+    NotAccepted {
+        /// The `Origin` of the request.
+        origin: &'a str,
+        /// What it was compared with, if pages of the same origin are accepted.
+        own: Option<OwnOrigin<'a>>,
+    },
 }
 
-impl From<AuthorityError> for OriginError {
-    fn from(_: AuthorityError) -> Self {
-        Self::Malformed
-    }
-}
-
-impl fmt::Display for OriginError {
+impl fmt::Display for OriginError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "the request has no Origin header",
-            Self::Null => "the opaque origin is not accepted",
-            Self::Malformed => "the Origin header is not one origin",
-            Self::NotAccepted => "the origin is not accepted",
-        })
+        match self {
+            Self::Missing => f.write_str("the request has no Origin header"),
+            Self::Null => f.write_str("the opaque origin null is not accepted"),
+            Self::Malformed => f.write_str("the Origin header is not one origin"),
+            Self::NotAccepted { origin, own: None } => {
+                write!(f, "the origin {} is not accepted", Short(origin))
+            }
+            Self::NotAccepted { origin, own: Some(own) } => {
+                let from = if own.is_forwarded { "its proxy" } else { "Host" };
+                let origin = Short(origin);
+                write!(f, "the origin {origin} is not that of the request, {own} by {from}")
+            }
+        }
     }
 }
 
-impl core::error::Error for OriginError {}
+impl core::error::Error for OriginError<'_> {}
 
 /// The caller's text is not an [`OriginPattern`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

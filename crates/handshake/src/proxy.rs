@@ -117,6 +117,15 @@ impl Proxy {
         self.port
     }
 
+    /// The value of `Proxy-Authorization`, if there are credentials.
+    ///
+    /// A [tunnel](Self::tunnel_to) is asked for with it. So is a request of plain HTTP that goes to
+    /// the proxy itself, with the whole URI as its target (RFC 9112, 3.2.2).
+    #[must_use]
+    pub fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
     /// The request for a tunnel to the server of this URI.
     ///
     /// For `ws` too: a proxy that sees the handshake itself may not know what to make of it, and
@@ -225,7 +234,7 @@ mod tests {
             ("http://u:%c3%A9@p", "p", 80, Some("Basic dTrDqQ==")),
         ] {
             let proxy = Proxy::parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"));
-            let found = (proxy.host(), proxy.port(), proxy.authorization.as_deref());
+            let found = (proxy.host(), proxy.port(), proxy.authorization());
             assert_eq!(found, (host, port, authorization), "{uri}");
         }
     }

@@ -1,7 +1,9 @@
 //! The server's side of the opening handshake, on a stream of its own.
 
 use tidings_endpoint::Error;
-use tidings_endpoint::opening::{Opened, ServerHandshake, accept_same_origin};
+use tidings_endpoint::opening::{
+    Opened, PendingRequest, RequestHandshake, ServerHandshake, accept_same_origin,
+};
 use tidings_endpoint::websocket::Config;
 use tidings_handshake::{Decision, ServerRequest};
 use tidings_websocket::Server;
@@ -20,6 +22,78 @@ use crate::transport::Transport;
 /// Why there is no WebSocket. A client that can be answered has its answer already.
 pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, Error> {
     accept_with(stream, config, accept_same_origin)
+}
+
+/// Reads a request and leaves the answer for later: for a decision that takes longer than
+/// [`Config::handshake_timeout`], or that another thread makes. `look` sees a request that holds every
+/// MUST of RFC 6455, 4.2.1, and takes from it what the decision needs.
+///
+/// ```
+/// # fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
+/// # fn serve(stream: std::net::TcpStream) -> Result<(), tidings_std::Error> {
+/// use tidings_std::{Config, handshake::Rejection, server::read_request};
+///
+/// let (cookie, pending) =
+///     read_request(stream, Config::server(), |request| request.header("Cookie").map(Vec::from))?;
+/// let user = user_of(cookie);
+/// let socket = pending.answer(|request| match user {
+///     Some(user) => Ok(request.accept().header("X-User", user)?),
+///     None => Err(Rejection::new(401, "sign in first\n")?),
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`accept`].
+pub fn read_request<S, T, F>(
+    mut stream: S,
+    config: Config,
+    look: F,
+) -> Result<(T, PendingAccept<S>), Error>
+where
+    S: Transport,
+    F: FnOnce(&ServerRequest<'_>) -> T,
+{
+    let deadline = Deadline::after(config.handshake_timeout);
+    let mut handshake = RequestHandshake::new(&config, deadline.now(), look);
+    drive(&mut stream, &mut handshake, deadline);
+    let (looked, request) = handshake.finish()?;
+    Ok((looked, PendingAccept { stream, request }))
+}
+
+/// A client that waits for the answer to its request, from [`read_request`]. A drop hangs up.
+#[derive(Debug)]
+#[must_use = "the client waits for the answer"]
+pub struct PendingAccept<S> {
+    stream: S,
+    request: PendingRequest,
+}
+
+impl<S: Transport> PendingAccept<S> {
+    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read is not
+    /// counted against the client.
+    ///
+    /// # Errors
+    /// As [`accept`].
+    pub fn answer<F>(self, decide: F) -> Result<WebSocket<S>, Error>
+    where
+        F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
+    {
+        let Self { mut stream, request } = self;
+        let config = *request.config();
+        let deadline = Deadline::after(config.handshake_timeout);
+        let mut handshake = request.answer(deadline.now(), decide);
+        drive(&mut stream, &mut handshake, deadline);
+        let Opened { negotiated, received } = handshake.finish()?;
+        Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
+    }
+
+    /// The stream, for example to see who the client is.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.stream
+    }
 }
 
 /// Accepts a WebSocket if `decide` does: it sees a request that holds every MUST of RFC 6455,

@@ -7,6 +7,10 @@
 mod dial;
 mod stream;
 
+use std::fmt::Display;
+#[cfg(feature = "rustls")]
+use std::io;
+
 use tidings_endpoint::opening::{ConnectOptions, Connecting, Opened, Route};
 use tidings_endpoint::websocket::Config;
 use tidings_endpoint::{ClientRole, Error, RandomMasks};
@@ -23,6 +27,8 @@ pub use crate::connect::stream::ClientStream;
 /// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
 /// certificate that the platform trusts. For anything else see [`connect_with`].
 ///
+/// The URI is a `&str` or a reference to what is shown as one, such as `url::Url` and `http::Uri`.
+///
 /// ```no_run
 /// # fn talk() -> Result<(), tidings_std::Error> {
 /// let mut socket = tidings_std::connect("ws://127.0.0.1:8080/chat")?;
@@ -34,7 +40,9 @@ pub use crate::connect::stream::ClientStream;
 ///
 /// # Errors
 /// As [`connect_with`].
-pub fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
+pub fn connect(
+    uri: &(impl Display + ?Sized),
+) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
     connect_with(uri, &ConnectOptions::new())
 }
 
@@ -59,10 +67,10 @@ pub fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> 
 /// 64 KiB of what it said. What is wrong with the URI or with the options is found before any
 /// connection is made.
 pub fn connect_with(
-    uri: &str,
+    uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
-    let mut connecting = Connecting::new(options, uri, Timestamp::default())?;
+    let mut connecting = Connecting::new(options, &uri.to_string(), Timestamp::default())?;
     let deadline = Deadline::of(connecting.deadline());
     loop {
         let mut stream = open(&connecting.route()?, deadline)?;
@@ -82,10 +90,10 @@ pub fn connect_with(
 /// As [`connect_with`].
 pub fn client_handshake<S: Transport>(
     mut stream: S,
-    uri: &str,
+    uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<S, ClientRole>, Error> {
-    let mut connecting = Connecting::on_stream(options, uri, Timestamp::default())?;
+    let mut connecting = Connecting::on_stream(options, &uri.to_string(), Timestamp::default())?;
     let deadline = Deadline::of(connecting.deadline());
     let mut handshake = connecting.handshake();
     drive(&mut stream, &mut handshake, deadline);
@@ -116,7 +124,13 @@ pub(crate) fn open(route: &Route<'_>, deadline: Deadline) -> Result<ClientStream
     // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
     #[cfg(feature = "rustls")]
     if let Some(tls) = route.tls() {
-        return ClientStream::secure(stream, tls, deadline);
+        return ClientStream::secure(stream, tls, deadline).map_err(|error| {
+            let is_late = error.kind() == io::ErrorKind::TimedOut;
+            match is_late && deadline.time_left().is_zero() {
+                true => deadline.error(),
+                false => route.securing_failed(error),
+            }
+        });
     }
     Ok(ClientStream::plain(stream))
 }

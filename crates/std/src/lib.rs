@@ -54,6 +54,7 @@ pub mod client {
 
 /// What a server meets beside [`accept`](crate::accept()).
 pub mod server {
+    pub use crate::accept::{PendingAccept, read_request};
     pub use tidings_endpoint::opening::accept_same_origin;
     pub use tidings_endpoint::websocket::Negotiated;
     pub use tidings_websocket::Server as ServerRole;

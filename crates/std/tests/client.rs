@@ -167,8 +167,8 @@ fn a_proxy_that_refuses_is_told_apart_from_a_server() {
         let options =
             ConnectOptions::new().proxy(Proxy::parse(&format!("127.0.0.1:{port}")).unwrap());
         match connect_with("ws://server.invalid/", &options).unwrap_err() {
-            Error::Proxy { status: 407 } => assert!(is_proxy_status),
-            Error::ProxyResponse(_) => assert!(!is_proxy_status),
+            Error::Proxy { status: 407, .. } => assert!(is_proxy_status),
+            Error::ProxyResponse { .. } => assert!(!is_proxy_status),
             other => panic!("{other}"),
         }
         proxy.join().unwrap();

@@ -15,7 +15,7 @@ use tidings_std::{
     client::{TlsError, rustls},
     connect_with,
 };
-use tls_support::{Tls, authority, serve, signed, trusting};
+use tls_support::{Tls, asking, authority, client_certificate, serve, signed, trusting};
 
 fn echo(stream: Tls) -> Result<usize, Error> {
     let mut socket = accept(stream, Config::server())?;
@@ -104,4 +104,29 @@ fn a_server_without_tls_fails_the_handshake_and_one_that_is_silent_the_deadline(
     let error = connect_with(&uri, &options).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error:?}");
     drop(serving.join().unwrap());
+}
+
+/// In TLS 1.3 the server says so only after the client has taken the handshake for done.
+#[test]
+fn a_client_certificate_that_is_missing_is_an_error_of_tls() {
+    let authority = authority();
+    for shows in [false, true] {
+        let (port, serving) = serve(asking(&authority, "localhost"), echo);
+        let mut options = trusting(&authority);
+        if shows {
+            let (chain, key) = client_certificate(&authority);
+            options = options.client_certificate(chain, key).unwrap();
+        }
+        let connected = connect_with(&format!("wss://localhost:{port}/"), &options);
+        if shows {
+            connected.unwrap().close(CloseCode::NORMAL, "").unwrap();
+            serving.join().unwrap().unwrap();
+        } else {
+            let error = connected.unwrap_err();
+            assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
+            let words = "TLS: the server asks for a client certificate, and got none";
+            assert_eq!(error.to_string(), words);
+            assert!(serving.join().unwrap().is_err());
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! The server's side of the opening handshake, on a stream of its own.
 
 use tidings_endpoint::Error;
-use tidings_endpoint::opening::{Opened, ServerHandshake, accept_same_origin};
+use tidings_endpoint::opening::{
+    Opened, PendingRequest, RequestHandshake, ServerHandshake, accept_same_origin,
+};
 use tidings_endpoint::websocket::Config;
 use tidings_handshake::{Decision, ServerRequest};
 use tidings_websocket::Server;
@@ -40,6 +42,95 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     accept_with(stream, config, accept_same_origin)
+}
+
+/// Reads a request and leaves the answer for later: for a decision that has to wait for something, such
+/// as a database. `look` sees a request that holds every MUST of RFC 6455, 4.2.1, and takes from it
+/// what the decision needs.
+///
+/// ```
+/// # async fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
+/// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), tidings_tokio::Error> {
+/// use tidings_tokio::{Config, handshake::Rejection, server::read_request};
+///
+/// let (cookie, pending) =
+///     read_request(stream, Config::server(), |request| request.header("Cookie").map(Vec::from))
+///         .await?;
+/// let user = user_of(cookie).await;
+/// let socket = pending
+///     .answer(|request| match user {
+///         Some(user) => Ok(request.accept().header("X-User", user)?),
+///         None => Err(Rejection::new(401, "sign in first\n")?),
+///     })
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`accept`].
+///
+/// # Cancel safety
+/// As [`accept`].
+pub fn read_request<S, T, F>(
+    stream: S,
+    config: Config,
+    look: F,
+) -> impl Future<Output = Result<(T, PendingAccept<S>), Error>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: FnOnce(&ServerRequest<'_>) -> T,
+{
+    // On the heap while it lasts, as in `accept_with`.
+    Box::pin(async move {
+        let (mut stream, clock) = (stream, Clock::start());
+        let mut handshake = RequestHandshake::new(&config, clock.now(), look);
+        drive(&mut stream, &mut handshake, clock).await;
+        let (looked, request) = handshake.finish()?;
+        Ok((looked, PendingAccept { stream, request }))
+    })
+}
+
+/// A client that waits for the answer to its request, from [`read_request`]. A drop hangs up.
+#[derive(Debug)]
+#[must_use = "the client waits for the answer"]
+pub struct PendingAccept<S> {
+    stream: S,
+    request: PendingRequest,
+}
+
+impl<S> PendingAccept<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read is not
+    /// counted against the client.
+    ///
+    /// # Errors
+    /// As [`accept`].
+    ///
+    /// # Cancel safety
+    /// As [`accept`].
+    pub fn answer<F>(self, decide: F) -> impl Future<Output = Result<WebSocket<S>, Error>>
+    where
+        F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
+    {
+        // On the heap while it lasts, as in `accept_with`.
+        Box::pin(async move {
+            let (Self { mut stream, request }, clock) = (self, Clock::start());
+            let config = *request.config();
+            let mut handshake = request.answer(clock.now(), decide);
+            drive(&mut stream, &mut handshake, clock).await;
+            let Opened { negotiated, received } = handshake.finish()?;
+            Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
+        })
+    }
+
+    /// The stream, for example to see who the client is.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.stream
+    }
 }
 
 /// Accepts a WebSocket if `decide` does: it sees a request that holds every MUST of RFC 6455,

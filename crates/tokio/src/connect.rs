@@ -7,6 +7,8 @@
 mod dial;
 mod stream;
 
+use std::fmt::Display;
+
 use tidings_endpoint::opening::{ConnectOptions, Connecting, Deadline, Opened, Route};
 use tidings_endpoint::websocket::Config;
 use tidings_endpoint::{ClientRole, Error, RandomMasks};
@@ -22,6 +24,8 @@ pub use crate::connect::stream::ClientStream;
 /// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
 /// certificate that the platform trusts. For anything else see [`connect_with`].
 ///
+/// The URI is a `&str` or a reference to what is shown as one, such as `url::Url` and `http::Uri`.
+///
 /// ```no_run
 /// # async fn talk() -> Result<(), tidings_tokio::Error> {
 /// let mut socket = tidings_tokio::connect("ws://127.0.0.1:8080/chat").await?;
@@ -36,7 +40,9 @@ pub use crate::connect::stream::ClientStream;
 ///
 /// # Cancel safety
 /// As [`connect_with`].
-pub async fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
+pub async fn connect(
+    uri: &(impl Display + ?Sized),
+) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
     let connecting = async { connect_with(uri, &ConnectOptions::new()).await };
     Box::pin(connecting).await // as in `connect_with`
 }
@@ -65,13 +71,13 @@ pub async fn connect(uri: &str) -> Result<WebSocket<ClientStream, ClientRole>, E
 /// # Cancel safety
 /// Not safe: a dropped future drops the connection that it was making. Nothing else is lost.
 pub async fn connect_with(
-    uri: &str,
+    uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
     // On the heap while it lasts: in the caller's future its room would stay for good.
     Box::pin(async {
         let clock = Clock::start();
-        let mut connecting = Connecting::new(options, uri, clock.now())?;
+        let mut connecting = Connecting::new(options, &uri.to_string(), clock.now())?;
         let deadline = connecting.deadline();
         loop {
             let route = connecting.route()?;
@@ -107,7 +113,7 @@ pub async fn connect_with(
 /// As [`connect_with`].
 pub async fn client_handshake<S>(
     stream: S,
-    uri: &str,
+    uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<S, ClientRole>, Error>
 where
@@ -116,7 +122,7 @@ where
     Box::pin(async {
         let clock = Clock::start();
         let mut stream = stream;
-        let mut connecting = Connecting::on_stream(options, uri, clock.now())?;
+        let mut connecting = Connecting::on_stream(options, &uri.to_string(), clock.now())?;
         let mut handshake = connecting.handshake();
         drive(&mut stream, &mut handshake, clock).await;
         let opened = handshake.finish_on_stream()?;
@@ -151,7 +157,8 @@ pub(crate) async fn open(
     // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
     #[cfg(feature = "rustls")]
     if let Some(tls) = route.tls() {
-        return ClientStream::secure(stream, tls).await;
+        let secured = ClientStream::secure(stream, tls).await;
+        return secured.map_err(|error| route.securing_failed(error));
     }
     Ok(ClientStream::plain(stream))
 }

@@ -59,6 +59,7 @@ pub mod client {
 
 /// What a server meets beside [`accept`](crate::accept()) and `upgrade`.
 pub mod server {
+    pub use crate::accept::{PendingAccept, read_request};
     #[cfg(feature = "hyper")]
     pub use crate::upgrade::{Upgrade, UpgradedStream};
     pub use tidings_endpoint::opening::accept_same_origin;

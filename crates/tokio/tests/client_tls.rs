@@ -217,6 +217,8 @@ async fn a_server_that_hangs_up_is_an_error_of_the_transport() {
     let options = ConnectOptions::new().tls_config(trusting(&authority()));
     let error = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap_err();
     assert!(matches!(error, Error::Io(_)), "{error:?}");
+    let phase = format!("the TLS handshake with localhost:{port}: ");
+    assert!(error.to_string().starts_with(&phase), "{error}");
     server.await.unwrap();
 }
 
@@ -280,4 +282,112 @@ async fn a_redirect_never_leaves_tls() {
         matches!(error, Error::Redirect(tidings_tokio::handshake::RedirectError::Downgrade));
     assert!(refused, "{error:?}");
     server.await.unwrap();
+}
+
+/// A server that asks for a certificate that this authority has signed.
+fn asking(server: &Authority, clients: &Authority) -> ServerConfig {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params(&["localhost"]).signed_by(&key, server).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(clients.der().clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+            .build()
+            .unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap()
+}
+
+/// In TLS 1.3 the server says so only after the client has taken the handshake for done.
+#[tokio::test]
+async fn a_client_certificate_that_is_missing_is_an_error_of_tls() {
+    let authority = authority();
+    let (port, server) = serve(asking(&authority, &authority)).await;
+    let options = ConnectOptions::new().tls_config(trusting(&authority));
+    let error = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap_err();
+    assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
+    assert_eq!(error.to_string(), "TLS: the server asks for a client certificate, and got none");
+    assert!(server.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_to_a_server_that_asks() {
+    let authority = authority();
+    let (port, server) = serve(asking(&authority, &authority)).await;
+    let key = KeyPair::generate().unwrap();
+    let certificate = params(&["client"]).signed_by(&key, &authority).unwrap();
+    let der = || PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let options = ConnectOptions::new()
+        .tls_config(trusting(&authority))
+        .client_certificate(vec![certificate.der().clone()], der())
+        .unwrap();
+    let mut socket = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap();
+    socket.close(CloseCode::NORMAL, "").await.unwrap();
+    server.await.unwrap().unwrap();
+
+    // The key of another.
+    let wrong = ConnectOptions::new()
+        .tls_config(trusting(&authority))
+        .client_certificate(vec![authority.der().clone()], der())
+        .unwrap_err();
+    assert!(matches!(wrong, Error::Tls(TlsError::ClientCertificate(_))), "{wrong:?}");
+}
+
+/// What `openssl req -x509` makes by default is the certificate of an authority.
+#[tokio::test]
+async fn a_certificate_that_cannot_stand_for_a_server_is_refused_in_words() {
+    for (is_ca, names, words) in [
+        (true, &["localhost"][..], "that of a certificate authority (CA:TRUE)"),
+        (false, &[], "names no host in subjectAltName, so it is not one for localhost"),
+    ] {
+        let mut params = params(names);
+        if is_ca {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let (port, server) = serve(server_config(certificate.der().clone(), &key)).await;
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let options = ConnectOptions::new().tls_config(config);
+        let error = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(words) && error.contains("`openssl req -x509 "), "{error}");
+        assert!(server.await.unwrap().is_err());
+    }
+}
+
+/// Such as the words above tell to make.
+#[tokio::test]
+async fn a_certificate_of_its_own_is_trusted_if_it_is_one_of_a_server() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = params(&["localhost"]);
+    params.is_ca = IsCa::ExplicitNoCa;
+    let certificate = params.self_signed(&key).unwrap();
+    let mut config = server_config(certificate.der().clone(), &key);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let (port, server) = serve(config).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    // A configuration as most are made: it offers no protocol by itself.
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let options = ConnectOptions::new().tls_config(config);
+    let mut socket = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap();
+    socket.close(CloseCode::NORMAL, "").await.unwrap();
+    assert_eq!(server.await.unwrap().unwrap().protocol.as_deref(), Some(&b"http/1.1"[..]));
 }

@@ -44,7 +44,7 @@ pub fn run(data: &[u8]) {
             }
             Response::Declined(declined) => {
                 assert_eq!(declined.head_len(), head_len);
-                assert!((200..600).contains(&declined.status()));
+                assert!(!(100..200).contains(&declined.status()));
                 assert_status(head.as_bytes(), declined.status());
                 assert!(declined.supported_versions().count() <= data.len());
                 return;
@@ -60,7 +60,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn assert_status(head: &[u8], status: u16) {
-    assert_eq!(&start_line(head)[9..12], status.to_string().as_bytes());
+    assert_eq!(&start_line(head)[9..12], format!("{status:03}").as_bytes());
 }
 
 /// RFC 6455, 4.1, from the bytes of the head.
@@ -87,9 +87,6 @@ fn assert_holds_the_musts(head: &[u8], opened: &OpenedResponse<'_>, request: &Cl
         }
         (values, chosen) => panic!("{values:?} became {chosen:?}"),
     }
-    // RFC 9112, 6.1: no body.
-    assert!(values("Transfer-Encoding").is_empty() && values("Content-Length").is_empty());
-
     // Another HTTP stack that has parsed the same answer gets the same.
     let pairs: Vec<(&str, &[u8])> =
         opened.headers().iter().map(|(name, value)| (name, trim(value))).collect();

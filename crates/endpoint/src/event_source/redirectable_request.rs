@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use tidings_handshake::Proxy;
 use tidings_sse::event_source::Response;
 use url::{Position, Url};
 
@@ -77,7 +78,8 @@ impl RedirectableRequest {
     }
 
     /// The way to the server, which is that of a WebSocket to the same host and port: the same
-    /// name, proxy and TLS. A URI for [`WebSocketUri`](tidings_handshake::WebSocketUri).
+    /// name, proxy and TLS. A URI for
+    /// [`ConnectOptions::http_route`](crate::opening::ConnectOptions::http_route).
     #[must_use]
     pub fn route(&self) -> String {
         let scheme = if self.url.scheme() == "https" { "wss" } else { "ws" };
@@ -87,7 +89,22 @@ impl RedirectableRequest {
     /// The request in the form of HTTP/1.1 (RFC 9112, 3.2.1), with `Host`.
     #[must_use]
     pub fn http1(&self) -> Request<Bytes> {
-        let mut request = self.request(self.target());
+        self.http1_through(None)
+    }
+
+    /// The same; to a proxy that passes it on, the target is the whole URI (RFC 9112, 3.2.2).
+    #[must_use]
+    pub fn http1_through(&self, proxy: Option<&Proxy>) -> Request<Bytes> {
+        let mut request = match proxy {
+            None => self.request(self.target()),
+            Some(_) => self.request(&self.url[..Position::AfterQuery]),
+        };
+        let authorization = proxy.and_then(Proxy::authorization).map(HeaderValue::from_str);
+        debug_assert!(!matches!(authorization, Some(Err(_))), "it is Base64");
+        if let Some(Ok(mut authorization)) = authorization {
+            authorization.set_sensitive(true);
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization);
+        }
         let host = HeaderValue::from_str(&self.authority());
         debug_assert!(host.is_ok(), "the host of a URL is a value of this header");
         if let Ok(host) = host {

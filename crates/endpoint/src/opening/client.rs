@@ -10,9 +10,9 @@ use tidings_websocket::Timestamp;
 
 use crate::error::{Declined, Error};
 use crate::opening::connecting::Connecting;
-use crate::opening::exchange::Exchange;
+use crate::opening::exchange::{Exchange, Peer};
 use crate::opening::server::abandoned;
-use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::opening::{Handshake, Opened, STACK_HEADERS};
 use crate::trace;
 use crate::websocket::{self, Config, Negotiated, mandatory_extension_close};
 
@@ -51,8 +51,9 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
         let request = connecting.request.clone();
         let opening =
             Opening::client(request.len(), connecting.config().head_limits, deadline.at());
-        let eof = "the transport ended in the opening handshake";
-        Self { exchange: Exchange::new(opening, request, deadline, eof), connecting, outcome: None }
+        let server = Peer::Server(connecting.server().into());
+        let exchange = Exchange::new(opening, request, deadline, server);
+        Self { exchange, connecting, outcome: None }
     }
 
     /// What came of it. `None`: the server redirects; connect to where [`Connecting::route`] leads
@@ -104,7 +105,7 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
         let Connecting { offer, uri, key, redirects, options, .. } = &mut *self.connecting;
         let Exchange { opening, buffer, .. } = &mut self.exchange;
         let checked = offer.with_request(uri, *key, |request| {
-            let mut slots = HeaderSlots::<MAX_HEADERS>::new();
+            let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
             let response = opening.check(buffer, request, &mut slots).map_err(Error::Response)?;
             Outcome::of(&response, request, &options.config, redirects)
         });

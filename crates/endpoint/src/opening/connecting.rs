@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::opening::client::ClientHandshake;
 use crate::opening::deadline::Deadline;
 use crate::opening::options::{ConnectOptions, Offer};
-use crate::opening::route::Route;
+use crate::opening::route::{Route, host_and_port};
 use crate::random;
 use crate::websocket::Config;
 
@@ -82,6 +82,13 @@ impl<'o> Connecting<'o> {
     /// The handshake with that server, on a connection to it.
     pub fn handshake(&mut self) -> ClientHandshake<'_, 'o> {
         ClientHandshake::new(self)
+    }
+
+    /// The host and port of that server.
+    pub(super) fn server(&self) -> String {
+        let uri = WebSocketUri::parse(&self.uri);
+        debug_assert!(uri.is_ok(), "it was one");
+        uri.map_or_else(|_| self.uri.clone(), |uri| host_and_port(uri.host(), uri.port()))
     }
 
     /// When there must be a WebSocket, whatever it takes.

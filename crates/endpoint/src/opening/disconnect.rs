@@ -70,7 +70,7 @@ impl From<&Error> for Reason {
                     .and_then(|(_, value)| retry_after(value));
                 Self::Refused { status: declined.status, retry_after }
             }
-            Error::Proxy { status } => Self::Refused { status: *status, retry_after: None },
+            Error::Proxy { status, .. } => Self::Refused { status: *status, retry_after: None },
             _ => Self::Disconnected,
         }
     }
@@ -108,7 +108,11 @@ mod tests {
             (Disconnect::Error(std::io::Error::other("x").into()), Reason::Disconnected),
             (Disconnect::Error(Error::HandshakeTimeout(Duration::ZERO)), Reason::Disconnected),
             (
-                Disconnect::Error(Error::Proxy { status: 407 }),
+                Disconnect::Error(Error::Proxy {
+                    proxy: "p:1".into(),
+                    status: 407,
+                    challenge: None,
+                }),
                 Reason::Refused { status: 407, retry_after: None },
             ),
             (

@@ -19,9 +19,69 @@ pub(super) struct Exchange<R> {
     pub(super) opening: Opening<R>,
     pub(super) buffer: Vec<u8>,
     deadline: Deadline,
-    /// What it means that the transport ends before there is a head.
-    eof: &'static str,
+    with: Peer,
     error: Option<Error>,
+}
+
+/// The peer of an exchange, as an error of the transport names it.
+#[derive(Clone, Debug)]
+pub(super) enum Peer {
+    Client,
+    /// Its host and port.
+    Server(Box<str>),
+    /// Its host and port.
+    Proxy(Box<str>),
+}
+
+impl Peer {
+    /// What it means that the transport fails in the exchange.
+    fn failed(&self, error: io::Error) -> Error {
+        match self {
+            Self::Client => in_phase("the opening handshake", error),
+            Self::Server(name) => in_phase(&format!("the opening handshake with {name}"), error),
+            Self::Proxy(name) => in_phase(&format!("asking the proxy {name} for a tunnel"), error),
+        }
+    }
+
+    /// What it means that the transport ends before there is a head.
+    const fn eof(&self) -> &'static str {
+        match self {
+            Self::Client => "the client ended the connection without a whole request",
+            Self::Server(_) => "the server ended the connection without an answer",
+            Self::Proxy(_) => "the proxy ended the connection without an answer",
+        }
+    }
+}
+
+/// An error of the transport in this phase, unless it is one of TLS.
+pub(super) fn in_phase(phase: &str, error: io::Error) -> Error {
+    match Error::from(error) {
+        Error::Io(error) => Error::Io(io::Error::new(
+            error.kind(),
+            InPhase { text: format!("{phase}: {error}"), error },
+        )),
+        other => other,
+    }
+}
+
+/// An error of the transport, with its place.
+#[derive(Debug)]
+struct InPhase {
+    text: String,
+    error: io::Error,
+}
+
+impl fmt::Display for InPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for InPhase {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The error itself is in the text.
+        self.error.source()
+    }
 }
 
 impl<R: fmt::Debug> fmt::Debug for Exchange<R> {
@@ -42,10 +102,16 @@ impl<R> Exchange<R> {
         opening: Opening<R>,
         mut buffer: Vec<u8>,
         deadline: Deadline,
-        eof: &'static str,
+        with: Peer,
     ) -> Self {
         buffer.resize(buffer.len().max(READ_LEN), 0);
-        Self { opening, buffer, deadline, eof, error: None }
+        Self { opening, buffer, deadline, with, error: None }
+    }
+
+    /// Puts another deadline in place of the one before.
+    pub(super) const fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+        self.opening.set_deadline(deadline.at());
     }
 
     /// Whether a head has come that is to be dealt with.
@@ -71,9 +137,10 @@ impl<R> Exchange<R> {
                 self.error = Some(match error {
                     OpeningError::TimedOut => self.deadline.error(),
                     OpeningError::Eof => {
-                        io::Error::new(io::ErrorKind::UnexpectedEof, self.eof).into()
+                        let eof = self.with.eof();
+                        self.with.failed(io::Error::new(io::ErrorKind::UnexpectedEof, eof))
                     }
-                    OpeningError::BrokenTransport => io::Error::other(error).into(),
+                    OpeningError::BrokenTransport => self.with.failed(io::Error::other(error)),
                 });
                 None
             }
@@ -86,7 +153,7 @@ impl<R> Exchange<R> {
             result => {
                 let before = self.opening.received_len();
                 if let Err(error) = self.opening.completed(result) {
-                    self.error = Some(error.into());
+                    self.error = Some(self.with.failed(error));
                 }
                 let received_len = self.opening.received_len();
                 if received_len > before {

@@ -1,12 +1,14 @@
 //! What a client asks for: [`ConnectOptions`], and [`Offer`], what of it goes into a request.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 
 #[cfg(feature = "rustls")]
 use rustls::ClientConfig;
+#[cfg(feature = "rustls")]
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tidings_deflate::Parameters;
 use tidings_handshake::{ClientRequest, Extension, Key, Proxy, ProxyRules, Redirect, WebSocketUri};
 
@@ -45,10 +47,12 @@ use crate::websocket::{self, Config};
 pub struct ConnectOptions {
     pub(super) config: Config,
     subprotocols: Vec<String>,
+    host: Option<String>,
     origin: Option<String>,
     headers: Vec<(String, String)>,
     pub(super) max_redirects: u32,
     proxies: ProxyRules,
+    addresses: Vec<(String, SocketAddr)>,
     tcp_nodelay: bool,
     local_address: Option<IpAddr>,
     #[cfg(feature = "rustls")]
@@ -67,10 +71,12 @@ impl ConnectOptions {
         Self {
             config: Config::client(),
             subprotocols: Vec::new(),
+            host: None,
             origin: None,
             headers: Vec::new(),
             max_redirects: 0,
             proxies: ProxyRules::direct(),
+            addresses: Vec::new(),
             tcp_nodelay: true,
             local_address: None,
             #[cfg(feature = "rustls")]
@@ -96,6 +102,16 @@ impl ConnectOptions {
     /// One more header, such as `Authorization`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The `Host` to send, with or without a port, in place of the one that the URI names.
+    ///
+    /// It does not change where the client connects to, nor whose certificate it trusts: for that
+    /// write the server's name into the URI, and say where it is by [`connect_to`](Self::connect_to).
+    /// A redirect to another host, port or scheme has a `Host` of its own.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
         self
     }
 
@@ -136,10 +152,49 @@ impl ConnectOptions {
     ///
     /// Two of its settings are put right. The server's name is sent in any case (RFC 6455, 4.1
     /// item 5), and `h2` and `h3` are taken out of the ALPN protocols, since the handshake is one
-    /// of HTTP/1.1. A client certificate is shown to a server that a redirect leads to as well.
+    /// of HTTP/1.1, which is offered if nothing else is. A client certificate is shown to a server
+    /// that a redirect leads to as well.
     #[cfg(feature = "rustls")]
     pub fn tls_config(mut self, config: impl Into<Arc<ClientConfig>>) -> Self {
         self.tls = Some(tls::put_right(config.into()));
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one: the chain, which begins with the client's,
+    /// and the private key of the first. Whom to trust stays as it is; call this after
+    /// [`tls_config`](Self::tls_config), which replaces it.
+    ///
+    /// A server that a redirect leads to sees it as well.
+    ///
+    /// # Errors
+    /// The key is of an unknown kind or does not fit the certificate, or there is no TLS on this
+    /// machine: no root certificates, no cryptography.
+    #[cfg(feature = "rustls")]
+    pub fn client_certificate(
+        mut self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, Error> {
+        let config = tls::with_client_certificate(self.tls.take(), chain, key);
+        self.tls = Some(config.map_err(Error::Tls)?);
+        Ok(self)
+    }
+
+    /// Connects to this address wherever the host is to be connected to, and does not look its name
+    /// up. The port of the URI does not count then.
+    ///
+    /// `Host` and the name in the server's certificate are still those of the URI. A host that only
+    /// a proxy connects to is looked up by the proxy.
+    ///
+    /// ```
+    /// # use tidings_endpoint::opening::ConnectOptions;
+    /// // What is on this machine, as the server that it will be.
+    /// let options = ConnectOptions::new().connect_to("chat.example", ([127, 0, 0, 1], 8443).into());
+    /// ```
+    pub fn connect_to(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
+        let host = host.into();
+        self.addresses.retain(|(other, _)| !other.eq_ignore_ascii_case(&host));
+        self.addresses.push((host, address));
         self
     }
 
@@ -159,24 +214,41 @@ impl ConnectOptions {
         self
     }
 
-    /// The way to the server of this URI.
+    /// The way to the server of this URI. A proxy is asked for a tunnel.
     ///
     /// # Errors
     /// The URI is not valid, a proxy is named in a way that makes no sense, or TLS cannot work.
     pub fn route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
+        let mut route = self.forwarding_route(uri)?;
+        route.tunnel = route.proxy.map(|proxy| proxy.tunnel_to(route.uri));
+        Ok(route)
+    }
+
+    /// The way to the server of this URI, for plain requests of HTTP. A proxy gets requests to `ws`,
+    /// which stands for `http`, itself ([`Route::forwarding_proxy`]), and is asked for a tunnel to
+    /// `wss`, which stands for `https`. Many proxies let CONNECT through to the port of `https` alone.
+    ///
+    /// # Errors
+    /// As [`route`](Self::route).
+    pub fn http_route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
+        let route = self.forwarding_route(uri)?;
+        if route.is_secure { self.route(uri) } else { Ok(route) }
+    }
+
+    fn forwarding_route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
         let uri = WebSocketUri::parse(uri)?;
         #[cfg(feature = "rustls")]
         let tls =
             uri.is_secure().then(|| TlsTarget::new(self.tls.as_ref(), uri.host())).transpose()?;
         let proxy = self.proxies.proxy_for(&uri).map_err(Error::ProxyUri)?;
-        let (host, port) = match proxy {
-            Some(proxy) => (proxy.host(), proxy.port()),
-            None => (uri.host(), uri.port()),
-        };
+        let host = proxy.map_or(uri.host(), Proxy::host);
+        let mut addresses = self.addresses.iter();
+        let address = addresses.find(|(name, _)| name.eq_ignore_ascii_case(host));
         Ok(Route {
-            host,
-            port,
-            tunnel: proxy.map(|proxy| proxy.tunnel_to(uri)),
+            uri,
+            proxy,
+            address: address.map(|(_, address)| *address),
+            tunnel: None,
             head_limits: self.config.head_limits,
             tcp_nodelay: self.tcp_nodelay,
             local_address: self.local_address,
@@ -199,10 +271,12 @@ impl fmt::Debug for ConnectOptions {
         f.debug_struct("ConnectOptions")
             .field("config", &self.config)
             .field("subprotocols", &self.subprotocols)
+            .field("host", &self.host)
             .field("origin", &self.origin)
             .field("headers", &headers)
             .field("max_redirects", &self.max_redirects)
             .field("proxies", &self.proxies)
+            .field("addresses", &self.addresses)
             .field("tcp_nodelay", &self.tcp_nodelay)
             .field("local_address", &self.local_address)
             .finish_non_exhaustive()
@@ -213,6 +287,7 @@ impl fmt::Debug for ConnectOptions {
 #[derive(Clone)]
 pub(super) struct Offer<'a> {
     subprotocols: Vec<&'a str>,
+    host: Option<&'a str>,
     origin: Option<&'a str>,
     headers: Vec<(&'a str, &'a str)>,
     compression: Vec<Parameters>,
@@ -224,6 +299,7 @@ impl<'a> Offer<'a> {
         let headers = options.headers.iter();
         Self {
             subprotocols: options.subprotocols.iter().map(String::as_str).collect(),
+            host: options.host.as_deref(),
             origin: options.origin.as_deref(),
             headers: headers.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             compression: websocket::offers(options.config.compression.as_ref())
@@ -262,6 +338,9 @@ impl<'a> Offer<'a> {
             .extensions(&extensions)
             .subprotocols(&self.subprotocols)?
             .headers(&self.headers)?;
+        if let Some(host) = self.host {
+            request = request.host(host)?;
+        }
         if let Some(origin) = self.origin {
             request = request.origin(origin)?;
         }
@@ -272,6 +351,7 @@ impl<'a> Offer<'a> {
     pub(super) fn redirect(&mut self, redirect: &Redirect) {
         self.headers.retain(|(name, _)| redirect.keeps_header(name));
         if !redirect.is_same_origin() {
+            self.host = None;
             self.origin = self.origin.map(|_| "null");
         }
     }
@@ -282,6 +362,7 @@ impl fmt::Debug for Offer<'_> {
         let headers: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
         f.debug_struct("Offer")
             .field("subprotocols", &self.subprotocols)
+            .field("host", &self.host)
             .field("origin", &self.origin)
             .field("headers", &headers)
             .finish()

@@ -1,12 +1,13 @@
 //! The way to one server: [`Route`].
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use tidings_handshake::{Limits, TunnelRequest};
+use tidings_handshake::{Limits, Proxy, TunnelRequest, WebSocketUri};
 
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
+use crate::opening::exchange::in_phase;
 #[cfg(feature = "rustls")]
 use crate::opening::tls::TlsTarget;
 use crate::opening::tunnel::TunnelHandshake;
@@ -14,8 +15,11 @@ use crate::opening::tunnel::TunnelHandshake;
 /// The way to one server: to which host by TCP, through which tunnel, with which TLS.
 #[derive(Debug)]
 pub struct Route<'a> {
-    pub(super) host: &'a str,
-    pub(super) port: u16,
+    /// The server.
+    pub(super) uri: WebSocketUri<'a>,
+    pub(super) proxy: Option<&'a Proxy>,
+    /// In place of those of the host's name.
+    pub(super) address: Option<SocketAddr>,
     pub(super) tunnel: Option<TunnelRequest<'a>>,
     pub(super) head_limits: Limits,
     pub(super) tcp_nodelay: bool,
@@ -28,14 +32,28 @@ pub struct Route<'a> {
 impl<'a> Route<'a> {
     /// The host to connect to by TCP: the proxy, if there is one.
     #[must_use]
-    pub const fn host(&self) -> &'a str {
-        self.host
+    pub fn host(&self) -> &'a str {
+        self.proxy.map_or(self.uri.host(), Proxy::host)
     }
 
     /// The port to connect to by TCP.
     #[must_use]
-    pub const fn port(&self) -> u16 {
-        self.port
+    pub fn port(&self) -> u16 {
+        self.proxy.map_or(self.uri.port(), Proxy::port)
+    }
+
+    /// The address to connect to by TCP, if the caller has given one for the host: then its name is
+    /// not looked up.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// The proxy that gets the requests themselves, since there is no [`tunnel`](Self::tunnel): their
+    /// targets are whole URIs (RFC 9112, 3.2.2).
+    #[must_use]
+    pub const fn forwarding_proxy(&self) -> Option<&'a Proxy> {
+        if self.tunnel.is_some() { None } else { self.proxy }
     }
 
     /// Whether TCP is to send at once what is written (`TCP_NODELAY`).
@@ -54,7 +72,8 @@ impl<'a> Route<'a> {
     #[must_use]
     pub fn tunnel(&self, deadline: Deadline) -> Option<TunnelHandshake<'a>> {
         let request = self.tunnel?;
-        Some(TunnelHandshake::new(request, self.head_limits, deadline))
+        let proxy = host_and_port(self.host(), self.port());
+        Some(TunnelHandshake::new(&proxy, request, self.head_limits, deadline))
     }
 
     /// Offers these protocols by TLS (RFC 7301), in place of those of its configuration. Without
@@ -87,20 +106,33 @@ impl<'a> Route<'a> {
 
     /// What it means that the host's name could not be resolved.
     #[must_use]
-    pub fn resolving_failed(&self, error: &io::Error) -> Error {
-        self.failed("resolving", error)
+    pub fn resolving_failed(&self, error: io::Error) -> Error {
+        in_phase(&format!("resolving {}", self.tcp_peer()), error)
     }
 
     /// What it means that no TCP connection could be made.
     #[must_use]
-    pub fn connecting_failed(&self, error: &io::Error) -> Error {
-        self.failed("connecting to", error)
+    pub fn connecting_failed(&self, error: io::Error) -> Error {
+        let address = self.address.map_or_else(String::new, |address| format!(" at {address}"));
+        in_phase(&format!("connecting to {}{address}", self.tcp_peer()), error)
     }
 
-    fn failed(&self, phase: &str, error: &io::Error) -> Error {
-        let Self { host, port, .. } = self;
-        let role = if self.tunnel.is_some() { "the proxy " } else { "" };
-        let text = format!("{phase} {role}{host}:{port}: {error}");
-        io::Error::new(error.kind(), text).into()
+    /// What it means that the TLS handshake failed.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn securing_failed(&self, error: io::Error) -> Error {
+        let server = host_and_port(self.uri.host(), self.uri.port());
+        in_phase(&format!("the TLS handshake with {server}"), error)
     }
+
+    fn tcp_peer(&self) -> String {
+        let role = if self.proxy.is_some() { "the proxy " } else { "" };
+        format!("{role}{}", host_and_port(self.host(), self.port()))
+    }
+}
+
+/// As in a URI, but with the port in any case.
+pub(super) fn host_and_port(host: &str, port: u16) -> String {
+    // An address of IPv6, without its brackets.
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

@@ -11,8 +11,8 @@ use tidings_websocket::Timestamp;
 
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
-use crate::opening::exchange::Exchange;
-use crate::opening::{Handshake, MAX_HEADERS, Opened};
+use crate::opening::exchange::{Exchange, Peer};
+use crate::opening::{Handshake, Opened, STACK_HEADERS};
 use crate::trace;
 use crate::websocket::{self, Config, Negotiated};
 
@@ -37,13 +37,13 @@ where
     pub fn new(config: &Config, now: Timestamp, decide: F) -> Self {
         let deadline = Deadline::new(now, config.handshake_timeout);
         let opening = Opening::server(config.head_limits, deadline.at());
-        let eof = "the transport ended in the opening handshake";
-        Self {
-            exchange: Exchange::new(opening, Vec::new(), deadline, eof),
-            config: *config,
-            decide: Some(decide),
-            outcome: None,
-        }
+        let exchange = Exchange::new(opening, Vec::new(), deadline, Peer::Client);
+        Self::resume(exchange, *config, decide)
+    }
+
+    /// Goes on with what was received before.
+    pub(super) const fn resume(exchange: Exchange<Server>, config: Config, decide: F) -> Self {
+        Self { exchange, config, decide: Some(decide), outcome: None }
     }
 
     /// What came of it.
@@ -84,7 +84,7 @@ where
     /// The answer, and what it means: with what is negotiated, the length of the request's head.
     fn decide(&mut self) -> (Vec<u8>, Result<(Negotiated, usize), Error>) {
         let Exchange { opening, buffer, .. } = &mut self.exchange;
-        let mut slots = HeaderSlots::<MAX_HEADERS>::new();
+        let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
         let request = opening
             .head(buffer)
             .map_err(RequestError::from)
@@ -172,10 +172,8 @@ pub fn negotiate<'r, T>(
 /// # Errors
 /// The page is one of another host.
 pub fn accept_same_origin<'r>(request: &ServerRequest<'r>) -> Decision<'r> {
-    let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
     // Whether there is TLS in front of this stream is not known here.
-    match request.check_origin(&policy, true).or(request.check_origin(&policy, false)) {
-        Ok(()) => Ok(request.accept()),
-        Err(error) => Err(error.into()),
-    }
+    let policy = OriginPolicy::same_origin(MissingOrigin::Accept).over_any_transport();
+    request.check_origin(&policy, true)?;
+    Ok(request.accept())
 }

@@ -11,9 +11,12 @@ use std::io;
 use std::time::Duration;
 
 use tidings_handshake::{
-    Key, Proxy, RedirectError, Rejection, RequestError, ResponseError, ServerRequest,
+    HeadError, Key, Proxy, RedirectError, Rejection, RequestError, ResponseError, ServerRequest,
 };
 use tidings_websocket::Timestamp;
+
+mod heads;
+mod places;
 
 use super::*;
 use crate::error::{Declined, Error};
@@ -237,7 +240,7 @@ mod server {
 
     #[test]
     fn a_client_that_is_silent_or_gone_gets_no_answer() {
-        for (stays_open, expected) in [(true, "longer than 10s"), (false, "transport ended")] {
+        for (stays_open, expected) in [(true, "longer than 10s"), (false, "client ended")] {
             let received = request("");
             for len in [0, 1, 100, received.len() - 1] {
                 let mut transport = Memory::saying(&received.as_bytes()[..len], Cut::Whole);
@@ -545,8 +548,8 @@ mod tunnel {
         ] {
             for cut in cuts(answer.len()) {
                 match ask(&mut Memory::answering(|_| answer.to_owned(), cut)).unwrap_err() {
-                    Error::Proxy { status: found } => assert_eq!(Some(found), status),
-                    Error::ProxyResponse(_) => assert_eq!(status, None, "{answer}"),
+                    Error::Proxy { status: found, .. } => assert_eq!(Some(found), status),
+                    Error::ProxyResponse { .. } => assert_eq!(status, None, "{answer}"),
                     other => panic!("{other}"),
                 }
             }

@@ -7,9 +7,11 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
 use crate::error::Error;
 
@@ -46,26 +48,44 @@ impl TlsTarget {
         }
         self
     }
-
-    /// What an error of a TLS stream means in the TLS handshake.
-    #[must_use]
-    pub fn handshake_error(error: io::Error) -> Error {
-        match error.downcast::<rustls::Error>() {
-            Ok(error) => Error::Tls(TlsError::Handshake(error)),
-            Err(error) => Error::Io(error),
-        }
-    }
 }
+
+/// RFC 7301: some servers speak HTTP/2 to a client that does not ask for HTTP/1.1.
+const HTTP1: &[u8] = b"http/1.1";
 
 /// The configuration of a caller, fit for the opening handshake.
 pub(crate) fn put_right(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
     let multiplexed = |protocol: &Vec<u8>| protocol == b"h2" || protocol == b"h3";
-    if !config.enable_sni || config.alpn_protocols.iter().any(multiplexed) {
+    let protocols = &config.alpn_protocols;
+    if !config.enable_sni || protocols.is_empty() || protocols.iter().any(multiplexed) {
         let config = Arc::make_mut(&mut config);
         config.enable_sni = true;
         config.alpn_protocols.retain(|protocol| !multiplexed(protocol));
+        if config.alpn_protocols.is_empty() {
+            config.alpn_protocols.push(HTTP1.to_vec());
+        }
     }
     config
+}
+
+/// A configuration, that of the platform if none is given, that shows this certificate to a server
+/// that asks for one.
+pub(crate) fn with_client_certificate(
+    config: Option<Arc<ClientConfig>>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = match config {
+        Some(config) => config,
+        None => platform()?,
+    };
+    let certificate = CertifiedKey::from_der(chain, key, config.crypto_provider())
+        .map_err(TlsError::ClientCertificate)?;
+    let own = Arc::make_mut(&mut config);
+    own.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certificate));
+    // A session that began without the certificate would go on without it.
+    own.resumption = Resumption::default();
+    Ok(config)
 }
 
 /// The configuration that trusts whom the platform trusts. It is made once, so that later
@@ -81,8 +101,7 @@ fn platform() -> Result<Arc<ClientConfig>, TlsError> {
         .map_err(TlsError::Handshake)?
         .with_root_certificates(roots()?)
         .with_no_client_auth();
-    // RFC 7301: some servers speak HTTP/2 to a client that does not ask for HTTP/1.1.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP1.to_vec()];
     Ok(Arc::clone(PLATFORM.get_or_init(|| Arc::new(config))))
 }
 
@@ -128,13 +147,16 @@ fn roots() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// Why there is no TLS.
+/// Why there is no TLS. `Display` shows all of it, the error inside too, which is therefore not a
+/// [`source`](std::error::Error::source).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
     /// The handshake failed: the server's certificate is not trusted, or not for this name, or
-    /// the two have no version or cipher in common.
+    /// the two have no version or cipher in common, or the server wants a client certificate.
     Handshake(rustls::Error),
+    /// The client certificate, or its key, cannot be used.
+    ClientCertificate(rustls::Error),
     /// The host can be in no certificate.
     ServerName,
     /// No root certificate was found on this machine.
@@ -146,7 +168,11 @@ pub enum TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Handshake(error) => write!(f, "TLS: {error}"),
+            Self::Handshake(error) => match explanation(error) {
+                Some(explanation) => write!(f, "TLS: {explanation}"),
+                None => write!(f, "TLS: {error}"),
+            },
+            Self::ClientCertificate(error) => write!(f, "the client certificate: {error}"),
             Self::ServerName => f.write_str("the host is neither a DNS name nor an address"),
             Self::NoRoots(error) => {
                 f.write_str(
@@ -165,12 +191,63 @@ impl fmt::Display for TlsError {
     }
 }
 
-impl std::error::Error for TlsError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Handshake(error) => Some(error),
-            Self::NoRoots(Some(error)) => Some(error),
-            Self::ServerName | Self::NoRoots(None) | Self::NoProvider => None,
+impl std::error::Error for TlsError {}
+
+impl TlsError {
+    /// The error of TLS that an error of a TLS stream is, or else that error.
+    pub(crate) fn downcast(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast::<rustls::Error>().map(Self::Handshake)
+    }
+}
+
+/// How to make a certificate for a server that is trusted by itself.
+macro_rules! make_a_certificate {
+    () => {
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem \
+         -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+         -addext basicConstraints=critical,CA:FALSE"
+    };
+}
+
+/// What the words of rustls leave to guess.
+fn explanation(error: &rustls::Error) -> Option<String> {
+    let error = match error {
+        rustls::Error::InvalidCertificate(error) => error,
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            return Some("the server asks for a client certificate, and got none".to_owned());
         }
+        _ => return None,
+    };
+    match error {
+        // These are errors of a crate below rustls, which has no other names for them.
+        CertificateError::Other(other) => {
+            let name = other.to_string();
+            let cause = if name.contains("CaUsedAsEndEntity") {
+                "the server's certificate is that of a certificate authority (CA:TRUE), which \
+                 cannot stand for a server: sign another with it, or make one with"
+            } else if name.contains("UnsupportedCertVersion") {
+                "the server's certificate is of version 1, which has no subjectAltName: make one \
+                 of version 3 with"
+            } else {
+                return None;
+            };
+            Some(format!("{cause} `{}`", make_a_certificate!()))
+        }
+        CertificateError::NotValidForNameContext { expected, presented }
+            if presented.is_empty() =>
+        {
+            let name = expected.to_str();
+            let cure = make_a_certificate!();
+            Some(format!(
+                "the server's certificate names no host in subjectAltName, so it is not one for \
+                 {name} (its common name does not count): make one with `{cure}`"
+            ))
+        }
+        CertificateError::UnknownIssuer => Some(
+            "the server's certificate is not signed by an authority that is trusted here \
+             (UnknownIssuer)"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }

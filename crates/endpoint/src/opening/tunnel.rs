@@ -3,30 +3,37 @@
 use std::io;
 
 use tidings_handshake::opening::{Io, Opening, Tunnel};
-use tidings_handshake::{HeaderSlots, Limits, TunnelRequest, TunnelResponse};
+use tidings_handshake::{DeclinedResponse, HeaderSlots, Limits, TunnelRequest, TunnelResponse};
 use tidings_websocket::Timestamp;
 
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
-use crate::opening::exchange::Exchange;
+use crate::opening::exchange::{Exchange, Peer};
 use crate::opening::server::abandoned;
-use crate::opening::{Handshake, MAX_HEADERS};
+use crate::opening::{Handshake, STACK_HEADERS};
 
 /// Asks a proxy for a tunnel. Afterwards the transport leads to the server, and not one byte of it
 /// has been read.
 #[derive(Debug)]
 pub struct TunnelHandshake<'a> {
+    /// The host and port of the proxy.
+    proxy: Box<str>,
     exchange: Exchange<Tunnel>,
     request: TunnelRequest<'a>,
     outcome: Option<Result<(), Error>>,
 }
 
 impl<'a> TunnelHandshake<'a> {
-    pub(super) fn new(request: TunnelRequest<'a>, limits: Limits, deadline: Deadline) -> Self {
+    pub(super) fn new(
+        proxy: &str,
+        request: TunnelRequest<'a>,
+        limits: Limits,
+        deadline: Deadline,
+    ) -> Self {
         let buffer = request.to_vec();
         let opening = Opening::tunnel(buffer.len(), limits, deadline.at());
-        let eof = "the proxy ended the connection without an answer";
-        Self { exchange: Exchange::new(opening, buffer, deadline, eof), request, outcome: None }
+        let exchange = Exchange::new(opening, buffer, deadline, Peer::Proxy(proxy.into()));
+        Self { proxy: proxy.into(), exchange, request, outcome: None }
     }
 
     /// What came of it.
@@ -41,16 +48,37 @@ impl<'a> TunnelHandshake<'a> {
 
     fn check(&mut self) {
         let Exchange { opening, buffer, .. } = &mut self.exchange;
-        let mut slots = HeaderSlots::<MAX_HEADERS>::new();
+        let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
+        let proxy = self.proxy.clone();
         self.outcome = match opening.check(buffer, &self.request, &mut slots) {
             Ok(TunnelResponse::Interim(_)) => None,
             Ok(TunnelResponse::Open { .. }) => Some(Ok(())),
             Ok(TunnelResponse::Declined(declined)) => {
-                Some(Err(Error::Proxy { status: declined.status() }))
+                let challenge = challenge(&declined);
+                Some(Err(Error::Proxy { proxy, status: declined.status(), challenge }))
             }
-            Err(error) => Some(Err(Error::ProxyResponse(error))),
+            Err(error) => Some(Err(Error::ProxyResponse { proxy, error })),
         };
     }
+}
+
+/// What is shown of the credentials that a proxy asks for.
+const MAX_CHALLENGE_LEN: usize = 200;
+
+/// RFC 9110, 11.7.1: how the proxy wants to be told who asks, with the realm that it names.
+fn challenge(declined: &DeclinedResponse<'_>) -> Option<Box<str>> {
+    let mut challenges = String::new();
+    for value in declined.headers().get_all("Proxy-Authenticate") {
+        let separator = if challenges.is_empty() { "" } else { ", " };
+        challenges.push_str(separator);
+        challenges.push_str(String::from_utf8_lossy(value).trim());
+    }
+    let shown: String = challenges
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .take(MAX_CHALLENGE_LEN)
+        .collect();
+    (!shown.is_empty()).then(|| shown.into())
 }
 
 impl Handshake for TunnelHandshake<'_> {

@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Write};
 
+use crate::authority::{Authority, AuthorityError};
 use crate::client::response::{self, Offer, Response, StatusLine};
 use crate::client::response_error::ResponseError;
 use crate::extensions::{self, Extension, ExtensionList};
@@ -47,6 +48,7 @@ use crate::wire::{self, BufferTooSmall};
 pub struct ClientRequest<'a> {
     uri: WebSocketUri<'a>,
     key: Key,
+    host: Option<Authority<'a>>,
     origin: Option<&'a str>,
     subprotocols: &'a [&'a str],
     extensions: &'a [Extension<'a>],
@@ -60,11 +62,22 @@ impl<'a> ClientRequest<'a> {
         Self {
             uri,
             key,
+            host: None,
             origin: None,
             subprotocols: &[],
             extensions: &[],
             headers: ExtraHeaders::NONE,
         }
+    }
+
+    /// Sends this `Host`, with or without a port, in place of the one that the URI names.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a host.
+    pub fn host(mut self, host: &'a str) -> Result<Self, RequestBuildError> {
+        self.host = Some(Authority::parse(host).map_err(RequestBuildError::Host)?);
+        Ok(self)
     }
 
     /// Sends an `Origin`, as only a browser must (RFC 6455, 4.1 item 8).
@@ -114,6 +127,12 @@ impl<'a> ClientRequest<'a> {
         self.uri
     }
 
+    /// The host and port that the request names: those of the URI, or of [`host`](Self::host).
+    #[must_use]
+    pub fn authority(&self) -> Authority<'a> {
+        self.host.unwrap_or(self.uri.authority())
+    }
+
     /// Writes the request to a slice and returns its length.
     ///
     /// After it nothing more may be sent until the answer has come (RFC 6455, 4.1).
@@ -148,7 +167,7 @@ impl<'a> ClientRequest<'a> {
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,
     ) -> Result<(), E> {
         // RFC 6455, 4.1 items 4 to 7
-        line("Host", &self.uri.authority())?;
+        line("Host", &self.authority())?;
         line("Upgrade", &"websocket")?;
         line("Connection", &"Upgrade")?;
         line("Sec-WebSocket-Key", &self.key)?;
@@ -159,7 +178,7 @@ impl<'a> ClientRequest<'a> {
     /// names in lower case, which is left to its encoder.
     ///
     /// RFC 8441, 5: the pseudo-headers are `:method` CONNECT, `:protocol` websocket, `:scheme` http
-    /// or https, `:authority` [`WebSocketUri::authority`] and `:path`
+    /// or https, `:authority` [`ClientRequest::authority`] and `:path`
     /// [`WebSocketUri::resource_name`].
     ///
     /// # Errors
@@ -237,6 +256,8 @@ impl fmt::Display for TokenList<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestBuildError {
+    /// The `Host` to send is not a host.
+    Host(AuthorityError),
     /// The origin is neither `null` nor a scheme, a host and a port.
     Origin,
     /// The subprotocols are not different tokens.
@@ -260,6 +281,7 @@ impl From<ExtraHeaderError> for RequestBuildError {
 impl fmt::Display for RequestBuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Host(error) => write!(f, "the Host to send: {error}"),
             Self::Origin => {
                 f.write_str("the origin to send is neither null nor a scheme, a host and a port")
             }

@@ -203,11 +203,13 @@ pub(crate) fn parse_lines<'a, 'head: 'a, const N: usize>(
     head: Head<'head>,
     slots: &'a mut HeaderSlots<'head, N>,
 ) -> Result<(StatusLine<'a>, Headers<'a>), ResponseError> {
-    let mut parsed = httparse::Response::new(&mut slots.slots);
+    let slots = slots.as_mut_slice();
+    let limit = slots.len();
+    let mut parsed = httparse::Response::new(slots);
     match parsed.parse(head.as_bytes()) {
         Ok(httparse::Status::Complete(_)) => {}
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(HeadError::TooManyHeaders { limit: N }.into());
+            return Err(HeadError::TooManyHeaders { limit }.into());
         }
         // The scanner has let this head through, so it is one, but of a request.
         Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::WrongKind.into()),
@@ -241,11 +243,8 @@ pub(crate) fn check<'a>(
         // RFC 8441, 5: success is 2xx.
         (200..=299, StatusLine::Http2 { .. }) => fields.check_http2()?,
         (100..=199, _) => return Ok(Response::Interim(InterimResponse::new(status, 0))),
-        (200..=599, _) => {
-            return Ok(Response::Declined(DeclinedResponse::new(status, reason, headers, 0)));
-        }
-        // RFC 9110, 15
-        _ => return Err(ResponseError::Status { status }),
+        // RFC 9110, 15: a status that is none counts as one from 500 to 599.
+        _ => return Ok(Response::Declined(DeclinedResponse::new(status, reason, headers, 0))),
     }
     let subprotocol = check_subprotocol(offer.subprotocols, headers)?;
     check_extensions(offer.extensions, headers)?;
@@ -294,7 +293,6 @@ struct Fields<'a> {
     connection_upgrade: bool,
     accept: Option<&'a [u8]>,
     accept_repeated: bool,
-    content_length: bool,
     transfer_encoding: bool,
 }
 
@@ -316,8 +314,6 @@ impl<'a> Fields<'a> {
                 fields.connection_upgrade |= list_contains(value, "upgrade");
             } else if is("sec-websocket-accept") {
                 fields.accept_repeated = fields.accept.replace(value).is_some();
-            } else if is("content-length") {
-                fields.content_length = true;
             } else if is("transfer-encoding") {
                 fields.transfer_encoding = true;
             }
@@ -341,17 +337,13 @@ impl<'a> Fields<'a> {
             return Err(ResponseError::Connection);
         }
         match self.accept {
-            None => return Err(ResponseError::AcceptMissing),
+            None => Err(ResponseError::AcceptMissing),
             // RFC 6455, 11.3.3
-            Some(_) if self.accept_repeated => return Err(ResponseError::AcceptRepeated),
-            Some(value) if !key.accept().matches(value) => return Err(ResponseError::Accept),
-            Some(_) => {}
+            Some(_) if self.accept_repeated => Err(ResponseError::AcceptRepeated),
+            Some(value) if !key.accept().matches(value) => Err(ResponseError::Accept),
+            // RFC 9112, 6.3 item 1: a 1xx has no body, whatever its headers announce.
+            Some(_) => Ok(()),
         }
-        // RFC 9110, 8.6; RFC 9112, 6.1: a 101 has no body, so whoever announces one is confused.
-        if self.content_length || self.transfer_encoding {
-            return Err(ResponseError::Body);
-        }
-        Ok(())
     }
 
     /// RFC 8441, 5; RFC 9113, 8.2.2. RFC 9110, 9.3.6: a Content-Length in a successful answer to

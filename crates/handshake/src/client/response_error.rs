@@ -12,7 +12,7 @@ use crate::head::HeadError;
 pub enum ResponseError {
     /// The bytes are not a head, or too much of one.
     Head(HeadError),
-    /// The status code is not one from 100 to 599.
+    /// A proxy answered CONNECT with 101, which answers another question.
     Status {
         /// The status code.
         status: u16,
@@ -45,8 +45,6 @@ pub enum ResponseError {
     AcceptRepeated,
     /// `Sec-WebSocket-Accept` does not answer the key.
     Accept,
-    /// A 101 announces a body.
-    Body,
     /// `Sec-WebSocket-Protocol` is repeated.
     SubprotocolRepeated,
     /// The chosen subprotocol is not among those offered.
@@ -89,7 +87,7 @@ impl fmt::Display for ResponseError {
         match self {
             Self::Head(error) => error.fmt(f),
             Self::Status { status } => {
-                write!(f, "the server's status {status} is not an HTTP status")
+                write!(f, "the status {status} does not answer CONNECT")
             }
             Self::HttpVersion => f.write_str("the server switched protocols with HTTP/1.0"),
             Self::SwitchingOverHttp2 => f.write_str("the server answered 101 over HTTP/2"),
@@ -112,7 +110,6 @@ impl fmt::Display for ResponseError {
                 f.write_str("the server's answer has several Sec-WebSocket-Accept headers")
             }
             Self::Accept => f.write_str("the server's Sec-WebSocket-Accept does not fit the key"),
-            Self::Body => f.write_str("the server's answer switches protocols and has a body"),
             Self::SubprotocolRepeated => {
                 f.write_str("the server's answer has several Sec-WebSocket-Protocol headers")
             }
@@ -151,7 +148,7 @@ mod tests {
     fn each_error_says_what_the_server_did_and_where() {
         let mut errors = Vec::from([
             ResponseError::Head(HeadError::LineFolding { offset: 7 }),
-            ResponseError::Status { status: 700 },
+            ResponseError::Status { status: 107 },
             ResponseError::HttpVersion,
             ResponseError::SwitchingOverHttp2,
             ResponseError::HeaderName { index: 7 },
@@ -163,7 +160,6 @@ mod tests {
             ResponseError::AcceptMissing,
             ResponseError::AcceptRepeated,
             ResponseError::Accept,
-            ResponseError::Body,
             ResponseError::SubprotocolRepeated,
             ResponseError::SubprotocolNotOffered,
             ResponseError::ConnectionSpecific,

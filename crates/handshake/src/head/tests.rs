@@ -343,6 +343,51 @@ proptest! {
     }
 }
 
+/// P-003; RFC 9112, 5.2: for a client a fold is white space; a server refuses it.
+#[test]
+fn a_client_makes_folded_lines_one() {
+    for (received, unfolded) in [
+        ("A: b\r\n c\r\n\r\n", "A: b   c\r\n\r\n"),
+        ("A: b\n\tc\n\n", "A: b \tc\n\n"),
+        ("A:\r\n\r\n", "A:\r\n\r\n"),
+        ("A:\r\n b\r\n\r\n", "A:   b\r\n\r\n"),
+        ("A: b\r\n  \r\n c\r\nD: e\n f\r\n\r\n", "A: b       c\r\nD: e  f\r\n\r\n"),
+        // What follows the head is not looked at.
+        ("A: b\r\n\r\n\r\n c\n d", "A: b\r\n\r\n\r\n c\n d"),
+        ("A: b\n c\n\n\n d", "A: b  c\n\n\n d"),
+    ] {
+        let start = "HTTP/1.1 200 OK\r\n";
+        let received = format!("{start}{received}").into_bytes();
+        let expected = format!("{start}{unfolded}").into_bytes();
+        for cut in 0..=received.len() {
+            let mut buffer = received.clone();
+            let mut scanner = HeadScanner::response(Limits::client());
+            let cut_len = scanner.scan_mut(&mut buffer[..cut]).map(|progress| match progress {
+                Progress::Partial => None,
+                Progress::Complete(head) => Some(head.len()),
+            });
+            let Ok(Progress::Complete(head)) = scanner.scan_mut(&mut buffer) else { panic!() };
+            assert!(cut_len == Ok(None) || cut_len == Ok(Some(head.len())));
+            let mut slots = [httparse::EMPTY_HEADER; 4];
+            let parsed = httparse::Response::new(&mut slots).parse(head.as_bytes());
+            assert_eq!(parsed, Ok(httparse::Status::Complete(head.len())));
+            assert_eq!(buffer, expected, "cut at {cut}");
+        }
+    }
+    let mut before_any_header = b"HTTP/1.1 200 OK\r\n A: b\r\n\r\n".to_vec();
+    let scanned = HeadScanner::response(Limits::client()).scan_mut(&mut before_any_header);
+    assert_eq!(scanned, Err(HeadError::LineFolding { offset: 17 }));
+    let mut request = b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n".to_vec();
+    let scanned = HeadScanner::request(Limits::server()).scan_mut(&mut request);
+    assert_eq!(scanned, Err(HeadError::LineFolding { offset: 22 }));
+    // The limits count folded lines by their bytes.
+    let mut limits = Limits::client();
+    (limits.max_headers, limits.max_head_len) = (1, 40);
+    let mut long = [b"HTTP/1.1 200 OK\r\nA: b\r\n".to_vec(), b" c\r\n".repeat(99)].concat();
+    let scanned = HeadScanner::response(limits).scan_mut(&mut long);
+    assert_eq!(scanned, Err(HeadError::HeadTooLong { limit: 40 }));
+}
+
 #[test]
 fn debug_output_shows_no_byte_of_the_head() {
     let mut scanner = HeadScanner::request(Limits::server());

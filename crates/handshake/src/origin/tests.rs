@@ -3,12 +3,21 @@ use std::format;
 use super::*;
 
 fn check(policy: OriginPolicy<'_>, origin: Option<&str>, host: &str, secure: bool) -> Verdict {
-    policy.check(origin, &Authority::parse(host).unwrap(), secure)
+    policy.check(origin, &Authority::parse(host).unwrap(), secure).map_err(without_values)
 }
 
-type Verdict = Result<(), OriginError>;
+fn without_values(error: OriginError<'_>) -> OriginError<'static> {
+    match error {
+        OriginError::Missing => OriginError::Missing,
+        OriginError::Null => OriginError::Null,
+        OriginError::Malformed => OriginError::Malformed,
+        OriginError::NotAccepted { .. } => OriginError::NotAccepted { origin: "", own: None },
+    }
+}
+
+type Verdict = Result<(), OriginError<'static>>;
 const YES: Verdict = Ok(());
-const NO: Verdict = Err(OriginError::NotAccepted);
+const NO: Verdict = Err(OriginError::NotAccepted { origin: "", own: None });
 const MALFORMED: Verdict = Err(OriginError::Malformed);
 
 /// W-040, V-48
@@ -123,6 +132,18 @@ fn patterns_match_whole_parts() {
         ("ws://example.com", "ws://example.com:80", YES),
         ("wss://example.com:443", "wss://example.com", YES),
         ("ws://example.com", "ws://example.com:443", NO),
+        ("capacitor://localhost", "capacitor://localhost", YES),
+        ("app://.", "app://.", YES),
+        ("app://.", "app://", NO),
+        // Only the web always has a host.
+        ("file://", "file://", YES),
+        ("FILE://", "file://", YES),
+        ("file://", "file://host", NO),
+        ("file://host", "file://", NO),
+        ("file://", "app://", NO),
+        ("file://", "file:///", MALFORMED),
+        ("file://", "null", Err(OriginError::Null)),
+        ("file://", "https://", MALFORMED),
         // A scheme without a default port has none.
         ("tauri://localhost", "tauri://localhost:80", NO),
         // A domain that is longer than the host.
@@ -158,6 +179,9 @@ fn a_pattern_that_would_mislead_is_refused() {
         ("https://a:1:*", Star),
         ("https://example.com/", AuthorityError::Host { offset: 11 }.into()),
         ("https://*.", AuthorityError::NoHost.into()),
+        ("https://", AuthorityError::NoHost.into()),
+        ("file://*.", AuthorityError::NoHost.into()),
+        ("file://:*", AuthorityError::NoHost.into()),
         ("https://a@b", AuthorityError::UserInfo { offset: 1 }.into()),
     ] {
         assert_eq!(OriginPattern::parse(pattern).err(), Some(error), "{pattern:?}");
@@ -186,9 +210,12 @@ fn null_is_let_in_only_when_asked() {
 fn an_error_says_why_the_origin_is_refused() {
     for (error, shown) in [
         (OriginError::Missing, "the request has no Origin header"),
-        (OriginError::Null, "the opaque origin is not accepted"),
+        (OriginError::Null, "the opaque origin null is not accepted"),
         (OriginError::Malformed, "the Origin header is not one origin"),
-        (OriginError::NotAccepted, "the origin is not accepted"),
+        (
+            OriginError::NotAccepted { origin: "app://a", own: None },
+            "the origin app://a is not accepted",
+        ),
     ] {
         assert_eq!(format!("{error}"), shown);
     }
@@ -203,6 +230,72 @@ fn an_error_says_why_the_origin_is_refused() {
     ] {
         assert_eq!(format!("{error}"), shown);
     }
+}
+
+/// W-040
+#[test]
+fn a_refusal_says_what_was_compared() {
+    let host = Authority::parse("backend:8080").unwrap();
+    let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
+    let refusal = |policy: &OriginPolicy<'_>, origin, secure| {
+        let refused = policy.check(Some(origin), &host, secure).unwrap_err();
+        format!("{refused}")
+    };
+    for (policy, expected) in [
+        (
+            policy,
+            "the origin https://a.example is not that of the request, https://backend:8080 by Host",
+        ),
+        (
+            policy.over_any_transport(),
+            "the origin https://a.example is not that of the request, backend:8080 by Host",
+        ),
+        (
+            OriginPolicy::from_list(&[], MissingOrigin::Accept),
+            "the origin https://a.example is not accepted",
+        ),
+    ] {
+        assert_eq!(refusal(&policy, "https://a.example", true), expected);
+    }
+    // However long, it fits into a small buffer.
+    let long = format!("https://{}", "a".repeat(9000));
+    let shown = refusal(&policy, &long, false);
+    assert!(shown.contains("aaa... is not that of") && shown.len() < 300, "{shown}");
+}
+
+/// V-48: the browser's host is what a proxy says, and only if that proxy is trusted.
+#[test]
+fn behind_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
+    let host = Authority::parse("backend:8080").unwrap();
+    let direct = OriginPolicy::same_origin(MissingOrigin::Accept);
+    let proxied = direct.behind_proxy();
+    for (policy, origin, secure, name, proto, accepted) in [
+        (proxied, "https://a.example", true, Some("a.example"), None, true),
+        (proxied, "https://a.example", false, Some("a.example"), None, false),
+        (proxied, "https://a.example", false, Some("a.example"), Some(true), true),
+        (proxied, "https://a.example", true, Some("a.example"), Some(false), false),
+        (proxied, "https://a.example:8443", true, Some("a.example"), None, false),
+        (proxied, "https://a.example:8443", true, Some("a.example:8443"), None, true),
+        (proxied, "https://evil.example", true, Some("a.example"), None, false),
+        (proxied, "https://backend:8080", false, None, Some(true), true),
+        // What the request itself says counts too.
+        (proxied, "http://backend:8080", false, Some("a.example"), Some(true), true),
+        (proxied, "https://a.example", true, None, None, false),
+        (proxied.over_any_transport(), "http://a.example", true, Some("a.example"), None, true),
+        (direct, "https://a.example", true, Some("a.example"), None, false),
+        (direct, "https://backend:8080", false, None, Some(true), false),
+    ] {
+        let forwarded =
+            Forwarded { host: name.map(|name| Authority::parse(name).unwrap()), secure: proto };
+        let checked = policy.check_forwarded(Some(origin), &host, secure, || forwarded);
+        assert_eq!(checked.is_ok(), accepted, "{origin} {secure} {name:?} {proto:?}: {checked:?}");
+    }
+    let forwarded = Forwarded { host: Authority::parse("a.example").ok(), secure: Some(true) };
+    let refused = proxied.check_forwarded(Some("https://b"), &host, false, || forwarded);
+    let shown = "the origin https://b is not that of the request, https://a.example by its proxy";
+    assert_eq!(format!("{}", refused.unwrap_err()), shown);
+    let OriginError::NotAccepted { own: Some(own), .. } = refused.unwrap_err() else { panic!() };
+    assert_eq!((own.host().host(), own.is_forwarded()), ("a.example", true));
 }
 
 #[test]

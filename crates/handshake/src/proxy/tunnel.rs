@@ -79,10 +79,10 @@ impl<'a> TunnelRequest<'a> {
             100..=199 => Ok(TunnelResponse::Interim(InterimResponse::new(status, head_len))),
             // RFC 9110, 9.3.6: any 2xx. It has no body, whatever its headers announce.
             200..=299 => Ok(TunnelResponse::Open { head_len }),
-            300..=599 => Ok(TunnelResponse::Declined(DeclinedResponse::new(
+            // RFC 9110, 15: a status that is none counts as one from 500 to 599.
+            _ => Ok(TunnelResponse::Declined(DeclinedResponse::new(
                 status, reason, headers, head_len,
             ))),
-            _ => Err(ResponseError::Status { status }),
         }
     }
 }
@@ -136,8 +136,8 @@ mod tests {
             ),
             ("HTTP/1.1 302 Found\r\n\r\n", Ok("declined 302 Found 22")),
             ("HTTP/1.1 101 Switching\r\n\r\n", Err(ResponseError::Status { status: 101 })),
-            ("HTTP/1.1 099 \r\n\r\n", Err(ResponseError::Status { status: 99 })),
-            ("HTTP/1.1 600 \r\n\r\n", Err(ResponseError::Status { status: 600 })),
+            ("HTTP/1.1 099 \r\n\r\n", Ok("declined 99  17")),
+            ("HTTP/1.1 600 \r\n\r\n", Ok("declined 600  17")),
         ] {
             let mut scanner = HeadScanner::response(Limits::client());
             let Ok(Progress::Complete(head)) = scanner.scan(received.as_bytes()) else {

@@ -15,7 +15,8 @@ use crate::wire::{self, BufferTooSmall};
 /// client sent after its request must not be read as another one.
 ///
 /// From a [`RequestError`], [`HeadError`] or [`OriginError`] it has the right status and a short
-/// text that names the reason and holds no byte of the request:
+/// text that names the reason. It holds no byte of the request but the hosts that were compared with
+/// an origin, in which no angle bracket can stand:
 ///
 /// ```
 /// use tidings_handshake::{Rejection, RequestError};
@@ -71,7 +72,8 @@ enum Body<'a> {
     Text(Text<'a>),
     Static(&'static str),
     Request(RequestError),
-    Origin(OriginError),
+    #[cfg(not(feature = "alloc"))]
+    Origin(OriginError<'a>),
 }
 
 impl<'a> Rejection<'a> {
@@ -151,7 +153,7 @@ impl<'a> Rejection<'a> {
     pub const fn request_error(&self) -> Option<RequestError> {
         match self.body {
             Body::Request(error) => Some(error),
-            Body::Text(_) | Body::Static(_) | Body::Origin(_) => None,
+            _ => None,
         }
     }
 
@@ -227,6 +229,7 @@ impl fmt::Display for Body<'_> {
             Self::Text(text) => text.fmt(f),
             Self::Static(text) => f.write_str(text),
             Self::Request(error) => writeln!(f, "{error}"),
+            #[cfg(not(feature = "alloc"))]
             Self::Origin(error) => writeln!(f, "{error}"),
         }
     }
@@ -244,10 +247,18 @@ impl From<HeadError> for Rejection<'_> {
     }
 }
 
-impl From<OriginError> for Rejection<'_> {
-    fn from(error: OriginError) -> Self {
-        // RFC 6455, 4.2.2 item 4
+// RFC 6455, 4.2.2 item 4
+#[cfg(not(feature = "alloc"))]
+impl<'a> From<OriginError<'a>> for Rejection<'a> {
+    fn from(error: OriginError<'a>) -> Self {
         Self::of(403, Body::Origin(error))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl From<OriginError<'_>> for Rejection<'_> {
+    fn from(error: OriginError<'_>) -> Self {
+        Self::forbidden(alloc::format!("{error}\n"))
     }
 }
 

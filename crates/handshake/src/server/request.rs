@@ -10,6 +10,7 @@ use crate::headers::{HeaderSlots, Headers};
 use crate::key::Key;
 use crate::origin::{OriginError, OriginPolicy};
 use crate::server::acceptance::Acceptance;
+use crate::server::forwarded::Forwarded;
 use crate::server::rejection::Rejection;
 use crate::server::request_error::{RequestError, RequestField};
 use crate::subprotocol::{self, Subprotocols};
@@ -106,11 +107,13 @@ impl<'a> ServerRequest<'a> {
         head: Head<'head>,
         slots: &'a mut HeaderSlots<'head, N>,
     ) -> Result<Self, RequestError> {
-        let mut parsed = httparse::Request::new(&mut slots.slots);
+        let slots = slots.as_mut_slice();
+        let limit = slots.len();
+        let mut parsed = httparse::Request::new(slots);
         match parsed.parse(head.as_bytes()) {
             Ok(httparse::Status::Complete(_)) => {}
             Err(httparse::Error::TooManyHeaders) => {
-                return Err(HeadError::TooManyHeaders { limit: N }.into());
+                return Err(HeadError::TooManyHeaders { limit }.into());
             }
             // The scanner has let this head through, so it is one, but of a response.
             Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::WrongKind.into()),
@@ -188,7 +191,8 @@ impl<'a> ServerRequest<'a> {
         Ok(Self { key, authority, target, origin, headers, head_len: 0 })
     }
 
-    /// The path with its query, as the client wrote it: nothing is decoded.
+    /// The path with its query, as the client wrote it: nothing is decoded. It begins with a slash
+    /// or, if the client wrote a whole URI with a query after an empty path, with the question mark.
     #[must_use]
     pub const fn target(&self) -> &'a str {
         self.target
@@ -197,7 +201,9 @@ impl<'a> ServerRequest<'a> {
     /// The path, which begins with a slash. Percent-encoding is left as it is.
     #[must_use]
     pub fn path(&self) -> &'a str {
-        self.target.split_once('?').map_or(self.target, |(path, _)| path)
+        let path = self.target.split_once('?').map_or(self.target, |(path, _)| path);
+        // RFC 9110, 4.2.3
+        if path.is_empty() { "/" } else { path }
     }
 
     /// The query after the question mark, if there is one.
@@ -218,13 +224,20 @@ impl<'a> ServerRequest<'a> {
         self.origin
     }
 
-    /// Holds the origin against a policy. `secure` tells whether the client came over TLS.
+    /// Holds the origin against a policy. `secure` tells whether the client came over TLS, for a
+    /// policy that does not learn that from [a proxy](OriginPolicy::behind_proxy) and is not
+    /// [indifferent](OriginPolicy::over_any_transport).
     ///
     /// # Errors
     ///
     /// The origin is not accepted; answer with a [`Rejection`](crate::Rejection), which is a 403.
-    pub fn check_origin(&self, policy: &OriginPolicy<'_>, secure: bool) -> Result<(), OriginError> {
-        policy.check(self.origin, &self.authority, secure)
+    pub fn check_origin(
+        &self,
+        policy: &OriginPolicy<'_>,
+        secure: bool,
+    ) -> Result<(), OriginError<'a>> {
+        let forwarded = || Forwarded::of(self.headers);
+        policy.check_forwarded(self.origin, &self.authority, secure, forwarded)
     }
 
     /// The subprotocols that the client offers, the one it likes best first.
@@ -313,7 +326,9 @@ fn check_line(line: RequestLine<'_>) -> Result<(Option<&str>, &str, bool), Reque
     };
     // RFC 9112, 3.2; RFC 3986, 3.3: a fragment is never sent.
     let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    if target.starts_with('/') && target.bytes().all(visible) {
+    // RFC 9112, 3.2.2: the path of an absolute URI may be empty. RFC 9113, 8.3.1: not over HTTP/2.
+    let has_no_path = target.starts_with('?') && authority.is_some() && !over_http2;
+    if (target.starts_with('/') || has_no_path) && target.bytes().all(visible) {
         Ok((authority, target, over_http2))
     } else {
         Err(RequestError::Target)
@@ -330,7 +345,6 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), RequestError> {
         return Err(RequestError::Target);
     }
     match rest.find(['/', '?']).and_then(|at| rest.split_at_checked(at)) {
-        // With a query after an empty path there is no slice for both: the caller refuses it.
         Some((authority, path)) => Ok((Some(authority), path)),
         // RFC 9110, 4.2.3: an empty path is `/`.
         None => Ok((Some(rest), "/")),

@@ -20,15 +20,17 @@ pub(super) fn dial(route: &Route<'_>, deadline: Deadline) -> Result<TcpStream, E
         let unsupported = "the standard library cannot choose the address to connect from";
         return Err(io::Error::new(io::ErrorKind::Unsupported, unsupported).into());
     }
-    let addresses = match route.host().parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, route.port())],
-        Err(_) => look_up(route, deadline)?,
+    let addresses = match (route.address(), route.host().parse::<IpAddr>()) {
+        (Some(address), _) => vec![address],
+        (None, Ok(address)) => vec![SocketAddr::new(address, route.port())],
+        (None, Err(_)) => look_up(route, deadline)?,
     };
     let connect =
         move |address| TcpStream::connect_timeout(&address, shortest(deadline.time_left()));
     let stream = race(interleave(addresses), deadline, connect)
         .map_err(|failed| failed.into_error(deadline, |error| route.connecting_failed(error)))?;
-    stream.set_nodelay(route.tcp_nodelay())?;
+    let set = stream.set_nodelay(route.tcp_nodelay());
+    set.map_err(|error| route.connecting_failed(error))?;
     Ok(stream)
 }
 
@@ -43,7 +45,7 @@ fn look_up(route: &Route<'_>, deadline: Deadline) -> Result<Vec<SocketAddr>, Err
     run(&sender, move || (host, port).to_socket_addrs())?;
     match receiver.recv_timeout(deadline.time_left()) {
         Ok(Ok(found)) => Ok(found.collect()),
-        Ok(Err(error)) => Err(route.resolving_failed(&error)),
+        Ok(Err(error)) => Err(route.resolving_failed(error)),
         Err(_) => Err(deadline.error()),
     }
 }
@@ -55,10 +57,10 @@ enum Failed {
 }
 
 impl Failed {
-    fn into_error(self, deadline: Deadline, of: impl FnOnce(&io::Error) -> Error) -> Error {
+    fn into_error(self, deadline: Deadline, of: impl FnOnce(io::Error) -> Error) -> Error {
         match self {
             Self::Late => deadline.error(),
-            Self::Io(error) => of(&error),
+            Self::Io(error) => of(error),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[cfg(feature = "rustls")]
 use rustls::{ClientConnection, StreamOwned};
 #[cfg(feature = "rustls")]
-use tidings_endpoint::{Error, opening::TlsTarget};
+use tidings_endpoint::opening::TlsTarget;
 
 #[cfg(feature = "rustls")]
 use crate::deadline::{Bounded, Deadline};
@@ -40,18 +40,11 @@ impl ClientStream {
         mut stream: TcpStream,
         TlsTarget { config, server_name }: TlsTarget,
         deadline: Deadline,
-    ) -> Result<Self, Error> {
-        let mut connection = ClientConnection::new(config, server_name)
-            .map_err(|error| TlsTarget::handshake_error(io::Error::other(error)))?;
+    ) -> io::Result<Self> {
+        let mut connection =
+            ClientConnection::new(config, server_name).map_err(io::Error::other)?;
         while connection.is_handshaking() {
-            let mut bounded = Bounded::new(&mut stream, deadline);
-            connection.complete_io(&mut bounded).map_err(|error| {
-                let is_late = error.kind() == io::ErrorKind::TimedOut;
-                match is_late && deadline.time_left().is_zero() {
-                    true => deadline.error(),
-                    false => TlsTarget::handshake_error(error),
-                }
-            })?;
+            connection.complete_io(&mut Bounded::new(&mut stream, deadline))?;
         }
         Ok(Self { layers: Layers::Tls(Box::new(StreamOwned::new(connection, stream))) })
     }

@@ -13,15 +13,19 @@ use tokio::time::sleep;
 
 /// Connects to any address of the host.
 pub(super) async fn dial(route: &Route<'_>) -> Result<TcpStream, Error> {
-    let found = lookup_host((route.host(), route.port())).await;
-    let mut addresses: Vec<SocketAddr> =
-        found.map_err(|error| route.resolving_failed(&error))?.collect();
+    let mut addresses: Vec<SocketAddr> = match route.address() {
+        Some(address) => vec![address],
+        None => lookup_host((route.host(), route.port()))
+            .await
+            .map_err(|error| route.resolving_failed(error))?
+            .collect(),
+    };
     if let Some(local) = route.local_address() {
         addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
     }
     race(interleave(addresses), |address| connect(route, address))
         .await
-        .map_err(|error| route.connecting_failed(&error))
+        .map_err(|error| route.connecting_failed(error))
 }
 
 async fn connect(route: &Route<'_>, address: SocketAddr) -> io::Result<TcpStream> {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 #[cfg(feature = "rustls")]
-use tidings_endpoint::{Error, opening::TlsTarget};
+use tidings_endpoint::opening::TlsTarget;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(feature = "rustls")]
@@ -34,10 +34,9 @@ impl ClientStream {
 
     /// Does the TLS handshake.
     #[cfg(feature = "rustls")]
-    pub(super) async fn secure(stream: TcpStream, target: TlsTarget) -> Result<Self, Error> {
+    pub(super) async fn secure(stream: TcpStream, target: TlsTarget) -> io::Result<Self> {
         let TlsTarget { config, server_name } = target;
-        let connecting = TlsConnector::from(config).connect(server_name, stream);
-        let stream = connecting.await.map_err(TlsTarget::handshake_error)?;
+        let stream = TlsConnector::from(config).connect(server_name, stream).await?;
         Ok(Self { layers: Layers::Tls(Box::new(stream)) })
     }
 

@@ -26,7 +26,7 @@ async fn a_server_that_lies_opens_nothing() {
         ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
         ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x-unknown\r\n\r\n"),
         ("\r\n\r\n", "\r\nSec-WebSocket-Accept: x\r\n\r\n"),
-        ("\r\n\r\n", "\r\nX: a\r\n folded\r\n\r\n"),
+        ("\r\nUpgrade", "\r\n folded\r\nUpgrade"),
         ("\r\n\r\n", "\r\n\0\r\n\r\n"),
         ("HTTP/1.1 101", "RTSP/1.0 101"),
         ("HTTP/1.1 101", "\u{feff}HTTP/1.1 101"),

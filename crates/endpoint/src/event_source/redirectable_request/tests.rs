@@ -131,3 +131,16 @@ fn a_redirect_makes_a_get_of_a_post_or_not_by_its_status() {
         assert_eq!(request.headers().contains_key(header::CONTENT_TYPE), !body.is_empty());
     }
 }
+
+/// RFC 9112, 3.2.2
+#[test]
+fn a_proxy_that_passes_a_request_on_gets_its_whole_uri() {
+    let proxy = Proxy::parse("http://user:secret@p:3128").unwrap();
+    let request = exchange("http://Example.COM:80/a b?c=d#e").http1_through(Some(&proxy));
+    assert_eq!(request.uri(), "http://example.com/a%20b?c=d");
+    assert_eq!(request.headers()["host"], "example.com");
+    assert_eq!(request.headers()["proxy-authorization"], "Basic dXNlcjpzZWNyZXQ=");
+    let direct = exchange("http://x/").http1_through(None);
+    assert_eq!(direct.uri(), "/");
+    assert!(!direct.headers().contains_key("proxy-authorization"));
+}

@@ -72,7 +72,7 @@ fn an_application_rejects_in_its_own_words() {
         Content-Length: 13\r\n\r\n\
         no such room\n"
     );
-    let forbidden = Rejection::from(OriginError::NotAccepted);
+    let forbidden = Rejection::from(OriginError::NotAccepted { origin: "a://b", own: None });
     assert!(text(&forbidden).starts_with("HTTP/1.1 403 Forbidden\r\n"));
     assert_eq!(Rejection::forbidden("").status(), 403);
     let headers =
@@ -287,9 +287,8 @@ fn every_error_is_a_complete_response() {
     bodies.sort();
     bodies.dedup();
     assert_eq!(bodies.len(), count);
-    for error in
-        [OriginError::Missing, OriginError::Null, OriginError::Malformed, OriginError::NotAccepted]
-    {
+    let not_accepted = OriginError::NotAccepted { origin: "https://a", own: None };
+    for error in [OriginError::Missing, OriginError::Null, OriginError::Malformed, not_accepted] {
         assert!(text(&error.into()).ends_with(&std::format!("\r\n\r\n{error}\n")));
         assert_eq!(Rejection::from(error).request_error(), None);
     }

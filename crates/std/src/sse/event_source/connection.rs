@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use http::Request;
 use http::response::Parts;
 use tidings_endpoint::event_source::{RedirectableRequest, StreamError, UnexpectedResponse};
 use tidings_endpoint::opening::ConnectOptions;
@@ -64,8 +65,8 @@ impl Connection {
         deadline: Deadline,
         epoch: Instant,
     ) -> Result<(Parts, Self), StreamError> {
-        let (way, route) = (options.clone(), target.route());
-        let open = move || open(&way.route(&route)?, deadline);
+        let (way, uri) = (options.clone(), target.route());
+        let open = move || open(&way.http_route(&uri)?, deadline);
         let opened = control.open(deadline, open).unwrap_or_else(|| Err(deadline.error()));
         let stream = opened.map_err(StreamError::Connect)?;
         control.hold(stream.tcp()).map_err(http)?;
@@ -79,19 +80,22 @@ impl Connection {
             epoch,
             read_timeout: None,
         };
-        let head = connection.request(target, options.head_limits(), deadline)?;
+        let uri = target.route();
+        let route = options.http_route(&uri).map_err(StreamError::Connect)?;
+        let request = target.http1_through(route.forwarding_proxy());
+        let head = connection.request(&request, options.head_limits(), deadline)?;
         connection.body = Body::new(head.status, head.version, &head.headers).map_err(http)?;
         Ok((head, connection))
     }
 
     fn request(
         &mut self,
-        target: &RedirectableRequest,
+        request: &Request<Bytes>,
         head_limits: Limits,
         deadline: Deadline,
     ) -> Result<Parts, StreamError> {
         let mut stream = Bounded::new(&mut self.stream, deadline);
-        let sent = request::send(&mut stream, &target.http1());
+        let sent = request::send(&mut stream, request);
         let mut received = Vec::new();
         // RFC 9112, 9.5: a server may answer and close before it has read a body to its end.
         let head = head::read_response(&mut stream, &mut received, head_limits);

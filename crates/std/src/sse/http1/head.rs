@@ -118,7 +118,7 @@ fn scan_head<S: Transport, T>(
     let mut fresh = [0; READ_LEN];
     loop {
         // The scanner looks at each byte once and bounds them.
-        match scanner.scan(received) {
+        match scanner.scan_mut(received) {
             Ok(Progress::Complete(head)) => return Ok(on_head(Ok(head))),
             Ok(Progress::Partial) => {}
             Err(error) => return Ok(on_head(Err(error))),

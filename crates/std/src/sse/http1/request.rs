@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use http::{Method, Request, header};
 
-/// Writes a request whose target is in origin form and whose headers have `Host`, but say nothing
-/// of the framing.
+/// Writes a request whose headers have `Host`, but say nothing of the framing. Its target is in origin
+/// form or, for a proxy, a whole URI (RFC 9112, 3.2.1 and 3.2.2).
 pub(crate) fn send(stream: &mut impl Write, request: &Request<Bytes>) -> io::Result<()> {
     stream.write_all(&head(request))?;
     stream.write_all(request.body())?;
@@ -15,9 +15,9 @@ pub(crate) fn send(stream: &mut impl Write, request: &Request<Bytes>) -> io::Res
 
 fn head(request: &Request<Bytes>) -> Vec<u8> {
     let mut head = Vec::with_capacity(512);
-    let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let target = request.uri().to_string();
     let method = request.method();
-    for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+    for part in [method.as_str(), " ", &target, " HTTP/1.1\r\n"] {
         head.extend_from_slice(part.as_bytes());
     }
     let mut field = |name: &str, value: &[u8]| {
@@ -67,6 +67,10 @@ mod tests {
         assert_eq!(
             sent(Request::put("/").body("").unwrap()),
             "PUT / HTTP/1.1\r\ncontent-length: 0\r\n\r\n",
+        );
+        assert_eq!(
+            sent(Request::get("http://h:81/a?b").header("host", "h:81").body("").unwrap()),
+            "GET http://h:81/a?b HTTP/1.1\r\nhost: h:81\r\n\r\n",
         );
         assert_eq!(
             sent(Request::get("/").body("x").unwrap()),

@@ -14,7 +14,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tidings_endpoint::Error;
 use tidings_endpoint::event_source::{RedirectableRequest, StreamError};
-use tidings_endpoint::opening::{ConnectOptions, Deadline};
+use tidings_endpoint::opening::{ConnectOptions, Deadline, Route};
 
 use crate::connect::{ClientStream, open};
 use crate::opening::Clock;
@@ -34,6 +34,10 @@ pub(super) struct Fetched {
 
 /// hyper's smallest buffer. Heads up to this or the limit of the options are read.
 const BUFFER_LEN_MIN: usize = 8 * 1024;
+/// Header lines that hyper reads if it is not told otherwise.
+const HYPER_MAX_HEADERS: usize = 100;
+/// Header lines that hyper is told to read at most: it has room for all of them at once.
+const MAX_HEADERS: usize = 10_000;
 
 /// Makes the request over a connection of its own.
 pub(super) fn fetch(
@@ -43,7 +47,16 @@ pub(super) fn fetch(
 ) -> Fetching {
     let (options, target) = (options.clone(), target.clone());
     Box::pin(async move {
-        let stream = connect(&options, &target.route()).await.map_err(StreamError::Connect)?;
+        let uri = target.route();
+        // HTTP/2 without TLS, to a server that is known to speak it, is for a tunnel: what a proxy
+        // itself speaks is HTTP/1.1.
+        let route = match http2_prior_knowledge {
+            true => options.route(&uri),
+            false => options.http_route(&uri),
+        };
+        let route = route.map_err(StreamError::Connect)?;
+        let proxy = route.forwarding_proxy();
+        let stream = connect(route).await.map_err(StreamError::Connect)?;
         let http = |error: hyper::Error| StreamError::Http(error.into());
         if stream.speaks_http2() || (http2_prior_knowledge && stream.is_plain()) {
             let (mut sender, connection) =
@@ -51,20 +64,26 @@ pub(super) fn fetch(
             let request = target.http2().map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         } else {
-            let (mut sender, connection) = http1::Builder::new()
-                .max_buf_size(options.head_limits().max_head_len.max(BUFFER_LEN_MIN))
-                .handshake(TokioIo::new(stream))
-                .await
-                .map_err(http)?;
-            let request: Request<Full<Bytes>> = target.http1().map(Full::new);
+            let limits = options.head_limits();
+            let mut builder = http1::Builder::new();
+            // RFC 9112, 5.2: folded header lines are made one.
+            builder
+                .max_buf_size(limits.max_head_len.max(BUFFER_LEN_MIN))
+                .allow_obsolete_multiline_headers_in_responses(true);
+            if limits.max_headers > HYPER_MAX_HEADERS {
+                builder.max_headers(limits.max_headers.min(MAX_HEADERS));
+            }
+            let (mut sender, connection) =
+                builder.handshake(TokioIo::new(stream)).await.map_err(http)?;
+            let request: Request<Full<Bytes>> = target.http1_through(proxy).map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         }
     })
 }
 
 /// The way to an HTTP server, of either version, is that of a WebSocket to it.
-async fn connect(options: &ConnectOptions, route: &str) -> Result<ClientStream, Error> {
-    let route = options.route(route)?.offering(&[b"h2", b"http/1.1"]);
+async fn connect(route: Route<'_>) -> Result<ClientStream, Error> {
+    let route = route.offering(&[b"h2", b"http/1.1"]);
     let clock = Clock::start();
     // The machine of the event source has the time limits.
     open(&route, Deadline::new(clock.now(), Duration::MAX), clock).await

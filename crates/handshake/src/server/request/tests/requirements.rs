@@ -37,7 +37,8 @@ fn only_get_with_http_1_1_is_a_handshake() {
         ("GET chat HTTP/1.1", RequestError::Target),
         ("GET /chat#x HTTP/1.1", RequestError::Target),
         ("GET ftp://server.example.com/ HTTP/1.1", RequestError::Target),
-        ("GET http://server.example.com?x HTTP/1.1", RequestError::Target),
+        ("GET ?x HTTP/1.1", RequestError::Target),
+        ("GET http://server.example.com?x#y HTTP/1.1", RequestError::Target),
         ("GET http://a@b/ HTTP/1.1", RequestError::Host(AuthorityError::UserInfo { offset: 1 })),
         ("GET http:/// HTTP/1.1", RequestError::Host(AuthorityError::NoHost)),
         ("GET /chat HTTP/2.0", HeadError::VersionUnsupported { offset: 15 }.into()),
@@ -58,6 +59,9 @@ fn an_absolute_target_names_the_host() {
         ("https://other.example:8443/", "/", "other.example:8443"),
         ("ws://other.example", "/", "other.example"),
         ("WSS://[::1]:1/", "/", "[::1]:1"),
+        // RFC 9110, 4.2.3: an empty path is `/`, before a query too.
+        ("http://other.example?x=/", "/", "other.example"),
+        ("ws://[::1]:1?", "/", "[::1]:1"),
     ] {
         let bytes = head(&format!("GET {target} HTTP/1.1"), &example());
         let mut scanner = HeadScanner::request(Limits::server());
@@ -65,6 +69,7 @@ fn an_absolute_target_names_the_host() {
         let mut slots = HeaderSlots::<7>::new();
         let request = ServerRequest::parse(head, &mut slots).unwrap();
         assert_eq!((request.path(), request.host().to_string().as_str()), (path, host));
+        assert_eq!(request.query(), target.split_once('?').map(|(_, query)| query));
     }
     // Host must be there all the same, and be well-formed.
     let start = "GET http://other.example/ HTTP/1.1";
@@ -176,13 +181,15 @@ fn the_key_is_16_bytes_in_base64() {
         ("", KeyError::Length { len: 0 }),
         ("dGhlIHNhbXBsZSBub25jZQ", KeyError::Length { len: 22 }),
         ("dGhlIHNhbXBsZSBub25jZWE=", KeyError::NonceLength),
-        ("dGhlIHNhbXBsZSBub25jZR==", KeyError::Base64),
+        ("dGhlIHNhbXBsZSBub25j-_==", KeyError::Base64),
         ("dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==", KeyError::Length { len: 50 }),
     ] {
         let lines = with("Sec-WebSocket-Key", &[key]);
         assert_eq!(verdict(&lines), Err(RequestError::Key(error)), "{key:?}");
     }
-    assert_eq!(verdict(&with("Sec-WebSocket-Key", &[" dGhlIHNhbXBsZSBub25jZQ==\t"])), Ok(()));
+    for key in [" dGhlIHNhbXBsZSBub25jZQ==\t", "AQIDBAUGBwgJCgsMDQ4PEC=="] {
+        assert_eq!(verdict(&with("Sec-WebSocket-Key", &[key])), Ok(()), "{key:?}");
+    }
 }
 
 /// W-037, W-041, W-050, H-012, V-44
@@ -267,13 +274,30 @@ fn the_policy_sees_the_origin_and_the_host_of_the_request() {
         let Ok(Progress::Complete(head)) = scanner.scan(&bytes) else { unreachable!() };
         let mut slots = HeaderSlots::<100>::new();
         let request = ServerRequest::parse(head, &mut slots).unwrap();
-        request.check_origin(&OriginPolicy::same_origin(MissingOrigin::Accept), secure)
+        let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
+        let direct = request.check_origin(&policy, secure).map_err(|error| error.to_string());
+        let proxied = request.check_origin(&policy.behind_proxy(), secure);
+        (direct, proxied.map_err(|error| error.to_string()))
     };
-    assert_eq!(check(&example(), false), Err(OriginError::NotAccepted));
-    assert_eq!(check(&with("Origin", &["http://server.example.com"]), false), Ok(()));
-    assert_eq!(check(&with("Origin", &["https://server.example.com"]), true), Ok(()));
-    assert_eq!(check(&with("Origin", &["null"]), true), Err(OriginError::Null));
-    assert_eq!(check(&without("Origin"), true), Ok(()));
+    let both = |verdict: Result<(), &str>| {
+        let verdict = verdict.map_err(str::to_string);
+        (verdict.clone(), verdict)
+    };
+    let refused = "the origin http://example.com is not that of the request, \
+                   http://server.example.com by Host";
+    assert_eq!(check(&example(), false), both(Err(refused)));
+    let mut forwarded = example();
+    forwarded.push(("X-Forwarded-Host", "example.com"));
+    assert_eq!(check(&forwarded, false), (Err(refused.to_string()), Ok(())));
+    forwarded.push(("Forwarded", "host=other.example"));
+    let refused_too = "the origin http://example.com is not that of the request, \
+                       http://other.example by its proxy";
+    assert_eq!(check(&forwarded, false), (Err(refused.to_string()), Err(refused_too.to_string())));
+    assert_eq!(check(&with("Origin", &["http://server.example.com"]), false), both(Ok(())));
+    assert_eq!(check(&with("Origin", &["https://server.example.com"]), true), both(Ok(())));
+    let null = "the opaque origin null is not accepted";
+    assert_eq!(check(&with("Origin", &["null"]), true), both(Err(null)));
+    assert_eq!(check(&without("Origin"), true), both(Ok(())));
 }
 
 #[test]

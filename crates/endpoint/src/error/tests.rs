@@ -1,0 +1,106 @@
+//! What an error shows of its causes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::error::Error as _;
+
+use tidings_handshake::HeadError;
+
+use super::*;
+
+/// A transport of the caller's that shows its cause as a source alone.
+#[derive(Debug)]
+struct Layer;
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the tunnel broke")
+    }
+}
+
+impl std::error::Error for Layer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&UriError::Scheme)
+    }
+}
+
+fn examples() -> Vec<Error> {
+    let response = ResponseError::Head(HeadError::WrongKind);
+    vec![
+        Error::Io(io::ErrorKind::ConnectionReset.into()),
+        Error::Io(io::Error::new(io::ErrorKind::BrokenPipe, "the cable was cut")),
+        Error::Io(io::Error::from_raw_os_error(104)),
+        Error::Io(io::Error::other(Layer)),
+        Error::Request(RequestError::Version),
+        Error::Refused { status: 404 },
+        Error::Response(response),
+        Error::HandshakeTimeout(Duration::from_secs(1)),
+        Error::Uri(UriError::Scheme),
+        Error::TlsUnsupported,
+        Error::Proxy { proxy: "p:1".into(), status: 407, challenge: Some("Basic".into()) },
+        Error::ProxyResponse { proxy: "p:1".into(), error: response },
+        Error::ProxyUri(ProxyUriError::Scheme),
+        Error::Redirect(RedirectError::Location(UriError::Scheme)),
+        Error::RequestBuild(RequestBuildError::Origin),
+        Error::WriteTimeout(Duration::from_secs(1)),
+        Error::MessageUnfinished,
+        Error::QueueFull { len: 2, max_len: 1 },
+        #[cfg(feature = "rustls")]
+        Error::Tls(TlsError::Handshake(rustls::Error::DecryptError)),
+        #[cfg(feature = "rustls")]
+        Error::Tls(TlsError::NoRoots(Some(io::Error::other("no such directory")))),
+    ]
+}
+
+#[test]
+fn no_error_of_a_chain_is_shown_twice() {
+    for error in examples() {
+        let mut shown = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            assert!(!shown.iter().any(|shown| shown.contains(&text)), "{text:?} in {shown:?}");
+            shown.push(text);
+            source = error.source();
+        }
+    }
+    // What is below the transport of the caller is not lost.
+    let error = Error::Io(io::Error::other(Layer));
+    assert_eq!(error.to_string(), "the tunnel broke");
+    assert_eq!(error.source().unwrap().to_string(), UriError::Scheme.to_string());
+}
+
+#[test]
+fn what_is_inside_an_error_is_shown_by_it() {
+    let proxy = Error::Proxy {
+        proxy: "proxy.example:3128".into(),
+        status: 407,
+        challenge: Some("Basic realm=\"office\"".into()),
+    };
+    for (error, expected) in [
+        (
+            proxy,
+            "the proxy proxy.example:3128 opened no tunnel, it answered with status 407 and asks \
+             for credentials: Basic realm=\"office\"",
+        ),
+        (Error::Uri(UriError::Scheme), "the URI does not begin with ws:// or wss://"),
+        (
+            Error::Request(RequestError::Version),
+            "the client's opening handshake: the header Sec-WebSocket-Version is not 13",
+        ),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn an_error_of_tls_is_one_whenever_the_stream_brings_it() {
+    use rustls::AlertDescription;
+
+    let alert = rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
+    let error = Error::from(io::Error::new(io::ErrorKind::InvalidData, alert));
+    assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
+    assert_eq!(error.to_string(), "TLS: the server asks for a client certificate, and got none");
+    assert!(matches!(Error::from(io::Error::other("x")), Error::Io(_)));
+}
