@@ -19,7 +19,7 @@ use crate::{
     storage::{Area, Areas},
     utf8::{self, Carry},
 };
-use line::Line;
+use line::{Field, Line};
 use whole_line::{Borrowed, WholeLine, find_line_end, value};
 
 /// Decodes an event stream, after WHATWG HTML 9.2.5 and 9.2.6.
@@ -238,6 +238,41 @@ impl<S: Storage> Decoder<S> {
     #[must_use]
     pub fn reconnection_time(&self) -> Option<ReconnectionTime> {
         self.reconnection_time
+    }
+
+    /// The event that the stream is in the middle of, as far as its data has come; of a line that is
+    /// cut, too. For a stream that is over, before [`finish`](Self::finish): some servers do not end
+    /// their last event with a blank line. By the standard such an event is dropped.
+    ///
+    /// Its ID is that of the event before, as a stream that is resumed brings it again. There is
+    /// none of an event that is over a limit, or whose data is [reported in
+    /// chunks](Self::report_data_chunks).
+    ///
+    /// ```
+    /// # #[cfg(feature = "alloc")] {
+    /// use tidings_sse::{Decoder, EndOfStream};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut input: &[u8] = b"event: done\ndata: the las";
+    /// assert!(decoder.decode(&mut input).is_none());
+    /// let event = decoder.unfinished().unwrap();
+    /// assert_eq!((event.event_type, event.data), ("done", "the las"));
+    /// assert_eq!(decoder.finish(), EndOfStream::InsideEvent { dropped_len: 26 });
+    /// # }
+    /// ```
+    pub fn unfinished(&mut self) -> Option<MessageEvent<'_>> {
+        if !self.has_data || self.skipping || self.returned || self.report_data_chunks {
+            return None;
+        }
+        self.areas.data.make_text(self.limits.max_data_len).ok()?;
+        // A type whose line is cut is not known.
+        let is_typed = self.has_event_type && self.line != Line::Value(Field::EventType);
+        let event_type = if is_typed { self.areas.event_type.text() } else { DEFAULT_EVENT_TYPE };
+        Some(MessageEvent {
+            event_type,
+            data: self.areas.data.text(),
+            last_event_id: self.last_event_id(),
+        })
     }
 
     /// The stream is over: tells how it ended, and makes the decoder ready for the next one.
