@@ -455,7 +455,7 @@ fn the_client_decides_about_answers_if_it_wants_to() {
     assert!(matches!(disconnect.next, Next::Wait(_)));
 }
 
-/// WHATWG HTML, 9.2.3: nothing failed, so nothing is random.
+/// E-026: nothing failed, so nothing is random.
 #[test]
 fn after_a_clean_end_the_wait_is_exactly_the_reconnection_time() {
     let mut source = open(Config::event_source(), at(0));
