@@ -49,6 +49,7 @@ pub struct Decoder<S: Storage> {
     /// No larger than what the areas can hold.
     limits: Limits,
     report_comments: bool,
+    report_unknown_fields: bool,
     report_data_chunks: bool,
 
     /// Where in a line the stream stands.
@@ -138,6 +139,7 @@ impl<S: Storage> Decoder<S> {
             areas,
             limits,
             report_comments: false,
+            report_unknown_fields: false,
             report_data_chunks: false,
             line: Line::StreamStart { matched: 0 },
             line_len: 0,
@@ -161,6 +163,25 @@ impl<S: Storage> Decoder<S> {
     #[must_use]
     pub fn report_comments(self) -> Self {
         Self { report_comments: true, ..self }
+    }
+
+    /// Yields each line whose field has no meaning in the standard, as [`Item::UnknownField`]: for
+    /// servers that say more than the standard knows. Otherwise they pass unseen. Their length is
+    /// limited as that of a comment is.
+    ///
+    /// ```
+    /// # #[cfg(feature = "alloc")] {
+    /// use tidings_sse::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new().report_unknown_fields();
+    /// let mut input: &[u8] = b"trace: 7\ndata: hello\n\n";
+    /// assert_eq!(decoder.decode(&mut input), Some(Item::UnknownField("trace: 7")));
+    /// assert!(matches!(decoder.decode(&mut input), Some(Item::Event(_))));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn report_unknown_fields(self) -> Self {
+        Self { report_unknown_fields: true, ..self }
     }
 
     /// Yields data as it arrives, as [`Item::DataChunk`], and [`Item::EventEnd`] where it is
@@ -257,7 +278,7 @@ impl<S: Storage> Decoder<S> {
     /// assert!(decoder.decode(&mut input).is_none());
     /// let event = decoder.unfinished().unwrap();
     /// assert_eq!((event.event_type, event.data), ("done", "the las"));
-    /// assert_eq!(decoder.finish(), EndOfStream::InsideEvent { dropped_len: 26 });
+    /// assert_eq!(decoder.finish(), EndOfStream::InsideEvent { dropped_len: 25 });
     /// # }
     /// ```
     pub fn unfinished(&mut self) -> Option<MessageEvent<'_>> {
@@ -353,6 +374,9 @@ impl<S: Storage> Decoder<S> {
                 Item::DataChunk(text.unwrap_or_else(|| self.carry.character()))
             }
             Step::Comment(text) => Item::Comment(text.unwrap_or_else(|| self.areas.comment.text())),
+            Step::UnknownField(text) => {
+                Item::UnknownField(text.unwrap_or_else(|| self.areas.comment.text()))
+            }
             Step::Retry(time) => Item::Retry(time),
             Step::Overflow(exceeded) => Item::Overflow(exceeded),
         };
@@ -449,6 +473,7 @@ enum Step<'i> {
     EventEnd { event_type: Option<&'i str> },
     DataChunk(Option<&'i str>),
     Comment(Option<&'i str>),
+    UnknownField(Option<&'i str>),
     Retry(ReconnectionTime),
     Overflow(LimitExceeded),
 }

@@ -261,7 +261,7 @@ impl<S: Storage> EventSource<S> {
                 self.attempts = 0;
             }
             Item::Retry(time) => set_reconnection_time(&mut self.reconnect, &self.config, time),
-            Item::DataChunk(_) | Item::Comment(_) | Item::Overflow(_) => {}
+            Item::DataChunk(_) | Item::Comment(_) | Item::UnknownField(_) | Item::Overflow(_) => {}
         }
         Some(item)
     }

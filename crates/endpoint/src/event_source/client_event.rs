@@ -22,6 +22,9 @@ pub enum ClientEvent {
     Event(OwnedMessageEvent),
     /// A comment came; only if they are [asked for](super::EventSourceRequest::report_comments).
     Comment(String),
+    /// A line came whose field has no meaning in the standard; only if they are
+    /// [asked for](super::EventSourceRequest::report_unknown_fields).
+    UnknownField(String),
     /// The stream is over within this event, of which more may be missing; only if it is
     /// [asked for](super::EventSourceRequest::report_unfinished). Why it is over is told next.
     Unfinished(OwnedMessageEvent),
@@ -125,6 +128,7 @@ impl ClientEvent {
         match item {
             Item::Event(event) => Some(Self::Event(event.into_owned())),
             Item::Comment(comment) => Some(Self::Comment(comment.to_owned())),
+            Item::UnknownField(line) => Some(Self::UnknownField(line.to_owned())),
             Item::Retry(time) => Some(Self::Retry(time)),
             Item::Overflow(exceeded) => Some(Self::Overflow(exceeded)),
             _ => None,

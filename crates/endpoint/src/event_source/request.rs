@@ -50,6 +50,7 @@ pub struct EventSourceRequest {
     config: Config,
     limits: Limits,
     report_comments: bool,
+    report_unknown_fields: bool,
     report_unfinished: bool,
     max_answer_len: usize,
     answer_timeout: Duration,
@@ -88,6 +89,7 @@ impl EventSourceRequest {
             config: Config::event_source(),
             limits: Limits::DEFAULT,
             report_comments: false,
+            report_unknown_fields: false,
             report_unfinished: false,
             max_answer_len: 1024 * 1024,
             answer_timeout: Duration::from_secs(10),
@@ -245,6 +247,13 @@ impl EventSourceRequest {
         self
     }
 
+    /// Yields the lines whose field has no meaning in the standard, too, as
+    /// [`ClientEvent::UnknownField`](super::ClientEvent::UnknownField).
+    pub fn report_unknown_fields(mut self) -> Self {
+        self.report_unknown_fields = true;
+        self
+    }
+
     /// Yields the event that the end of the stream cut, as
     /// [`ClientEvent::Unfinished`](super::ClientEvent::Unfinished): some servers do not end their last
     /// event with a blank line. By the standard it is dropped.
@@ -261,6 +270,9 @@ impl EventSourceRequest {
         let mut decoder = Decoder::with_limits(self.limits);
         if self.report_comments {
             decoder = decoder.report_comments();
+        }
+        if self.report_unknown_fields {
+            decoder = decoder.report_unknown_fields();
         }
         let mut config = self.config;
         let is_get = self.method == Method::GET;
