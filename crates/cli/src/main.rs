@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod interrupt;
 mod request;
 mod sse;
 mod terminal;
@@ -41,9 +42,39 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("tidings: {error}");
-            ExitCode::FAILURE
+            if is_usage(&*error) { USAGE.into() } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// The exit code for wrong arguments, which is that of clap, too.
+const USAGE: u8 = 2;
+
+/// An argument cannot be used; shown to the user.
+#[derive(Debug)]
+struct UsageError(String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// Whether the arguments are to blame.
+fn is_usage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    use tidings_tokio::Error;
+
+    let is_connect_usage = |error: &Error| {
+        matches!(
+            error,
+            Error::Uri(_) | Error::RequestBuild(_) | Error::TlsUnsupported | Error::ProxyUri(_)
+        )
+    };
+    error.is::<UsageError>()
+        || error.is::<tidings_tokio::sse::RequestFault>()
+        || error.downcast_ref::<Error>().is_some_and(is_connect_usage)
 }
 
 /// What ends a subcommand early; shown to the user in one line.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidings_tokio::ConnectOptions;
 use tidings_tokio::client::rustls::crypto::ring;
@@ -10,12 +11,18 @@ use tidings_tokio::client::rustls::pki_types::pem::PemObject as _;
 use tidings_tokio::client::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tidings_tokio::client::rustls::{ClientConfig, RootCertStore};
 
-use crate::Error;
+use crate::{Error, UsageError};
 
 /// Reads `NAME: VALUE`.
 pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("a header is written NAME: VALUE")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Reads a time in seconds, which may be a fraction.
+pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a time is a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// The way to the server.
@@ -62,7 +69,7 @@ impl Way {
 
 /// An error of `read` names the file.
 fn in_file<T>(file: &Path, read: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
-    read(file).map_err(|error| format!("{}: {error}", file.display()).into())
+    read(file).map_err(|error| UsageError(format!("{}: {error}", file.display())).into())
 }
 
 /// The certificates of a PEM file as the only roots.

@@ -6,7 +6,7 @@
 //! | 0 | the stream ended between two events and is not asked for again, or the server said by 204 that there is no more |
 //! | 1 | there is no stream: the server is not there, or answered something else, or too many attempts failed |
 //! | 2 | the arguments are wrong |
-//! | 3 | the stream broke, or ended inside an event, and is not asked for again |
+//! | 3 | the stream broke, or ended inside an event, and is not asked for again; or an event was too large, and skipped |
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -16,14 +16,18 @@ use std::time::Duration;
 use tidings_tokio::ConnectOptions;
 use tidings_tokio::sse::{
     ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource, EventSourceRequest,
-    GiveUp, OwnedMessageEvent, UnexpectedResponse,
+    GiveUp, Limits, OwnedMessageEvent,
 };
 
-use crate::Error;
-use crate::request::{Way, parse_header};
+use crate::request::{Way, parse_header, parse_seconds};
 use crate::terminal::{escape_controls, print_json, print_line};
+use crate::{Error, UsageError};
 
+/// Exit codes: 0 the stream ended between two events and is not asked for again, or the server said by
+/// 204 that there is no more; 1 there is no stream; 2 the arguments are wrong; 3 the stream broke or
+/// ended inside an event and is not asked for again, or an event was too large and skipped.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// What to watch, for example `https://example.com/events`. The variables `https_proxy`,
     /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
@@ -45,18 +49,38 @@ pub(crate) struct Arguments {
     /// `retry` in the first event after it has changed.
     #[arg(long)]
     json: bool,
+    /// Print comments, too: as lines that begin with a colon, or with `--json` as objects with
+    /// `comment`.
+    #[arg(long)]
+    comments: bool,
     /// Treat the connection as lost after this many seconds of silence; comments count as activity.
-    #[arg(long, value_name = "SECONDS")]
-    idle_timeout: Option<f64>,
-    /// Give up after this many failed attempts in a row.
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    idle_timeout: Option<Duration>,
+    /// Wait this many seconds for the head of the response, from DNS on. Without it 30, and with
+    /// `--data` 600, as a model may think before it answers.
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    response_timeout: Option<Duration>,
+    /// The most bytes of an event's data. A larger event is skipped, which the exit code tells.
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_EVENT_LEN)]
+    max_event: usize,
+    /// Give up after this many failed attempts in a row; 1 makes one attempt.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     attempts: Option<u32>,
     #[command(flatten)]
     way: Way,
 }
 
-/// The stream was there, and broke.
+/// The stream was there, and broke, or not all of it was shown.
 const BROKEN: u8 = 3;
+
+/// How long the head of the response to `--data` may take.
+const DATA_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The most bytes of an event's data, unless set.
+const MAX_EVENT_LEN: usize = 1024 * 1024;
+
+/// Beside the data, a line has the name of its field.
+const FIELD_NAME_LEN: usize = "data: ".len();
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let options = ConnectOptions::new().proxy_from_environment();
@@ -71,9 +95,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
 
 fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
     let mut config = Config::client();
-    config.idle_timeout = match arguments.idle_timeout {
-        Some(seconds) => Duration::try_from_secs_f64(seconds)?,
-        None => Config::NEVER,
+    config.idle_timeout = arguments.idle_timeout.unwrap_or(Config::NEVER);
+    config.response_timeout = match (arguments.response_timeout, &arguments.data) {
+        (Some(timeout), _) => timeout,
+        (None, Some(_)) => DATA_TIMEOUT,
+        (None, None) => config.response_timeout,
     };
     config.reconnect = !arguments.once;
     if let Some(attempts) = arguments.attempts {
@@ -90,7 +116,13 @@ fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
     for (name, value) in &arguments.header {
         request = request.header(name, value);
     }
-    Ok(request.last_event_id(&*arguments.last_event_id).config(config))
+    if arguments.comments {
+        request = request.report_comments();
+    }
+    let limits = Limits::DEFAULT
+        .max_data_len(arguments.max_event)
+        .max_line_len(arguments.max_event.saturating_add(FIELD_NAME_LEN));
+    Ok(request.last_event_id(&*arguments.last_event_id).config(config).limits(limits))
 }
 
 /// As curl reads it.
@@ -102,20 +134,29 @@ fn read_data(data: &str) -> Result<Vec<u8>, Error> {
             io::stdin().lock().read_to_end(&mut all)?;
             Ok(all)
         }
-        Some(file) => fs::read(file).map_err(|error| format!("{file}: {error}").into()),
+        Some(file) => fs::read(file).map_err(|error| UsageError(format!("{file}: {error}")).into()),
     }
 }
 
 /// Events to stdout, all else to stderr.
 async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
     let mut retry_ms = None;
+    let mut printed_id = String::new();
+    let mut has_skipped = false;
     while let Some(update) = source.next().await {
         match update {
             ClientEvent::Open(_) => eprintln!("connected"),
             ClientEvent::Event(event) if json => print_json_event(&event, retry_ms.take())?,
-            ClientEvent::Event(event) => print_event(&event)?,
+            ClientEvent::Event(event) => {
+                print_event(&event, &printed_id)?;
+                printed_id = event.last_event_id;
+            }
+            ClientEvent::Comment(comment) => print_comment(&comment, json)?,
             ClientEvent::Retry(time) => retry_ms = Some(time.as_ms()),
-            ClientEvent::Overflow(exceeded) => eprintln!("an event was skipped: {exceeded}"),
+            ClientEvent::Overflow(exceeded) => {
+                has_skipped = true;
+                eprintln!("an event was skipped: {exceeded}; see --max-event");
+            }
             ClientEvent::Disconnected { cause, wait } => {
                 tell(&cause, &format!("; trying again in {:.1} s", wait.as_secs_f64()));
             }
@@ -125,7 +166,7 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
                     _ => String::new(),
                 };
                 tell(&cause, &reason);
-                return Ok(exit_code(&cause));
+                return Ok(exit_code(&cause, has_skipped));
             }
             _ => {}
         }
@@ -133,8 +174,9 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn exit_code(cause: &DisconnectCause) -> ExitCode {
+fn exit_code(cause: &DisconnectCause, has_skipped: bool) -> ExitCode {
     match cause.reason {
+        _ if cause.is_clean_end() && has_skipped => BROKEN.into(),
         _ if cause.is_clean_end() => ExitCode::SUCCESS,
         DisconnectReason::Ended(_) | DisconnectReason::Broken(_) | DisconnectReason::Idle(_) => {
             BROKEN.into()
@@ -145,27 +187,39 @@ fn exit_code(cause: &DisconnectCause) -> ExitCode {
 
 fn tell(cause: &DisconnectCause, next: &str) {
     eprintln!("{}{next}", escape_controls(&cause.to_string()));
-    let body = cause
-        .response
-        .as_deref()
-        .map(|UnexpectedResponse { body_start, .. }| body_start.trim_ascii());
+    let body = cause.answer.as_deref().map(|answer| answer.body.trim_ascii());
     if let Some(body @ [_, ..]) = body {
         eprintln!("{}", escape_controls(&String::from_utf8_lossy(body)));
     }
 }
 
-/// An event as the lines of an event stream, so that the output can be read by the same rules.
-fn print_event(event: &OwnedMessageEvent) -> io::Result<()> {
+/// An event as the lines of an event stream, so that the output can be read by the same rules. The ID
+/// lasts until it changes, so one that was emptied is printed, too.
+fn print_event(event: &OwnedMessageEvent, printed_id: &str) -> io::Result<()> {
     if event.event_type != "message" {
         print_line(&format!("event: {}", event.event_type))?;
     }
-    if !event.last_event_id.is_empty() {
+    if event.last_event_id.is_empty() && !printed_id.is_empty() {
+        print_line("id")?;
+    } else if !event.last_event_id.is_empty() {
         print_line(&format!("id: {}", event.last_event_id))?;
     }
     for line in event.data.split('\n') {
         print_line(&format!("data: {line}"))?;
     }
     print_line("")
+}
+
+fn print_comment(comment: &str, json: bool) -> io::Result<()> {
+    match json {
+        true => print_json(&JsonComment { comment }),
+        false => print_line(&format!(": {comment}")),
+    }
+}
+
+#[derive(serde::Serialize)]
+struct JsonComment<'a> {
+    comment: &'a str,
 }
 
 #[derive(serde::Serialize)]

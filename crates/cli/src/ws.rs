@@ -1,9 +1,17 @@
 //! `tidings ws URL`: a WebSocket client for terminals and scripts.
 //!
-//! Exit codes: 0 after a clean closing handshake, 1 for anything else (clap uses 2 for wrong
-//! arguments).
+//! | exit code | |
+//! | --- | --- |
+//! | 0 | the WebSocket was closed with code 1000, 1001 or none, or nobody reads our output any more |
+//! | 1 | there was no WebSocket |
+//! | 2 | the arguments are wrong |
+//! | 3 | the connection was lost, or was closed with another code |
+//! | 4 | stdin was not sent to its end |
+//! | 130 | ended by Ctrl-C before there was a WebSocket, or by the second one |
 
-use std::io::{self, BufRead as _};
+mod input;
+
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,17 +22,19 @@ use tidings_tokio::{
     compression::Compression,
     connect_with,
 };
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
+use self::input::{Input, Line};
 use crate::Error;
-use crate::request::{Way, parse_header};
+use crate::interrupt::{INTERRUPTED, Interrupt};
+use crate::request::{Way, parse_header, parse_seconds};
 use crate::terminal::{escape_controls, print_line};
 
-/// Lines that may wait for a slow server before stdin is no longer read.
-const MAX_LINES_WAITING: usize = 64;
-
+/// Exit codes: 0 the WebSocket was closed with code 1000, 1001 or none; 1 there was no WebSocket;
+/// 2 the arguments are wrong; 3 the connection was lost or closed with another code; 4 stdin was not
+/// sent to its end; 130 ended by Ctrl-C.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// Where to connect, for example `wss://example.com/chat`. The variables `https_proxy`,
     /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
@@ -43,13 +53,67 @@ pub(crate) struct Arguments {
     /// Offer compression (permessage-deflate).
     #[arg(long)]
     compress: bool,
-    /// After the end of stdin, go on receiving for so long before closing.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
-    linger: f64,
+    /// Receive for this long after the end of stdin before closing.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
+    linger: Duration,
 }
 
+/// The WebSocket was there, and did not end well.
+const BROKEN: u8 = 3;
+/// Lines were lost.
+const NOT_SENT: u8 = 4;
+
+/// How long the server may take for its Close when nobody reads our output any more.
+const LAST_CLOSE: Duration = Duration::from_secs(2);
+
+type Socket = WebSocket<ClientStream, ClientRole>;
+
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
-    let linger = Duration::try_from_secs_f64(arguments.linger)?;
+    let mut interrupt = Interrupt::watch();
+    let linger = arguments.linger;
+    let mut socket = tokio::select! {
+        opened = open(arguments) => opened?,
+        () = interrupt.wait() => return Ok(INTERRUPTED.into()),
+    };
+    let subprotocol = socket.subprotocol().map(|name| format!(", subprotocol {name}"));
+    let compression = if socket.may_compress() { ", compressed" } else { "" };
+    eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
+
+    let mut input = Input::read();
+    let ended = tokio::select! {
+        ended = talk(&mut socket, &mut input, linger) => ended,
+        () = interrupt.wait() => {
+            eprintln!("closing; Ctrl-C again ends at once");
+            input.drop_rest();
+            close(&mut socket).await
+        }
+    };
+    if matches!(&ended, Err(Ended::OutputClosed)) {
+        // Whoever reads our output has enough of it, which is not the server's fault.
+        socket.start_close(CloseCode::NORMAL, "");
+        let _ = timeout(LAST_CLOSE, async { while let Ok(Some(_)) = socket.recv().await {} }).await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let received = socket.close_info().received;
+    let is_clean = socket.close_info().is_clean();
+    eprintln!("closed: {}", escape_controls(&received.to_string()));
+    if let Err(error) = &ended {
+        eprintln!("tidings: {}", escape_controls(&error.to_string()));
+    }
+    Ok(match ended {
+        Ok(()) if is_clean && ends_well(&received) => match input.is_sent() {
+            true => ExitCode::SUCCESS,
+            false => {
+                eprintln!("tidings: stdin was not sent to its end");
+                NOT_SENT.into()
+            }
+        },
+        Ok(()) | Err(Ended::Lost(_) | Ended::OutputClosed) => BROKEN.into(),
+        Err(Ended::Output(_)) => ExitCode::FAILURE,
+    })
+}
+
+async fn open(arguments: Arguments) -> Result<Socket, Error> {
     let mut options =
         ConnectOptions::new().subprotocols(arguments.subprotocol).proxy_from_environment();
     if arguments.compress {
@@ -67,37 +131,40 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         };
     }
     options = arguments.way.apply(options, &arguments.url)?;
-    let mut socket = match connect_with(&arguments.url, &options).await {
-        Ok(socket) => socket,
+    match connect_with(&arguments.url, &options).await {
+        Ok(socket) => Ok(socket),
         Err(tidings_tokio::Error::Declined(declined)) => {
             let body = String::from_utf8_lossy(&declined.body_start);
             let status = format!("{} {}", declined.status, declined.reason);
-            return Err(format!(
+            Err(format!(
                 "the server did not open a WebSocket, it answered {}\n{}",
                 escape_controls(&status),
                 escape_controls(body.trim_end())
             )
-            .into());
+            .into())
         }
-        Err(error) => return Err(error.into()),
-    };
-    let subprotocol = socket.subprotocol().map(|name| format!(", subprotocol {name}"));
-    let compression = if socket.may_compress() { ", compressed" } else { "" };
-    eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
+        Err(error) => Err(error.into()),
+    }
+}
 
-    let ended = talk(&mut socket, linger).await;
-    let closure = socket.close_info();
-    eprintln!("closed: {}", closed(&closure.received));
-    ended?;
-    Ok(if closure.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+/// Whether a server that closes so is content.
+fn ends_well(received: &CloseStatus) -> bool {
+    // RFC 6455, 7.4.1: 1000 normal closure, 1001 going away, 1005 no code.
+    matches!(received.code(), 1000 | 1001 | 1005)
+}
+
+/// What ends the talk early.
+enum Ended {
+    /// The connection broke, or the server broke a rule.
+    Lost(tidings_tokio::Error),
+    /// Nobody reads our output any more.
+    OutputClosed,
+    /// The output cannot be written.
+    Output(io::Error),
 }
 
 /// Lines out, messages in, until the end of both.
-async fn talk(
-    socket: &mut WebSocket<ClientStream, ClientRole>,
-    linger: Duration,
-) -> Result<(), Error> {
-    let mut lines = read_lines();
+async fn talk(socket: &mut Socket, input: &mut Input, linger: Duration) -> Result<(), Ended> {
     let mut stdin_ended: Option<Instant> = None;
     loop {
         let linger_over = async {
@@ -111,44 +178,26 @@ async fn talk(
                 Some(message) => print_message(&message)?,
                 None => return Ok(()),
             },
-            line = lines.recv(), if stdin_ended.is_none() => match line {
-                // The server may just have closed: then `recv` tells how.
-                Some(line) => match socket.send(line).await {
-                    Err(tidings_tokio::Error::Send(_)) => {}
+            line = input.next(), if stdin_ended.is_none() => match line {
+                Some(Line(line)) => match socket.send(line).await {
+                    // The server has just closed: `recv` tells how.
+                    Err(error) if error.is_closed() => input.lose(),
                     sent => sent?,
                 },
                 None => stdin_ended = Some(Instant::now()),
             },
-            () = linger_over => {
-                socket.start_close(CloseCode::NORMAL, "");
-                stdin_ended = Some(Instant::now() + Duration::from_secs(3600));
-            }
-            interrupt = tokio::signal::ctrl_c() => {
-                interrupt?;
-                socket.start_close(CloseCode::NORMAL, "");
-            }
+            () = linger_over => return close(socket).await,
         }
     }
 }
 
-/// Stdin, line by line. A thread of its own reads it: a blocked read can't be given up.
-fn read_lines() -> mpsc::Receiver<String> {
-    let (lines, receiver) = mpsc::channel(MAX_LINES_WAITING);
-    std::thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            match line {
-                Ok(line) => match lines.blocking_send(line) {
-                    Ok(()) => {}
-                    Err(_) => return,
-                },
-                Err(error) => {
-                    eprintln!("tidings: stdin: {error}");
-                    return;
-                }
-            }
-        }
-    });
-    receiver
+/// Closes, and shows what still comes.
+async fn close(socket: &mut Socket) -> Result<(), Ended> {
+    socket.start_close(CloseCode::NORMAL, "");
+    while let Some(message) = socket.recv().await? {
+        print_message(&message)?;
+    }
+    Ok(())
 }
 
 fn print_message(message: &Message) -> io::Result<()> {
@@ -162,6 +211,27 @@ fn print_message(message: &Message) -> io::Result<()> {
     }
 }
 
-fn closed(status: &CloseStatus) -> String {
-    escape_controls(&status.to_string()).into_owned()
+impl From<tidings_tokio::Error> for Ended {
+    fn from(error: tidings_tokio::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Lost(error) => error.fmt(f),
+            Self::OutputClosed => f.write_str("nobody reads the output any more"),
+            Self::Output(error) => write!(f, "stdout: {error}"),
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! The rules of WHATWG HTML, 9.2, are those of
 //! [`tidings_sse::event_source`]; a transport is the adapter's.
 
+mod answer;
 mod client;
 mod client_event;
 mod content;
@@ -12,8 +13,9 @@ mod fault;
 mod redirectable_request;
 mod request;
 
-pub use client::{Client, Decision, Received, Refusal};
-pub use client_event::{ClientEvent, DisconnectCause, EventError, Opened, UnexpectedResponse};
+pub use answer::AnswerReader;
+pub use client::{BoxError, Client, Decision, NextAttempt, Received};
+pub use client_event::{Answer, ClientEvent, DisconnectCause, EventError, Opened, Reply};
 pub use content::ContentDecoder;
 pub use fault::{CodingError, RedirectFault, RequestFault, StreamError};
 pub use redirectable_request::RedirectableRequest;

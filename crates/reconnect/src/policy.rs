@@ -16,7 +16,7 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The random window of the first wait. It doubles with each attempt that fails.
+    /// The random window of the first wait after a failure. It doubles with each attempt that fails.
     pub base: Duration,
     /// The longest random window.
     pub cap: Duration,
@@ -24,14 +24,19 @@ pub struct Policy {
     pub minimum: Duration,
     /// How long a connection must live to be a success, after which the waits start anew.
     pub healthy_after: Duration,
-    /// The most that a server can make this client wait with `Retry-After`.
+    /// The most that a server can make this client wait with `Retry-After`. Zero: the header is
+    /// ignored.
     pub max_server_wait: Duration,
-    /// The least wait for a server that restarts or has too much to do: Close 1012 and 1013,
-    /// status 429 and 503.
+    /// The least wait for a server that restarts or has too much to do, and sets no time of its
+    /// own: Close 1012 and 1013, status 429 and 503.
     pub busy_minimum: Duration,
     /// The least random window after such a wait.
     pub busy_spread: Duration,
-    /// How many attempts in a row may fail; [`Policy::UNLIMITED`] for no limit.
+    /// Give up after this many failed attempts in a row: 1 makes one attempt.
+    /// [`Policy::UNLIMITED`] sets no limit.
+    ///
+    /// The end of a connection that was a success is not a failed attempt, so with 1 there is one
+    /// attempt after it.
     pub max_attempts: u32,
 }
 

@@ -9,6 +9,9 @@ pub enum Reason {
     /// The network: the name did not resolve, nobody answered, the connection broke, the stream
     /// ended without a word (1006), the server did not answer in time.
     Disconnected,
+    /// The stream ended in good order, which is how some servers make their clients come back:
+    /// nothing failed.
+    Ended,
     /// The server answered the request with a status that is not the hoped-for one.
     Refused {
         /// The HTTP status.
@@ -25,7 +28,7 @@ impl Reason {
     #[must_use]
     pub const fn forbids_retry(&self) -> bool {
         match self {
-            Self::Disconnected => false,
+            Self::Disconnected | Self::Ended => false,
             Self::Refused { status, .. } => match status {
                 // WHATWG HTML, 9.2: "use the HTTP 204 No Content response code" to tell a client
                 // "to stop reconnecting".
@@ -46,17 +49,18 @@ impl Reason {
     /// Whether the server said that it has no time now.
     pub(crate) const fn is_busy(&self) -> bool {
         match self {
-            Self::Disconnected => false,
+            Self::Disconnected | Self::Ended => false,
             Self::Refused { status, .. } => matches!(status, 429 | 503),
             // RFC 6455, 11.7 registry: 1012 Service Restart, 1013 Try Again Later.
             Self::Closed(code) => matches!(code, 1012 | 1013),
         }
     }
 
-    pub(crate) const fn retry_after(&self) -> Duration {
+    /// The time that the server itself has set.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after: Some(wait), .. } => *wait,
-            _ => Duration::ZERO,
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
         }
     }
 }

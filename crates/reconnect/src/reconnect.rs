@@ -37,8 +37,10 @@ use crate::reason::Reason;
 #[derive(Clone, Copy, Debug)]
 pub struct Reconnect {
     policy: Policy,
-    /// Attempts that failed in a row.
+    /// Attempts that failed, and connections that ended, since the last success.
     failures: u32,
+    /// The first of those failures was the end of a success, not a failed attempt.
+    began_with_success: bool,
     connected_since: Option<Timestamp>,
 }
 
@@ -62,11 +64,17 @@ pub enum GiveUp {
     AttemptsExhausted,
 }
 
+/// `Retry-After: 0` must not make a client ask in a tight loop.
+const LEAST_SERVER_WAIT: Duration = Duration::from_secs(1);
+
+/// The random part of a wait that the server has set is at most one part in this many.
+const SERVER_WAIT_SPREAD: u32 = 8;
+
 impl Reconnect {
     /// A client that has not failed yet.
     #[must_use]
     pub const fn new(policy: Policy) -> Self {
-        Self { policy, failures: 0, connected_since: None }
+        Self { policy, failures: 0, began_with_success: false, connected_since: None }
     }
 
     /// A connection is open. Alone this is no success yet: see [`Policy::healthy_after`].
@@ -77,6 +85,7 @@ impl Reconnect {
     /// The connection was of use: the waits start anew at its end, however short it was.
     pub fn progressed(&mut self) {
         self.failures = 0;
+        self.began_with_success = true;
     }
 
     /// The server has set its reconnection time, the `retry` field of an event stream: every wait
@@ -86,19 +95,30 @@ impl Reconnect {
         self.policy.minimum = time;
     }
 
+    /// The policy, with the reconnection time that the server has set.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The attempt failed, or the connection ended.
     ///
     /// `random` is spread evenly over all of `u64`; where that is poor, clients come back
     /// together. It need not be secret.
     pub fn failed(&mut self, now: Timestamp, reason: Reason, random: u64) -> Next {
-        let lived = self.connected_since.take().map(|since| now.since(since));
-        if lived.is_some_and(|lived| lived >= self.policy.healthy_after) {
-            self.failures = 0;
-        }
         if reason.forbids_retry() {
+            self.disconnected(now);
             return Next::GiveUp(GiveUp::Forbidden);
         }
-        if self.failures >= self.policy.max_attempts
+        self.retry(now, reason, random)
+    }
+
+    /// The same as [`failed`](Self::failed) for a caller who decided that another attempt makes
+    /// sense: no reason [forbids](Reason::forbids_retry) it.
+    pub fn retry(&mut self, now: Timestamp, reason: Reason, random: u64) -> Next {
+        self.disconnected(now);
+        let failed_attempts = self.failures.saturating_add(u32::from(!self.began_with_success));
+        if failed_attempts >= self.policy.max_attempts
             && self.policy.max_attempts != Policy::UNLIMITED
         {
             return Next::GiveUp(GiveUp::AttemptsExhausted);
@@ -108,21 +128,37 @@ impl Reconnect {
         Next::Wait(wait)
     }
 
-    /// How many attempts have failed in a row.
+    /// How many attempts have failed and connections have ended since the last success: what the
+    /// next wait grows with.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.failures
     }
 
+    fn disconnected(&mut self, now: Timestamp) {
+        let lived = self.connected_since.take().map(|since| now.since(since));
+        if lived.is_some_and(|lived| lived >= self.policy.healthy_after) {
+            self.progressed();
+        }
+    }
+
     fn wait(&self, reason: Reason, random: u64) -> Duration {
         let policy = &self.policy;
-        let mut minimum = policy.minimum.max(reason.retry_after().min(policy.max_server_wait));
+        if let Some(asked) = reason.retry_after().filter(|_| !policy.max_server_wait.is_zero()) {
+            // The server knows best. A little spread keeps those who were told the same time apart.
+            let wait = asked.max(LEAST_SERVER_WAIT).min(policy.max_server_wait);
+            return wait.saturating_add(spread(wait / SERVER_WAIT_SPREAD, random));
+        }
+        if reason == Reason::Ended && self.failures == 0 {
+            return policy.minimum;
+        }
+        let mut minimum = policy.minimum;
         let mut window = policy.window(self.failures);
         if reason.is_busy() {
             minimum = minimum.max(policy.busy_minimum);
             window = window.max(policy.busy_spread);
         }
-        // The random part comes on top: those who were told the same time must not come together.
+        // The random part comes on top: those who wait the same time must not come together.
         minimum.saturating_add(spread(window, random))
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     storage::{Area, Areas},
     utf8::{self, Carry},
 };
-use line::Line;
+use line::{Field, Line};
 use whole_line::{Borrowed, WholeLine, find_line_end, value};
 
 /// Decodes an event stream, after WHATWG HTML 9.2.5 and 9.2.6.
@@ -49,6 +49,7 @@ pub struct Decoder<S: Storage> {
     /// No larger than what the areas can hold.
     limits: Limits,
     report_comments: bool,
+    report_unknown_fields: bool,
     report_data_chunks: bool,
 
     /// Where in a line the stream stands.
@@ -138,6 +139,7 @@ impl<S: Storage> Decoder<S> {
             areas,
             limits,
             report_comments: false,
+            report_unknown_fields: false,
             report_data_chunks: false,
             line: Line::StreamStart { matched: 0 },
             line_len: 0,
@@ -161,6 +163,25 @@ impl<S: Storage> Decoder<S> {
     #[must_use]
     pub fn report_comments(self) -> Self {
         Self { report_comments: true, ..self }
+    }
+
+    /// Yields each line whose field has no meaning in the standard, as [`Item::UnknownField`]: for
+    /// servers that say more than the standard knows. Otherwise they pass unseen. Their length is
+    /// limited as that of a comment is.
+    ///
+    /// ```
+    /// # #[cfg(feature = "alloc")] {
+    /// use tidings_sse::{Decoder, Item};
+    ///
+    /// let mut decoder = Decoder::new().report_unknown_fields();
+    /// let mut input: &[u8] = b"trace: 7\ndata: hello\n\n";
+    /// assert_eq!(decoder.decode(&mut input), Some(Item::UnknownField("trace: 7")));
+    /// assert!(matches!(decoder.decode(&mut input), Some(Item::Event(_))));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn report_unknown_fields(self) -> Self {
+        Self { report_unknown_fields: true, ..self }
     }
 
     /// Yields data as it arrives, as [`Item::DataChunk`], and [`Item::EventEnd`] where it is
@@ -238,6 +259,41 @@ impl<S: Storage> Decoder<S> {
     #[must_use]
     pub fn reconnection_time(&self) -> Option<ReconnectionTime> {
         self.reconnection_time
+    }
+
+    /// The event that the stream is in the middle of, as far as its data has come; of a line that is
+    /// cut, too. For a stream that is over, before [`finish`](Self::finish): some servers do not end
+    /// their last event with a blank line. By the standard such an event is dropped.
+    ///
+    /// Its ID is that of the event before, as a stream that is resumed brings it again. There is
+    /// none of an event that is over a limit, or whose data is [reported in
+    /// chunks](Self::report_data_chunks).
+    ///
+    /// ```
+    /// # #[cfg(feature = "alloc")] {
+    /// use tidings_sse::{Decoder, EndOfStream};
+    ///
+    /// let mut decoder = Decoder::new();
+    /// let mut input: &[u8] = b"event: done\ndata: the las";
+    /// assert!(decoder.decode(&mut input).is_none());
+    /// let event = decoder.unfinished().unwrap();
+    /// assert_eq!((event.event_type, event.data), ("done", "the las"));
+    /// assert_eq!(decoder.finish(), EndOfStream::InsideEvent { dropped_len: 25 });
+    /// # }
+    /// ```
+    pub fn unfinished(&mut self) -> Option<MessageEvent<'_>> {
+        if !self.has_data || self.skipping || self.returned || self.report_data_chunks {
+            return None;
+        }
+        self.areas.data.make_text(self.limits.max_data_len).ok()?;
+        // A type whose line is cut is not known.
+        let is_typed = self.has_event_type && self.line != Line::Value(Field::EventType);
+        let event_type = if is_typed { self.areas.event_type.text() } else { DEFAULT_EVENT_TYPE };
+        Some(MessageEvent {
+            event_type,
+            data: self.areas.data.text(),
+            last_event_id: self.last_event_id(),
+        })
     }
 
     /// The stream is over: tells how it ended, and makes the decoder ready for the next one.
@@ -318,6 +374,9 @@ impl<S: Storage> Decoder<S> {
                 Item::DataChunk(text.unwrap_or_else(|| self.carry.character()))
             }
             Step::Comment(text) => Item::Comment(text.unwrap_or_else(|| self.areas.comment.text())),
+            Step::UnknownField(text) => {
+                Item::UnknownField(text.unwrap_or_else(|| self.areas.comment.text()))
+            }
             Step::Retry(time) => Item::Retry(time),
             Step::Overflow(exceeded) => Item::Overflow(exceeded),
         };
@@ -414,6 +473,7 @@ enum Step<'i> {
     EventEnd { event_type: Option<&'i str> },
     DataChunk(Option<&'i str>),
     Comment(Option<&'i str>),
+    UnknownField(Option<&'i str>),
     Retry(ReconnectionTime),
     Overflow(LimitExceeded),
 }

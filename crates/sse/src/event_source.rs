@@ -17,10 +17,11 @@ use tidings_reconnect::{Next as ReconnectNext, Reason, Reconnect};
 use tidings_time::Timestamp;
 
 use crate::{
-    Decoder, EndOfStream, EventId, Item, LimitExceeded, ReconnectionTime, Storage, is_event_stream,
+    Decoder, EndOfStream, EventId, Item, LimitExceeded, MessageEvent, ReconnectionTime, Storage,
+    is_event_stream,
 };
 pub use attempt::{Attempt, Response};
-pub use config::Config;
+pub use config::{Config, Repeat};
 pub use disconnect::{Disconnect, DisconnectReason, End, GiveUp, Next, ResponseOutcome};
 pub use state::ReadyState;
 use state::State;
@@ -64,6 +65,7 @@ use state::State;
 ///         content_type: Some(b"text/event-stream"),
 ///         retry_after: None,
 ///         has_location: false,
+///         retry: None,
 ///     };
 ///     assert_eq!(source.handle_response(now, &response, random), ResponseOutcome::Open);
 ///     // 3. Its body.
@@ -89,6 +91,8 @@ pub struct EventSource<S: Storage> {
     reconnect: Reconnect,
     /// Attempts begun since the last success.
     attempts: u32,
+    /// A stream has been open.
+    was_open: bool,
     state: State,
 }
 
@@ -109,6 +113,7 @@ impl<S: Storage> EventSource<S> {
             config,
             reconnect,
             attempts: 0,
+            was_open: false,
             state: State::Waiting { until: Timestamp::default() },
         }
     }
@@ -133,6 +138,22 @@ impl<S: Storage> EventSource<S> {
         self.state.ready_state()
     }
 
+    /// How long the source waits after a stream has ended: what the server said by `retry`, as far
+    /// as the [`Config`] lets it, or the time that the client began with.
+    #[must_use]
+    pub const fn reconnection_time(&self) -> Duration {
+        self.reconnect.policy().minimum
+    }
+
+    /// Makes the next attempt due now, if one is waited for. Returns whether it was.
+    ///
+    /// For a program that learned that the network is back.
+    pub fn try_now(&mut self, now: Timestamp) -> bool {
+        let State::Waiting { until } = &mut self.state else { return false };
+        *until = now.min(*until);
+        true
+    }
+
     /// How many attempts have failed in a row: what the next wait grows with. An event sets it to 0.
     #[must_use]
     pub const fn failures(&self) -> u32 {
@@ -155,12 +176,13 @@ impl<S: Storage> EventSource<S> {
         self.state = State::Requesting { since: now, redirects: 0 };
         let number = self.attempts;
         self.attempts = number.saturating_add(1);
+        let resumes_by_get = self.resumes_by_get();
         // WHATWG HTML 9.2.3: "If the EventSource object's last event ID string is not the empty
         // string", it goes into the header, "encoded as UTF-8".
         let id = EventId::new(self.decoder.last_event_id());
         debug_assert!(id.is_ok(), "the decoder keeps only event IDs");
         let last_event_id = id.ok().and_then(EventId::header_value);
-        Some(Attempt { last_event_id, number })
+        Some(Attempt { last_event_id, number, resumes_by_get })
     }
 
     /// The head of the response has come.
@@ -186,24 +208,28 @@ impl<S: Storage> EventSource<S> {
             // `text/event-stream`, then fail the connection."
             200 if response.content_type.is_some_and(is_event_stream) => {
                 self.state = State::Open { since: now, heard: now };
+                self.was_open = true;
                 return ResponseOutcome::Open;
             }
-            200 => (DisconnectReason::ContentType, None),
+            200 => (DisconnectReason::ContentType, false),
             // Fetch, "HTTP-redirect fetch".
             301 | 302 | 303 | 307 | 308 if response.has_location => {
                 if redirects < self.config.max_redirects {
                     self.state = State::Requesting { since: now, redirects: redirects + 1 };
                     return ResponseOutcome::Redirect;
                 }
-                (DisconnectReason::TooManyRedirects, None)
+                (DisconnectReason::TooManyRedirects, false)
             }
-            408 | 425 | 429 | 500..=599 if self.config.retry_statuses => {
-                let retry_after = response.retry_after;
-                (status, Some(Reason::Refused { status: response.status, retry_after }))
-            }
-            _ => (status, None),
+            408 | 425 | 429 | 500..=599 => (status, self.config.retry_statuses),
+            _ => (status, false),
         };
-        ResponseOutcome::Disconnect(self.disconnect(now, reason, again, random))
+        let again = response.retry.unwrap_or(again).then_some(Reason::Refused {
+            status: response.status,
+            retry_after: response.retry_after,
+        });
+        // A server that says when to come again has not begun.
+        let unprocessed = matches!(response.status, 429 | 503) && response.retry_after.is_some();
+        ResponseOutcome::Disconnect(self.disconnect(now, reason, again, unprocessed, random))
     }
 
     /// Decodes the body, content coding removed, up to the next item. As with
@@ -235,9 +261,18 @@ impl<S: Storage> EventSource<S> {
                 self.attempts = 0;
             }
             Item::Retry(time) => set_reconnection_time(&mut self.reconnect, &self.config, time),
-            Item::DataChunk(_) | Item::Comment(_) | Item::Overflow(_) => {}
+            Item::DataChunk(_) | Item::Comment(_) | Item::UnknownField(_) | Item::Overflow(_) => {}
         }
         Some(item)
+    }
+
+    /// What there is of the event that the open stream is in the middle of, see
+    /// [`Decoder::unfinished`]. For a stream that is over, before [`handle_end`](Self::handle_end).
+    pub fn unfinished(&mut self) -> Option<MessageEvent<'_>> {
+        match self.state {
+            State::Open { .. } => self.decoder.unfinished(),
+            _ => None,
+        }
     }
 
     /// The attempt or the stream is over. Before there is a stream, each end but [`End::Unusable`]
@@ -245,7 +280,6 @@ impl<S: Storage> EventSource<S> {
     ///
     /// Where there is neither nothing changes, and the reason is [`DisconnectReason::NoAttempt`].
     pub fn handle_end(&mut self, now: Timestamp, end: End, random: u64) -> Disconnect {
-        let again = (end != End::Unusable).then_some(Reason::Disconnected);
         let reason = match (self.state, end) {
             (State::Waiting { .. } | State::Closed(_), _) => return self.no_attempt(now),
             (State::Requesting { .. }, End::Unusable) => DisconnectReason::Unusable,
@@ -254,7 +288,12 @@ impl<S: Storage> EventSource<S> {
             (State::Open { .. }, End::EndOfBody) => DisconnectReason::Ended(self.decoder.finish()),
             (State::Open { .. }, _) => DisconnectReason::Broken(self.decoder.finish()),
         };
-        self.disconnect(now, reason, again, random)
+        let again = match reason {
+            _ if end == End::Unusable => None,
+            reason if reason.is_clean_end() => Some(Reason::Ended),
+            _ => Some(Reason::Disconnected),
+        };
+        self.disconnect(now, reason, again, end == End::Unprocessed, random)
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come: ends the attempt or the stream if
@@ -268,7 +307,7 @@ impl<S: Storage> EventSource<S> {
             State::Requesting { .. } => DisconnectReason::ResponseTimeout,
             State::Open { .. } => DisconnectReason::Idle(self.decoder.finish()),
         };
-        Some(self.disconnect(now, reason, Some(Reason::Disconnected), random))
+        Some(self.disconnect(now, reason, Some(Reason::Disconnected), false, random))
     }
 
     /// Closes the source, for good. Abort the request or drop the connection, if there is one.
@@ -281,12 +320,14 @@ impl<S: Storage> EventSource<S> {
     }
 
     /// The attempt or the stream is over for this reason. `again` is what the reason means for
-    /// another attempt; `None`: there is none.
+    /// another attempt; `None`: there is none. `unprocessed` tells that the server has surely not
+    /// processed the request.
     fn disconnect(
         &mut self,
         now: Timestamp,
         reason: DisconnectReason,
         again: Option<Reason>,
+        unprocessed: bool,
         random: u64,
     ) -> Disconnect {
         if let State::Open { since, .. } = self.state {
@@ -298,8 +339,8 @@ impl<S: Storage> EventSource<S> {
         let next = match again {
             None => Next::GiveUp(GiveUp::Failed),
             Some(_) if !self.config.reconnect => Next::GiveUp(GiveUp::Once),
-            Some(_) if !self.config.repeat_request => Next::GiveUp(GiveUp::NotRepeatable),
-            Some(why) => match self.reconnect.failed(now, why, random) {
+            Some(_) if !self.may_repeat(reason, unprocessed) => Next::GiveUp(GiveUp::NotRepeatable),
+            Some(why) => match self.reconnect.retry(now, why, random) {
                 ReconnectNext::Wait(wait) => Next::Wait(wait),
                 ReconnectNext::GiveUp(tidings_reconnect::GiveUp::AttemptsExhausted) => {
                     Next::GiveUp(GiveUp::AttemptsExhausted)
@@ -312,6 +353,23 @@ impl<S: Storage> EventSource<S> {
             Next::GiveUp(why) => State::Closed(why),
         };
         Disconnect { reason, next }
+    }
+
+    /// Whether the next attempt is allowed after this end.
+    fn may_repeat(&self, reason: DisconnectReason, unprocessed: bool) -> bool {
+        match self.config.repeat {
+            _ if self.resumes_by_get() => true,
+            Repeat::Never => false,
+            Repeat::Unprocessed => unprocessed && !self.was_open,
+            Repeat::UntilOpen => !self.was_open,
+            Repeat::UntilEnd => !reason.is_clean_end(),
+            Repeat::Always => true,
+        }
+    }
+
+    /// Whether the next attempt asks for the rest of a stream, by a GET.
+    fn resumes_by_get(&self) -> bool {
+        self.config.resume_by_get && self.was_open && !self.last_event_id().is_empty()
     }
 
     /// The answer to an end where there is nothing to end.

@@ -21,6 +21,9 @@ pub enum Item<'a> {
     /// A comment, without its colon and without one space behind that. Only after
     /// [`Decoder::report_comments`](crate::Decoder::report_comments).
     Comment(&'a str),
+    /// A line whose field has no meaning in the standard, as it stands in the stream. Only after
+    /// [`Decoder::report_unknown_fields`](crate::Decoder::report_unknown_fields).
+    UnknownField(&'a str),
     /// The server set the reconnection time. It counts at once, whatever becomes of the event that
     /// it stands in.
     Retry(ReconnectionTime),

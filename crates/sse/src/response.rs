@@ -30,38 +30,76 @@ pub const RESPONSE_HEADERS: [(&str, &str); 3] = [
 
 /// Whether the value of a `Content-Type` header says that the body is an event stream.
 ///
-/// WHATWG HTML 9.2.3 looks at the essence alone: type and subtype, in any case. Parameters do not
-/// matter, not even `charset`. A value that holds more than one media type is none.
+/// Fetch, "extract a MIME type": of several media types, separated by commas as after several header
+/// lines, the last valid one counts. WHATWG HTML 9.2.3 looks at its essence alone, which is type and
+/// subtype in any case; parameters do not matter, not even `charset`.
 ///
 /// ```
 /// use tidings_sse::is_event_stream;
 ///
 /// assert!(is_event_stream(b"text/event-stream"));
 /// assert!(is_event_stream(b" Text/Event-Stream ; charset=UTF-8"));
+/// assert!(is_event_stream(b"text/event-stream, text/event-stream"));
 /// assert!(!is_event_stream(b"text/html"));
 /// assert!(!is_event_stream(b"text/event-stream, text/html"));
 /// ```
 #[must_use]
 pub fn is_event_stream(content_type: &[u8]) -> bool {
-    let mut parts = content_type.splitn(2, |byte| *byte == b';');
-    let essence = parts.next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
-        && !parts.next().is_some_and(has_comma_outside_quotes)
+    let mut rest = Some(content_type);
+    let mut is_event_stream = false;
+    while let Some(list) = rest {
+        let element;
+        (element, rest) = split_element(list);
+        if let Some((essence_type, subtype)) = essence(element) {
+            // "if temporaryMimeType is failure or its essence is "*/*", then continue"
+            if (essence_type, subtype) != (b"*", b"*") {
+                let (wanted_type, wanted_subtype) = ESSENCE;
+                is_event_stream = essence_type.eq_ignore_ascii_case(wanted_type)
+                    && subtype.eq_ignore_ascii_case(wanted_subtype);
+            }
+        }
+    }
+    is_event_stream
 }
 
-/// Whether a list goes on behind these parameters (RFC 9110, 5.6.1 and 5.6.6).
-fn has_comma_outside_quotes(parameters: &[u8]) -> bool {
+/// The parts of [`MEDIA_TYPE`].
+const ESSENCE: (&[u8], &[u8]) = (b"text", b"event-stream");
+
+/// Fetch, "get, decode, and split": the value up to the first comma outside a quoted string, and what
+/// is after the comma.
+fn split_element(list: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut quoted, mut escaped) = (false, false);
-    for byte in parameters {
+    for (index, byte) in list.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = quoted,
             b'"' => quoted = !quoted,
-            b',' if !quoted => return true,
+            b',' if !quoted => {
+                let rest = list.get(index..).unwrap_or_default();
+                return (list.get(..index).unwrap_or_default(), rest.get(1..));
+            }
             _ => {}
         }
     }
-    false
+    (list, None)
+}
+
+/// MIME Sniffing, "parse a MIME type": type and subtype, if both are tokens.
+fn essence(media_type: &[u8]) -> Option<(&[u8], &[u8])> {
+    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii();
+    let slash = essence.iter().position(|byte| *byte == b'/')?;
+    let (essence_type, subtype) = essence.split_at_checked(slash)?;
+    let subtype = subtype.get(1..)?;
+    (is_token(essence_type) && is_token(subtype)).then_some((essence_type, subtype))
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty()
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 #[cfg(test)]
@@ -81,6 +119,15 @@ mod tests {
             "\t text/event-stream \t",
             "text/event-stream; note=\"a, b\"",
             "text/event-stream; note=\"a\\\", b\"",
+            // Fetch, "extract a MIME type".
+            "text/event-stream, text/event-stream",
+            "text/event-stream,text/event-stream;charset=UTF-8",
+            "text/html, text/event-stream",
+            "text/event-stream, */*",
+            "text/event-stream, bogus",
+            "text/event-stream,",
+            ", text/event-stream",
+            "text/plain;note=\"a\", text/event-stream",
         ] {
             assert!(is_event_stream(yes.as_bytes()), "{yes}");
         }
@@ -97,7 +144,11 @@ mod tests {
             "x bogus",
             "text/x-bogus",
             "text/plain; text/event-stream",
-            "text/event-stream, text/event-stream",
+            "*/*",
+            "text/",
+            "/event-stream",
+            "text/event-stream/x",
+            "text/plain; note=\"a, text/event-stream",
             "text/event-stream;charset=UTF-8, text/html",
             "text/event-stream; note=\"a\", text/html",
             "text/event-stream\0",

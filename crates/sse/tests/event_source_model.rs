@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tidings_sse::event_source::{
-    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Response,
-    ResponseOutcome,
+    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Repeat,
+    Response, ResponseOutcome,
 };
 use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, Limits, Timestamp};
 use tidings_testkit::event_stream::{DataAs, Heard, Outcome};
@@ -64,8 +64,13 @@ fn step() -> impl Strategy<Value = Step> {
         .map(str::as_bytes)
         .to_vec(),
     );
-    let end =
-        prop::sample::select(vec![End::Unreachable, End::EndOfBody, End::Broken, End::Unusable]);
+    let end = prop::sample::select(vec![
+        End::Unreachable,
+        End::Unprocessed,
+        End::EndOfBody,
+        End::Broken,
+        End::Unusable,
+    ]);
     prop_oneof![
         3 => prop::sample::select(vec![0, 1, 2_999, 3_000, 30_000, 45_000, 60_000, 4_000_000])
             .prop_map(|ms| Step::Advance(Duration::from_millis(ms))),
@@ -84,16 +89,26 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
+    let repeat = prop::sample::select(vec![
+        Repeat::Always,
+        Repeat::Always,
+        Repeat::Always,
+        Repeat::UntilEnd,
+        Repeat::UntilOpen,
+        Repeat::Unprocessed,
+        Repeat::Never,
+    ]);
     let max_attempts = prop::sample::select(vec![0, 1, 3, u32::MAX, u32::MAX]);
-    (any::<bool>(), 0..3u32, prop::bool::weighted(0.8), prop::bool::weighted(0.8), max_attempts)
-        .prop_map(|(is_client, max_redirects, reconnect, repeat_request, max_attempts)| {
+    (any::<bool>(), 0..3u32, prop::bool::weighted(0.8), repeat, max_attempts).prop_map(
+        |(is_client, max_redirects, reconnect, repeat, max_attempts)| {
             let mut config = if is_client { Config::client() } else { Config::event_source() };
             config.max_redirects = max_redirects;
             config.reconnect = reconnect;
-            config.repeat_request = repeat_request;
+            config.repeat = repeat;
             config.policy.max_attempts = max_attempts;
             config
-        })
+        },
+    )
 }
 
 /// The event source in milliseconds, with a decoder of its own. Random waits are at their earliest.
@@ -103,6 +118,9 @@ struct Model {
     state: State,
     reconnection_time: u64,
     failures: u32,
+    /// The first of them was the end of a success.
+    began_with_success: bool,
+    was_open: bool,
     attempts: u32,
 }
 
@@ -122,6 +140,8 @@ impl Model {
             state: State::Waiting { until: 0 },
             reconnection_time: 3000,
             failures: 0,
+            began_with_success: false,
+            was_open: false,
             attempts: 0,
         }
     }
@@ -168,6 +188,7 @@ impl Model {
         ResponseOutcome::Disconnect(match (response.status, response.content_type) {
             (200, Some(b"text/event-stream")) => {
                 self.state = State::Open { since: now, last_byte: now };
+                self.was_open = true;
                 return ResponseOutcome::Open;
             }
             (200, _) => self.fail(DisconnectReason::ContentType),
@@ -180,9 +201,13 @@ impl Model {
                 self.fail(DisconnectReason::TooManyRedirects)
             }
             (429 | 500 | 503, _) if self.config.retry_statuses => {
-                let asked = response.retry_after.map_or(0, |wait| wait.as_secs() * 1000);
-                let busy = if response.status == 500 { 0 } else { 5000 };
-                self.again(now, status, asked.min(3_600_000).max(busy))
+                let is_busy = response.status != 500;
+                let wait = match response.retry_after {
+                    Some(asked) => (asked.as_secs() * 1000).clamp(1000, 3_600_000),
+                    None if is_busy => self.reconnection_time.max(5000),
+                    None => self.reconnection_time,
+                };
+                self.again(now, status, wait, is_busy && response.retry_after.is_some())
             }
             _ => self.fail(status),
         })
@@ -196,7 +221,7 @@ impl Model {
         let heard = hear(bytes, |input| self.decoder.decode(input).map(owned));
         for heard in &heard {
             match heard {
-                Heard::Event { .. } => (self.failures, self.attempts) = (0, 0),
+                Heard::Event { .. } => self.succeed(),
                 Heard::Retry(ms) => self.reconnection_time = (*ms).clamp(100, 3_600_000),
                 _ => {}
             }
@@ -204,19 +229,26 @@ impl Model {
         heard
     }
 
+    fn succeed(&mut self) {
+        (self.failures, self.began_with_success, self.attempts) = (0, true, 0);
+    }
+
     fn end(&mut self, now: u64, end: End) -> Disconnect {
+        let wait = self.reconnection_time;
         match (self.state, end) {
             (State::Requesting { .. }, End::Unusable) => self.fail(DisconnectReason::Unusable),
-            (State::Requesting { .. }, _) => self.again(now, DisconnectReason::Unreachable, 0),
+            (State::Requesting { .. }, end) => {
+                self.again(now, DisconnectReason::Unreachable, wait, end == End::Unprocessed)
+            }
             (State::Open { since, .. }, end) => {
                 let stood = self.decoder.finish();
                 if now - since >= 60_000 {
-                    (self.failures, self.attempts) = (0, 0);
+                    self.succeed();
                 }
                 match end {
                     End::Unusable => self.fail(DisconnectReason::Broken(stood)),
-                    End::EndOfBody => self.again(now, DisconnectReason::Ended(stood), 0),
-                    _ => self.again(now, DisconnectReason::Broken(stood), 0),
+                    End::EndOfBody => self.again(now, DisconnectReason::Ended(stood), wait, false),
+                    _ => self.again(now, DisconnectReason::Broken(stood), wait, false),
                 }
             }
             _ => self.nothing(now),
@@ -228,7 +260,10 @@ impl Model {
             return None;
         }
         match self.state {
-            State::Requesting { .. } => Some(self.again(now, DisconnectReason::ResponseTimeout, 0)),
+            State::Requesting { .. } => {
+                let wait = self.reconnection_time;
+                Some(self.again(now, DisconnectReason::ResponseTimeout, wait, false))
+            }
             State::Open { .. } => {
                 let Disconnect { reason, next } = self.end(now, End::Broken);
                 let DisconnectReason::Broken(stood) = reason else { panic!("{reason:?}") };
@@ -254,12 +289,26 @@ impl Model {
         Disconnect { reason, next: Next::GiveUp(GiveUp::Failed) }
     }
 
-    fn again(&mut self, now: u64, reason: DisconnectReason, server_minimum: u64) -> Disconnect {
+    fn again(
+        &mut self,
+        now: u64,
+        reason: DisconnectReason,
+        wait: u64,
+        unprocessed: bool,
+    ) -> Disconnect {
         let max_attempts = self.config.policy.max_attempts;
+        let repeats = match self.config.repeat {
+            Repeat::Always => true,
+            Repeat::UntilEnd => reason != DisconnectReason::Ended(EndOfStream::BetweenEvents),
+            Repeat::UntilOpen => !self.was_open,
+            Repeat::Unprocessed => !self.was_open && unprocessed,
+            _ => false,
+        };
+        let failed = self.failures + u32::from(!self.began_with_success);
         let give_up = match self.config {
             Config { reconnect: false, .. } => Some(GiveUp::Once),
-            Config { repeat_request: false, .. } => Some(GiveUp::NotRepeatable),
-            _ if max_attempts != u32::MAX && self.failures >= max_attempts => {
+            _ if !repeats => Some(GiveUp::NotRepeatable),
+            _ if max_attempts != u32::MAX && failed >= max_attempts => {
                 Some(GiveUp::AttemptsExhausted)
             }
             _ => None,
@@ -269,7 +318,6 @@ impl Model {
             return Disconnect { reason, next: Next::GiveUp(why) };
         }
         self.failures += 1;
-        let wait = self.reconnection_time.max(server_minimum);
         self.state = State::Waiting { until: now + wait };
         Disconnect { reason, next: Next::Wait(Duration::from_millis(wait)) }
     }
@@ -342,6 +390,7 @@ proptest! {
                         content_type: is_event_stream.then_some(b"text/event-stream"),
                         retry_after: retry_after.map(Duration::from_secs),
                         has_location: *has_location,
+                        retry: None,
                     };
                     let outcome = source.handle_response(now, &response, 0);
                     prop_assert!(!was_closed || matches!(outcome, ResponseOutcome::Disconnect(_)));
@@ -388,6 +437,7 @@ proptest! {
                     content_type: Some(b"text/event-stream"),
                     retry_after: None,
                     has_location: false,
+                    retry: None,
                 };
                 assert_eq!(source.handle_response(now, &response, 0), ResponseOutcome::Open);
                 let heard: Vec<Heard> = body

@@ -13,15 +13,15 @@ mod http1;
 pub mod server;
 
 #[cfg(feature = "event-source")]
-pub use event_source::{Closer, EventSource};
+pub use event_source::{ClientHandle, EventSource, TimedOut};
 pub use event_stream::{EventStream, EventStreamError};
 #[cfg(feature = "event-source")]
 pub use tidings_endpoint::event_source::{
-    ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest, Opened,
-    RedirectFault, RequestFault, StreamError, UnexpectedResponse,
+    Answer, BoxError, ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest,
+    NextAttempt, Opened, RedirectFault, Reply, RequestFault, StreamError,
 };
 #[cfg(feature = "event-source")]
-pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState};
+pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState, Repeat};
 pub use tidings_sse::{
     Comment, Decoder, EndOfStream, Event, EventId, EventType, GrowableStorage, InvalidField, Item,
     LimitExceeded, Limits, OwnedEvent, OwnedMessageEvent, ReconnectionTime, is_event_stream,

@@ -106,10 +106,10 @@ fn deadlines_and_closers_work_under_tls() {
     let (port, serving) = answer(signed(&authority, "localhost"), stream(), wait);
     let mut source = open(port, &authority, Config::event_source());
     assert_eq!(source.event().unwrap().unwrap().data, "x");
-    let closer = source.closer();
+    let handle = source.handle();
     let waiting = std::thread::spawn(move || source.next().is_none());
     std::thread::sleep(Duration::from_millis(30));
-    closer.close();
+    handle.close();
     assert!(waiting.join().unwrap());
     serving.join().unwrap();
 }

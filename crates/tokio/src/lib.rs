@@ -5,6 +5,7 @@
 mod accept;
 mod byte_stream;
 mod chunks;
+mod client_handle;
 mod connect;
 mod halves;
 mod link;

@@ -10,15 +10,20 @@ use tidings_endpoint::opening::ConnectOptions;
 use tidings_endpoint::websocket::Message;
 use tidings_endpoint::{ClientRole, Error};
 use tidings_reconnect::{Next, Reconnect, Timestamp};
+use tidings_websocket::frame::CloseCode;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::client_handle::ClientHandle as Handle;
 use crate::connect::{ClientStream, connect_with};
 use crate::socket::WebSocket;
 
+pub use crate::client_handle::ClientHandle;
 pub use tidings_endpoint::opening::Disconnect;
 pub use tidings_reconnect::{GiveUp, Policy, Reason};
 
 type Socket = WebSocket<ClientStream, ClientRole>;
+type Made = Result<(String, ConnectOptions), Error>;
+type Make = Box<dyn FnMut(u32) -> Pin<Box<dyn Future<Output = Made> + Send>> + Send>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 
 /// A WebSocket client that connects again by itself.
@@ -51,12 +56,19 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 pub struct Reconnecting {
     uri: String,
     options: ConnectOptions,
+    /// Makes URI and options of each attempt.
+    make: Option<Make>,
+    handle: Handle,
     reconnect: Reconnect,
     epoch: Instant,
     state: State,
+    /// It was closed: the end of the connection is the end.
+    closes: bool,
 }
 
 enum State {
+    /// An attempt is due.
+    Due,
     Connecting(Connecting),
     Open(Box<Socket>),
     Waiting(Pin<Box<Sleep>>),
@@ -92,13 +104,73 @@ impl Reconnecting {
     /// [`next`](Self::next).
     #[must_use]
     pub fn new(uri: impl Into<String>, options: ConnectOptions, policy: Policy) -> Self {
-        let uri = uri.into();
-        let state = State::Connecting(connecting(&uri, &options));
-        let reconnect = Reconnect::new(policy);
-        Self { uri, options, reconnect, epoch: Instant::now(), state }
+        Self {
+            uri: uri.into(),
+            options,
+            make: None,
+            handle: Handle::default(),
+            reconnect: Reconnect::new(policy),
+            epoch: Instant::now(),
+            state: State::Due,
+            closes: false,
+        }
     }
 
-    /// Waits for what happens next; `None` after it gave up.
+    /// Makes URI and options anew for each attempt, the first one too: for a token that is fetched
+    /// anew, or a URI that changes. `make` gets the number of [`failures`](Self::failures) so far. If
+    /// it fails, the attempt does.
+    ///
+    /// ```no_run
+    /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// use tidings_tokio::reconnect::{Policy, Reconnecting};
+    /// use tidings_tokio::ConnectOptions;
+    ///
+    /// let uri = "ws://127.0.0.1:8080/chat";
+    /// let client = Reconnecting::new(uri, ConnectOptions::new(), Policy::websocket())
+    ///     .with_request(move |_failures| async move {
+    ///         let bearer = format!("Bearer {}", token().await?);
+    ///         Ok((uri.to_owned(), ConnectOptions::new().header("authorization", bearer)))
+    ///     });
+    /// ```
+    #[must_use]
+    pub fn with_request<F, R>(mut self, mut make: F) -> Self
+    where
+        F: FnMut(u32) -> R + Send + 'static,
+        R: Future<Output = Result<(String, ConnectOptions), Error>> + Send + 'static,
+    {
+        self.make = Some(Box::new(move |failures| Box::pin(make(failures))));
+        self
+    }
+
+    /// Closes the client, for good: an open connection by a Close frame with code 1000, whose answer
+    /// [`next`](Self::next) waits for while it goes on to yield messages. Then it yields `None`.
+    pub fn close(&mut self) {
+        if self.closes {
+            return;
+        }
+        self.closes = true;
+        match &mut self.state {
+            State::Open(socket) => socket.start_close(CloseCode::NORMAL, ""),
+            state => *state = State::Ended,
+        }
+    }
+
+    /// Makes the next attempt now, if one is waited for. Returns whether it was.
+    pub fn try_now(&mut self) -> bool {
+        let waits = matches!(self.state, State::Waiting(_));
+        if waits {
+            self.state = State::Due;
+        }
+        waits
+    }
+
+    /// What closes the client, or makes it try again now, while another task waits in it.
+    #[must_use]
+    pub fn handle(&self) -> ClientHandle {
+        self.handle.clone()
+    }
+
+    /// Waits for what happens next; `None` after it gave up, or was [closed](Self::close).
     ///
     /// # Cancel safety
     /// Safe: attempts and waits go on with the next call.
@@ -108,13 +180,20 @@ impl Reconnecting {
 
     /// As [`next`](Self::next), for futures written by hand.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent>> {
+        let requested = self.handle.poll(cx);
+        if requested.closes {
+            self.close();
+        } else if requested.tries_now {
+            self.try_now();
+        }
         loop {
             match &mut self.state {
                 State::Ended => return Poll::Ready(None),
                 State::Waiting(wait) => {
                     ready!(wait.as_mut().poll(cx));
-                    self.state = State::Connecting(connecting(&self.uri, &self.options));
+                    self.state = State::Due;
                 }
+                State::Due => self.state = State::Connecting(self.connecting()),
                 State::Connecting(attempt) => {
                     return Poll::Ready(Some(match ready!(attempt.as_mut().poll(cx)) {
                         Ok(socket) => {
@@ -127,6 +206,10 @@ impl Reconnecting {
                 }
                 State::Open(socket) => {
                     return Poll::Ready(Some(match ready!(socket.poll_recv(cx)) {
+                        Ok(None) | Err(_) if self.closes => {
+                            self.state = State::Ended;
+                            return Poll::Ready(None);
+                        }
                         Ok(Some(message)) => {
                             // The connection is of use: the back-off starts anew.
                             self.reconnect.progressed();
@@ -157,6 +240,20 @@ impl Reconnecting {
         self.reconnect.failures()
     }
 
+    fn connecting(&mut self) -> Connecting {
+        let made = match &mut self.make {
+            Some(make) => make(self.reconnect.failures()),
+            None => {
+                let made = (self.uri.clone(), self.options.clone());
+                Box::pin(std::future::ready(Ok(made)))
+            }
+        };
+        Box::pin(async move {
+            let (uri, options) = made.await?;
+            connect_with(&uri, &options).await
+        })
+    }
+
     fn lost(&mut self, why: Disconnect) -> ReconnectEvent {
         let now = Timestamp::from_epoch(self.epoch.elapsed());
         match why.next(&mut self.reconnect, now) {
@@ -172,15 +269,10 @@ impl Reconnecting {
     }
 }
 
-fn connecting(uri: &str, options: &ConnectOptions) -> Connecting {
-    let (uri, options) = (uri.to_owned(), options.clone());
-    Box::pin(async move { connect_with(&uri, &options).await })
-}
-
 impl fmt::Debug for Reconnecting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Connecting(_) => "connecting",
+            State::Due | State::Connecting(_) => "connecting",
             State::Open(_) => "open",
             State::Waiting(_) => "waiting",
             State::Ended => "ended",

@@ -9,14 +9,16 @@ mod event_source;
 pub mod server;
 
 #[cfg(feature = "event-source")]
+pub use crate::client_handle::ClientHandle;
+#[cfg(feature = "event-source")]
 pub use event_source::EventSource;
 #[cfg(feature = "event-source")]
 pub use tidings_endpoint::event_source::{
-    ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest, Opened,
-    RedirectFault, RequestFault, StreamError, UnexpectedResponse,
+    Answer, BoxError, ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest,
+    NextAttempt, Opened, RedirectFault, Reply, RequestFault, StreamError,
 };
 #[cfg(feature = "event-source")]
-pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState};
+pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState, Repeat};
 pub use tidings_sse::{
     BodyChunks, BodyEvents, Comment, Decoder, EndOfStream, Event, EventId, EventStream,
     EventStreamError, EventType, GrowableStorage, InvalidField, Limit, LimitExceeded, Limits,

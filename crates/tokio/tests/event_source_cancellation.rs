@@ -58,9 +58,9 @@ fn show(update: &ClientEvent) -> String {
         ClientEvent::Disconnected { cause, .. } => format!(
             "lost {:?} {:?}",
             cause.reason,
-            cause.response.as_ref().map(|answer| answer.body_start.escape_ascii().to_string())
+            cause.answer.as_ref().map(|answer| answer.body.escape_ascii().to_string())
         ),
-        other => format!("{other:?}").split("response:").next().unwrap().to_owned(),
+        other => format!("{other:?}").split("answer:").next().unwrap().to_owned(),
     }
 }
 

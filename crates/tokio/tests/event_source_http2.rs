@@ -24,7 +24,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tidings_tokio::sse::{
-    ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, GiveUp,
+    ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, GiveUp, Repeat,
     StreamError,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -78,7 +78,7 @@ async fn a_server_that_offers_http2_by_tls_gets_it() {
         });
         let request = EventSourceRequest::post(&url, "the body")
             .header("x-key", "\u{fc}")
-            .repeats(true)
+            .repeat(Repeat::Always)
             .config(quick());
         let mut source = EventSource::open(request).unwrap().with_connect_options(options);
         match source.next().await {
@@ -263,6 +263,51 @@ async fn after_a_reset_the_client_comes_back_where_it_was() {
         }
     }
     assert_eq!(source.last_event_id(), "9");
+}
+
+/// RFC 9113, 8.7: which requests have surely not been processed.
+#[tokio::test]
+async fn a_post_that_http2_refuses_unseen_is_repeated_if_asked() {
+    let settings = frame(SETTINGS, 0, 0, &[]);
+    let reset = |code| [&settings[..], &frame(RST_STREAM, 0, 1, &[0, 0, 0, code])].concat();
+    let goaway = |last: u8, debug: &[u8]| {
+        let payload = [&[0, 0, 0, last, 0, 0, 0, 0][..], debug].concat();
+        [&settings[..], &frame(GOAWAY, 0, 0, &payload)].concat()
+    };
+    for (how, bytes, repeats) in [
+        ("REFUSED_STREAM", reset(7), true),
+        ("GOAWAY before the stream", goaway(0, b""), true),
+        ("GOAWAY with a reason in words", goaway(0, b"drain"), true),
+        ("GOAWAY after the stream", goaway(1, b""), false),
+        ("INTERNAL_ERROR", reset(2), false),
+        ("nothing", settings.clone(), false),
+    ] {
+        let (listener, url) = listen().await;
+        tokio::spawn(async move {
+            for answer in [bytes, [head(None), data_frame(END_STREAM, "data: x\n\n")].concat()] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                read_request(&mut stream).await;
+                stream.write_all(&answer).await.unwrap();
+                stream.shutdown().await.unwrap();
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+        });
+        let request =
+            EventSourceRequest::post(&url, "once").config(quick()).repeat(Repeat::Unprocessed);
+        let mut source = EventSource::open(request).unwrap().with_http2_prior_knowledge();
+        if repeats {
+            match source.next().await {
+                Some(ClientEvent::Disconnected { cause, .. }) => {
+                    assert!(matches!(cause.error, Some(StreamError::Unprocessed(_))), "{how}");
+                }
+                other => panic!("{how}: {other:?}"),
+            }
+            assert_eq!(data(&mut source).await, "x", "{how}");
+        } else {
+            let expected = (DisconnectReason::Unreachable, GiveUp::NotRepeatable);
+            assert_eq!(closed(&mut source).await, expected, "{how}");
+        }
+    }
 }
 
 /// E-028

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidings_tokio::handshake::Rejection;
 use tidings_tokio::reconnect::{GiveUp, Policy, ReconnectEvent, Reconnecting};
@@ -17,6 +17,7 @@ fn policy() -> Policy {
     policy.cap = Duration::from_millis(80);
     policy.busy_minimum = Duration::from_millis(10);
     policy.busy_spread = Duration::from_millis(10);
+    policy.max_server_wait = Duration::from_millis(100);
     policy
 }
 
@@ -161,4 +162,120 @@ async fn dropped_calls_of_next_lose_nothing() {
     }
     assert_eq!(numbers, (0..50).collect::<Vec<_>>());
     serving.await.unwrap();
+}
+
+/// RFC 9110, 10.2.3: the server's own time is kept to, with little spread.
+#[tokio::test]
+async fn retry_after_is_kept_to() {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let busy = accept_with(stream, Config::server(), |_| {
+            Err(Rejection::new(503, "later\n").unwrap().headers(&[("Retry-After", "1")]).unwrap())
+        });
+        busy.await.unwrap_err();
+    });
+    let options = ConnectOptions::new();
+    let mut client = Reconnecting::new(format!("ws://{address}/"), options, Policy::websocket());
+    match client.next().await {
+        Some(ReconnectEvent::Disconnected { wait, .. }) => {
+            assert!((1000..=1125).contains(&wait.as_millis()), "{wait:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A token of its own for each attempt; one that cannot be had is an attempt that failed.
+#[tokio::test]
+async fn each_attempt_gets_a_request_of_its_own() {
+    let (listener, address) = listen().await;
+    let serving = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().await.unwrap();
+            let accepted = accept_with(stream, Config::server(), |request| {
+                seen.push(String::from_utf8_lossy(request.header("x-token").unwrap()).into_owned());
+                Err(Rejection::new(503, "").unwrap())
+            });
+            accepted.await.unwrap_err();
+        }
+        seen
+    });
+    let mut tokens = 0;
+    let mut client = Reconnecting::new("ws://unused/", ConnectOptions::new(), policy())
+        .with_request(move |failures| {
+            tokens += 1;
+            let token = tokens;
+            async move {
+                tokio::task::yield_now().await;
+                if token == 2 {
+                    return Err(std::io::Error::other("there is no token").into());
+                }
+                let value = format!("{token} after {failures}");
+                let options = ConnectOptions::new().header("x-token", value);
+                Ok((format!("ws://{address}/"), options))
+            }
+        });
+    for expected in ["503", "there is no token", "503"] {
+        match client.next().await {
+            Some(ReconnectEvent::Disconnected { why, .. }) => {
+                assert!(why.to_string().contains(expected), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(serving.await.unwrap(), ["1 after 0", "3 after 2"]);
+}
+
+#[tokio::test]
+async fn a_handle_makes_a_client_try_again_at_once() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    let mut patient = policy();
+    patient.minimum = Duration::from_secs(3600);
+    let mut client = Reconnecting::new(format!("ws://{address}/"), ConnectOptions::new(), patient);
+    let handle = client.handle();
+    assert!(!client.try_now(), "the first attempt is due as it is");
+    assert!(matches!(client.next().await, Some(ReconnectEvent::Disconnected { .. })));
+    let listener = TcpListener::bind(address).await.unwrap();
+    let waiting = tokio::spawn(async move { client.next().await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    handle.try_now();
+    let (stream, _) = listener.accept().await.unwrap();
+    let _socket = accept(stream, Config::server()).await.unwrap();
+    assert!(matches!(waiting.await.unwrap(), Some(ReconnectEvent::Connected)));
+}
+
+/// While it waits for a message, and for the next attempt.
+#[tokio::test]
+async fn a_handle_closes_a_client_that_another_task_waits_in() {
+    let (listener, address) = listen().await;
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = accept(stream, Config::server()).await.unwrap();
+        socket.send("before").await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), None);
+        socket.close_info().received.code()
+    });
+    let mut client = client(address);
+    let handle = client.handle();
+    assert!(matches!(client.next().await, Some(ReconnectEvent::Connected)));
+    assert!(matches!(client.next().await, Some(ReconnectEvent::Message(_))));
+    let waiting = tokio::spawn(async move { (client.next().await.is_none(), client) });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    let begun = Instant::now();
+    handle.close();
+    let (is_over, mut client) = waiting.await.unwrap();
+    assert!(is_over && client.next().await.is_none());
+    assert_eq!(serving.await.unwrap(), 1000);
+
+    let mut patient = policy();
+    patient.minimum = Duration::from_secs(3600);
+    let mut client = Reconnecting::new(format!("ws://{address}/"), ConnectOptions::new(), patient);
+    assert!(matches!(client.next().await, Some(ReconnectEvent::Disconnected { .. })));
+    client.close();
+    assert!(client.next().await.is_none());
+    assert!(begun.elapsed() < Duration::from_secs(5));
 }

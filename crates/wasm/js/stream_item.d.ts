@@ -54,16 +54,19 @@ export type StreamItem =
 export interface EventSourceOptions extends StreamOptions {
     /** The method of the request; `GET`. Others but `HEAD` are not repeated, see `repeatRequest`. */
     method?: string;
-    /** Whether the request may be made again; by default a `GET` and a `HEAD` may. */
+    /**
+     * Whether the request may be made again; by default a `GET` and a `HEAD` may. Another method is
+     * not made again after a stream that ended in good order.
+     */
     repeatRequest?: boolean;
     /** Whether there is another attempt after a failure or an end; `true`. */
     reconnect?: boolean;
     /**
      * Try again after status 408, 425, 429 and 5xx, which say "not now"; `false`. After 429 and 503
-     * it waits for 5 to 30 s at least.
+     * without `Retry-After` it waits for 5 to 30 s at least.
      */
     retryStatuses?: boolean;
-    /** How many attempts in a row may fail; no limit. 0: the first failure is the end. */
+    /** Give up after this many failed attempts in a row; no limit. 1 makes one attempt. */
     attemptsMax?: number;
     /** The reconnection time until the server sets another one; 3 s. */
     reconnectionTimeMs?: number;

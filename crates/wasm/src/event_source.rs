@@ -4,7 +4,7 @@
 use alloc::string::{String, ToString};
 
 use tidings_reconnect::RetryAfter;
-use tidings_sse::event_source::{Config, End, Response, ResponseOutcome};
+use tidings_sse::event_source::{Config, End, Repeat, Response, ResponseOutcome};
 use tidings_sse::{EventSource, GrowableStorage, MEDIA_TYPE, ReconnectionTime, RetryClamp};
 use wasm_bindgen::prelude::*;
 
@@ -82,6 +82,7 @@ impl EventSourceMachine {
             content_type: content_type.as_deref(),
             retry_after: retry_after.map(|time| time.wait(now_unix_seconds)),
             has_location: false,
+            retry: None,
         };
         let (now, random) = (number::to_timestamp(now), number::to_random(random));
         match self.source.handle_response(now, &response, random) {
@@ -152,6 +153,19 @@ impl EventSourceMachine {
         disconnect.map_or(JsValue::UNDEFINED, |disconnect| disconnect::to_js(&disconnect))
     }
 
+    /// Makes the next attempt due now, if one is waited for. Returns whether it was.
+    #[wasm_bindgen(js_name = tryNow)]
+    pub fn try_now(&mut self, now: f64) -> bool {
+        self.source.try_now(number::to_timestamp(now))
+    }
+
+    /// How long the source waits for after a stream has ended, in milliseconds: what the server said
+    /// by `retry`, as far as the options let it.
+    #[wasm_bindgen(getter, js_name = reconnectionTimeMs)]
+    pub fn reconnection_time_ms(&self) -> f64 {
+        number::from_duration(self.source.reconnection_time())
+    }
+
     /// Closes the source, for good. Returns how many bytes of an unfinished event are discarded.
     pub fn close(&mut self) -> f64 {
         event_stream::dropped_length(self.source.close())
@@ -216,6 +230,11 @@ fn config(options: &Options<'_>) -> Result<Config, JsValue> {
     let is_safe = method.is_none_or(|method| {
         method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD")
     });
-    config.repeat_request = options.flag("repeatRequest")?.unwrap_or(is_safe);
+    config.repeat = match options.flag("repeatRequest")?.unwrap_or(is_safe) {
+        false => Repeat::Never,
+        true if is_safe => Repeat::Always,
+        // After a clean end there is nothing left to ask for.
+        true => Repeat::UntilEnd,
+    };
     Ok(config)
 }

@@ -1,18 +1,23 @@
 //! The client of an event stream but its transport: [`Client`].
 
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 use http::response::Parts;
-use tidings_sse::event_source::{Disconnect, End, ReadyState, ResponseOutcome};
-use tidings_sse::{EventSource, GrowableStorage, Timestamp};
+use tidings_sse::event_source::{End, ReadyState, ResponseOutcome};
+use tidings_sse::{EventSource, GrowableStorage, Timestamp, is_event_stream};
 
-use super::client_event::{ClientEvent, Opened, UnexpectedResponse};
+use super::answer::AnswerReader;
+use super::client_event::{Answer, ClientEvent, Opened};
 use super::content::ContentDecoder;
 use super::fault::{CodingError, RequestFault, StreamError};
-use super::redirectable_request::{RedirectableRequest, response_of};
+use super::redirectable_request::{RedirectableRequest, content_type, response_of};
 use super::request::EventSourceRequest;
 use crate::random::random_u64;
+
+/// What went wrong in a function of the caller's.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The request, the machine of WHATWG HTML, 9.2, and what they mean to the application.
 ///
@@ -24,6 +29,20 @@ use crate::random::random_u64;
 pub struct Client {
     request: EventSourceRequest,
     machine: EventSource<GrowableStorage>,
+    /// Why there is no stream any more, to be told after its unfinished event.
+    queued: Option<ClientEvent>,
+}
+
+/// An attempt that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NextAttempt {
+    /// Which attempt it is since the last success, or since the beginning; 0 is the first.
+    pub number: u32,
+    /// The `Last-Event-ID` that it sends.
+    pub last_event_id: Option<String>,
+    /// Whether it is a GET that [resumes](EventSourceRequest::resume_by_get) the stream.
+    pub resumes_by_get: bool,
 }
 
 /// What to do with a response.
@@ -38,17 +57,10 @@ pub enum Decision {
     },
     /// It is a redirect, and the request goes there now: send it again.
     Redirected,
-    /// It is not a stream. The start of its body is for people to read.
-    Refused(Refusal),
+    /// It is not a stream. Its body is read, too.
+    Answered(AnswerReader),
     /// It cannot be used, whatever its body says.
     Unusable(ClientEvent),
-}
-
-/// A response that is not an event stream.
-#[derive(Debug)]
-pub struct Refusal {
-    disconnect: Disconnect,
-    response: UnexpectedResponse,
 }
 
 /// The result of [`Client::receive`].
@@ -69,8 +81,8 @@ impl Client {
     /// The request cannot be made.
     pub fn new(request: EventSourceRequest) -> Result<Self, RequestFault> {
         let machine = request.machine()?;
-        RedirectableRequest::new(&request, None)?;
-        Ok(Self { request, machine })
+        RedirectableRequest::new(&request, None, false)?;
+        Ok(Self { request, machine, queued: None })
     }
 
     /// The request.
@@ -96,28 +108,71 @@ impl Client {
         self.machine.failures()
     }
 
+    /// How long is waited after a stream has ended: what the server said by `retry`, as far as it
+    /// is let.
+    #[must_use]
+    pub const fn reconnection_time(&self) -> Duration {
+        self.machine.reconnection_time()
+    }
+
+    /// Makes the next attempt due now, if one is waited for. Returns whether it was.
+    pub fn try_now(&mut self, now: Timestamp) -> bool {
+        self.machine.try_now(now)
+    }
+
     /// Ends it for good.
     pub fn close(&mut self) {
         self.machine.close();
+        self.queued = None;
     }
 
-    /// The next attempt, if it is due; or why its request cannot be made.
-    pub fn poll_attempt(
+    /// The event that is to be told before anything else is done.
+    pub fn take_queued(&mut self) -> Option<ClientEvent> {
+        self.queued.take()
+    }
+
+    /// The next attempt, if it is due. Its request is made by [`make_request`](Self::make_request).
+    pub fn poll_attempt(&mut self, now: Timestamp) -> Option<NextAttempt> {
+        let attempt = self.machine.poll_attempt(now)?;
+        let id = attempt.last_event_id().map(|id| String::from_utf8_lossy(id).into_owned());
+        Some(NextAttempt {
+            number: attempt.number(),
+            last_event_id: id,
+            resumes_by_get: attempt.resumes_by_get(),
+        })
+    }
+
+    /// The request of an attempt: that of the client, or another one that was made for this attempt,
+    /// of which URL, method, headers and body are used.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn make_request(
         &mut self,
         now: Timestamp,
-    ) -> Option<Result<RedirectableRequest, ClientEvent>> {
-        let attempt = self.machine.poll_attempt(now)?;
-        let request = RedirectableRequest::new(&self.request, attempt.last_event_id());
-        Some(request.map_err(|fault| self.unusable(now, StreamError::Request(fault))))
+        attempt: &NextAttempt,
+        made: Option<Result<EventSourceRequest, BoxError>>,
+    ) -> Result<RedirectableRequest, ClientEvent> {
+        let made = match made.transpose() {
+            Ok(made) => made,
+            Err(error) => return Err(self.not_fetched(now, StreamError::NotMade(error))),
+        };
+        let id = attempt.last_event_id.as_deref().map(str::as_bytes);
+        let request = made.as_ref().unwrap_or(&self.request);
+        RedirectableRequest::new(request, id, attempt.resumes_by_get)
+            .map_err(|fault| self.unusable(now, StreamError::Request(fault)))
     }
 
     /// No response came: something went wrong before the end of its head.
     pub fn not_fetched(&mut self, now: Timestamp, error: StreamError) -> ClientEvent {
-        if matches!(&error, StreamError::Connect(error) if error.is_user()) {
-            self.unusable(now, error)
-        } else {
-            self.disconnected(now, End::Unreachable, Some(error))
-        }
+        let end = match &error {
+            StreamError::Connect(error) if error.is_user() => End::Unusable,
+            StreamError::Connect(_) | StreamError::Unprocessed(_) | StreamError::NotMade(_) => {
+                End::Unprocessed
+            }
+            _ => End::Unreachable,
+        };
+        self.disconnected(now, end, Some(error))
     }
 
     /// Decides what to do with a response, by its head.
@@ -128,23 +183,33 @@ impl Client {
         head: Parts,
     ) -> Decision {
         let Parts { status, version, headers, .. } = head;
+        let content_type = content_type(&headers);
+        let content_type = content_type.as_deref();
+        let is_stream = status == StatusCode::OK && content_type.is_some_and(is_event_stream);
         let content = match ContentDecoder::of(&headers) {
             Ok(content) => content,
-            // A body that says why there is no stream can be shown undecoded.
-            Err(_) if status != StatusCode::OK => ContentDecoder::identity(),
             // Asked again, the server would choose the same coding.
-            Err(error) => {
+            Err(error) if is_stream => {
                 return Decision::Unusable(self.unusable(now, StreamError::Coding(error)));
             }
+            // What is not a stream can be shown undecoded.
+            Err(_) => ContentDecoder::identity(),
         };
-        match self.machine.handle_response(now, &response_of(status, &headers), random_u64()) {
+        let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        let retry = match is_stream || is_redirect {
+            true => None,
+            false => self.request.wants_retry(status, &headers),
+        };
+        let response = response_of(status, &headers, content_type, retry);
+        match self.machine.handle_response(now, &response, random_u64()) {
             ResponseOutcome::Open => {
                 let opened = Opened::new(request.url(), version, headers);
                 Decision::Open { opened: ClientEvent::Open(Box::new(opened)), content }
             }
             ResponseOutcome::Disconnect(disconnect) => {
-                let response = UnexpectedResponse::new(request.url(), status.as_u16(), headers);
-                Decision::Refused(Refusal { disconnect, response })
+                let answer = Answer::new(request.url(), status.as_u16(), headers);
+                let bounds = self.request.answer_bounds();
+                Decision::Answered(AnswerReader::new(disconnect, answer, content, bounds))
             }
             _redirect => match request.follow(status.as_u16(), &headers) {
                 Ok(()) => Decision::Redirected,
@@ -180,12 +245,12 @@ impl Client {
 
     /// The body ended the way HTTP says that it ends.
     pub fn ended(&mut self, now: Timestamp) -> ClientEvent {
-        self.disconnected(now, End::EndOfBody, None)
+        self.with_unfinished(|client| client.disconnected(now, End::EndOfBody, None))
     }
 
     /// The stream broke.
     pub fn broken(&mut self, now: Timestamp, error: StreamError) -> ClientEvent {
-        self.disconnected(now, End::Broken, Some(error))
+        self.with_unfinished(|client| client.disconnected(now, End::Broken, Some(error)))
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) or [`poll_attempt`](Self::poll_attempt) has
@@ -197,8 +262,36 @@ impl Client {
 
     /// Ends the attempt or the stream if its deadline has come.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Option<ClientEvent> {
+        if self.machine.poll_timeout()? > now || self.machine.ready_state() == ReadyState::Closed {
+            return None;
+        }
+        let unfinished = self.unfinished();
         let disconnect = self.machine.handle_timeout(now, random_u64())?;
-        Some(ClientEvent::disconnected(disconnect, None, None))
+        let disconnected = ClientEvent::disconnected(disconnect, None, None);
+        Some(self.queue_after(unfinished, disconnected))
+    }
+
+    /// Ends the stream, and tells of its unfinished event first if that is asked for.
+    fn with_unfinished(&mut self, end: impl FnOnce(&mut Self) -> ClientEvent) -> ClientEvent {
+        let unfinished = self.unfinished();
+        let disconnected = end(self);
+        self.queue_after(unfinished, disconnected)
+    }
+
+    fn unfinished(&mut self) -> Option<ClientEvent> {
+        let wanted = self.request.reports_unfinished();
+        let event = self.machine.unfinished().filter(|_| wanted)?;
+        Some(ClientEvent::Unfinished(event.into_owned()))
+    }
+
+    fn queue_after(&mut self, first: Option<ClientEvent>, second: ClientEvent) -> ClientEvent {
+        match first {
+            None => second,
+            Some(first) => {
+                self.queued = Some(second);
+                first
+            }
+        }
     }
 
     fn unusable(&mut self, now: Timestamp, error: StreamError) -> ClientEvent {
@@ -213,16 +306,6 @@ impl Client {
     ) -> ClientEvent {
         let disconnect = self.machine.handle_end(now, end, random_u64());
         ClientEvent::disconnected(disconnect, error, None)
-    }
-}
-
-impl Refusal {
-    /// The event to report, with the start of the body as far as it was read.
-    #[must_use]
-    pub fn with_body_start(self, body_start: Vec<u8>) -> ClientEvent {
-        let Self { disconnect, response } = self;
-        let response = UnexpectedResponse { body_start, ..response };
-        ClientEvent::disconnected(disconnect, None, Some(Box::new(response)))
     }
 }
 
@@ -249,9 +332,14 @@ mod tests {
         Timestamp::default()
     }
 
+    fn begun(client: &mut Client) -> RedirectableRequest {
+        let attempt = client.poll_attempt(now()).unwrap();
+        client.make_request(now(), &attempt, None).unwrap()
+    }
+
     fn checked(response: http::response::Builder) -> Decision {
         let mut client = Client::new(EventSourceRequest::get("http://example.com/")).unwrap();
-        let mut request = client.poll_attempt(now()).unwrap().unwrap();
+        let mut request = begun(&mut client);
         client.check_response(now(), &mut request, response.body(()).unwrap().into_parts().0)
     }
 
@@ -262,7 +350,7 @@ mod tests {
     #[test]
     fn a_stream_is_opened_and_received_with_its_coding_taken_off() {
         let mut client = Client::new(EventSourceRequest::get("http://example.com/")).unwrap();
-        let mut request = client.poll_attempt(now()).unwrap().unwrap();
+        let mut request = begun(&mut client);
         let head = stream().body(()).unwrap().into_parts().0;
         let Decision::Open { opened: ClientEvent::Open(opened), mut content } =
             client.check_response(now(), &mut request, head)
@@ -295,12 +383,13 @@ mod tests {
         assert!(matches!(cause.error, Some(StreamError::Coding(_))), "{cause}");
 
         let refused = stream().status(503).header(header::CONTENT_ENCODING, "br");
-        let Decision::Refused(refusal) = checked(refused) else { panic!("it is not a stream") };
-        let ClientEvent::Closed { cause, .. } = refusal.with_body_start(b"later".to_vec()) else {
+        let Decision::Answered(mut reader) = checked(refused) else { panic!("it is not a stream") };
+        assert!(reader.receive("later".into()));
+        let ClientEvent::Closed { cause, .. } = reader.finish(true) else {
             panic!("a browser does not ask again");
         };
         assert_eq!(cause.reason, DisconnectReason::Status(503));
-        assert_eq!(cause.response.unwrap().body_start, b"later");
+        assert_eq!(cause.answer.unwrap().body, b"later");
     }
 
     #[test]

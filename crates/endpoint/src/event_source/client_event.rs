@@ -2,13 +2,15 @@
 //! stream.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use http::{HeaderMap, Version};
 use tidings_sse::event_source::{Disconnect, DisconnectReason, GiveUp, Next};
-use tidings_sse::{Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime};
+use tidings_sse::{Item, LimitExceeded, MEDIA_TYPE, OwnedMessageEvent, ReconnectionTime};
 
 use super::fault::StreamError;
+use super::redirectable_request::content_type;
 
 /// What happened to a client of an event stream.
 #[derive(Debug)]
@@ -18,8 +20,14 @@ pub enum ClientEvent {
     Open(Box<Opened>),
     /// An event of the stream came.
     Event(OwnedMessageEvent),
-    /// A comment came; only if they are asked for.
+    /// A comment came; only if they are [asked for](super::EventSourceRequest::report_comments).
     Comment(String),
+    /// A line came whose field has no meaning in the standard; only if they are
+    /// [asked for](super::EventSourceRequest::report_unknown_fields).
+    UnknownField(String),
+    /// The stream is over within this event, of which more may be missing; only if it is
+    /// [asked for](super::EventSourceRequest::report_unfinished). Why it is over is told next.
+    Unfinished(OwnedMessageEvent),
     /// The server set the reconnection time, as it said it. What it comes to is bounded by
     /// [`Config::retry_clamp`](tidings_sse::event_source::Config::retry_clamp).
     Retry(ReconnectionTime),
@@ -77,21 +85,41 @@ pub struct DisconnectCause {
     /// What broke, if something did.
     pub error: Option<StreamError>,
     /// What the server answered instead of a stream.
-    pub response: Option<Box<UnexpectedResponse>>,
+    pub answer: Option<Box<Answer>>,
 }
 
-/// A response that is not an event stream.
+/// A response that is not an event stream: an error with its details, or what else the server has
+/// to say, such as the JSON of a small result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct UnexpectedResponse {
+pub struct Answer {
     /// Where it comes from, after all redirects.
     pub url: String,
     /// The status code.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The beginning of the body, for people to read: at most 4 KiB of what came within a second.
-    pub body_start: Vec<u8>,
+    /// The body, with its content coding taken off if it is known.
+    pub body: Vec<u8>,
+    /// Whether that is the whole body. It is not if it went over
+    /// [`max_answer_len`](super::EventSourceRequest::max_answer_len), did not come within
+    /// [`answer_timeout`](super::EventSourceRequest::answer_timeout), or broke.
+    pub is_complete: bool,
+}
+
+/// What a server answers where a stream and another answer are both good results.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reply<S> {
+    /// A stream is open: go on with the source.
+    Stream {
+        /// The event source.
+        source: S,
+        /// The head of the response.
+        opened: Box<Opened>,
+    },
+    /// The server answered with something else, of any status.
+    Answer(Box<Answer>),
 }
 
 impl ClientEvent {
@@ -100,6 +128,7 @@ impl ClientEvent {
         match item {
             Item::Event(event) => Some(Self::Event(event.into_owned())),
             Item::Comment(comment) => Some(Self::Comment(comment.to_owned())),
+            Item::UnknownField(line) => Some(Self::UnknownField(line.to_owned())),
             Item::Retry(time) => Some(Self::Retry(time)),
             Item::Overflow(exceeded) => Some(Self::Overflow(exceeded)),
             _ => None,
@@ -128,12 +157,45 @@ impl ClientEvent {
     pub(super) fn disconnected(
         Disconnect { reason, next }: Disconnect,
         error: Option<StreamError>,
-        response: Option<Box<UnexpectedResponse>>,
+        answer: Option<Box<Answer>>,
     ) -> Self {
-        let cause = DisconnectCause { reason, error, response };
+        let cause = DisconnectCause { reason, error, answer };
         match next {
             Next::Wait(wait) => Self::Disconnected { cause, wait },
             Next::GiveUp(reason) => Self::Closed { cause, reason },
+        }
+    }
+}
+
+impl ClientEvent {
+    /// What it means to a caller that waits for the head of a response; nothing if the head is still
+    /// to come. `None` is the end of all events.
+    ///
+    /// # Errors
+    /// There is no response, or one that cannot be used.
+    pub fn into_reply(event: Option<Self>) -> ControlFlow<Result<Reply<()>, DisconnectCause>> {
+        ControlFlow::Break(match event {
+            Some(Self::Open(opened)) => Ok(Reply::Stream { source: (), opened }),
+            Some(Self::Closed { mut cause, .. }) => match cause.answer.take() {
+                Some(answer) => Ok(Reply::Answer(answer)),
+                None => Err(cause),
+            },
+            Some(_) => return ControlFlow::Continue(()),
+            // It was closed by a handle.
+            None => {
+                let reason = DisconnectReason::NoAttempt;
+                Err(DisconnectCause { reason, error: None, answer: None })
+            }
+        })
+    }
+}
+
+impl Reply<()> {
+    /// The reply that a caller gets.
+    pub fn with_source<S>(self, source: S) -> Reply<S> {
+        match self {
+            Self::Stream { opened, .. } => Reply::Stream { source, opened },
+            Self::Answer(answer) => Reply::Answer(answer),
         }
     }
 }
@@ -153,28 +215,31 @@ impl DisconnectCause {
     }
 }
 
-impl UnexpectedResponse {
-    /// How much of a body is worth reading, in bytes.
-    pub const MAX_BODY_START_LEN: usize = 4 * 1024;
-
+impl Answer {
     pub(super) fn new(url: &str, status: u16, headers: HeaderMap) -> Self {
-        Self { url: url.to_owned(), status, headers, body_start: Vec::new() }
+        Self { url: url.to_owned(), status, headers, body: Vec::new(), is_complete: false }
+    }
+
+    /// Whether the status is one of success, 200 to 299.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
     }
 }
 
 impl fmt::Display for DisconnectCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.reason, &self.response) {
-            (DisconnectReason::ContentType, Some(response)) => {
-                let media_type = response.headers.get(http::header::CONTENT_TYPE);
-                match media_type {
+        match (&self.reason, &self.answer) {
+            (DisconnectReason::ContentType, Some(answer)) => {
+                match content_type(&answer.headers) {
                     Some(media_type) => write!(
                         f,
-                        "the server answered with the media type \"{}\", not text/event-stream",
-                        media_type.as_bytes().escape_ascii()
+                        "the server answered with Content-Type \"{}\"",
+                        media_type.escape_ascii()
                     )?,
-                    None => f.write_str("the server answered without a media type")?,
+                    None => f.write_str("the server answered without a Content-Type")?,
                 }
+                write!(f, "; an event stream needs {MEDIA_TYPE}")?;
             }
             (reason, _) => reason.fmt(f)?,
         }
@@ -184,7 +249,8 @@ impl fmt::Display for DisconnectCause {
 
 impl std::error::Error for DisconnectCause {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.error.as_ref().map(|error| error as _)
+        // The text has the error.
+        self.error.as_ref().and_then(std::error::Error::source)
     }
 }
 
@@ -202,8 +268,9 @@ impl fmt::Display for EventError {
 impl std::error::Error for EventError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Overflow(exceeded) => Some(exceeded),
-            Self::Closed { cause, .. } => Some(cause),
+            // The text has them.
+            Self::Overflow(_) => None,
+            Self::Closed { cause, .. } => cause.source(),
         }
     }
 }

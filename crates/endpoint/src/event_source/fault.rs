@@ -18,6 +18,11 @@ pub enum StreamError {
     Connect(Error),
     /// What the server sent breaks the rules of HTTP, or the transport broke.
     Http(Box<dyn std::error::Error + Send + Sync>),
+    /// The server refused the request unseen, by `REFUSED_STREAM` or `GOAWAY` of HTTP/2
+    /// (RFC 9113, 8.7), or the connection ended before the request was sent.
+    Unprocessed(Box<dyn std::error::Error + Send + Sync>),
+    /// The function that makes the request of each attempt failed.
+    NotMade(Box<dyn std::error::Error + Send + Sync>),
     /// The server redirects to where this client does not go.
     Redirect(RedirectFault),
     /// The content coding is unknown, or its data is corrupt.
@@ -77,15 +82,14 @@ impl fmt::Display for StreamError {
         match self {
             Self::Request(fault) => fault.fmt(f),
             Self::Connect(error) => error.fmt(f),
-            Self::Http(error) => {
-                // Those who wrap errors tell little in the first of them.
-                error.fmt(f)?;
-                let mut source = error.source();
-                while let Some(error) = source {
-                    write!(f, ": {error}")?;
-                    source = error.source();
-                }
-                Ok(())
+            Self::Http(error) => write_chain(f, &**error),
+            Self::Unprocessed(error) => {
+                f.write_str("the server did not process the request: ")?;
+                write_chain(f, &**error)
+            }
+            Self::NotMade(error) => {
+                f.write_str("the request of this attempt could not be made: ")?;
+                write_chain(f, &**error)
             }
             Self::Redirect(fault) => fault.fmt(f),
             Self::Coding(error) => error.fmt(f),
@@ -93,14 +97,26 @@ impl fmt::Display for StreamError {
     }
 }
 
+/// Those who wrap errors tell little in the first of them.
+fn write_chain(
+    f: &mut fmt::Formatter<'_>,
+    error: &(dyn std::error::Error + 'static),
+) -> fmt::Result {
+    fmt::Display::fmt(error, f)?;
+    let mut source = error.source();
+    while let Some(error) = source {
+        write!(f, ": {error}")?;
+        source = error.source();
+    }
+    Ok(())
+}
+
+/// The text has what the variant holds, so the source is that of the error in it.
 impl std::error::Error for StreamError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Request(fault) => Some(fault),
-            Self::Connect(error) => Some(error),
-            Self::Http(error) => Some(&**error),
-            Self::Redirect(fault) => Some(fault),
-            Self::Coding(error) => Some(error),
+            Self::Connect(error) => error.source(),
+            _ => None,
         }
     }
 }
@@ -162,11 +178,4 @@ impl fmt::Display for CodingError {
     }
 }
 
-impl std::error::Error for CodingError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unknown(_) => None,
-            Self::Corrupt(error) => Some(error),
-        }
-    }
-}
+impl std::error::Error for CodingError {}

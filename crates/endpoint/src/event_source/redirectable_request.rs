@@ -1,5 +1,6 @@
 //! One attempt's request, wherever redirects take it: [`RedirectableRequest`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -36,7 +37,7 @@ pub struct RedirectableRequest {
 }
 
 impl RedirectableRequest {
-    /// The request as it was asked for. `last_event_id` is what
+    /// The request as it was asked for. `last_event_id` and `resumes_by_get` are what
     /// [`Attempt`](tidings_sse::event_source::Attempt) says.
     ///
     /// # Errors
@@ -44,6 +45,7 @@ impl RedirectableRequest {
     pub fn new(
         request: &EventSourceRequest,
         last_event_id: Option<&[u8]>,
+        resumes_by_get: bool,
     ) -> Result<Self, RequestFault> {
         let url = request.url()?;
         let (method, callers, body) = request.parts();
@@ -68,7 +70,11 @@ impl RedirectableRequest {
                 value.map_err(|_| RequestFault::HeaderValue(LAST_EVENT_ID))?,
             );
         }
-        Ok(Self { url, method: method.clone(), headers, body: body.clone() })
+        let mut request = Self { url, method: method.clone(), headers, body: body.clone() };
+        if resumes_by_get {
+            request.become_get();
+        }
+        Ok(request)
     }
 
     /// Where the request goes now.
@@ -149,16 +155,7 @@ impl RedirectableRequest {
             _ => false,
         };
         if becomes_get {
-            self.method = Method::GET;
-            self.body = Bytes::new();
-            for name in [
-                header::CONTENT_ENCODING,
-                header::CONTENT_LANGUAGE,
-                header::CONTENT_LOCATION,
-                header::CONTENT_TYPE,
-            ] {
-                self.headers.remove(name);
-            }
+            self.become_get();
         }
         // E-022: credentials are not for another origin. What was dropped once stays dropped.
         if target.origin() != self.url.origin() {
@@ -167,6 +164,20 @@ impl RedirectableRequest {
         }
         self.url = target;
         Ok(())
+    }
+
+    /// Fetch, "request-body-header name": they go with the body.
+    fn become_get(&mut self) {
+        self.method = Method::GET;
+        self.body = Bytes::new();
+        for name in [
+            header::CONTENT_ENCODING,
+            header::CONTENT_LANGUAGE,
+            header::CONTENT_LOCATION,
+            header::CONTENT_TYPE,
+        ] {
+            self.headers.remove(name);
+        }
     }
 
     /// Path and query; a URL of `http` has at least a slash.
@@ -207,21 +218,30 @@ pub(super) fn fits_request(url: &Url) -> Result<(), String> {
     url.as_str().parse::<Uri>().map(drop).map_err(|error| error.to_string())
 }
 
+/// The value of `Content-Type`. Fetch, "get a header": several lines are one value.
+#[must_use]
+pub(super) fn content_type(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+    let first = Cow::Borrowed(lines.next()?);
+    Some(lines.fold(first, |value, line| Cow::Owned([&*value, b", ", line].concat())))
+}
+
 /// What of the server's answer matters to the machine.
 #[must_use]
-pub(super) fn response_of(status: StatusCode, headers: &HeaderMap) -> Response<'_> {
+pub(super) fn response_of<'a>(
+    status: StatusCode,
+    headers: &HeaderMap,
+    content_type: Option<&'a [u8]>,
+    retry: Option<bool>,
+) -> Response<'a> {
     Response {
         status: status.as_u16(),
-        // Fetch, "extract a MIME type": of several the last counts.
-        content_type: headers
-            .get_all(header::CONTENT_TYPE)
-            .iter()
-            .next_back()
-            .map(HeaderValue::as_bytes),
+        content_type,
         retry_after: headers
             .get(header::RETRY_AFTER)
             .and_then(|value| retry_after(value.as_bytes())),
         has_location: headers.contains_key(header::LOCATION),
+        retry,
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a client asks for: [`EventSourceRequest`].
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use tidings_sse::event_source::Config;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use tidings_sse::event_source::{Config, Repeat};
 use tidings_sse::{Decoder, EventId, GrowableStorage, Limits};
 use url::Url;
 
@@ -42,12 +44,20 @@ pub struct EventSourceRequest {
     headers: HeaderMap,
     body: Bytes,
     last_event_id: String,
-    repeats: Option<bool>,
+    repeat: Option<Repeat>,
+    resume_by_get: bool,
+    retry_if: Option<RetryIf>,
     config: Config,
     limits: Limits,
     report_comments: bool,
+    report_unknown_fields: bool,
+    report_unfinished: bool,
+    max_answer_len: usize,
+    answer_timeout: Duration,
     fault: Option<RequestFault>,
 }
+
+type RetryIf = Arc<dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync>;
 
 /// Headers that say how the message is framed or where the stream goes on: they are made here.
 const OWN_HEADERS: [HeaderName; 8] = [
@@ -73,15 +83,21 @@ impl EventSourceRequest {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             last_event_id: String::new(),
-            repeats: None,
+            repeat: None,
+            resume_by_get: false,
+            retry_if: None,
             config: Config::event_source(),
             limits: Limits::DEFAULT,
             report_comments: false,
+            report_unknown_fields: false,
+            report_unfinished: false,
+            max_answer_len: 1024 * 1024,
+            answer_timeout: Duration::from_secs(10),
             fault: None,
         }
     }
 
-    /// `POST` this body. It is sent once: see [`repeats`](Self::repeats).
+    /// `POST` this body. It is sent once: see [`repeat`](Self::repeat).
     pub fn post(url: impl AsRef<str>, body: impl Into<Bytes>) -> Self {
         Self { method: Method::POST, body: body.into(), ..Self::get(url) }
     }
@@ -123,15 +139,97 @@ impl EventSourceRequest {
         self
     }
 
-    /// Whether the request may be made a second time. Without this, a `GET` may, and any other
-    /// method may not: the server could do twice what was asked for once.
-    pub fn repeats(mut self, repeats: bool) -> Self {
-        self.repeats = Some(repeats);
+    /// Whether the request may be made a second time: [`Repeat::Never`], or after any failure. After
+    /// a stream that ended in good order, only a `GET` is made again.
+    ///
+    /// See [`repeat`](Self::repeat) for what lies between.
+    pub fn repeats(self, repeats: bool) -> Self {
+        let repeat = match repeats {
+            false => Repeat::Never,
+            true if self.method == Method::GET => Repeat::Always,
+            true => Repeat::UntilEnd,
+        };
+        self.repeat(repeat)
+    }
+
+    /// When the request may be made again. Without this, a `GET` may be at any time, and any other
+    /// method never: the server could do twice what was asked for once.
+    ///
+    /// ```
+    /// use tidings_endpoint::event_source::EventSourceRequest;
+    /// use tidings_endpoint::event_source::sse::event_source::{Config, Repeat};
+    ///
+    /// // A server that is not there yet, or says "not now", has done nothing.
+    /// let request = EventSourceRequest::post("http://127.0.0.1:9/v1/messages", "{}")
+    ///     .config(Config::client())
+    ///     .repeat(Repeat::Unprocessed);
+    /// ```
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.repeat = Some(repeat);
         self
     }
 
-    /// Times, back-off, what to try again. [`Config::repeat_request`] is not taken from it, see
-    /// [`repeats`](Self::repeats).
+    /// Resumes by a GET of the same URL: once a stream was open and gave an event ID, each further
+    /// attempt has that method, no body, and `Last-Event-ID`, as the Model Context Protocol has it.
+    pub fn resume_by_get(mut self) -> Self {
+        self.resume_by_get = true;
+        self
+    }
+
+    /// Asks this function, for each response that is not a stream, whether to try again: by its
+    /// status and headers. Without it, [`Config::retry_statuses`] decides. It does not allow more
+    /// than [`repeat`](Self::repeat) does.
+    ///
+    /// ```
+    /// use tidings_endpoint::event_source::EventSourceRequest;
+    ///
+    /// // The load balancer of this service answers 404, or a page, while there is no server.
+    /// let request = EventSourceRequest::get("http://127.0.0.1:9/events")
+    ///     .retry_if(|status, headers| {
+    ///         status == 404 || headers.get("content-type").is_some_and(|value| value == "text/html")
+    ///     });
+    /// ```
+    pub fn retry_if(
+        mut self,
+        retry_if: impl Fn(StatusCode, &HeaderMap) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.retry_if = Some(Arc::new(retry_if));
+        self
+    }
+
+    /// The most that is read of the body of a response that is not a stream, see
+    /// [`Answer`](super::Answer); 1 MiB without this. More is cut.
+    pub fn max_answer_len(mut self, max_len: usize) -> Self {
+        self.max_answer_len = max_len;
+        self
+    }
+
+    /// How long the body of a response that is not a stream may take, from its head on; 10 s without
+    /// this. What came by then is what there is.
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout;
+        self
+    }
+
+    /// Treats the connection as lost after this much silence on an open stream; comments count as
+    /// activity. It is [`Config::idle_timeout`], so call it after [`config`](Self::config).
+    ///
+    /// Without it, a `GET` as a browser makes it waits for ever on a connection that died without a
+    /// word, such as one that a NAT forgot.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.config.idle_timeout = timeout;
+        self
+    }
+
+    /// How long the head of the response may take, for a server that thinks before it answers. It is
+    /// [`Config::response_timeout`], so call it after [`config`](Self::config).
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.config.response_timeout = timeout;
+        self
+    }
+
+    /// Times, back-off, what to try again. [`Config::repeat`] is not taken from it, see
+    /// [`repeat`](Self::repeat).
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -149,6 +247,21 @@ impl EventSourceRequest {
         self
     }
 
+    /// Yields the lines whose field has no meaning in the standard, too, as
+    /// [`ClientEvent::UnknownField`](super::ClientEvent::UnknownField).
+    pub fn report_unknown_fields(mut self) -> Self {
+        self.report_unknown_fields = true;
+        self
+    }
+
+    /// Yields the event that the end of the stream cut, as
+    /// [`ClientEvent::Unfinished`](super::ClientEvent::Unfinished): some servers do not end their last
+    /// event with a blank line. By the standard it is dropped.
+    pub fn report_unfinished(mut self) -> Self {
+        self.report_unfinished = true;
+        self
+    }
+
     /// The machine that decides what to do: WHATWG HTML, 9.2.
     ///
     /// # Errors
@@ -158,8 +271,13 @@ impl EventSourceRequest {
         if self.report_comments {
             decoder = decoder.report_comments();
         }
+        if self.report_unknown_fields {
+            decoder = decoder.report_unknown_fields();
+        }
         let mut config = self.config;
-        config.repeat_request = self.repeats.unwrap_or(self.method == Method::GET);
+        let is_get = self.method == Method::GET;
+        config.repeat = self.repeat.unwrap_or(if is_get { Repeat::Always } else { Repeat::Never });
+        config.resume_by_get |= self.resume_by_get;
         let mut machine = tidings_sse::EventSource::new(decoder, config);
         let id = EventId::new(&self.last_event_id).map_err(RequestFault::LastEventId)?;
         machine.set_last_event_id(id).map_err(RequestFault::LastEventIdTooLong)?;
@@ -172,6 +290,19 @@ impl EventSourceRequest {
             Some(fault) => Err(fault.clone()),
             None => self.url.clone(),
         }
+    }
+
+    /// Whether to try again after a response that is not a stream, if the caller decides that.
+    pub(super) fn wants_retry(&self, status: StatusCode, headers: &HeaderMap) -> Option<bool> {
+        self.retry_if.as_ref().map(|retry_if| retry_if(status, headers))
+    }
+
+    pub(super) const fn reports_unfinished(&self) -> bool {
+        self.report_unfinished
+    }
+
+    pub(super) const fn answer_bounds(&self) -> (usize, Duration) {
+        (self.max_answer_len, self.answer_timeout)
     }
 
     pub(super) const fn parts(&self) -> (&Method, &HeaderMap, &Bytes) {
@@ -213,7 +344,7 @@ mod tests {
     use crate::event_source::RedirectableRequest;
 
     fn fault(request: &EventSourceRequest) -> String {
-        RedirectableRequest::new(request, None).unwrap_err().to_string()
+        RedirectableRequest::new(request, None, false).unwrap_err().to_string()
     }
 
     #[test]

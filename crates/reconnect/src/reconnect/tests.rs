@@ -76,21 +76,74 @@ fn a_clock_that_goes_back_is_no_healthy_time() {
     assert_eq!(waited(reconnect.failed(at(secs(0)), Reason::Disconnected, LATEST)), 10);
 }
 
-/// `Retry-After` is a minimum, up to what the policy lets a server ask for.
+/// RFC 9110, 10.2.3: a server's own time is kept to, with little spread, up to what the policy lets
+/// it ask for.
 #[test]
-fn a_server_is_not_asked_before_the_time_it_gave() {
+fn a_server_is_asked_again_at_the_time_it_gave() {
     let refused = |seconds| Reason::Refused { status: 503, retry_after: Some(secs(seconds)) };
     for (asked, first, last) in
-        [(0, 5, 30), (120, 120, 145), (3600, 3600, 3625), (9999, 3600, 3625)]
+        [(0, 1, 2), (1, 1, 2), (120, 120, 135), (3600, 3600, 4050), (9999, 3600, 4050)]
     {
         let mut reconnect = Reconnect::new(Policy::websocket());
         assert_eq!(reconnect.failed(at(secs(0)), refused(asked), 0), Next::Wait(secs(first)));
         let mut reconnect = Reconnect::new(Policy::websocket());
-        assert_eq!(waited(reconnect.failed(at(secs(0)), refused(asked), LATEST)), last);
+        let Next::Wait(wait) = reconnect.failed(at(secs(0)), refused(asked), LATEST) else {
+            panic!("{asked}")
+        };
+        assert!(wait < secs(last) && wait <= secs(first) + secs(first) / 8, "{asked}: {wait:?}");
     }
     let moved = Reason::Refused { status: 502, retry_after: Some(secs(7)) };
     let mut reconnect = Reconnect::new(Policy::websocket());
     assert_eq!(reconnect.failed(at(secs(0)), moved, 0), Next::Wait(secs(7)));
+    let mut policy = Policy::websocket();
+    policy.max_server_wait = Duration::ZERO;
+    let next = Reconnect::new(policy).failed(at(secs(0)), refused(120), 0);
+    assert_eq!(next, Next::Wait(secs(5)), "the header is ignored");
+}
+
+/// WHATWG HTML, 9.2.3: after a clean end exactly the reconnection time, spread after a failure.
+#[test]
+fn after_a_clean_end_nothing_is_random() {
+    let mut reconnect = Reconnect::new(Policy::event_source());
+    for _ in 0..3 {
+        reconnect.progressed();
+        assert_eq!(reconnect.failed(at(secs(0)), Reason::Ended, LATEST), Next::Wait(secs(3)));
+    }
+    assert_eq!(waited(reconnect.failed(at(secs(0)), Reason::Disconnected, LATEST)), 3 + 6);
+    // A server that answers and ends without an event is left alone for longer and longer.
+    assert_eq!(waited(reconnect.failed(at(secs(0)), Reason::Ended, LATEST)), 3 + 12);
+}
+
+/// Each count is the number of attempts that fail, however the row of them began.
+#[test]
+fn as_many_attempts_are_made_as_the_policy_says() {
+    let exhausted = Next::GiveUp(GiveUp::AttemptsExhausted);
+    for attempts in 1..4 {
+        let mut policy = Policy::websocket();
+        policy.max_attempts = attempts;
+        let mut reconnect = Reconnect::new(policy);
+        for _ in 1..attempts {
+            let next = reconnect.failed(at(secs(0)), Reason::Disconnected, 0);
+            assert!(matches!(next, Next::Wait(_)), "{attempts}");
+        }
+        assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), exhausted);
+
+        let mut reconnect = Reconnect::new(policy);
+        reconnect.progressed();
+        for _ in 0..attempts {
+            let next = reconnect.failed(at(secs(0)), Reason::Disconnected, 0);
+            assert!(matches!(next, Next::Wait(_)), "{attempts} after a success");
+        }
+        assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), exhausted);
+    }
+}
+
+#[test]
+fn a_caller_may_try_again_against_the_advice() {
+    let mut reconnect = Reconnect::new(Policy::websocket());
+    let gone = Reason::Refused { status: 404, retry_after: Some(secs(7)) };
+    assert_eq!(reconnect.retry(at(secs(0)), gone, 0), Next::Wait(secs(7)));
+    assert_eq!(reconnect.failed(at(secs(0)), gone, 0), Next::GiveUp(GiveUp::Forbidden));
 }
 
 /// 1012 and 1013, and the statuses that say the same, are never followed at once.
@@ -112,7 +165,6 @@ fn giving_up_says_why() {
     let mut policy = Policy::websocket();
     policy.max_attempts = 2;
     let mut reconnect = Reconnect::new(policy);
-    assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), Next::Wait(secs(0)));
     assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), Next::Wait(secs(0)));
     let exhausted = Next::GiveUp(GiveUp::AttemptsExhausted);
     assert_eq!(reconnect.failed(at(secs(0)), Reason::Disconnected, 0), exhausted);

@@ -46,6 +46,8 @@ pub(super) enum Field {
     Id,
     Retry,
     Comment,
+    /// A field without a meaning, of which the whole line is kept.
+    Unknown,
 }
 
 impl Field {
@@ -236,11 +238,14 @@ impl<S: Storage> Decoder<S> {
         while let Some((&byte, behind)) = bytes.split_first() {
             *bytes = behind;
             if byte == b':' {
-                return self.begin_value(name, len);
+                let known = Field::named(name.get(..len).unwrap_or_default()).is_some();
+                return match known {
+                    true => self.begin_value(name, len),
+                    false => self.begin_unknown(&name, len, b":"),
+                };
             }
             let Some(place) = name.get_mut(len) else {
-                self.line = Line::Ignored;
-                return None;
+                return self.begin_unknown(&name, len, &[byte]);
             };
             *place = byte;
             len += 1; // at most the length of `name`
@@ -253,7 +258,9 @@ impl<S: Storage> Decoder<S> {
     fn begin_value<'i>(&mut self, name: [u8; MAX_NAME_LEN], len: usize) -> Option<Step<'i>> {
         self.line = Line::Ignored;
         debug_assert!(len <= name.len(), "no more of a name is kept");
-        let field = Field::named(name.get(..len).unwrap_or_default())?;
+        let Some(field) = Field::named(name.get(..len).unwrap_or_default()) else {
+            return self.begin_unknown(&name, len, b"");
+        };
         match field {
             Field::Data | Field::EventType if self.skipping => return None,
             Field::Comment if !self.report_comments => return None,
@@ -270,8 +277,29 @@ impl<S: Storage> Decoder<S> {
             Field::Id => self.areas.id_field.clear(),
             Field::Retry => self.retry = None,
             Field::Comment => self.areas.comment.clear(),
+            Field::Unknown => {
+                debug_assert!(false, "no name is that of this field");
+                return None;
+            }
         }
         self.line = Line::ValueStart(field);
+        None
+    }
+
+    /// The name is none that means something. `more` of the line was read.
+    fn begin_unknown<'i>(&mut self, name: &[u8], len: usize, more: &[u8]) -> Option<Step<'i>> {
+        self.line = Line::Ignored;
+        if !self.report_unknown_fields {
+            return None;
+        }
+        self.areas.comment.clear();
+        self.line = Line::Value(Field::Unknown);
+        for part in [name.get(..len).unwrap_or_default(), more] {
+            let step = self.read_value(Field::Unknown, part);
+            if step.is_some() {
+                return step;
+            }
+        }
         None
     }
 
@@ -298,7 +326,7 @@ impl<S: Storage> Decoder<S> {
             Field::Id => {
                 (&mut self.areas.id_field, self.limits.max_last_event_id_len, Limit::LastEventId)
             }
-            Field::Comment => {
+            Field::Comment | Field::Unknown => {
                 (&mut self.areas.comment, self.limits.max_comment_len, Limit::Comment)
             }
             Field::Retry => {
@@ -371,6 +399,10 @@ impl<S: Storage> Decoder<S> {
             }
             Field::Comment => match self.areas.comment.make_text(self.limits.max_comment_len) {
                 Ok(()) => Some(Step::Comment(None)),
+                Err(_) => self.overflow(Limit::Comment),
+            },
+            Field::Unknown => match self.areas.comment.make_text(self.limits.max_comment_len) {
+                Ok(()) => Some(Step::UnknownField(None)),
                 Err(_) => self.overflow(Limit::Comment),
             },
         }

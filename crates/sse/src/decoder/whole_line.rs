@@ -36,24 +36,25 @@ impl<S: Storage> Decoder<S> {
         match first {
             b'd' => match value(line, b"data") {
                 Some(value) => self.read_data(value, borrowed),
-                None => WholeLine::Read(None),
+                None => self.read_unknown_field(line),
             },
             b'e' => match value(line, b"event") {
                 Some(value) => self.read_event_type(value, borrowed),
-                None => WholeLine::Read(None),
+                None => self.read_unknown_field(line),
             },
             b'i' => match value(line, b"id") {
                 Some(value) => self.read_id(value),
-                None => WholeLine::Read(None),
+                None => self.read_unknown_field(line),
             },
             b'r' => match value(line, b"retry") {
                 Some(_) => WholeLine::Open,
-                None => WholeLine::Read(None),
+                None => self.read_unknown_field(line),
             },
             // "If the line starts with a U+003A COLON character (:): Ignore the line."
             b':' if self.report_comments => self.read_comment(line),
+            b':' => WholeLine::Read(None),
             // "Otherwise: The field is ignored."
-            _ => WholeLine::Read(None),
+            _ => self.read_unknown_field(line),
         }
     }
 
@@ -140,6 +141,19 @@ impl<S: Storage> Decoder<S> {
         match utf8::validate(text.strip_prefix(b" ").unwrap_or(text)) {
             Ok(text) if text.len() <= self.limits.max_comment_len => {
                 WholeLine::Read(Some(Step::Comment(Some(text))))
+            }
+            _ => WholeLine::Open,
+        }
+    }
+
+    #[inline]
+    fn read_unknown_field<'i>(&mut self, line: &'i [u8]) -> WholeLine<'i> {
+        if !self.report_unknown_fields {
+            return WholeLine::Read(None);
+        }
+        match utf8::validate(line) {
+            Ok(text) if text.len() <= self.limits.max_comment_len => {
+                WholeLine::Read(Some(Step::UnknownField(Some(text))))
             }
             _ => WholeLine::Open,
         }

@@ -7,6 +7,7 @@ use core::time::Duration;
 pub struct Attempt<'a> {
     pub(super) last_event_id: Option<&'a [u8]>,
     pub(super) number: u32,
+    pub(super) resumes_by_get: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -25,6 +26,13 @@ impl<'a> Attempt<'a> {
     pub const fn number(&self) -> u32 {
         self.number
     }
+
+    /// Whether this attempt is a GET that resumes the stream, whatever the method of the request:
+    /// see [`Config::resume_by_get`](super::Config::resume_by_get).
+    #[must_use]
+    pub const fn resumes_by_get(&self) -> bool {
+        self.resumes_by_get
+    }
 }
 
 /// What matters of the head of a response.
@@ -32,10 +40,14 @@ impl<'a> Attempt<'a> {
 pub struct Response<'a> {
     /// The status. Interim responses (1xx) are skipped before.
     pub status: u16,
-    /// The value of `Content-Type`; `None` if there is none, or more than one.
+    /// The value of `Content-Type`; `None` if there is none. Several header lines are one value,
+    /// joined with commas: see [`is_event_stream`](crate::is_event_stream).
     pub content_type: Option<&'a [u8]>,
     /// How long `Retry-After` asks to wait.
     pub retry_after: Option<Duration>,
     /// Whether there is a `Location`.
     pub has_location: bool,
+    /// Whether the client wants another attempt if this is not a stream; `None` leaves that to
+    /// [`Config::retry_statuses`](super::Config::retry_statuses).
+    pub retry: Option<bool>,
 }

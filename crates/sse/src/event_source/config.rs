@@ -37,9 +37,30 @@ pub struct Config {
     /// Whether there is another attempt after a failure or an end. `false`: the first end is the
     /// end.
     pub reconnect: bool,
-    /// Whether the request may be made again: a GET may, a POST may not unless you know better.
-    /// `false`: after the first attempt there is no other, however it failed or ended.
-    pub repeat_request: bool,
+    /// When the request may be made again: a GET at any time, a POST only if you know better.
+    pub repeat: Repeat,
+    /// Whether a stream that was open and gave an event ID is resumed by a GET, whatever the method
+    /// of the request and [`repeat`](Self::repeat) are: what a GET does, it may do twice.
+    pub resume_by_get: bool,
+}
+
+/// When a request may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Repeat {
+    /// Never: there is one attempt.
+    Never,
+    /// While the server has surely not processed it: there was no connection, the server refused
+    /// the request unseen ([`End::Unprocessed`](super::End::Unprocessed)), or it answered 429 or
+    /// 503 and said by `Retry-After` when to come again.
+    Unprocessed,
+    /// Until a stream is open, and never after: any failure before it is tried again.
+    UntilOpen,
+    /// Until a stream ends in good order: it is tried again after any failure, also of an open
+    /// stream.
+    UntilEnd,
+    /// At any time, also after the end of a stream.
+    Always,
 }
 
 impl Config {
@@ -60,7 +81,8 @@ impl Config {
             max_redirects: 20,
             retry_statuses: false,
             reconnect: true,
-            repeat_request: true,
+            repeat: Repeat::Always,
+            resume_by_get: false,
         }
     }
 

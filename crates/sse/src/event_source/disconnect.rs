@@ -24,6 +24,9 @@ pub enum ResponseOutcome {
 pub enum End {
     /// There was no response: DNS, TCP, TLS or HTTP failed before the end of its head.
     Unreachable,
+    /// The same, and the server has surely not processed the request: there was no connection to
+    /// send it on, or the server refused it unseen, as by `REFUSED_STREAM` (RFC 9113, 8.7).
+    Unprocessed,
     /// The body ended as HTTP says that it ends.
     EndOfBody,
     /// The transport broke within the body: a reset, a cut chunk, TLS without its end, a corrupt
@@ -89,7 +92,7 @@ pub enum GiveUp {
     Failed,
     /// As many attempts as the policy allows have failed in a row.
     AttemptsExhausted,
-    /// The request must not be repeated: [`Config::repeat_request`](super::Config::repeat_request).
+    /// The request must not be repeated now: [`Config::repeat`](super::Config::repeat).
     NotRepeatable,
     /// No other attempt was wanted: [`Config::reconnect`](super::Config::reconnect).
     Once,
@@ -133,7 +136,7 @@ impl fmt::Display for DisconnectReason {
                 return write!(f, "the server answered {status}; an event stream needs 200");
             }
             Self::ContentType => {
-                return write!(f, "the response's media type is not {MEDIA_TYPE}");
+                return write!(f, "the response has another media type than {MEDIA_TYPE}");
             }
             Self::TooManyRedirects => {
                 ("there were more redirects than one attempt may follow", None)

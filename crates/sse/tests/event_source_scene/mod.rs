@@ -23,7 +23,8 @@ pub(crate) type Source = EventSource<FixedStorage<'static>>;
 pub(crate) const EARLIEST: u64 = 0;
 pub(crate) const LATEST: u64 = u64::MAX;
 
-pub(crate) const ENDS: [End; 4] = [End::Unreachable, End::EndOfBody, End::Broken, End::Unusable];
+pub(crate) const ENDS: [End; 5] =
+    [End::Unreachable, End::Unprocessed, End::EndOfBody, End::Broken, End::Unusable];
 pub(crate) const BETWEEN: EndOfStream = EndOfStream::BetweenEvents;
 
 pub(crate) fn source(config: Config) -> Source {
@@ -49,7 +50,7 @@ pub(crate) fn ms(ms: u64) -> Duration {
 
 pub(crate) fn status(status: u16) -> Response<'static> {
     let content_type = Some(&b"text/event-stream"[..]);
-    Response { status, content_type, retry_after: None, has_location: false }
+    Response { status, content_type, retry_after: None, has_location: false, retry: None }
 }
 
 /// A source whose stream has just opened.

@@ -1,29 +1,31 @@
 //! The client: [`EventSource`]. What to do when is decided by the machine of `tidings-sse`; this
-//! moves bytes and time. `connection` makes one request and reads its body, `streaming` decodes that,
-//! `closer` interrupts.
+//! moves bytes and time. `connection` makes one request and reads its body, `upload` sends what it
+//! asks with, `streaming` decodes what comes, `control` interrupts.
 
-mod closer;
 mod connection;
+mod control;
 mod streaming;
+mod upload;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidings_endpoint::event_source::{
-    Client, ClientEvent, Decision, EventError, EventSourceRequest, RedirectableRequest,
-    RequestFault,
+    AnswerReader, BoxError, Client, ClientEvent, Decision, DisconnectCause, EventError,
+    EventSourceRequest, NextAttempt, RedirectableRequest, Reply, RequestFault, StreamError,
 };
 use tidings_endpoint::opening::ConnectOptions;
 use tidings_sse::event_source::ReadyState;
 use tidings_sse::{OwnedMessageEvent, Timestamp};
 
-use self::closer::Control;
-use self::connection::Connection;
-use self::streaming::{Incident, Streaming};
+use self::connection::{BodyRead, Connection, Fetched};
+use self::control::Control;
+use self::streaming::{Incident, Streaming, earlier};
 use crate::deadline::Deadline;
 
-pub use self::closer::Closer;
+pub use self::control::ClientHandle;
 
 /// A client of an event stream, which comes back by itself (WHATWG HTML, 9.2).
 ///
@@ -59,20 +61,49 @@ pub use self::closer::Closer;
 /// ```
 ///
 /// It speaks HTTP/1.1. Nothing runs while it is not called: no request is made before the first
-/// call. A drop ends the connection, and a [`Closer`] does so while another thread waits.
+/// call. A drop ends the connection, and a [`ClientHandle`] does so while another thread waits.
 pub struct EventSource {
     client: Client,
     options: ConnectOptions,
+    /// Makes the request of each attempt.
+    make: Option<Make>,
     /// The moment that the client's times count from.
     epoch: Instant,
     control: Arc<Control>,
-    /// The open stream.
-    streaming: Option<Box<Streaming>>,
+    state: State,
 }
+
+type Make = Box<dyn FnMut(NextAttempt) -> Result<EventSourceRequest, BoxError> + Send>;
+
+/// How far the current attempt is.
+enum State {
+    /// Waits for the next attempt, or is closed.
+    Idle,
+    /// Another thread makes the request and waits for the head of its response.
+    Fetching { request: Box<RedirectableRequest>, deadline: Deadline },
+    /// The stream is open.
+    Open(Box<Streaming>),
+    /// The response is not a stream: reads its body.
+    Answered { connection: Box<Connection>, reader: Box<AnswerReader>, until: Timestamp },
+}
+
+/// A call of [`EventSource::next_timeout`] took as long as it may. Nothing is lost; a later call goes
+/// on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut;
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing happened to the event source within the timeout of the call")
+    }
+}
+
+impl std::error::Error for TimedOut {}
 
 impl EventSource {
     /// A client of this `http` or, with the feature `rustls`, `https` URL that does what a
-    /// browser's `EventSource` does.
+    /// browser's `EventSource` does. Like a browser it waits for ever on a connection that died without
+    /// a word; [`EventSourceRequest::idle_timeout`] sets a limit.
     ///
     /// # Errors
     /// It is not such a URL.
@@ -88,9 +119,10 @@ impl EventSource {
         Ok(Self {
             client: Client::new(request)?,
             options: ConnectOptions::new(),
+            make: None,
             epoch: Instant::now(),
             control: Arc::default(),
-            streaming: None,
+            state: State::Idle,
         })
     }
 
@@ -100,6 +132,78 @@ impl EventSource {
     pub fn with_connect_options(mut self, options: ConnectOptions) -> Self {
         self.options = options;
         self
+    }
+
+    /// Makes a new request for each attempt, the first one too: for a token that is fetched anew, or
+    /// a URL that changes. Of what `make` returns, URL, method, headers and body are used; all else,
+    /// such as times and when to repeat, is that of the request that the source was opened with.
+    ///
+    /// If `make` fails, the attempt does, and is made again as if the server could not be reached. It
+    /// is called by the thread that waits, and cannot be interrupted.
+    ///
+    /// ```no_run
+    /// # fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// # fn watch() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tidings_std::sse::{EventSource, EventSourceRequest};
+    ///
+    /// let request = EventSourceRequest::get("http://127.0.0.1:8080/events");
+    /// let source = EventSource::open(request.clone())?.with_request(move |_attempt| {
+    ///     Ok(request.clone().header("authorization", format!("Bearer {}", token()?)))
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_request(
+        mut self,
+        make: impl FnMut(NextAttempt) -> Result<EventSourceRequest, BoxError> + Send + 'static,
+    ) -> Self {
+        self.make = Some(Box::new(make));
+        self
+    }
+
+    /// Waits for the head of the response, where a stream and another answer are both good results:
+    /// a chat model that answers an error with JSON, a server of the Model Context Protocol that may
+    /// answer with JSON, with 202 and no body, or with a stream.
+    ///
+    /// ```no_run
+    /// # fn call() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tidings_std::sse::{EventSource, EventSourceRequest, Reply};
+    ///
+    /// let request = EventSourceRequest::post("http://127.0.0.1:8080/mcp", "{}")
+    ///     .header("content-type", "application/json")
+    ///     .header("accept", "application/json, text/event-stream");
+    /// match EventSource::open(request)?.reply()? {
+    ///     Reply::Stream { mut source, .. } => {
+    ///         while let Some(event) = source.event()? {
+    ///             println!("{}", event.data);
+    ///         }
+    ///     }
+    ///     Reply::Answer(answer) => println!("{}: {} bytes", answer.status, answer.body.len()),
+    ///     _ => {}
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// There is no response, or one that cannot be used.
+    pub fn reply(mut self) -> Result<Reply<Self>, DisconnectCause> {
+        loop {
+            let event = self.next();
+            if let ControlFlow::Break(reply) = ClientEvent::into_reply(event) {
+                return Ok(reply?.with_source(self));
+            }
+        }
+    }
+
+    /// Waits for what happens next, no longer than this and a sixteenth of it; `None` after
+    /// [`ClientEvent::Closed`] or [`close`](Self::close).
+    ///
+    /// # Errors
+    /// Nothing happened in time. Nothing is lost; a later call goes on.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, TimedOut> {
+        self.next_before(Some(self.now().after(timeout)))
     }
 
     /// Waits for the next event; `None` after [`close`](Self::close), after status 204, and, for a
@@ -121,13 +225,25 @@ impl EventSource {
     pub fn close(&mut self) {
         self.control.close();
         self.client.close();
-        self.streaming = None;
+        self.state = State::Idle;
     }
 
-    /// What ends this from another thread.
+    /// What closes the source, or makes it try again now, while another thread waits in it.
     #[must_use]
-    pub fn closer(&self) -> Closer {
-        Closer::new(&self.control)
+    pub fn handle(&self) -> ClientHandle {
+        ClientHandle::new(&self.control)
+    }
+
+    /// Makes the next attempt now, if one is waited for. Returns whether it was.
+    pub fn try_now(&mut self) -> bool {
+        self.client.try_now(self.now())
+    }
+
+    /// How long the source waits for after a stream has ended: what the server said by `retry`, within
+    /// [`Config::retry_clamp`](super::Config::retry_clamp), or the time that the client began with.
+    #[must_use]
+    pub const fn reconnection_time(&self) -> Duration {
+        self.client.reconnection_time()
     }
 
     /// Whether there is a stream, or may be one again.
@@ -148,35 +264,148 @@ impl EventSource {
         self.client.failures()
     }
 
-    /// One attempt, over all its redirects, up to an open stream or none. Nothing if it was closed.
-    fn attempt(&mut self, mut request: RedirectableRequest) -> Option<ClientEvent> {
+    /// Waits for what happens next, no longer than `call` says.
+    fn next_before(&mut self, call: Option<Timestamp>) -> Result<Option<ClientEvent>, TimedOut> {
         loop {
-            let deadline = self.deadline();
-            let Self { control, options, epoch, .. } = self;
-            let fetched = Connection::fetch(control, options, &request, deadline, *epoch);
+            // From another thread: then the client does not know yet.
             if self.control.is_closed() {
-                return None;
+                self.close();
+                return Ok(None);
             }
-            let now = self.now();
-            let (head, connection) = match fetched {
-                Ok(fetched) => fetched,
-                // It may also be late.
-                Err(error) => {
-                    let late = self.client.handle_timeout(now);
-                    return Some(late.unwrap_or_else(|| self.client.not_fetched(now, error)));
-                }
+            if self.control.take_try_now() {
+                self.try_now();
+            }
+            let event = match self.client.take_queued() {
+                Some(queued) => Some(queued),
+                None => self.advance(call),
             };
-            match self.client.check_response(now, &mut request, head) {
-                Decision::Redirected => {}
-                Decision::Open { opened, content } => {
-                    self.streaming = Some(Box::new(Streaming::new(connection, content)));
-                    return Some(opened);
-                }
-                Decision::Refused(refusal) => {
-                    return Some(refusal.with_body_start(connection.body_start()));
-                }
-                Decision::Unusable(event) => return Some(event),
+            // E-020: nothing comes after it was closed, whoever did.
+            if self.control.is_closed() {
+                continue;
             }
+            match event {
+                Some(event) => return Ok(Some(event)),
+                None if self.is_over() => return Ok(None),
+                None if call.is_some_and(|call| call <= self.now()) => return Err(TimedOut),
+                None => {}
+            }
+        }
+    }
+
+    /// Does one thing, which may be to wait.
+    fn advance(&mut self, call: Option<Timestamp>) -> Option<ClientEvent> {
+        match &mut self.state {
+            State::Idle => match self.client.poll_attempt(self.now()) {
+                Some(attempt) => self.begin(&attempt),
+                None if self.ready_state() == ReadyState::Closed => None,
+                None => {
+                    let until = earlier(self.client.poll_timeout(), call);
+                    self.control.sleep_until(self.deadline(until));
+                    None
+                }
+            },
+            State::Fetching { deadline, .. } => {
+                let deadline = *deadline;
+                let wait = call.map_or(deadline, |call| self.deadline(Some(call)));
+                let wait = if wait.time_left() < deadline.time_left() { wait } else { deadline };
+                match self.control.wait_for(wait) {
+                    Some(fetched) => self.fetched(fetched),
+                    None if deadline.time_left().is_zero() => {
+                        self.control.abandon();
+                        self.fetched(Err(StreamError::Connect(deadline.error())))
+                    }
+                    None => None,
+                }
+            }
+            State::Open(streaming) => {
+                let incident = streaming.next(&mut self.client, call);
+                self.told(incident)
+            }
+            State::Answered { connection, reader, until } => {
+                let until = *until;
+                let has_ended = match connection.read_body(earlier(Some(until), call)) {
+                    Ok(BodyRead::Data(data)) if reader.receive(data.clone()) => return None,
+                    Ok(BodyRead::Silence)
+                        if Timestamp::from_epoch(self.epoch.elapsed()) < until =>
+                    {
+                        return None;
+                    }
+                    Ok(BodyRead::End) => true,
+                    Ok(_) | Err(_) => false,
+                };
+                match std::mem::replace(&mut self.state, State::Idle) {
+                    State::Answered { reader, .. } => Some(reader.finish(has_ended)),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// Whether nothing comes any more.
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Idle) && self.ready_state() == ReadyState::Closed
+    }
+
+    /// Begins an attempt.
+    fn begin(&mut self, attempt: &NextAttempt) -> Option<ClientEvent> {
+        let made = self.make.as_mut().map(|make| make(attempt.clone()));
+        match self.client.make_request(self.now(), attempt, made) {
+            Ok(request) => self.fetch(Box::new(request)),
+            Err(event) => Some(event),
+        }
+    }
+
+    /// Makes a request: the first of an attempt, or that after a redirect.
+    fn fetch(&mut self, request: Box<RedirectableRequest>) -> Option<ClientEvent> {
+        let deadline = self.deadline(self.client.poll_timeout());
+        let (options, target, epoch) = (self.options.clone(), request.clone(), self.epoch);
+        let control = Arc::clone(&self.control);
+        let begun = self.control.begin(move |number| {
+            Connection::fetch(&control, number, &options, &target, deadline, epoch)
+        });
+        match begun {
+            Ok(_) => {
+                self.state = State::Fetching { request, deadline };
+                None
+            }
+            Err(error) => {
+                self.state = State::Idle;
+                Some(self.client.not_fetched(self.now(), StreamError::Connect(error.into())))
+            }
+        }
+    }
+
+    /// What came of a request.
+    fn fetched(&mut self, fetched: Fetched) -> Option<ClientEvent> {
+        let State::Fetching { mut request, .. } = std::mem::replace(&mut self.state, State::Idle)
+        else {
+            return None;
+        };
+        let now = self.now();
+        let (head, connection) = match fetched {
+            Ok(fetched) => fetched,
+            // It may also be late.
+            Err(error) => {
+                let late = self.client.handle_timeout(now);
+                return Some(late.unwrap_or_else(|| self.client.not_fetched(now, error)));
+            }
+        };
+        match self.client.check_response(now, &mut request, head) {
+            Decision::Redirected => {
+                drop(connection);
+                self.fetch(request)
+            }
+            Decision::Open { opened, content } => {
+                self.state = State::Open(Box::new(Streaming::new(connection, content)));
+                Some(opened)
+            }
+            Decision::Answered(reader) => {
+                let until = now.after(reader.timeout());
+                let (connection, reader) = (Box::new(connection), Box::new(reader));
+                self.state = State::Answered { connection, reader, until };
+                None
+            }
+            Decision::Unusable(event) => Some(event),
         }
     }
 
@@ -189,13 +418,12 @@ impl EventSource {
             Incident::Broken(error) => self.client.broken(now, error),
             Incident::End => self.client.ended(now),
         };
-        self.streaming = None;
+        self.state = State::Idle;
         Some(last)
     }
 
-    /// The client's.
-    fn deadline(&self) -> Deadline {
-        let at = self.client.poll_timeout();
+    /// `None` is never.
+    fn deadline(&self, at: Option<Timestamp>) -> Deadline {
         Deadline::after(at.map_or(Duration::MAX, |at| at.since(self.now())))
     }
 
@@ -209,31 +437,7 @@ impl Iterator for EventSource {
     type Item = ClientEvent;
 
     fn next(&mut self) -> Option<ClientEvent> {
-        loop {
-            // From another thread: then the client does not know yet.
-            if self.control.is_closed() {
-                self.close();
-                return None;
-            }
-            let event = if let Some(streaming) = &mut self.streaming {
-                let incident = streaming.next(&mut self.client);
-                self.told(incident)
-            } else if let Some(attempt) = self.client.poll_attempt(self.now()) {
-                match attempt {
-                    Ok(request) => self.attempt(request),
-                    Err(event) => Some(event),
-                }
-            } else if self.ready_state() == ReadyState::Closed {
-                return None;
-            } else {
-                self.control.sleep_until(self.deadline());
-                None
-            };
-            // E-020: nothing comes after it was closed, whoever did.
-            if event.is_some() && !self.control.is_closed() {
-                return event;
-            }
-        }
+        self.next_before(None).ok().flatten()
     }
 }
 

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_std::sse::{
-    ClientEvent, DisconnectReason, EventError, EventSource, EventSourceRequest, GiveUp, StreamError,
+    ClientEvent, DisconnectReason, EventError, EventSource, EventSourceRequest, GiveUp, Reply,
+    StreamError,
 };
 
 use crate::source::{next_lost, once, open, quick, told};
@@ -19,7 +20,7 @@ fn an_answer_that_is_no_stream_is_final_and_shown() {
         ("404 Not Found", DisconnectReason::Status(404), "the server answered 404"),
         ("500 Oh", DisconnectReason::Status(500), "the server answered 500"),
         ("101 Switching Protocols\r\nupgrade: x", DisconnectReason::Status(101), "answered 101"),
-        ("200 OK", DisconnectReason::ContentType, "without a media type"),
+        ("200 OK", DisconnectReason::ContentType, "without a Content-Type; an event stream needs"),
         ("200 OK\r\ncontent-type: text/html", DisconnectReason::ContentType, "\"text/html\""),
         ("301 Moved", DisconnectReason::Status(301), "the server answered 301"),
     ] {
@@ -30,9 +31,9 @@ fn an_answer_that_is_no_stream_is_final_and_shown() {
         };
         assert_eq!(cause.reason, reason);
         assert!(cause.to_string().contains(shown), "{cause}");
-        let answer = cause.response.unwrap();
+        let answer = cause.answer.unwrap();
         let expected: &[u8] = if head.starts_with("101") { b"" } else { b"no stream here" };
-        assert_eq!(answer.body_start, expected, "{head}");
+        assert_eq!(answer.body, expected, "{head}");
         assert_eq!(answer.url, server.url("/"));
         assert_eq!(source.event().unwrap(), None);
         assert_eq!(server.requests().len(), 1);
@@ -42,7 +43,12 @@ fn an_answer_that_is_no_stream_is_final_and_shown() {
 /// E-024
 #[test]
 fn a_media_type_may_have_parameters_and_any_case() {
-    for media_type in ["TEXT/Event-Stream", "text/event-stream;charset=windows-1252"] {
+    for media_type in [
+        "TEXT/Event-Stream",
+        "text/event-stream;charset=windows-1252",
+        "text/event-stream, text/event-stream",
+        "text/html\r\nContent-Type: text/event-stream",
+    ] {
         let head = format!("HTTP/1.0 200 OK\r\nContent-Type: {media_type}\r\n\r\n");
         let server = Server::start(vec![say(format!("{head}data: é\n\n"))]);
         assert_eq!(open(&server, once()).event().unwrap().unwrap().data, "é");
@@ -59,10 +65,17 @@ fn a_coding_that_nobody_asked_for_is_final() {
     assert!(source.next().is_none());
 }
 
-/// How much of a refusal is read, and for how long.
+/// How much of an answer is read, and for how long.
 #[test]
-fn the_body_of_a_refusal_is_bounded() {
+fn the_body_of_an_answer_is_bounded() {
     let long = "x".repeat(10_000);
+    let bounded = |server: &Server| {
+        let request = EventSourceRequest::get(server.url("/"))
+            .config(quick())
+            .max_answer_len(4096)
+            .answer_timeout(Duration::from_secs(1));
+        EventSource::open(request).unwrap()
+    };
     let chunked = format!("transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n{long}");
     for (behind, expected) in [
         (format!("\r\n{long}"), &long[..4096]),
@@ -71,14 +84,15 @@ fn the_body_of_a_refusal_is_bounded() {
     ] {
         let answer = format!("HTTP/1.1 403 Forbidden\r\n{behind}");
         let server = Server::start(vec![say_and_stay(answer)]);
-        let answer = next_lost(&mut open(&server, quick())).response.unwrap();
-        assert_eq!(answer.body_start, expected.as_bytes());
+        let answer = next_lost(&mut bounded(&server)).answer.unwrap();
+        assert_eq!(answer.body, expected.as_bytes());
+        assert_eq!(answer.is_complete, expected.len() < 4096);
     }
     // The server leaves the rest open.
     let server = Server::start(vec![say_and_stay("HTTP/1.1 403 Forbidden\r\n\r\nwait")]);
     let begun = Instant::now();
-    let answer = next_lost(&mut open(&server, quick())).response.unwrap();
-    assert_eq!(answer.body_start, b"wait");
+    let answer = next_lost(&mut bounded(&server)).answer.unwrap();
+    assert_eq!((&*answer.body, answer.is_complete), (&b"wait"[..], false));
     assert!((Duration::from_millis(900)..SOON).contains(&begun.elapsed()));
 }
 
@@ -178,4 +192,91 @@ fn a_server_that_does_not_answer_is_given_up() {
         assert!((config.response_timeout..SOON).contains(&begun.elapsed()));
         server.requests();
     }
+}
+
+/// An error of a service is JSON of any size, and may take its time after the head.
+#[test]
+fn an_answer_that_is_not_a_stream_is_read_whole() {
+    let json = "x".repeat(9_000);
+    let late: Answer = Box::new(move |mut stream| {
+        let head = "HTTP/1.1 400 Bad Request\r\ncontent-length: 9000\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(1500));
+        stream.write_all("x".repeat(9_000).as_bytes()).unwrap();
+    });
+    let server = Server::start(vec![late]);
+    let answer = next_lost(&mut open(&server, quick())).answer.unwrap();
+    assert_eq!(answer.body, json.as_bytes());
+    assert!(answer.is_complete);
+}
+
+/// As a server of the Model Context Protocol answers: with JSON, with nothing, or with a stream.
+#[test]
+fn a_stream_and_another_answer_are_both_good_replies() {
+    let json = "x".repeat(6_000);
+    let server = Server::start(vec![
+        say(format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{json}")),
+        say("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"),
+        say(format!("{OPEN}data: x\n\n")),
+        say(""),
+    ]);
+    let post = || {
+        let request = EventSourceRequest::post(server.url("/"), "{}").config(quick());
+        EventSource::open(request).unwrap().reply()
+    };
+    for (status, body) in [(200, &*json), (202, "")] {
+        let Reply::Answer(answer) = post().unwrap() else { panic!("{status}") };
+        assert_eq!((answer.status, &*answer.body), (status, body.as_bytes()));
+        assert!(answer.is_complete && answer.is_success());
+    }
+    let Reply::Stream { mut source, .. } = post().unwrap() else { panic!("it is a stream") };
+    assert_eq!(source.event().unwrap().unwrap().data, "x");
+    assert_eq!(post().unwrap_err().reason, DisconnectReason::Unreachable);
+}
+
+/// RFC 9112, 9.5: a server may answer before it has read the body, and read it late or never.
+#[test]
+fn an_early_answer_is_read_while_a_large_body_is_not_taken() {
+    let early: Answer = Box::new(|mut stream| {
+        let answer = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 5\r\n\r\nlarge";
+        stream.write_all(answer).unwrap();
+        thread::sleep(Duration::from_secs(3));
+    });
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 100];
+        std::io::Read::read_exact(&mut stream, &mut head).unwrap();
+        early(stream);
+    });
+    let request = EventSourceRequest::post(url, vec![b'x'; 32 << 20]).config(quick());
+    let begun = Instant::now();
+    let answer = next_lost(&mut EventSource::open(request).unwrap()).answer.unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert_eq!((answer.status, &*answer.body), (413, &b"large"[..]));
+}
+
+/// A stream may begin before the request is sent, which is sent all the same.
+#[test]
+fn a_body_is_sent_to_its_end_while_its_stream_is_read() {
+    const LEN: usize = 8 << 20;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(format!("{OPEN}data: first\n\n").as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        let (mut len, mut buffer) = (0, vec![0; 1 << 16]);
+        while len < LEN {
+            len += std::io::Read::read(&mut stream, &mut buffer).unwrap();
+        }
+        stream.write_all(b"data: last\n\n").unwrap();
+    });
+    let request = EventSourceRequest::post(url, vec![b'x'; LEN]).config(once());
+    let mut source = EventSource::open(request).unwrap();
+    assert_eq!(source.event().unwrap().unwrap().data, "first");
+    assert_eq!(source.event().unwrap().unwrap().data, "last");
+    assert_eq!(source.event().unwrap(), None);
+    server.join().unwrap();
 }

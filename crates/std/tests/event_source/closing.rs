@@ -1,4 +1,4 @@
-//! How a source ends: by its own close, by a drop, and by a closer in another thread, whatever it
+//! How a source ends: by its own close, by a drop, and by a handle in another thread, whatever it
 //! waits for.
 
 use std::io::Write as _;
@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tidings_std::sse::{ClientEvent, EventSource, EventSourceRequest, ReadyState};
+use tidings_std::sse::{ClientEvent, EventSource, EventSourceRequest, ReadyState, TimedOut};
 use tidings_std::{ConnectOptions, client::Proxy};
 
 use crate::source::{open, quick};
@@ -28,32 +28,32 @@ fn nothing_comes_after_close() {
     let server = Server::start(vec![say_and_stay(format!("{OPEN}data: one\n\ndata: two\n\n"))]);
     let mut source = open(&server, quick());
     assert_eq!(source.event().unwrap().unwrap().data, "one");
-    let closer = source.closer();
-    closer.close();
-    closer.clone().close();
+    let handle = source.handle();
+    handle.close();
+    handle.clone().close();
     assert_eq!(source.ready_state(), ReadyState::Closed);
     assert!(source.next().is_none());
     server.requests();
 }
 
-/// A closer that outlives its source keeps no connection.
+/// A handle that outlives its source keeps no connection.
 #[test]
 fn a_drop_ends_the_connection() {
     let server = Server::start(vec![say_and_stay(OPEN)]);
     let mut source = open(&server, quick());
     assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
-    let closer = source.closer();
+    let handle = source.handle();
     drop(source);
     server.requests();
-    closer.close();
+    handle.close();
 }
 
 /// E-028: whatever a thread waits for, another can end it.
 #[test]
-fn a_closer_interrupts_every_wait() {
+fn a_handle_interrupts_every_wait() {
     /// Lets `source` wait until it is interrupted.
     fn interrupt(mut source: EventSource, waits_in: &str) -> EventSource {
-        let closer = source.closer();
+        let handle = source.handle();
         let waiting = thread::spawn(move || {
             let update = source.next();
             assert!(update.is_none(), "{update:?}");
@@ -62,7 +62,7 @@ fn a_closer_interrupts_every_wait() {
         thread::sleep(Duration::from_millis(50));
         assert!(!waiting.is_finished(), "{waits_in}");
         let begun = Instant::now();
-        closer.close();
+        handle.close();
         let source = waiting.join().unwrap();
         assert!(begun.elapsed() < SOON, "{waits_in}");
         source
@@ -95,7 +95,7 @@ fn a_closer_interrupts_every_wait() {
 
 /// The same in between: at any moment of a source that is lost all the time.
 #[test]
-fn a_closer_ends_it_at_any_moment() {
+fn a_handle_ends_it_at_any_moment() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     // It is left behind.
@@ -114,11 +114,11 @@ fn a_closer_ends_it_at_any_moment() {
     for moment in 0..100 {
         let request = EventSourceRequest::get(&url).config(quick());
         let source = EventSource::open(request).unwrap();
-        let closer = source.closer();
+        let handle = source.handle();
         let (done, wait_for) = std::sync::mpsc::channel();
         thread::spawn(move || done.send(source.count()));
         thread::sleep(Duration::from_micros(moment * 53));
-        closer.close();
+        handle.close();
         wait_for.recv_timeout(SOON).unwrap();
     }
 }
@@ -128,6 +128,59 @@ fn a_source_can_go_to_another_thread() {
     fn is_send<T: Send>() {}
     fn is_sync<T: Sync>() {}
     is_send::<EventSource>();
-    is_send::<tidings_std::sse::Closer>();
-    is_sync::<tidings_std::sse::Closer>();
+    is_send::<tidings_std::sse::ClientHandle>();
+    is_sync::<tidings_std::sse::ClientHandle>();
+}
+
+#[test]
+fn a_handle_makes_a_source_try_again_at_once() {
+    let server = Server::start(vec![say(OPEN), say_and_stay(format!("{OPEN}data: x\n\n"))]);
+    let mut config = quick();
+    config.policy.minimum = Duration::from_secs(1000);
+    let mut source = open(&server, config);
+    assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
+    assert!(matches!(source.next(), Some(ClientEvent::Disconnected { .. })));
+    let handle = source.handle();
+    let waiting = thread::spawn(move || source.event().unwrap().unwrap().data);
+    thread::sleep(Duration::from_millis(50));
+    assert!(!waiting.is_finished());
+    let begun = Instant::now();
+    handle.try_now();
+    assert_eq!(waiting.join().unwrap(), "x");
+    assert!(begun.elapsed() < SOON);
+}
+
+/// In whatever the source waits, a call comes back, and a later one goes on.
+#[test]
+fn a_call_can_be_bounded() {
+    let answer: crate::sse_support::Answer = Box::new(|mut stream| {
+        for piece in [OPEN, "data: on", "e\n\n"] {
+            thread::sleep(Duration::from_millis(200));
+            stream.write_all(piece.as_bytes()).unwrap();
+        }
+    });
+    let refused: crate::sse_support::Answer = Box::new(|mut stream| {
+        stream.write_all(b"HTTP/1.1 404 X\r\ncontent-length: 4\r\n\r\n").unwrap();
+        thread::sleep(Duration::from_millis(200));
+        stream.write_all(b"late").unwrap();
+    });
+    let server = Server::start(vec![answer, refused]);
+    let mut config = quick();
+    config.policy.minimum = Duration::from_millis(200);
+    let mut source = open(&server, config);
+    let (mut happened, mut timeouts) = (Vec::new(), [0; 4]);
+    loop {
+        let begun = Instant::now();
+        let result = source.next_timeout(Duration::from_millis(20));
+        assert!(begun.elapsed() < Duration::from_millis(150), "{:?}", begun.elapsed());
+        match result {
+            Ok(Some(event)) => happened.push(crate::source::short(&event)),
+            Ok(None) => break,
+            Err(TimedOut) => timeouts[happened.len()] += 1,
+        }
+    }
+    let expected = ["open", "event one", "lost Ended(BetweenEvents)", "closed Status(404) Failed"];
+    assert_eq!(happened, expected);
+    // For the head, for the event, and for the next attempt with the body of its answer.
+    assert!(timeouts[0] > 2 && timeouts[1] > 2 && timeouts[3] > 4, "{timeouts:?}");
 }

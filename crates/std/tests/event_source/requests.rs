@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tidings_std::sse::{
     ClientEvent, DisconnectReason, EndOfStream, EventError, EventSource, EventSourceRequest,
-    GiveUp, ReadyState, RequestFault, StreamError,
+    GiveUp, ReadyState, Repeat, RequestFault, StreamError,
 };
 use tidings_std::{ConnectOptions, client::Proxy};
 
@@ -243,4 +243,71 @@ fn an_early_answer_to_a_large_body_is_heard() {
         "{lost:?}"
     );
     serving.join().unwrap();
+}
+
+#[test]
+fn each_attempt_gets_a_request_of_its_own() {
+    let server = Server::start(vec![
+        say(format!("{OPEN}id: 7\ndata: 0\n\n")),
+        say(format!("{OPEN}data: 1\n\n")),
+    ]);
+    let request = EventSourceRequest::get(server.url("/")).config(quick());
+    let (made, mut tokens) = (request.clone(), 0);
+    let mut source = EventSource::open(request).unwrap().with_request(move |attempt| {
+        tokens += 1;
+        if tokens == 2 {
+            return Err("there is no token".into());
+        }
+        let id = attempt.last_event_id.unwrap_or_default();
+        Ok(made.clone().header("x-token", format!("{tokens} after {id:?}")))
+    });
+    assert_eq!(source.event().unwrap().unwrap().data, "0");
+    assert_eq!(next_lost(&mut source).reason, DisconnectReason::Ended(EndOfStream::BetweenEvents));
+    let lost = next_lost(&mut source);
+    assert!(matches!(lost.error, Some(StreamError::NotMade(_))), "{lost:?}");
+    assert_eq!(source.event().unwrap().unwrap().data, "1");
+    drop(source);
+    let sent: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| String::from_utf8_lossy(request.header("x-token").unwrap()).into_owned())
+        .collect();
+    assert_eq!(sent, ["1 after \"\"", "3 after \"7\""]);
+}
+
+/// Nobody is there, or has time: so nothing was done, and may be asked for again.
+#[test]
+fn a_post_is_repeated_until_its_stream_is_open_and_resumed_by_get_after_that() {
+    let server = Server::start(vec![
+        say("HTTP/1.1 503 X\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"),
+        say(format!("{OPEN}id: 7\ndata: 0\n\n")),
+        say(format!("{OPEN}data: 1\n\n")),
+    ]);
+    let mut config = quick();
+    config.retry_statuses = true;
+    let request = EventSourceRequest::post(server.url("/"), "{}")
+        .config(config)
+        .repeat(Repeat::Unprocessed)
+        .resume_by_get();
+    let mut source = EventSource::open(request).unwrap();
+    let begun = Instant::now();
+    assert_eq!(source.event().unwrap().unwrap().data, "0");
+    assert!((1000..1500).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert_eq!(source.event().unwrap().unwrap().data, "1");
+    drop(source);
+    let lines: Vec<_> = server.requests().iter().map(|request| request.line.clone()).collect();
+    assert_eq!(lines, ["POST / HTTP/1.1", "POST / HTTP/1.1", "GET / HTTP/1.1"]);
+}
+
+#[test]
+fn the_unfinished_last_event_is_told_if_asked_for() {
+    let server = Server::start(vec![say(format!("{OPEN}event: last\ndata: 1"))]);
+    let request = EventSourceRequest::get(server.url("/")).config(once()).report_unfinished();
+    let mut source = EventSource::open(request).unwrap();
+    assert!(matches!(source.next(), Some(ClientEvent::Open(_))));
+    let Some(ClientEvent::Unfinished(event)) = source.next() else { panic!("it is asked for") };
+    assert_eq!((&*event.event_type, &*event.data), ("last", "1"));
+    let lost = next_lost(&mut source);
+    assert!(matches!(lost.reason, DisconnectReason::Ended(EndOfStream::InsideEvent { .. })));
+    assert!(source.next().is_none());
 }

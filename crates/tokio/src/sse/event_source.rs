@@ -6,13 +6,15 @@ mod streaming;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use tidings_endpoint::event_source::{
-    Client, ClientEvent, Decision, EventError, EventSourceRequest, RedirectableRequest,
-    RequestFault,
+    BoxError, Client, ClientEvent, Decision, DisconnectCause, EventError, EventSourceRequest,
+    NextAttempt, RedirectableRequest, Reply, RequestFault,
 };
 use tidings_endpoint::opening::ConnectOptions;
 use tidings_sse::event_source::ReadyState;
@@ -20,7 +22,8 @@ use tidings_sse::{OwnedMessageEvent, Timestamp};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::fetch::{Fetched, Fetching, fetch};
-use self::streaming::{Incident, Streaming, read_start};
+use self::streaming::{Incident, ResponseBody, Streaming, read_answer};
+use crate::client_handle::ClientHandle;
 
 /// A client of an event stream, which comes back by itself (WHATWG HTML, 9.2).
 ///
@@ -38,7 +41,8 @@ use self::streaming::{Incident, Streaming, read_start};
 ///
 /// For another method, a body, headers, an ID to resume after, limits, or more patience make an
 /// [`EventSourceRequest`] and [`open`](Self::open) it. [`next`](Self::next) yields what happens to
-/// the connection too.
+/// the connection too, [`reply`](Self::reply) is for servers that answer with a stream or with
+/// something else.
 ///
 /// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. No request is made before the
 /// first call, and nothing is received while it is not awaited. A drop ends the connection.
@@ -46,6 +50,9 @@ pub struct EventSource {
     client: Client,
     options: ConnectOptions,
     http2_prior_knowledge: bool,
+    /// Makes the request of each attempt.
+    make: Option<Make>,
+    handle: ClientHandle,
     /// The moment that the client's times count from.
     epoch: Instant,
     /// Armed no later than the client's next deadline.
@@ -57,17 +64,23 @@ pub struct EventSource {
 enum State {
     /// Waits for the next attempt, or is closed.
     Idle,
+    /// Waits for the caller to make the request.
+    Making { attempt: NextAttempt, making: Making },
     /// Waits for the head of a response.
     Fetching { request: Box<RedirectableRequest>, fetching: Fetching },
     /// The stream is open.
     Open(Box<Streaming>),
-    /// The response is not a stream: reads the start of its body, for people.
-    Refused(Pin<Box<dyn Future<Output = ClientEvent> + Send>>),
+    /// The response is not a stream: reads its body.
+    Answered(Pin<Box<dyn Future<Output = ClientEvent> + Send>>),
 }
+
+type Make = Box<dyn FnMut(NextAttempt) -> Making + Send>;
+type Making = Pin<Box<dyn Future<Output = Result<EventSourceRequest, BoxError>> + Send>>;
 
 impl EventSource {
     /// A client of this `http` or, with the feature `rustls`, `https` URL that does what a
-    /// browser's `EventSource` does.
+    /// browser's `EventSource` does. Like a browser it waits for ever on a connection that died without
+    /// a word; [`EventSourceRequest::idle_timeout`] sets a limit.
     ///
     /// # Errors
     /// It is not such a URL.
@@ -84,6 +97,8 @@ impl EventSource {
             client: Client::new(request)?,
             options: ConnectOptions::new(),
             http2_prior_knowledge: false,
+            make: None,
+            handle: ClientHandle::default(),
             epoch: Instant::now(),
             timer: None,
             state: State::Idle,
@@ -104,6 +119,77 @@ impl EventSource {
     pub fn with_http2_prior_knowledge(mut self) -> Self {
         self.http2_prior_knowledge = true;
         self
+    }
+
+    /// Makes a new request for each attempt, the first one too: for a token that is fetched anew, or
+    /// a URL that changes. Of what `make` returns, URL, method, headers and body are used; all else,
+    /// such as times and when to repeat, is that of the request that the source was opened with.
+    ///
+    /// If `make` fails, the attempt does, and is made again as if the server could not be reached. Its
+    /// time counts into [`Config::response_timeout`](super::Config::response_timeout).
+    ///
+    /// ```no_run
+    /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// # fn watch() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tidings_tokio::sse::{EventSource, EventSourceRequest};
+    ///
+    /// let request = EventSourceRequest::get("http://127.0.0.1:8080/events");
+    /// let source = EventSource::open(request.clone())?.with_request(move |_attempt| {
+    ///     let request = request.clone();
+    ///     async move {
+    ///         let token = token().await?;
+    ///         Ok(request.header("authorization", format!("Bearer {token}")))
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_request<F, R>(mut self, mut make: F) -> Self
+    where
+        F: FnMut(NextAttempt) -> R + Send + 'static,
+        R: Future<Output = Result<EventSourceRequest, BoxError>> + Send + 'static,
+    {
+        self.make = Some(Box::new(move |attempt| Box::pin(make(attempt))));
+        self
+    }
+
+    /// Waits for the head of the response, where a stream and another answer are both good results:
+    /// a chat model that answers an error with JSON, a server of the Model Context Protocol that may
+    /// answer with JSON, with 202 and no body, or with a stream.
+    ///
+    /// ```no_run
+    /// # async fn call() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tidings_tokio::sse::{EventSource, EventSourceRequest, Reply};
+    ///
+    /// let request = EventSourceRequest::post("http://127.0.0.1:8080/mcp", "{}")
+    ///     .header("content-type", "application/json")
+    ///     .header("accept", "application/json, text/event-stream");
+    /// match EventSource::open(request)?.reply().await? {
+    ///     Reply::Stream { mut source, .. } => {
+    ///         while let Some(event) = source.event().await? {
+    ///             println!("{}", event.data);
+    ///         }
+    ///     }
+    ///     Reply::Answer(answer) => println!("{}: {} bytes", answer.status, answer.body.len()),
+    ///     _ => {}
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// There is no response, or one that cannot be used.
+    ///
+    /// # Cancel safety
+    /// Not safe: a dropped future drops the request.
+    pub async fn reply(mut self) -> Result<Reply<Self>, DisconnectCause> {
+        loop {
+            let event = self.next().await;
+            if let ControlFlow::Break(reply) = ClientEvent::into_reply(event) {
+                return Ok(reply?.with_source(self));
+            }
+        }
     }
 
     /// Waits for the next event; `None` after [`close`](Self::close), after status 204, and, for a
@@ -142,10 +228,29 @@ impl EventSource {
         self.state = State::Idle;
     }
 
+    /// Makes the next attempt now, if one is waited for. Returns whether it was.
+    pub fn try_now(&mut self) -> bool {
+        self.timer = None;
+        self.client.try_now(self.now())
+    }
+
+    /// What closes the source, or makes it try again now, while another task waits in it.
+    #[must_use]
+    pub fn handle(&self) -> ClientHandle {
+        self.handle.clone()
+    }
+
     /// Whether there is a stream, or may be one again.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        self.client.ready_state()
+        if self.handle.is_closed() { ReadyState::Closed } else { self.client.ready_state() }
+    }
+
+    /// How long the source waits for after a stream has ended: what the server said by `retry`, within
+    /// [`Config::retry_clamp`](super::Config::retry_clamp), or the time that the client began with.
+    #[must_use]
+    pub const fn reconnection_time(&self) -> Duration {
+        self.client.reconnection_time()
     }
 
     /// The last event ID string: what a client that goes on from here has to begin with.
@@ -164,6 +269,16 @@ impl EventSource {
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         // A stream that never pauses must not starve the other tasks of the thread.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let requested = self.handle.poll(cx);
+        if requested.closes {
+            self.close();
+        } else if requested.tries_now {
+            self.try_now();
+        }
+        if let Some(queued) = self.client.take_queued() {
+            coop.made_progress();
+            return Poll::Ready(Some(queued));
+        }
         loop {
             if let Poll::Ready(event) = self.poll_state(cx) {
                 coop.made_progress();
@@ -174,7 +289,7 @@ impl EventSource {
                     return Poll::Ready(None);
                 }
                 // It has a time limit of its own; the client waits for the next attempt already.
-                State::Refused(_) => return Poll::Pending,
+                State::Answered(_) => return Poll::Pending,
                 _ => ready!(self.poll_deadline(cx)),
             }
             if let Some(late) = self.client.handle_timeout(self.now()) {
@@ -191,9 +306,26 @@ impl EventSource {
             match &mut self.state {
                 State::Idle => match self.client.poll_attempt(self.now()) {
                     None => return Poll::Pending,
-                    Some(Ok(request)) => self.fetch(request),
-                    Some(Err(event)) => return Poll::Ready(event),
+                    Some(attempt) => match &mut self.make {
+                        None => {
+                            if let Err(event) = self.fetch(&attempt, None) {
+                                return Poll::Ready(event);
+                            }
+                        }
+                        Some(make) => {
+                            let making = make(attempt.clone());
+                            self.state = State::Making { attempt, making };
+                        }
+                    },
                 },
+                State::Making { attempt, making } => {
+                    let made = ready!(making.as_mut().poll(cx));
+                    let attempt = attempt.clone();
+                    self.state = State::Idle;
+                    if let Err(event) = self.fetch(&attempt, Some(made)) {
+                        return Poll::Ready(event);
+                    }
+                }
                 State::Fetching { request, fetching } => {
                     let fetched = ready!(fetching.as_mut().poll(cx));
                     let now = elapsed(self.epoch);
@@ -204,20 +336,18 @@ impl EventSource {
                             return Poll::Ready(self.client.not_fetched(now, error));
                         }
                     };
-                    let version = head.version;
+                    let response = ResponseBody::new(head.version, connection, body);
                     match self.client.check_response(now, request, head) {
                         Decision::Redirected => {
                             *fetching = fetch(&self.options, request, self.http2_prior_knowledge);
                         }
                         Decision::Open { opened, content } => {
-                            let streaming = Streaming::new(version, connection, body, content);
+                            let streaming = Streaming::new(response, content);
                             self.state = State::Open(Box::new(streaming));
                             return Poll::Ready(opened);
                         }
-                        Decision::Refused(refusal) => {
-                            self.state = State::Refused(Box::pin(async move {
-                                refusal.with_body_start(read_start(connection, body).await)
-                            }));
+                        Decision::Answered(reader) => {
+                            self.state = State::Answered(Box::pin(read_answer(response, reader)));
                         }
                         Decision::Unusable(event) => {
                             self.state = State::Idle;
@@ -225,7 +355,7 @@ impl EventSource {
                         }
                     }
                 }
-                State::Refused(reading) => {
+                State::Answered(reading) => {
                     let event = ready!(reading.as_mut().poll(cx));
                     self.state = State::Idle;
                     return Poll::Ready(event);
@@ -245,9 +375,15 @@ impl EventSource {
         }
     }
 
-    fn fetch(&mut self, request: RedirectableRequest) {
+    fn fetch(
+        &mut self,
+        attempt: &NextAttempt,
+        made: Option<Result<EventSourceRequest, BoxError>>,
+    ) -> Result<(), ClientEvent> {
+        let request = self.client.make_request(self.now(), attempt, made)?;
         let fetching = fetch(&self.options, &request, self.http2_prior_knowledge);
         self.state = State::Fetching { request: Box::new(request), fetching };
+        Ok(())
     }
 
     /// Ready when the client's deadline has come.

@@ -1,12 +1,14 @@
 //! Which answers are no stream, and which of them are the end: statuses, redirects, media types.
 
+use std::time::Duration;
+
 use tidings_sse::RetryClamp;
 use tidings_tokio::sse::{
     ClientEvent, Config, DisconnectReason, EventError, EventSource, EventSourceRequest, GiveUp,
-    ReadyState, RedirectFault, StreamError,
+    ReadyState, RedirectFault, Reply, StreamError,
 };
 
-use crate::event_scene::{Answer, Server, closed, data, quick};
+use crate::event_scene::{Answer, Server, Step, closed, data, quick};
 use crate::held;
 
 /// E-023: 204 is how a server says that there is no more.
@@ -37,16 +39,16 @@ async fn any_status_but_200_is_the_end_for_a_browser() {
             Err(EventError::Closed { cause, reason: GiveUp::Failed }) => {
                 assert_eq!(cause.reason, DisconnectReason::Status(status));
                 assert!(cause.error.is_none());
-                let answer = cause.response.unwrap();
+                let answer = cause.answer.unwrap();
                 assert_eq!((answer.status, answer.url), (status, server.url()));
                 assert_eq!(answer.headers["x"], "y");
                 // RFC 9110, 15.3.6 and 15.4.5: these have no content.
-                let body = if [205, 304].contains(&status) && answer.body_start.is_empty() {
+                let body = if [205, 304].contains(&status) && answer.body.is_empty() {
                     ""
                 } else {
                     "why\n"
                 };
-                assert_eq!(answer.body_start, body.as_bytes());
+                assert_eq!(answer.body, body.as_bytes());
             }
             other => panic!("{status}: {other:?}"),
         }
@@ -70,7 +72,7 @@ async fn a_status_that_says_not_now_is_tried_again_by_the_client_profile() {
         match source.next().await {
             Some(ClientEvent::Disconnected { cause, .. }) => {
                 assert_eq!(cause.reason, DisconnectReason::Status(status));
-                assert_eq!(cause.response.unwrap().body_start, b"later");
+                assert_eq!(cause.answer.unwrap().body, b"later");
             }
             other => panic!("{other:?}"),
         }
@@ -171,6 +173,10 @@ async fn only_the_media_type_of_event_streams_will_do() {
         "TEXT/Event-Stream",
         "text/event-stream;charset=latin1",
         " text/event-stream ; a=\"b,c\" ",
+        // Fetch, "extract a MIME type": the last valid one counts, also of several lines.
+        "text/event-stream, text/event-stream",
+        "text/event-stream\r\nContent-Type: text/event-stream",
+        "text/html\r\nContent-Type: text/event-stream;charset=utf-8",
     ] {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type:{value}\r\n\r\ndata: x\n\n");
         let server = Server::start([Answer::raw(head)]).await;
@@ -189,10 +195,102 @@ async fn only_the_media_type_of_event_streams_will_do() {
         match source.next().await {
             Some(ClientEvent::Closed { cause, reason: GiveUp::Failed }) => {
                 assert_eq!(cause.reason, DisconnectReason::ContentType, "{lines}");
-                assert_eq!(cause.response.unwrap().body_start, b"data: x\n\n");
+                let text = cause.to_string();
+                assert!(text.ends_with("; an event stream needs text/event-stream"), "{text}");
+                assert_eq!(cause.answer.unwrap().body, b"data: x\n\n");
             }
             other => panic!("{lines}: {other:?}"),
         }
         assert!(source.next().await.is_none());
     }
+}
+
+/// An error of a service is JSON of any size, and may take its time after the head.
+#[tokio::test]
+async fn an_answer_that_is_not_a_stream_is_read_whole() {
+    let json = format!("{{\"error\":\"{}\"}}", "x".repeat(9_000));
+    let head = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        json.len()
+    );
+    let late = Step::Sleep(Duration::from_millis(1500));
+    let server = Server::start([Answer::raw(head).then(late).write(&json)]).await;
+    match server.client().next().await {
+        Some(ClientEvent::Closed { cause, .. }) => {
+            let answer = cause.answer.unwrap();
+            assert_eq!(answer.body, json.as_bytes());
+            assert!(answer.is_complete && !answer.is_success());
+            assert_eq!(answer.headers["content-type"], "application/json");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_says_so() {
+    let head = "HTTP/1.1 400 \r\nContent-Length: 100\r\n\r\nhalf";
+    let server = Server::start([Answer::raw(head)]).await;
+    match server.client().next().await {
+        Some(ClientEvent::Closed { cause, .. }) => {
+            let answer = cause.answer.unwrap();
+            assert_eq!((&*answer.body, answer.is_complete), (&b"half"[..], false));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As a server of the Model Context Protocol answers: with JSON, with nothing, or with a stream.
+#[tokio::test]
+async fn a_stream_and_another_answer_are_both_good_replies() {
+    let json = "x".repeat(6_000);
+    let server = Server::start([
+        Answer::status(200, "Content-Type: application/json\r\n", &json),
+        Answer::raw("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"),
+        Answer::status(404, "", "no such session"),
+        held("data: x\n\n"),
+        Answer::raw(""),
+    ])
+    .await;
+    let post = || {
+        let request = EventSourceRequest::post(server.url(), "{}")
+            .header("accept", "application/json, text/event-stream")
+            .config(quick());
+        EventSource::open(request).unwrap().reply()
+    };
+    for (status, body) in [(200, &*json), (202, ""), (404, "no such session")] {
+        match post().await.unwrap() {
+            Reply::Answer(answer) => {
+                assert_eq!((answer.status, &*answer.body), (status, body.as_bytes()));
+                assert!(answer.is_complete);
+            }
+            other => panic!("{status}: {other:?}"),
+        }
+    }
+    match post().await.unwrap() {
+        Reply::Stream { mut source, opened } => {
+            assert_eq!(opened.url, server.url());
+            assert_eq!(data(&mut source).await, "x");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(post().await.unwrap_err().reason, DisconnectReason::Unreachable);
+}
+
+#[tokio::test]
+async fn the_caller_decides_which_answers_are_tried_again() {
+    let server = Server::start([
+        Answer::status(404, "", ""),
+        Answer::status(200, "Content-Type: text/html\r\n", "back soon"),
+        Answer::status(403, "", ""),
+    ])
+    .await;
+    let request =
+        EventSourceRequest::get(server.url()).config(quick()).retry_if(|status, headers| {
+            status == 404 || headers.get("content-type").is_some_and(|value| value == "text/html")
+        });
+    let mut source = EventSource::open(request).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(source.next().await, Some(ClientEvent::Disconnected { .. })));
+    }
+    assert_eq!(closed(&mut source).await, (DisconnectReason::Status(403), GiveUp::Failed));
 }

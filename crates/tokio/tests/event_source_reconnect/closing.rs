@@ -7,7 +7,7 @@ use tidings_tokio::sse::{EventSource, ReadyState};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::event_scene::{Answer, OPEN, Request, Server, data, once, quick, updates};
+use crate::event_scene::{Answer, OPEN, Request, Server, Step, data, once, quick, updates};
 use crate::held;
 
 /// E-020, E-028
@@ -73,4 +73,44 @@ async fn a_source_runs_in_any_task() {
     let mut source = server.client_with(once());
     let event = tokio::spawn(async move { data(&mut source).await }).await.unwrap();
     assert_eq!(event, "x");
+}
+
+#[tokio::test]
+async fn a_handle_closes_a_source_that_another_task_waits_in() {
+    // In an attempt, in an open stream, and in the wait for the next attempt.
+    for answer in [Answer(vec![Step::Hold]), held(""), Answer::stream("")] {
+        let server = Server::start([answer]).await;
+        let mut config = quick();
+        config.policy.minimum = Duration::from_secs(3600);
+        let mut source = server.client_with(config);
+        let handle = source.handle();
+        let waiting = tokio::spawn(async move {
+            while source.next().await.is_some() {}
+            source.ready_state()
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!waiting.is_finished());
+        handle.close();
+        assert_eq!(waiting.await.unwrap(), ReadyState::Closed);
+    }
+}
+
+#[tokio::test]
+async fn a_handle_makes_a_source_try_again_at_once() {
+    let server = Server::start([Answer::stream(""), held("data: x\n\n")]).await;
+    let mut config = quick();
+    config.policy.minimum = Duration::from_secs(3600);
+    let mut source = server.client_with(config);
+    let handle = source.handle();
+    assert_eq!(updates(&mut source, 2).await.len(), 2);
+    let waiting = tokio::spawn(async move { data(&mut source).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    handle.try_now();
+    assert_eq!(waiting.await.unwrap(), "x");
+
+    let mut source = server.client_with(config);
+    assert!(source.try_now(), "the first attempt is waited for");
+    assert_eq!(data(&mut source).await, "x");
+    assert!(!source.try_now(), "the stream is open");
 }

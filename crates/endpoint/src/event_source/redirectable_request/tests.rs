@@ -3,7 +3,7 @@ use super::*;
 fn exchange(url: &str) -> RedirectableRequest {
     let request =
         EventSourceRequest::get(url).header("x-api-key", "secret").header("Accept-Language", "eo");
-    RedirectableRequest::new(&request, Some("été".as_bytes())).unwrap()
+    RedirectableRequest::new(&request, Some("été".as_bytes()), false).unwrap()
 }
 
 fn location(value: &str) -> HeaderMap {
@@ -25,8 +25,9 @@ fn a_request_asks_for_an_event_stream_and_says_where_to_go_on() {
     assert_eq!(request.headers()[header::ACCEPT], "text/event-stream");
     assert_eq!(request.headers()[header::CACHE_CONTROL], "no-cache");
     assert_eq!(request.headers()[LAST_EVENT_ID].as_bytes(), "été".as_bytes());
-    let none =
-        RedirectableRequest::new(&EventSourceRequest::get("http://x"), None).unwrap().http1();
+    let none = RedirectableRequest::new(&EventSourceRequest::get("http://x"), None, false)
+        .unwrap()
+        .http1();
     assert_eq!(names(&none), ["accept", "accept-encoding", "cache-control", "host"]);
     assert_eq!(none.uri(), "/");
 }
@@ -124,7 +125,7 @@ fn a_redirect_makes_a_get_of_a_post_or_not_by_its_status() {
         (308, "POST", "b"),
     ] {
         let request = EventSourceRequest::post("http://x/", "b").header("Content-Type", "a/b");
-        let mut exchange = RedirectableRequest::new(&request, None).unwrap();
+        let mut exchange = RedirectableRequest::new(&request, None, false).unwrap();
         exchange.follow(status, &location("/y")).unwrap();
         let request = exchange.http1();
         assert_eq!((request.method().as_str(), &request.body()[..]), (method, body.as_bytes()));

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::Request;
 use http::response::Parts;
-use tidings_endpoint::event_source::{RedirectableRequest, StreamError, UnexpectedResponse};
+use tidings_endpoint::event_source::{RedirectableRequest, StreamError};
 use tidings_endpoint::opening::ConnectOptions;
 use tidings_handshake::Limits;
 use tidings_sse::Timestamp;
 
-use super::closer::Control;
+use super::control::{AttemptNumber, Control};
+use super::upload::{Upload, Uploading};
 use crate::connect::{ClientStream, open};
 use crate::deadline::{Bounded, Deadline};
 use crate::sse::http1::body::Body;
@@ -24,12 +24,12 @@ const READ_LEN: usize = 16 * 1024;
 /// The bounds of a read timeout: zero would be "for ever".
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(3600);
-/// How long the body of a refusal is waited for.
-const BODY_START_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Connection {
     stream: ClientStream,
     control: Arc<Control>,
+    number: AttemptNumber,
+    upload: Upload,
     body: Body,
     /// Body whose framing is still to be taken off.
     received: Bytes,
@@ -52,6 +52,9 @@ pub(super) enum BodyRead {
     Silence,
 }
 
+/// The result of [`Connection::fetch`]: the head of the response, and the connection for its body.
+pub(super) type Fetched = Result<(Parts, Connection), StreamError>;
+
 impl Connection {
     /// Makes the request over a new connection, and waits for the head of the response. Later times
     /// count from `epoch`.
@@ -60,19 +63,23 @@ impl Connection {
     /// There is none in time, or this was closed before.
     pub(super) fn fetch(
         control: &Arc<Control>,
+        number: AttemptNumber,
         options: &ConnectOptions,
         target: &RedirectableRequest,
         deadline: Deadline,
         epoch: Instant,
-    ) -> Result<(Parts, Self), StreamError> {
-        let (way, uri) = (options.clone(), target.route());
-        let open = move || open(&way.http_route(&uri)?, deadline);
-        let opened = control.open(deadline, open).unwrap_or_else(|| Err(deadline.error()));
-        let stream = opened.map_err(StreamError::Connect)?;
-        control.hold(stream.tcp()).map_err(http)?;
+    ) -> Fetched {
+        let uri = target.route();
+        let route = options.http_route(&uri).map_err(StreamError::Connect)?;
+        let stream = open(&route, deadline).map_err(StreamError::Connect)?;
+        control.hold(number, stream.tcp()).map_err(http)?;
+        let request = target.http1_through(route.forwarding_proxy());
+        let upload = Upload::new(request::head(&request).into(), request.into_body());
         let mut connection = Self {
             stream,
             control: Arc::clone(control),
+            number,
+            upload,
             body: Body::UntilEnd,
             received: Bytes::new(),
             received_at: Timestamp::default(),
@@ -80,47 +87,28 @@ impl Connection {
             epoch,
             read_timeout: None,
         };
-        let uri = target.route();
-        let route = options.http_route(&uri).map_err(StreamError::Connect)?;
-        let request = target.http1_through(route.forwarding_proxy());
-        let head = connection.request(&request, options.head_limits(), deadline)?;
+        let head = connection.read_head(options.head_limits(), deadline)?;
         connection.body = Body::new(head.status, head.version, &head.headers).map_err(http)?;
+        // RFC 9112, 9.5: a client that is refused "SHOULD immediately cease transmitting the body".
+        if !head.status.is_success() {
+            connection.upload.abandon();
+        }
         Ok((head, connection))
     }
 
-    fn request(
-        &mut self,
-        request: &Request<Bytes>,
-        head_limits: Limits,
-        deadline: Deadline,
-    ) -> Result<Parts, StreamError> {
-        let mut stream = Bounded::new(&mut self.stream, deadline);
-        let sent = request::send(&mut stream, request);
+    fn read_head(&mut self, limits: Limits, deadline: Deadline) -> Result<Parts, StreamError> {
+        let Self { stream, upload, .. } = self;
+        let mut uploading = Uploading { stream, upload, read_timeout: None };
+        let mut bounded = Bounded::new(&mut uploading, deadline);
         let mut received = Vec::new();
-        // RFC 9112, 9.5: a server may answer and close before it has read a body to its end.
-        let head = head::read_response(&mut stream, &mut received, head_limits);
+        let head = head::read_response(&mut bounded, &mut received, limits);
         self.received = received.into();
         self.received_at = self.now();
-        match (head, sent) {
-            (Ok(head), _) => Ok(head.into_parts().0),
-            (Err(_), Err(error)) => Err(http(error)),
-            (Err(error), Ok(())) => Err(http(error)),
+        match head {
+            Ok(head) => Ok(head.into_parts().0),
+            // Why the request could not be sent says more than that there is no response.
+            Err(error) => Err(self.upload.take_error().map_or_else(|| http(error), http)),
         }
-    }
-
-    /// How the body of a refusal begins: what comes in a short time.
-    pub(super) fn body_start(mut self) -> Vec<u8> {
-        let until = self.now().after(BODY_START_TIMEOUT);
-        let mut start = Vec::new();
-        while start.len() < UnexpectedResponse::MAX_BODY_START_LEN && self.now() < until {
-            match self.read_body(Some(until)) {
-                Ok(BodyRead::Data(data)) => start.extend_from_slice(&data),
-                Ok(BodyRead::Silence) => {}
-                Ok(BodyRead::End) | Err(_) => break,
-            }
-        }
-        start.truncate(UnexpectedResponse::MAX_BODY_START_LEN);
-        start
     }
 
     /// When the last chunk came.
@@ -164,7 +152,8 @@ impl Connection {
         let wait = until.map_or(LONGEST, |until| until.since(self.now()));
         let wait = wait.clamp(SHORTEST, LONGEST);
         let late = wait.saturating_add(wait / 16);
-        if self.read_timeout.is_none_or(|set| set > late) {
+        let is_sending = self.upload.is_sending();
+        if !is_sending && self.read_timeout.is_none_or(|set| set > late) {
             self.stream.set_read_timeout(Some(wait))?;
             self.read_timeout = Some(wait);
         }
@@ -172,7 +161,14 @@ impl Connection {
         self.received = Bytes::new();
         self.buffer.resize(READ_LEN, 0);
         let read = loop {
-            match self.stream.read(&mut self.buffer) {
+            let Self { stream, upload, buffer, .. } = self;
+            let result = if is_sending {
+                let read_timeout = Some(wait);
+                Uploading { stream, upload, read_timeout }.read(buffer)
+            } else {
+                stream.read(buffer)
+            };
+            match result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result,
             }
@@ -180,7 +176,7 @@ impl Connection {
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         self.received = self.buffer.split().freeze();
         self.received_at = self.now();
-        if read.is_err() {
+        if is_sending || read.is_err() {
             // It may have been set for less than is wanted now.
             self.read_timeout = None;
         }
@@ -198,6 +194,6 @@ fn http(error: impl std::error::Error + Send + Sync + 'static) -> StreamError {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.control.release();
+        self.control.release(self.number);
     }
 }

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use tidings_endpoint::event_source::{Client, ClientEvent, ContentDecoder, Received, StreamError};
 
+use tidings_sse::Timestamp;
+
 use super::connection::{BodyRead, Connection};
 
 pub(super) struct Streaming {
@@ -25,12 +27,16 @@ impl Streaming {
         Self { connection, content }
     }
 
-    /// Waits for what the stream says next, until the deadline of the client.
-    pub(super) fn next(&mut self, client: &mut Client) -> Incident {
-        self.try_next(client).unwrap_or_else(Incident::Broken)
+    /// Waits for what the stream says next, until the deadline of the client or of the call.
+    pub(super) fn next(&mut self, client: &mut Client, call: Option<Timestamp>) -> Incident {
+        self.try_next(client, call).unwrap_or_else(Incident::Broken)
     }
 
-    fn try_next(&mut self, client: &mut Client) -> Result<Incident, StreamError> {
+    fn try_next(
+        &mut self,
+        client: &mut Client,
+        call: Option<Timestamp>,
+    ) -> Result<Incident, StreamError> {
         loop {
             let received_at = self.connection.received_at();
             let received = client.receive(received_at, &mut self.content);
@@ -41,7 +47,7 @@ impl Streaming {
             }
             // Lets go of the chunk before, whose memory is read into again.
             self.content.feed(Bytes::new());
-            match self.connection.read_body(client.poll_timeout())? {
+            match self.connection.read_body(earlier(client.poll_timeout(), call))? {
                 BodyRead::Data(data) => self.content.feed(data),
                 BodyRead::Silence => return Ok(Incident::Silence),
                 BodyRead::End => {
@@ -50,5 +56,13 @@ impl Streaming {
                 }
             }
         }
+    }
+}
+
+/// The first of two times that may be never.
+pub(super) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -1,19 +1,11 @@
-//! Sends a request (RFC 9112, sections 3 and 6): [`send`].
-
-use std::io::{self, Write};
+//! The head of a request (RFC 9112, sections 3 and 6): [`head`].
 
 use bytes::Bytes;
 use http::{Method, Request, header};
 
-/// Writes a request whose headers have `Host`, but say nothing of the framing. Its target is in origin
-/// form or, for a proxy, a whole URI (RFC 9112, 3.2.1 and 3.2.2).
-pub(crate) fn send(stream: &mut impl Write, request: &Request<Bytes>) -> io::Result<()> {
-    stream.write_all(&head(request))?;
-    stream.write_all(request.body())?;
-    stream.flush()
-}
-
-fn head(request: &Request<Bytes>) -> Vec<u8> {
+/// The head of a request whose headers have `Host`, but say nothing of the framing. Its target is in
+/// origin form or, for a proxy, a whole URI (RFC 9112, 3.2.1 and 3.2.2).
+pub(crate) fn head(request: &Request<Bytes>) -> Vec<u8> {
     let mut head = Vec::with_capacity(512);
     let target = request.uri().to_string();
     let method = request.method();
@@ -46,9 +38,8 @@ mod tests {
     use super::*;
 
     fn sent(request: Request<&'static str>) -> String {
-        let mut sent = Vec::new();
-        send(&mut sent, &request.map(|body| Bytes::from_static(body.as_bytes()))).unwrap();
-        String::from_utf8(sent).unwrap()
+        let request = request.map(|body| Bytes::from_static(body.as_bytes()));
+        String::from_utf8([&head(&request)[..], request.body()].concat()).unwrap()
     }
 
     #[test]

@@ -57,10 +57,11 @@ pub(super) fn fetch(
         let route = route.map_err(StreamError::Connect)?;
         let proxy = route.forwarding_proxy();
         let stream = connect(route).await.map_err(StreamError::Connect)?;
-        let http = |error: hyper::Error| StreamError::Http(error.into());
         if stream.speaks_http2() || (http2_prior_knowledge && stream.is_plain()) {
             let (mut sender, connection) =
-                http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(http)?;
+                http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                    .await
+                    .map_err(failure)?;
             let request = target.http2().map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         } else {
@@ -74,7 +75,7 @@ pub(super) fn fetch(
                 builder.max_headers(limits.max_headers.min(MAX_HEADERS));
             }
             let (mut sender, connection) =
-                builder.handshake(TokioIo::new(stream)).await.map_err(http)?;
+                builder.handshake(TokioIo::new(stream)).await.map_err(failure)?;
             let request: Request<Full<Bytes>> = target.http1_through(proxy).map(Full::new);
             drive(Box::pin(connection), async move { sender.send_request(request).await }).await
         }
@@ -111,7 +112,37 @@ async fn drive(
             let (head, body) = response.into_parts();
             Ok(Fetched { head, body, connection: ended.is_none().then_some(connection) })
         }
+        (Err(response), _) if is_unprocessed(&response) => Err(failure(response)),
         // Why the connection ended says more than that it did.
         (Err(_), Some(Err(error))) | (Err(error), _) => Err(StreamError::Http(error.into())),
     }
 }
+
+fn failure(error: hyper::Error) -> StreamError {
+    if is_unprocessed(&error) {
+        StreamError::Unprocessed(error.into())
+    } else {
+        StreamError::Http(error.into())
+    }
+}
+
+/// Whether the server has surely not processed the request: it was not sent, or was refused unseen.
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    if error.is_canceled() {
+        return true;
+    }
+    // hyper tells the reason of a stream's end in words alone, those of `h2`.
+    let Some(reason) = std::error::Error::source(error).map(ToString::to_string) else {
+        return false;
+    };
+    // RFC 9113, 8.7: the two ways "of providing a guarantee to clients that a request has not been
+    // processed". GOAWAY ends only those streams early that are above the last one it names; with
+    // another code than NO_ERROR it may be the end of the connection as well.
+    reason.starts_with(REFUSED_STREAM) || reason.starts_with(GOAWAY)
+}
+
+/// The words of `h2` for a stream that the server reset with `REFUSED_STREAM`.
+const REFUSED_STREAM: &str = "stream error received: refused stream";
+
+/// The words of `h2` for a stream that is above the last one of a `GOAWAY` with `NO_ERROR`.
+const GOAWAY: &str = "connection error received: not a result of an error";

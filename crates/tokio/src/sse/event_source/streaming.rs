@@ -3,14 +3,13 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Version;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tidings_endpoint::event_source::{
-    Client, ClientEvent, ContentDecoder, Received, StreamError, UnexpectedResponse,
+    AnswerReader, Client, ClientEvent, ContentDecoder, Received, StreamError,
 };
 use tidings_sse::Timestamp;
 use tokio::time::timeout;
@@ -21,11 +20,7 @@ use super::fetch::Connection;
 /// tell: a small body may unfold to a large one.
 const MAX_CHUNKS: usize = 16;
 
-/// How long the body of a refusal is waited for.
-const BODY_START_TIMEOUT: Duration = Duration::from_secs(1);
-
 pub(super) struct Streaming {
-    version: Version,
     response: ResponseBody,
     content: ContentDecoder,
     /// When the chunk that `content` has came.
@@ -40,14 +35,8 @@ pub(super) enum Incident {
 }
 
 impl Streaming {
-    pub(super) fn new(
-        version: Version,
-        connection: Option<Connection>,
-        body: Incoming,
-        content: ContentDecoder,
-    ) -> Self {
-        let response = ResponseBody { connection, body };
-        Self { version, response, content, received_at: Timestamp::default() }
+    pub(super) fn new(response: ResponseBody, content: ContentDecoder) -> Self {
+        Self { response, content, received_at: Timestamp::default() }
     }
 
     pub(super) fn poll(
@@ -74,7 +63,7 @@ impl Streaming {
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Incident::Broken(StreamError::Http(error.into())));
                 }
-                Poll::Ready(None) if self.is_cut() => {
+                Poll::Ready(None) if self.response.is_cut() => {
                     let error = "the server reset the stream of HTTP/2 before its end";
                     return Poll::Ready(Incident::Broken(StreamError::Http(error.into())));
                 }
@@ -89,39 +78,54 @@ impl Streaming {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-
-    /// Whether a body that is over has no end. hyper tells of a stream that is reset with `NO_ERROR`
-    /// or `CANCEL` as of one that has ended; RFC 9113, 8.1, has `END_STREAM` end it.
-    fn is_cut(&self) -> bool {
-        self.version == Version::HTTP_2 && !self.response.body.is_end_stream()
-    }
 }
 
-/// How the body of a refusal begins.
-pub(super) async fn read_start(connection: Option<Connection>, body: Incoming) -> Vec<u8> {
-    let mut response = ResponseBody { connection, body };
-    let mut start = Vec::new();
+/// Reads the body of a response that is not a stream.
+pub(super) async fn read_answer(
+    mut response: ResponseBody,
+    mut reader: AnswerReader,
+) -> ClientEvent {
+    let mut has_ended = false;
+    let limit = reader.timeout();
     let reading = async {
-        while start.len() < UnexpectedResponse::MAX_BODY_START_LEN {
+        loop {
             match poll_fn(|cx| response.poll_data(cx)).await {
-                Some(Ok(data)) => start.extend_from_slice(&data),
-                Some(Err(_)) | None => break,
+                Some(Ok(data)) => {
+                    if !reader.receive(data) {
+                        break;
+                    }
+                }
+                Some(Err(_)) => break,
+                None => {
+                    has_ended = !response.is_cut();
+                    break;
+                }
             }
         }
     };
     // What came in time is what there is.
-    let _ = timeout(BODY_START_TIMEOUT, reading).await;
-    start.truncate(UnexpectedResponse::MAX_BODY_START_LEN);
-    start
+    let _ = timeout(limit, reading).await;
+    reader.finish(has_ended)
 }
 
 /// A body, and the connection that must be polled for it to move.
-struct ResponseBody {
+pub(super) struct ResponseBody {
+    version: Version,
     connection: Option<Connection>,
     body: Incoming,
 }
 
 impl ResponseBody {
+    pub(super) fn new(version: Version, connection: Option<Connection>, body: Incoming) -> Self {
+        Self { version, connection, body }
+    }
+
+    /// Whether a body that is over has no end. hyper tells of a stream that is reset with `NO_ERROR`
+    /// or `CANCEL` as of one that has ended; RFC 9113, 8.1, has `END_STREAM` end it.
+    fn is_cut(&self) -> bool {
+        self.version == Version::HTTP_2 && !self.body.is_end_stream()
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
         loop {
             let connection = self.connection.as_mut();

@@ -1,0 +1,139 @@
+//! Reads a response that is not a stream: [`AnswerReader`].
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidings_sse::event_source::Disconnect;
+
+use super::client_event::{Answer, ClientEvent};
+use super::content::ContentDecoder;
+
+/// Collects the body of a response that is not a stream, up to a limit. An adapter hands over what
+/// comes within the [timeout](Self::timeout).
+#[derive(Debug)]
+pub struct AnswerReader {
+    disconnect: Disconnect,
+    answer: Answer,
+    content: ContentDecoder,
+    max_len: usize,
+    timeout: Duration,
+    /// The body went over the limit, or its coding is broken.
+    is_cut: bool,
+}
+
+impl AnswerReader {
+    pub(super) const fn new(
+        disconnect: Disconnect,
+        answer: Answer,
+        content: ContentDecoder,
+        (max_len, timeout): (usize, Duration),
+    ) -> Self {
+        Self { disconnect, answer, content, max_len, timeout, is_cut: false }
+    }
+
+    /// How long the body may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Takes the next chunk of the body. Returns whether more is wanted.
+    pub fn receive(&mut self, chunk: Bytes) -> bool {
+        self.content.feed(chunk);
+        while !self.is_cut {
+            let available = match self.content.available() {
+                Ok([]) => break,
+                Ok(available) => available,
+                Err(_) => {
+                    self.is_cut = true;
+                    break;
+                }
+            };
+            let room = self.max_len.saturating_sub(self.answer.body.len());
+            let taken = available.get(..room).unwrap_or(available);
+            self.is_cut = taken.len() < available.len();
+            self.answer.body.extend_from_slice(taken);
+            let len = taken.len();
+            self.content.consume(len);
+        }
+        !self.is_cut
+    }
+
+    /// The event to report, when the body has ended the way HTTP says that it ends, or is not waited
+    /// for any longer.
+    #[must_use]
+    pub fn finish(mut self, has_ended: bool) -> ClientEvent {
+        let is_complete = has_ended && !self.is_cut && self.content.finish().is_ok();
+        let answer = Answer { is_complete, ..self.answer };
+        ClientEvent::disconnected(self.disconnect, None, Some(Box::new(answer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
+
+    use http::HeaderMap;
+    use tidings_sse::event_source::{DisconnectReason, GiveUp, Next};
+
+    use super::*;
+
+    fn reader(content: ContentDecoder) -> AnswerReader {
+        let next = Next::GiveUp(GiveUp::Failed);
+        let disconnect = Disconnect { reason: DisconnectReason::Status(400), next };
+        let answer = Answer::new("http://127.0.0.1/", 400, HeaderMap::new());
+        AnswerReader::new(disconnect, answer, content, (10, Duration::from_secs(1)))
+    }
+
+    fn answer(reader: AnswerReader, has_ended: bool) -> (String, bool) {
+        let ClientEvent::Closed { cause, .. } = reader.finish(has_ended) else {
+            panic!("it is the end");
+        };
+        let answer = cause.answer.expect("there is an answer");
+        (String::from_utf8_lossy(&answer.body).into_owned(), answer.is_complete)
+    }
+
+    #[test]
+    fn an_answer_is_whole_up_to_its_limit_and_says_so() {
+        for (chunks, more, has_ended, expected) in [
+            (&["12345", "67890"][..], true, true, ("1234567890", true)),
+            (&["12345", "67890", "1"], false, true, ("1234567890", false)),
+            (&["12345678901"], false, true, ("1234567890", false)),
+            (&["12345"], true, false, ("12345", false)),
+            (&[], true, true, ("", true)),
+        ] {
+            let mut reader = reader(ContentDecoder::identity());
+            let mut wants_more = true;
+            for chunk in chunks {
+                wants_more = reader.receive(Bytes::from_static(chunk.as_bytes()));
+            }
+            assert_eq!(wants_more, more, "{chunks:?}");
+            let (body, is_complete) = answer(reader, has_ended);
+            assert_eq!((&*body, is_complete), expected, "{chunks:?}");
+        }
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn an_answer_has_its_coding_taken_off() {
+        use std::io::Write as _;
+
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", http::HeaderValue::from_static("gzip"));
+        let coded = |text: &str| {
+            let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            coder.write_all(text.as_bytes()).and_then(|()| coder.finish()).expect("into memory")
+        };
+        for (bytes, expected) in [
+            (coded("too large"), ("too large", true)),
+            (coded(&"a bomb".repeat(1 << 16)), ("a bomba bo", false)),
+            (coded("cut")[..15].to_vec(), ("cut", false)),
+            (b"not gzip at all".to_vec(), ("", false)),
+        ] {
+            let mut reader = reader(ContentDecoder::of(&headers).expect("it is known"));
+            reader.receive(bytes.into());
+            let (body, is_complete) = answer(reader, true);
+            assert_eq!((&*body, is_complete), expected);
+        }
+    }
+}
