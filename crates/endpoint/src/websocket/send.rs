@@ -5,6 +5,7 @@
 //! Here messages are queued; `end` has what the loop of an adapter does with them.
 
 mod end;
+mod pace;
 mod read_ahead;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tidings_websocket::{
 };
 
 pub(super) use self::read_ahead::Ahead;
+use self::pace::Pace;
 use self::read_ahead::ReadAhead;
 use super::compression::{Deflating, Negotiated};
 use super::config::Config;
@@ -44,6 +46,10 @@ pub struct SendHalf<R> {
     write_timeout: Duration,
     /// Since when the transport takes nothing.
     write_stalled: Option<Timestamp>,
+    /// How fast a peer takes what does not fit into the transport.
+    pace: Option<Box<Pace>>,
+    /// When the peer has probably taken all that was written.
+    drained_at: Timestamp,
     /// Written, but perhaps held back by the transport (TLS does).
     needs_flush: bool,
     phase: Phase,
@@ -119,6 +125,8 @@ impl<R: Role> SendHalf<R> {
             max_queue_len: config.max_write_queue_len,
             write_timeout: config.write_timeout,
             write_stalled: None,
+            pace: None,
+            drained_at: Timestamp::default(),
             needs_flush: false,
             phase: Phase::Running,
             has_read_end: false,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{CloseInfo, CloseStatus, Connection, Role, SendError, Timestamp};
 
+use super::pace::Pace;
 use super::read_ahead::{Ahead, ReadAhead};
 use super::{HIGH_WATER, Output, Phase, SendHalf};
 use crate::error::Error;
@@ -95,6 +96,9 @@ impl<R: Role> SendHalf<R> {
             Poll::Ready(Ok(len)) => {
                 self.write_stalled = None;
                 self.needs_flush = true;
+                if let Some(pace) = &mut self.pace {
+                    pace.took(len);
+                }
                 len
             }
             Poll::Ready(Err(error)) => return self.lose(error),
@@ -119,14 +123,25 @@ impl<R: Role> SendHalf<R> {
         match flushed {
             Poll::Ready(Ok(())) => {
                 self.needs_flush = false;
-                if matches!(self.phase, Phase::Leaving { .. }) {
-                    // Now the peer can know that we close.
-                    self.connection.restart_closing(now());
-                    self.phase = Phase::Running;
+                if self.pace.is_some() || !self.connection.is_open() {
+                    self.all_written(now());
                 }
             }
             Poll::Ready(Err(error)) => self.lose(error),
             Poll::Pending => self.stall(now),
+        }
+    }
+
+    /// All that was queued is with the transport.
+    #[cold]
+    fn all_written(&mut self, now: Timestamp) {
+        if let Some(pace) = self.pace.take() {
+            self.drained_at = pace.drained_at(now);
+        }
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            // Our Close frame has left, and arrives once the peer has taken what was before it.
+            self.connection.restart_closing(now.max(self.drained_at));
+            self.phase = Phase::Running;
         }
     }
 
@@ -147,7 +162,9 @@ impl<R: Role> SendHalf<R> {
 
     fn stall(&mut self, now: impl FnOnce() -> Timestamp) {
         if self.write_stalled.is_none() {
-            self.write_stalled = Some(now());
+            let now = now();
+            self.write_stalled = Some(now);
+            self.pace.get_or_insert_with(|| Box::new(Pace::begin(now)));
         }
     }
 
