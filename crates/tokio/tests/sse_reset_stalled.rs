@@ -131,6 +131,34 @@ async fn a_stream_that_nobody_reads_is_reset_within_the_stall_timeout() {
     assert!(start.elapsed() < 2 * STALL, "{:?}", start.elapsed());
 }
 
+/// hyper-util's builder for either version, as one serves axum's router with it.
+#[tokio::test]
+async fn a_server_of_either_version_of_http_resets_too() {
+    let (io, server) = duplex(1024 * 1024);
+    let (senders, mut opened) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let responder = Responder::new().stall_timeout(STALL);
+        let service = service_fn(move |_| {
+            let (sender, response) = responder.open();
+            senders.send(sender).unwrap();
+            async { Ok::<_, Infallible>(response) }
+        });
+        let executor = ResetStalled::new(TokioExecutor::new());
+        let builder = hyper_util::server::conn::auto::Builder::new(executor);
+        builder.serve_connection_with_upgrades(TokioIo::new(server), service).await
+    });
+    let mut client = client(io).await;
+    let response = get(&mut client).await;
+    let sender = opened.recv().await.unwrap();
+    let error = timeout(PATIENCE, flood(&sender)).await.unwrap();
+    assert!(matches!(error, SendError::Stalled), "{error}");
+    // The reset waits for nobody to read, and discards what was not sent yet.
+    tokio::time::sleep(STALL).await;
+    let read = timeout(PATIENCE, response.into_body().collect()).await.unwrap();
+    let reason = std::error::Error::source(&read.unwrap_err()).unwrap().to_string();
+    assert!(reason.contains("stream no longer needed"), "CANCEL: {reason}");
+}
+
 /// The upstream of a gateway knows nothing of its client.
 #[tokio::test]
 async fn a_relayed_stream_that_nobody_reads_is_reset_and_lets_its_upstream_go() {
