@@ -256,7 +256,8 @@ impl EventSourceRequest {
 
     /// Yields the event that the end of the stream cut, as
     /// [`ClientEvent::Unfinished`](super::ClientEvent::Unfinished): some servers do not end their last
-    /// event with a blank line. By the standard it is dropped.
+    /// event with a blank line. By the standard it is dropped. Where events alone are asked for, as by
+    /// `EventSource::event`, it is the last of them, and then the end is told, which is not a clean one.
     pub fn report_unfinished(mut self) -> Self {
         self.report_unfinished = true;
         self

@@ -315,4 +315,11 @@ async fn the_unfinished_last_event_is_told_if_asked_for() {
             assert_eq!(reason.is_clean_end(), body.ends_with("\n\n"), "{body:?}");
         }
     }
+
+    let server = Server::start([Answer::stream("data: 0\n\ndata: 1")]).await;
+    let request = EventSourceRequest::get(server.url()).config(once()).report_unfinished();
+    let mut source = EventSource::open(request).unwrap();
+    assert_eq!((data(&mut source).await, data(&mut source).await), ("0".into(), "1".into()));
+    assert!(source.event().await.is_err(), "the end is not a clean one");
+    assert_eq!(source.event().await.unwrap(), None);
 }
