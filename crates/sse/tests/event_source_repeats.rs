@@ -120,6 +120,30 @@ fn a_request_is_repeated_as_far_as_its_policy_goes() {
     }
 }
 
+/// Who repeats what was not processed need not know which statuses say so.
+#[test]
+fn a_time_that_the_server_sets_is_enough_to_repeat_what_it_did_not_process() {
+    for (repeat, number, retry_after, again) in [
+        (Repeat::Unprocessed, 429, Some(secs(1)), true),
+        (Repeat::Unprocessed, 503, Some(secs(1)), true),
+        (Repeat::UntilOpen, 503, Some(secs(1)), true),
+        (Repeat::UntilEnd, 503, Some(secs(1)), true),
+        (Repeat::Unprocessed, 503, None, false),
+        (Repeat::Unprocessed, 502, Some(secs(1)), false),
+        // As the standard has it.
+        (Repeat::Always, 503, Some(secs(1)), false),
+        (Repeat::Never, 503, Some(secs(1)), false),
+    ] {
+        let mut config = Config::event_source();
+        config.repeat = repeat;
+        let mut source = source(config);
+        assert!(source.poll_attempt(at(0)).is_some());
+        let disconnect = answered(&mut source, &Response { retry_after, ..status(number) });
+        let is_again = matches!(disconnect.next, Next::Wait(_));
+        assert_eq!(is_again, again, "{repeat:?}, {number}, {retry_after:?}");
+    }
+}
+
 #[test]
 fn a_stream_is_resumed_by_get_once_it_was_open_and_gave_an_id() {
     let mut config = Config::event_source();
