@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use tidings_sse::event_source::{
-    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Repeat, Response,
-    ResponseOutcome,
+    Config, Disconnect, DisconnectReason, End, EventSource, GiveUp, Next, ReadyState, Repeat,
+    Response, ResponseOutcome,
 };
 use tidings_sse::{
     Decoder, EndOfStream, EventBoundaries, EventId, GrowableStorage, Item, Limits, Timestamp,
