@@ -23,11 +23,16 @@ use crate::request::{Way, parse_header, parse_seconds};
 use crate::terminal::{escape_controls, print_json, print_line};
 use crate::{Error, UsageError};
 
-/// Exit codes: 0 the stream ended between two events and is not asked for again, or the server said by
-/// 204 that there is no more; 1 there is no stream; 2 the arguments are wrong; 3 the stream broke or
-/// ended inside an event and is not asked for again, or an event was too large and skipped.
+const EXIT_CODES: &str = "Exit codes:
+    0  the stream ended between two events and is not asked for again, or the server said by
+       204 that there is no more
+    1  there is no stream
+    2  the arguments are wrong
+    3  the stream broke, or ended inside an event, and is not asked for again; or an event was
+       too large, and skipped";
+
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     /// What to watch, for example `https://example.com/events`. The variables `https_proxy`,
     /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.

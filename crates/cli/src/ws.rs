@@ -30,11 +30,16 @@ use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::request::{Way, parse_header, parse_seconds};
 use crate::terminal::{escape_controls, print_line};
 
-/// Exit codes: 0 the WebSocket was closed with code 1000, 1001 or none; 1 there was no WebSocket;
-/// 2 the arguments are wrong; 3 the connection was lost or closed with another code; 4 stdin was not
-/// sent to its end; 130 ended by Ctrl-C.
+const EXIT_CODES: &str = "Exit codes:
+    0  the WebSocket was closed with code 1000, 1001 or none
+    1  there was no WebSocket
+    2  the arguments are wrong
+    3  the connection was lost, or closed with another code
+    4  stdin was not sent to its end
+  130  ended by Ctrl-C; the first closes an open WebSocket, the second ends at once";
+
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     /// Where to connect, for example `wss://example.com/chat`. The variables `https_proxy`,
     /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.

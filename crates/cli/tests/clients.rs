@@ -82,6 +82,12 @@ fn wrong_arguments_exit_with_2() {
         let (code, _, stderr) = run(arguments);
         assert_eq!(code, 2, "{arguments:?}: {stderr}");
     }
+    // What the exit codes mean is in the help.
+    for command in ["ws", "sse"] {
+        let (code, stdout, _) = run(&[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(stdout.contains("Exit codes:"), "{stdout}");
+    }
     // Nobody is there, which is not the fault of the arguments.
     assert_eq!(run(&["ws", "ws://127.0.0.1:9/"]).0, 1);
     assert_eq!(run(&["sse", "http://127.0.0.1:9/", "--once"]).0, 1);

@@ -203,6 +203,8 @@ impl<S: Storage> EventSource<S> {
             }
         };
         let status = DisconnectReason::Status(response.status);
+        // A server that says when to come again has not begun.
+        let unprocessed = matches!(response.status, 429 | 503) && response.retry_after.is_some();
         let (reason, again) = match response.status {
             // WHATWG HTML 9.2.3: "if res's status is not 200, or if res's `Content-Type` is not
             // `text/event-stream`, then fail the connection."
@@ -220,15 +222,15 @@ impl<S: Storage> EventSource<S> {
                 }
                 (DisconnectReason::TooManyRedirects, false)
             }
-            408 | 425 | 429 | 500..=599 => (status, self.config.retry_statuses),
+            408 | 425 | 429 | 500..=599 => {
+                (status, self.config.retry_statuses || (unprocessed && self.wants_unprocessed()))
+            }
             _ => (status, false),
         };
         let again = response.retry.unwrap_or(again).then_some(Reason::Refused {
             status: response.status,
             retry_after: response.retry_after,
         });
-        // A server that says when to come again has not begun.
-        let unprocessed = matches!(response.status, 429 | 503) && response.retry_after.is_some();
         ResponseOutcome::Disconnect(self.disconnect(now, reason, again, unprocessed, random))
     }
 
@@ -365,6 +367,12 @@ impl<S: Storage> EventSource<S> {
             Repeat::UntilEnd => !reason.is_clean_end(),
             Repeat::Always => true,
         }
+    }
+
+    /// Whether the caller has chosen to repeat what was not processed, which the standard has no word
+    /// for.
+    const fn wants_unprocessed(&self) -> bool {
+        matches!(self.config.repeat, Repeat::Unprocessed | Repeat::UntilOpen | Repeat::UntilEnd)
     }
 
     /// Whether the next attempt asks for the rest of a stream, by a GET.

@@ -12,7 +12,8 @@ use core::task::{Context, Poll, ready};
 use futures_core::{Stream, TryStream};
 
 use crate::{
-    Decoder, EndOfStream, GrowableStorage, Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime,
+    Decoder, EndOfStream, GrowableStorage, Item, LimitExceeded, MessageEvent, OwnedMessageEvent,
+    ReconnectionTime,
 };
 #[cfg(feature = "http-body")]
 pub use body::{BodyChunks, BodyEvents};
@@ -45,6 +46,8 @@ pub struct EventStream<S: TryStream> {
     /// The last chunk, and how much of it is decoded.
     chunk: Option<(S::Ok, usize)>,
     has_ended: bool,
+    /// What the end has cut.
+    unfinished: Option<OwnedMessageEvent>,
 }
 
 /// Turns a stream of byte chunks into a stream of events.
@@ -82,7 +85,7 @@ impl<S: TryStream<Ok: AsRef<[u8]>>> EventStream<S> {
     ///
     /// Comments and chunks of data, if the decoder reports them, are skipped.
     pub fn with_decoder(source: S, decoder: Decoder<GrowableStorage>) -> Self {
-        Self { source: Box::pin(source), decoder, chunk: None, has_ended: false }
+        Self { source: Box::pin(source), decoder, chunk: None, has_ended: false, unfinished: None }
     }
 
     /// The next event; `None` once the stream has ended between two events, or after the error
@@ -109,13 +112,11 @@ impl<S: TryStream<Ok: AsRef<[u8]>>> EventStream<S> {
             match ready!(self.source.as_mut().try_poll_next(cx)) {
                 Some(Ok(chunk)) => self.chunk = Some((chunk, 0)),
                 Some(Err(error)) => {
-                    self.has_ended = true;
-                    let end = self.decoder.finish();
+                    let end = self.end();
                     return Poll::Ready(Some(Err(EventStreamError::Source(error, end))));
                 }
                 None => {
-                    self.has_ended = true;
-                    if let EndOfStream::InsideEvent { dropped_len } = self.decoder.finish() {
+                    if let EndOfStream::InsideEvent { dropped_len } = self.end() {
                         let error = EventStreamError::InsideEvent { dropped_len };
                         return Poll::Ready(Some(Err(error)));
                     }
@@ -123,6 +124,13 @@ impl<S: TryStream<Ok: AsRef<[u8]>>> EventStream<S> {
             }
         }
         Poll::Ready(None)
+    }
+
+    /// The stream is over.
+    fn end(&mut self) -> EndOfStream {
+        self.has_ended = true;
+        self.unfinished = self.decoder.unfinished().map(MessageEvent::into_owned);
+        self.decoder.finish()
     }
 
     /// The next event of the last chunk, which is dropped at its end.
@@ -150,6 +158,13 @@ impl<S: TryStream> EventStream<S> {
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
+    }
+
+    /// What has come of the event that the end of the stream cut, once: some servers do not end their
+    /// last event with a blank line. By the standard it is dropped. It is there after
+    /// [`EventStreamError::InsideEvent`] or [`EventStreamError::Source`].
+    pub fn take_unfinished(&mut self) -> Option<OwnedMessageEvent> {
+        self.unfinished.take()
     }
 
     /// The value of the last `retry` field.

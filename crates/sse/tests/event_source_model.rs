@@ -200,7 +200,7 @@ impl Model {
             (301 | 307, _) if response.has_location => {
                 self.fail(DisconnectReason::TooManyRedirects)
             }
-            (429 | 500 | 503, _) if self.config.retry_statuses => {
+            (429 | 500 | 503, _) if self.config.retry_statuses || self.is_wanted(response) => {
                 let is_busy = response.status != 500;
                 let wait = match response.retry_after {
                     Some(asked) => (asked.as_secs() * 1000).clamp(1000, 3_600_000),
@@ -211,6 +211,13 @@ impl Model {
             }
             _ => self.fail(status),
         })
+    }
+
+    /// Whether a server that set a time is asked again in any case.
+    fn is_wanted(&self, response: &Response<'_>) -> bool {
+        response.status != 500
+            && response.retry_after.is_some()
+            && !matches!(self.config.repeat, Repeat::Always | Repeat::Never)
     }
 
     fn receive(&mut self, now: u64, bytes: &[u8]) -> Vec<Heard> {

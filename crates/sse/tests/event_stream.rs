@@ -122,6 +122,9 @@ async fn an_end_inside_an_event_is_told_once() {
             let mut expected = ok(three());
             expected.push(Err(format!("the stream ended {len} bytes into an event")));
             assert_eq!(all(&mut events).await, expected);
+            let unfinished = events.take_unfinished().map(|event| event.data);
+            assert_eq!(unfinished.as_deref(), rest.contains("data").then_some("x"), "{rest:?}");
+            assert!(events.take_unfinished().is_none(), "told once");
             // E-019: an id of an event that is none does not count.
             assert_eq!(events.last_event_id(), "");
         }

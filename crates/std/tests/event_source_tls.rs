@@ -128,3 +128,43 @@ fn a_server_that_can_not_be_trusted_sees_no_request() {
     assert!(tls, "{cause:?}");
     assert!(serving.join().unwrap());
 }
+
+/// RFC 9112, 9.5, under TLS: an answer, and a stream, come while a large body is sent.
+#[test]
+fn what_comes_while_a_large_body_is_sent_over_tls_is_read() {
+    const LEN: usize = 16 << 20;
+    let authority = authority();
+    let post = |port: u16| {
+        let request =
+            EventSourceRequest::post(format!("https://localhost:{port}/x"), vec![b'x'; LEN])
+                .config(once());
+        EventSource::open(request).unwrap().with_connect_options(trusting(&authority))
+    };
+    let (port, serving) = serve(signed(&authority, "localhost"), |mut stream| {
+        let answer = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 5\r\n\r\nlarge";
+        stream.write_all(answer).unwrap();
+        std::thread::sleep(Duration::from_secs(3));
+    });
+    let begun = std::time::Instant::now();
+    let Some(ClientEvent::Closed { cause, .. }) = post(port).next() else { panic!() };
+    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    assert_eq!(cause.answer.unwrap().body, b"large");
+    serving.join().unwrap();
+
+    let (port, serving) = serve(signed(&authority, "localhost"), |mut stream| {
+        // Many records at once: what one read of the connection brings is more than one read takes.
+        let large = format!("data: {}\n\n", "y".repeat(100_000));
+        stream.write_all(format!("{OPEN}{large}").as_bytes()).unwrap();
+        let (mut len, mut buffer) = (0, vec![0; 1 << 16]);
+        while len < LEN {
+            len += std::io::Read::read(&mut stream, &mut buffer).unwrap();
+        }
+        stream.write_all(b"data: last\n\n").unwrap();
+        stream.shutdown_write().unwrap();
+    });
+    let mut source = post(port);
+    assert_eq!(source.event().unwrap().unwrap().data.len(), 100_000);
+    assert_eq!(source.event().unwrap().unwrap().data, "last");
+    assert_eq!(source.event().unwrap(), None);
+    serving.join().unwrap();
+}

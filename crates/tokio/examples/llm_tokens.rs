@@ -10,7 +10,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use tidings_tokio::sse::{Config, EventSource, EventSourceRequest};
+use tidings_tokio::sse::{Config, EventSource, EventSourceRequest, Repeat, Reply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -29,17 +29,28 @@ async fn main() -> Result<(), Error> {
         "messages": [{ "role": "user", "content": prompt }],
     });
 
-    // A POST is sent once, and its stream is not asked for again: an answer costs money.
+    // An answer costs money: the request is repeated only if it was surely not processed, as when the
+    // service says by 429 when to come again.
     let mut config = Config::client();
-    config.idle_timeout = Duration::from_secs(120);
+    config.policy.max_attempts = 5;
     let mut request = EventSourceRequest::post(url, body.to_string())
         .header("content-type", "application/json")
-        .config(config);
+        .config(config)
+        .repeat(Repeat::Unprocessed)
+        .idle_timeout(Duration::from_secs(120))
+        .response_timeout(Duration::from_secs(600));
     if let Ok(key) = std::env::var("API_KEY") {
         request = request.header("authorization", format!("Bearer {key}"));
     }
 
-    let mut source = EventSource::open(request)?;
+    let mut source = match EventSource::open(request)?.reply().await? {
+        Reply::Stream { source, .. } => source,
+        Reply::Answer(answer) => {
+            let body = String::from_utf8_lossy(&answer.body);
+            return Err(format!("the service answered {}: {}", answer.status, body.trim()).into());
+        }
+        _ => return Err("the service answered in a way that is not known here".into()),
+    };
     while let Some(event) = source.event().await? {
         // The end of the answer; that of the stream alone would not tell that it is whole.
         if event.data == "[DONE]" {

@@ -25,7 +25,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tidings_tokio::sse::{
     ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, GiveUp, Repeat,
-    StreamError,
+    Reply, StreamError,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -263,6 +263,42 @@ async fn after_a_reset_the_client_comes_back_where_it_was() {
         }
     }
     assert_eq!(source.last_event_id(), "9");
+}
+
+/// RFC 9113, 8.1: an answer is whole once `END_STREAM` has come, which its head may have.
+#[tokio::test]
+async fn an_answer_over_http2_is_whole_or_says_that_it_is_not() {
+    // `:status` (RFC 7541, A: 8) 202, and 400 (12).
+    let accepted = frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x08\x03202");
+    let refused = frame(HEADERS, END_HEADERS, 1, b"\x8c");
+    let reset = frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]);
+    for (bytes, status, body, is_complete) in [
+        (accepted, 202, "", true),
+        (
+            [&refused[..], &data_frame(0, "wh"), &data_frame(END_STREAM, "y")].concat(),
+            400,
+            "why",
+            true,
+        ),
+        ([&refused[..], &data_frame(0, "wh"), &reset].concat(), 400, "wh", false),
+    ] {
+        let (listener, url) = listen().await;
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_request(&mut stream).await;
+            stream.write_all(&[frame(SETTINGS, 0, 0, &[]), bytes].concat()).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        });
+        let request = EventSourceRequest::post(&url, "{}").config(once());
+        let source = EventSource::open(request).unwrap().with_http2_prior_knowledge();
+        match source.reply().await.unwrap() {
+            Reply::Answer(answer) => {
+                let got = (answer.status, &*answer.body, answer.is_complete);
+                assert_eq!(got, (status, body.as_bytes(), is_complete));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// RFC 9113, 8.7: which requests have surely not been processed.

@@ -56,7 +56,8 @@ export interface EventSourceOptions extends StreamOptions {
     method?: string;
     /**
      * Whether the request may be made again; by default a `GET` and a `HEAD` may. Another method is
-     * not made again after a stream that ended in good order.
+     * not made again after a stream that ended in good order, and is after 429 and 503 with
+     * `Retry-After`.
      */
     repeatRequest?: boolean;
     /** Whether there is another attempt after a failure or an end; `true`. */

@@ -140,7 +140,7 @@ impl ClientEvent {
     #[must_use]
     pub fn into_event(self) -> Option<Result<Option<OwnedMessageEvent>, EventError>> {
         match self {
-            Self::Event(event) => Some(Ok(Some(event))),
+            Self::Event(event) | Self::Unfinished(event) => Some(Ok(Some(event))),
             Self::Overflow(exceeded) => Some(Err(EventError::Overflow(exceeded))),
             // One end was clean; that there were so many of them was not.
             Self::Closed { cause, reason }

@@ -97,7 +97,8 @@ impl EventSourceRequest {
         }
     }
 
-    /// `POST` this body. It is sent once: see [`repeat`](Self::repeat).
+    /// `POST` this body. It is sent once: see [`repeat`](Self::repeat). The head of the response has
+    /// 30 s to come: for a server that thinks longer, see [`response_timeout`](Self::response_timeout).
     pub fn post(url: impl AsRef<str>, body: impl Into<Bytes>) -> Self {
         Self { method: Method::POST, body: body.into(), ..Self::get(url) }
     }
@@ -157,11 +158,10 @@ impl EventSourceRequest {
     ///
     /// ```
     /// use tidings_endpoint::event_source::EventSourceRequest;
-    /// use tidings_endpoint::event_source::sse::event_source::{Config, Repeat};
+    /// use tidings_endpoint::event_source::sse::event_source::Repeat;
     ///
-    /// // A server that is not there yet, or says "not now", has done nothing.
+    /// // A server that is not there yet, or says by 429 or 503 when to come again, has done nothing.
     /// let request = EventSourceRequest::post("http://127.0.0.1:9/v1/messages", "{}")
-    ///     .config(Config::client())
     ///     .repeat(Repeat::Unprocessed);
     /// ```
     pub fn repeat(mut self, repeat: Repeat) -> Self {
@@ -256,7 +256,8 @@ impl EventSourceRequest {
 
     /// Yields the event that the end of the stream cut, as
     /// [`ClientEvent::Unfinished`](super::ClientEvent::Unfinished): some servers do not end their last
-    /// event with a blank line. By the standard it is dropped.
+    /// event with a blank line. By the standard it is dropped. Where events alone are asked for, as by
+    /// `EventSource::event`, it is the last of them, and then the end is told, which is not a clean one.
     pub fn report_unfinished(mut self) -> Self {
         self.report_unfinished = true;
         self

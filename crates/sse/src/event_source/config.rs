@@ -32,7 +32,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How many redirects one attempt may follow.
     pub max_redirects: u32,
-    /// Whether status 408, 425, 429 and 5xx are tried again, as they say "not now".
+    /// Whether status 408, 425, 429 and 5xx are tried again, as they say "not now". With
+    /// [`Repeat::Unprocessed`], [`Repeat::UntilOpen`] and [`Repeat::UntilEnd`], 429 and 503 with
+    /// `Retry-After` are in any case.
     pub retry_statuses: bool,
     /// Whether there is another attempt after a failure or an end. `false`: the first end is the
     /// end.

@@ -186,6 +186,9 @@ impl EventSource {
     /// # }
     /// ```
     ///
+    /// An attempt that fails is repeated first, as [`EventSourceRequest::repeat`] and
+    /// [`Config`](super::Config) say; a POST is not, without more.
+    ///
     /// # Errors
     /// There is no response, or one that cannot be used.
     pub fn reply(mut self) -> Result<Reply<Self>, DisconnectCause> {
@@ -284,7 +287,13 @@ impl EventSource {
                 continue;
             }
             match event {
-                Some(event) => return Ok(Some(event)),
+                Some(event) => {
+                    // What a handle asked for while there was nothing to wait for is void.
+                    if matches!(event, ClientEvent::Disconnected { .. }) {
+                        self.control.take_try_now();
+                    }
+                    return Ok(Some(event));
+                }
                 None if self.is_over() => return Ok(None),
                 None if call.is_some_and(|call| call <= self.now()) => return Err(TimedOut),
                 None => {}

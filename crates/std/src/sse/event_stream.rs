@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::{self, Read};
 
 use tidings_sse::{
-    Decoder, EndOfStream, GrowableStorage, Item, LimitExceeded, OwnedMessageEvent, ReconnectionTime,
+    Decoder, EndOfStream, GrowableStorage, Item, LimitExceeded, MessageEvent, OwnedMessageEvent,
+    ReconnectionTime,
 };
 
 use crate::transport::is_not_now;
@@ -22,6 +23,7 @@ const READ_LEN: usize = 16 * 1024;
 /// let Some(Ok(event)) = events.next() else { panic!() };
 /// assert_eq!(event.data, "hello");
 /// let Some(Err(EventStreamError::InsideEvent { dropped_len: 11 })) = events.next() else { panic!() };
+/// assert_eq!(events.take_unfinished().unwrap().data, "cut o");
 /// assert!(events.next().is_none());
 /// assert_eq!(events.last_event_id(), "7");
 /// ```
@@ -42,6 +44,8 @@ pub struct EventStream<R> {
     unread_start: usize,
     unread_end: usize,
     has_ended: bool,
+    /// What the end has cut.
+    unfinished: Option<OwnedMessageEvent>,
 }
 
 impl<R: Read> EventStream<R> {
@@ -55,7 +59,15 @@ impl<R: Read> EventStream<R> {
     /// [`next_with`](Self::next_with).
     pub fn with_decoder(source: R, decoder: Decoder<GrowableStorage>) -> Self {
         let buffer = Vec::new();
-        Self { source, decoder, buffer, unread_start: 0, unread_end: 0, has_ended: false }
+        Self {
+            source,
+            decoder,
+            buffer,
+            unread_start: 0,
+            unread_end: 0,
+            has_ended: false,
+            unfinished: None,
+        }
     }
 
     /// Waits for the next item of any kind and lends it to `take`, whose answer is returned. Nothing
@@ -102,8 +114,7 @@ impl<R: Read> EventStream<R> {
             }
             match self.fill() {
                 Ok(0) => {
-                    self.has_ended = true;
-                    if let EndOfStream::InsideEvent { dropped_len } = self.decoder.finish() {
+                    if let EndOfStream::InsideEvent { dropped_len } = self.end() {
                         return Some(Err(EventStreamError::InsideEvent { dropped_len }));
                     }
                 }
@@ -112,12 +123,18 @@ impl<R: Read> EventStream<R> {
                     return Some(Err(EventStreamError::NotNow(error)));
                 }
                 Err(error) => {
-                    self.has_ended = true;
-                    let end = self.decoder.finish();
+                    let end = self.end();
                     return Some(Err(EventStreamError::Source(error, end)));
                 }
             }
         }
+    }
+
+    /// The source is over.
+    fn end(&mut self) -> EndOfStream {
+        self.has_ended = true;
+        self.unfinished = self.decoder.unfinished().map(MessageEvent::into_owned);
+        self.decoder.finish()
     }
 
     /// Reads once; all that was read before is decoded.
@@ -141,6 +158,13 @@ impl<R> EventStream<R> {
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
+    }
+
+    /// What has come of the event that the end of the stream cut, once: some servers do not end their
+    /// last event with a blank line. By the standard it is dropped. It is there after
+    /// [`EventStreamError::InsideEvent`] or [`EventStreamError::Source`].
+    pub fn take_unfinished(&mut self) -> Option<OwnedMessageEvent> {
+        self.unfinished.take()
     }
 
     /// What the last valid `retry` field said.

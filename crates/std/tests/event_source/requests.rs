@@ -292,7 +292,7 @@ fn a_post_is_repeated_until_its_stream_is_open_and_resumed_by_get_after_that() {
     let mut source = EventSource::open(request).unwrap();
     let begun = Instant::now();
     assert_eq!(source.event().unwrap().unwrap().data, "0");
-    assert!((1000..1500).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!((1000..5000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
     assert_eq!(source.event().unwrap().unwrap().data, "1");
     drop(source);
     let lines: Vec<_> = server.requests().iter().map(|request| request.line.clone()).collect();

@@ -178,6 +178,9 @@ impl EventSource {
     /// # }
     /// ```
     ///
+    /// An attempt that fails is repeated first, as [`EventSourceRequest::repeat`] and
+    /// [`Config`](super::Config) say; a POST is not, without more.
+    ///
     /// # Errors
     /// There is no response, or one that cannot be used.
     ///

@@ -294,3 +294,24 @@ async fn the_caller_decides_which_answers_are_tried_again() {
     }
     assert_eq!(closed(&mut source).await, (DisconnectReason::Status(403), GiveUp::Failed));
 }
+
+/// RFC 9112, 9.5: a server may answer before it has read the body, and read it late or never.
+#[tokio::test]
+async fn an_early_answer_is_read_while_a_large_body_is_not_taken() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0; 100]).await.unwrap();
+        let answer = Answer::status(413, "", "large").then(Step::Sleep(Duration::from_secs(2)));
+        answer.play(&mut stream).await;
+    });
+    let request = EventSourceRequest::post(url, vec![b'x'; 32 << 20]).config(quick());
+    let begun = std::time::Instant::now();
+    match EventSource::open(request).unwrap().reply().await.unwrap() {
+        Reply::Answer(answer) => assert_eq!((answer.status, &*answer.body), (413, &b"large"[..])),
+        other => panic!("{other:?}"),
+    }
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    server.abort();
+}

@@ -172,7 +172,6 @@ async fn a_post_that_was_not_processed_is_repeated_if_asked() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let mut config = quick();
-    config.retry_statuses = true;
     config.policy.max_server_wait = MS;
     let request = EventSourceRequest::post(format!("http://{address}/"), "once")
         .config(config)
@@ -198,13 +197,15 @@ async fn a_post_that_was_not_processed_is_repeated_if_asked() {
     assert_eq!(closed(&mut source).await, (end, GiveUp::NotRepeatable));
 
     // It may have been processed.
-    for answer in [Answer::raw(""), Answer::status(503, "", "")] {
+    for (answer, why) in
+        [(Answer::raw(""), GiveUp::NotRepeatable), (Answer::status(503, "", ""), GiveUp::Failed)]
+    {
         let server = Server::start([answer]).await;
         let request = EventSourceRequest::post(server.url(), "once")
             .config(config)
             .repeat(Repeat::Unprocessed);
         let mut source = EventSource::open(request).unwrap();
-        assert_eq!(closed(&mut source).await.1, GiveUp::NotRepeatable);
+        assert_eq!(closed(&mut source).await.1, why);
         assert_eq!(server.requests().len(), 1);
     }
 }
@@ -315,4 +316,11 @@ async fn the_unfinished_last_event_is_told_if_asked_for() {
             assert_eq!(reason.is_clean_end(), body.ends_with("\n\n"), "{body:?}");
         }
     }
+
+    let server = Server::start([Answer::stream("data: 0\n\ndata: 1")]).await;
+    let request = EventSourceRequest::get(server.url()).config(once()).report_unfinished();
+    let mut source = EventSource::open(request).unwrap();
+    assert_eq!((data(&mut source).await, data(&mut source).await), ("0".into(), "1".into()));
+    assert!(source.event().await.is_err(), "the end is not a clean one");
+    assert_eq!(source.event().await.unwrap(), None);
 }

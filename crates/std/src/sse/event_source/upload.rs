@@ -79,52 +79,43 @@ pub(super) struct Uploading<'a> {
 }
 
 impl Uploading<'_> {
-    /// Whether a read would not wait: there are bytes, an end, or an error.
-    fn is_readable(&self) -> io::Result<bool> {
-        let tcp = self.stream.tcp();
-        tcp.set_nonblocking(true)?;
-        let peeked = tcp.peek(&mut [0]);
-        tcp.set_nonblocking(false)?;
-        Ok(!peeked.is_err_and(|error| is_not_now(&error)))
+    /// Reads what is there, without waiting.
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.tcp().set_nonblocking(true)?;
+        let read = self.stream.read(buffer);
+        self.stream.tcp().set_nonblocking(false)?;
+        read
     }
 
-    /// Sends until something can be read; `false` if the time is over before.
-    fn send_until_readable(&mut self, until: Option<Instant>) -> io::Result<bool> {
-        while self.upload.is_sending() && !self.is_readable()? {
-            let left = until.map_or(TURN, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                return Ok(false);
-            }
-            self.stream.set_write_timeout(Some(left.clamp(SHORTEST, TURN)))?;
-            match self.upload.write(self.stream) {
-                Ok(()) => {}
-                Err(error) if is_not_now(&error) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => self.upload.state = State::Failed(error),
-            }
+    /// Sends what can be sent within a turn.
+    fn write_for(&mut self, turn: Duration) -> io::Result<()> {
+        self.stream.set_write_timeout(Some(turn.max(SHORTEST)))?;
+        match self.upload.write(self.stream) {
+            Err(error) if is_not_now(&error) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => self.upload.state = State::Failed(error),
+            Ok(()) => {}
         }
-        Ok(true)
+        Ok(())
     }
 }
 
 impl Read for Uploading<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let until = self.read_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        loop {
-            if !self.send_until_readable(until)? {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            // What came may be less than a record of TLS: then there is more to send.
-            let is_sending = self.upload.is_sending();
-            let wait =
-                if is_sending { Some(SHORTEST) } else { left.map(|left| left.max(SHORTEST)) };
-            self.stream.set_read_timeout(wait)?;
-            match self.stream.read(buffer) {
-                Err(error) if is_sending && is_not_now(&error) => {}
+        let left = || until.map(|until| until.saturating_duration_since(Instant::now()));
+        while self.upload.is_sending() {
+            match self.read_now(buffer) {
+                Err(error) if is_not_now(&error) => {}
                 result => return result,
             }
+            match left() {
+                Some(Duration::ZERO) => return Err(io::ErrorKind::TimedOut.into()),
+                left => self.write_for(left.unwrap_or(TURN).min(TURN))?,
+            }
         }
+        self.stream.set_read_timeout(left().map(|left| left.max(SHORTEST)))?;
+        self.stream.read(buffer)
     }
 }
 
