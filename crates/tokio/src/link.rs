@@ -166,18 +166,29 @@ where
 
     /// Writes all that is queued. While the peer takes nothing, what it sends is read ahead: it may
     /// be waiting for us to do so.
+    #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.poll_output(cx) {
+            Poll::Ready(()) if !self.send.fails_by_both_sending() => {
+                Poll::Ready(self.send.check_written())
+            }
+            _ => self.poll_blocked_flush(cx),
+        }
+    }
+
+    #[cold]
+    fn poll_blocked_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             if self.send.fails_by_both_sending() {
                 return self.poll_end(cx);
             }
-            if self.poll_output(cx).is_ready() {
-                self.clock.write_timer = None;
-                return Poll::Ready(self.send.check_written());
-            }
             if self.poll_read_ahead(cx).is_pending() {
                 ready!(self.clock.poll_to_write(cx, self.send.poll_write_timeout()));
                 self.send.handle_write_timeout(self.clock.now());
+            }
+            if self.poll_output(cx).is_ready() && !self.send.fails_by_both_sending() {
+                self.clock.write_timer = None;
+                return Poll::Ready(self.send.check_written());
             }
         }
     }

@@ -317,7 +317,7 @@ impl<R: Role> Outbound<R> {
 
     /// Whether data can be sent: the closing handshake has not begun.
     pub(crate) fn is_open(&self) -> bool {
-        self.close == CloseState::Open
+        matches!(self.close, CloseState::Open)
     }
 
     /// What our Close frame says, if it has been handed out.

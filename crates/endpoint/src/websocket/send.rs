@@ -16,8 +16,8 @@ use tidings_websocket::{
     CloseStatus, Connection, Data, MessageKind, Role, SendError, Timestamp, Transmit,
 };
 
-pub(super) use self::read_ahead::Ahead;
 use self::pace::Pace;
+pub(super) use self::read_ahead::Ahead;
 use self::read_ahead::ReadAhead;
 use super::compression::{Deflating, Negotiated};
 use super::config::Config;

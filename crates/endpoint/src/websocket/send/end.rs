@@ -112,7 +112,9 @@ impl<R: Role> SendHalf<R> {
             let lie = "the transport claims to have written more than it was given";
             return self.lose(io::Error::other(lie));
         };
-        self.queue.advance(written_len - beyond); // `beyond` is part of it
+        if written_len > beyond {
+            self.queue.advance(written_len - beyond);
+        }
         if !rest.is_empty() {
             self.queue.push_bytes(rest);
         }
