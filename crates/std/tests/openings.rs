@@ -88,6 +88,16 @@ fn a_server_may_be_elsewhere_than_its_name_says() {
     assert!(error.starts_with(&expected), "{error}");
 }
 
+#[test]
+fn a_socks_proxy_is_an_error_before_anything_is_sent() {
+    let socks = tidings_endpoint::opening::Socks5Proxy::parse("127.0.0.1:1").unwrap();
+    let options = ConnectOptions::new().socks5_proxy(socks);
+    match connect_with("ws://chat.invalid/", &options).unwrap_err() {
+        Error::Io(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported, "{error}"),
+        other => panic!("{other}"),
+    }
+}
+
 #[cfg(feature = "event-source")]
 mod event_source {
     use tidings_std::client::Proxy;
