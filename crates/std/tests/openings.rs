@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tidings_std::handshake::{Rejection, RequestError};
 use tidings_std::server::read_request;
-use tidings_std::{Config, ConnectOptions, Error, connect_with};
+use tidings_std::{Config, ConnectOptions, Error, accept_with, connect_with};
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
                        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -64,6 +64,21 @@ fn an_answer_may_be_decided_later() {
     let looked = read_request(near, config, |_| panic!("there is none"));
     assert!(matches!(looked, Err(Error::Request(RequestError::Missing(_)))));
     assert!(read_head(&mut far).starts_with("HTTP/1.1 426 "));
+}
+
+/// The hook itself may take its time as well.
+#[test]
+fn a_hook_that_is_slow_is_not_the_clients_fault() {
+    let mut config = Config::server();
+    config.handshake_timeout = Duration::from_millis(300);
+    let (near, mut far) = pair();
+    far.write_all(REQUEST.as_bytes()).unwrap();
+    let accepted = accept_with(near, config, |request| {
+        thread::sleep(Duration::from_millis(400));
+        Ok(request.accept())
+    });
+    assert!(accepted.is_ok(), "{:?}", accepted.err());
+    assert!(read_head(&mut far).starts_with("HTTP/1.1 101 "));
 }
 
 #[test]
