@@ -44,7 +44,7 @@ where
     }
 
     /// Goes on with what was received before.
-    pub(super) const fn resume(exchange: Exchange<Server>, config: Config, decide: F) -> Self {
+    pub(super) fn resume(exchange: Exchange<Server>, config: Config, decide: F) -> Self {
         Self { exchange, config, decide: Some(decide), asked_at: None, outcome: None }
     }
 
