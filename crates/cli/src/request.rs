@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_tokio::ConnectOptions;
+use tidings_tokio::client::Socks5Proxy;
 use tidings_tokio::client::rustls::crypto::ring;
 use tidings_tokio::client::rustls::pki_types::pem::PemObject as _;
 use tidings_tokio::client::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -41,6 +42,9 @@ pub(crate) struct Way {
     /// the one that is asked for, and whose certificate counts.
     #[arg(long, value_name = "IP:PORT")]
     connect_to: Option<SocketAddr>,
+    /// Go through this SOCKS5 proxy, in place of those that the variables name. It looks the host up.
+    #[arg(long, value_name = "HOST:PORT", value_parser = Socks5Proxy::parse)]
+    socks5: Option<Socks5Proxy>,
 }
 
 impl Way {
@@ -57,6 +61,9 @@ impl Way {
             let chain = in_file(certificate, read_certificates)?;
             let key = in_file(key, |file| Ok(PrivateKeyDer::from_pem_file(file)?))?;
             options = options.client_certificate(chain, key)?;
+        }
+        if let Some(proxy) = &self.socks5 {
+            options = options.socks5_proxy(proxy.clone());
         }
         if let Some(address) = self.connect_to {
             let uri: http::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;

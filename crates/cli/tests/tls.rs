@@ -162,3 +162,21 @@ fn a_file_without_a_certificate_is_named() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains(&format!("{file}: there is no certificate in it")), "{said}");
 }
+
+/// RFC 1928, 3: it offers to say nothing of who it is.
+#[test]
+fn a_socks_proxy_is_asked_first() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let proxy = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut greeting = [0; 3];
+        stream.read_exact(&mut greeting).unwrap();
+        stream.write_all(&[5, 0xff]).unwrap();
+        greeting
+    });
+    let output = tidings(&["ws", "ws://chat.invalid/", "--socks5", &address]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&format!("asking the proxy {address} for a connection to")), "{said}");
+    assert_eq!(proxy.join().unwrap(), [5, 1, 0]);
+}

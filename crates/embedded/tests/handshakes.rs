@@ -459,6 +459,21 @@ fn the_handshake_has_one_deadline() {
     assert_eq!(connect(silent, &request, 512).0, Err(Error::HandshakeTimeout));
 }
 
+/// The time that the application takes to decide is not the client's.
+#[test]
+fn a_hook_that_is_slow_is_not_the_clients_fault() {
+    let on = Script::new([REQUEST]);
+    let now_ms = on.now_ms.clone();
+    let mut buffer = [0; 512];
+    let config = Config::server();
+    let accepted = blocking::accept(on.clone(), &mut buffer, on.clock(), &config, |request| {
+        now_ms.set(now_ms.get() + 60_000);
+        Ok(request.accept())
+    });
+    assert!(accepted.is_ok(), "{:?}", accepted.err());
+    assert!(on.take_written().starts_with(b"HTTP/1.1 101 "));
+}
+
 /// Errors and lies of the stream.
 #[test]
 fn a_stream_that_fails_or_lies_opens_nothing() {

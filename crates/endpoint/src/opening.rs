@@ -46,6 +46,7 @@ mod request;
 mod retry_after;
 mod route;
 mod server;
+mod socks;
 #[cfg(feature = "rustls")]
 mod tls;
 mod tunnel;
@@ -66,6 +67,7 @@ pub use request::{PendingRequest, RequestHandshake};
 pub use retry_after::retry_after;
 pub use route::Route;
 pub use server::{ServerHandshake, accept_same_origin, negotiate};
+pub use socks::Socks5Proxy;
 pub use tidings_handshake::opening::{Io, MAX_INTERIM_RESPONSES};
 #[cfg(feature = "rustls")]
 pub use tls::{TlsError, TlsTarget};

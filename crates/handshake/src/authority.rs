@@ -80,6 +80,14 @@ impl<'a> Authority<'a> {
         (self.host, self.address, self.port)
     }
 
+    /// With this port, if it has none.
+    pub(crate) const fn or_port(mut self, port: Option<u16>) -> Self {
+        if self.port.is_none() {
+            self.port = port;
+        }
+        self
+    }
+
     pub(crate) const fn without_port(mut self) -> Self {
         self.port = None;
         self

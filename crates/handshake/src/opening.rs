@@ -294,8 +294,8 @@ impl<R> Opening<R> {
         self.head_len..self.received_len
     }
 
-    /// The number of header lines so far. After [`Step::Head`] it is the number of slots
-    /// ([`HeaderSlots::with_room_for`](crate::HeaderSlots::with_room_for)) that the head needs.
+    /// The number of header lines so far. After [`Step::Head`] it is the number of slots that the head
+    /// needs: with the feature `alloc`, `HeaderSlots::with_room_for` makes them.
     #[must_use]
     pub const fn headers(&self) -> usize {
         self.scanner.headers()

@@ -102,7 +102,7 @@ impl<'a> OriginPolicy<'a> {
 
     /// Trusts the proxy in front of this server to say what the browser asked for: pages of the host
     /// that `Forwarded` (RFC 7239) or `X-Forwarded-Host` names are of the same origin too, over what
-    /// its `proto` or `X-Forwarded-Proto` says.
+    /// its `proto` or `X-Forwarded-Proto` says. A port may come as `X-Forwarded-Port`.
     ///
     /// Right if all connections come through a proxy that sets these headers itself; else any
     /// program can write them. A page cannot: a browser lets it add no header to a handshake.
@@ -186,10 +186,15 @@ impl<'a> OriginPolicy<'a> {
             secure: forwarded.secure.or(secure),
             is_forwarded: true,
         });
-        if parts.is_same(&own) || by_proxy.is_some_and(|by_proxy| parts.is_same(&by_proxy)) {
+        // The port that a proxy tells beside the host may be the browser's, or that of a proxy after it.
+        let with_port = by_proxy.filter(|_| forwarded.host.is_some()).map(|by_proxy| {
+            let host = by_proxy.host.or_port(forwarded.port);
+            OwnOrigin { host, ..by_proxy }
+        });
+        if [Some(own), by_proxy, with_port].iter().flatten().any(|own| parts.is_same(own)) {
             return Ok(());
         }
-        Err(OriginError::NotAccepted { origin, own: Some(by_proxy.unwrap_or(own)) })
+        Err(OriginError::NotAccepted { origin, own: with_port.or(by_proxy).or(Some(own)) })
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tidings_std::handshake::{Rejection, RequestError};
 use tidings_std::server::read_request;
-use tidings_std::{Config, ConnectOptions, Error, connect_with};
+use tidings_std::{Config, ConnectOptions, Error, accept_with, connect_with};
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
                        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -66,6 +66,21 @@ fn an_answer_may_be_decided_later() {
     assert!(read_head(&mut far).starts_with("HTTP/1.1 426 "));
 }
 
+/// The hook itself may take its time as well.
+#[test]
+fn a_hook_that_is_slow_is_not_the_clients_fault() {
+    let mut config = Config::server();
+    config.handshake_timeout = Duration::from_millis(300);
+    let (near, mut far) = pair();
+    far.write_all(REQUEST.as_bytes()).unwrap();
+    let accepted = accept_with(near, config, |request| {
+        thread::sleep(Duration::from_millis(400));
+        Ok(request.accept())
+    });
+    assert!(accepted.is_ok(), "{:?}", accepted.err());
+    assert!(read_head(&mut far).starts_with("HTTP/1.1 101 "));
+}
+
 #[test]
 fn a_server_may_be_elsewhere_than_its_name_says() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -86,6 +101,16 @@ fn a_server_may_be_elsewhere_than_its_name_says() {
     let error = connect_with("ws://chat.invalid/", &options).unwrap_err().to_string();
     let expected = format!("connecting to chat.invalid:80 at {address}: ");
     assert!(error.starts_with(&expected), "{error}");
+}
+
+#[test]
+fn a_socks_proxy_is_an_error_before_anything_is_sent() {
+    let socks = tidings_endpoint::opening::Socks5Proxy::parse("127.0.0.1:1").unwrap();
+    let options = ConnectOptions::new().socks5_proxy(socks);
+    match connect_with("ws://chat.invalid/", &options).unwrap_err() {
+        Error::Io(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported, "{error}"),
+        other => panic!("{other}"),
+    }
 }
 
 #[cfg(feature = "event-source")]

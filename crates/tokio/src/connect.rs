@@ -5,6 +5,8 @@
 //! `dial` makes those of TCP, `open` adds the tunnel of a proxy and TLS.
 
 mod dial;
+#[cfg(feature = "socks")]
+mod socks;
 mod stream;
 
 use std::fmt::Display;
@@ -149,7 +151,15 @@ pub(crate) async fn open(
     if route.is_secure() {
         return Err(Error::TlsUnsupported);
     }
+    #[cfg(not(feature = "socks"))]
+    if route.socks().is_some() {
+        return Err(route.socks_unsupported("tidings-tokio needs the feature `socks` for it"));
+    }
     let mut stream = dial(route).await?;
+    #[cfg(feature = "socks")]
+    if let Some(proxy) = route.socks() {
+        stream = socks::connect_through(stream, route, proxy).await?;
+    }
     if let Some(mut tunnel) = route.tunnel(deadline) {
         drive(&mut stream, &mut tunnel, clock).await;
         tunnel.finish()?;

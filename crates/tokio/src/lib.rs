@@ -50,6 +50,8 @@ pub mod compression {
 /// What a client meets beside [`connect`](crate::connect()) and [`ConnectOptions`].
 pub mod client {
     pub use crate::connect::{ClientStream, client_handshake};
+    #[cfg(feature = "socks")]
+    pub use tidings_endpoint::opening::Socks5Proxy;
     #[cfg(feature = "rustls")]
     pub use tidings_endpoint::opening::TlsError;
     pub use tidings_endpoint::{ClientRole, Declined, RandomMasks};

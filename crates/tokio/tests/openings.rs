@@ -156,6 +156,62 @@ async fn a_server_may_be_elsewhere_than_its_name_says() {
     assert!(error.starts_with(&expected), "{error}");
 }
 
+/// RFC 1928, RFC 1929. The proxy gets the name, and looks it up.
+#[cfg(feature = "socks")]
+#[tokio::test]
+async fn a_socks_proxy_connects_to_the_server_by_its_name() {
+    use tidings_tokio::client::Socks5Proxy;
+
+    for (reply, words) in [(0, None), (5, Some("refused"))] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxy = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut greeting = [0; 2];
+            stream.read_exact(&mut greeting).await.unwrap();
+            let mut methods = vec![0; usize::from(greeting[1])];
+            stream.read_exact(&mut methods).await.unwrap();
+            assert!(greeting[0] == 5 && methods.contains(&2), "{greeting:?} {methods:?}");
+            stream.write_all(&[5, 2]).await.unwrap();
+            let mut user = [0; 9];
+            stream.read_exact(&mut user).await.unwrap();
+            assert_eq!(&user, b"\x01\x02me\x04pass");
+            stream.write_all(&[1, 0]).await.unwrap();
+            let mut request = [0; 19];
+            stream.read_exact(&mut request).await.unwrap();
+            assert_eq!(&request, b"\x05\x01\x00\x03\x0cchat.invalid\x00\x51");
+            stream.write_all(&[5, reply, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            if reply == 0 {
+                let request = read_head(&mut stream).await;
+                assert!(request.starts_with("GET / HTTP/1.1\r\nHost: chat.invalid:81\r\n"));
+                stream.write_all(b"HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            }
+        });
+        let socks = Socks5Proxy::parse(&address.to_string()).unwrap().credentials("me", "pass");
+        let options = ConnectOptions::new().socks5_proxy(socks);
+        let error = connect_with("ws://chat.invalid:81/", &options).await.unwrap_err();
+        proxy.await.unwrap();
+        match words {
+            None => assert!(matches!(error, Error::Declined(_)), "{error}"),
+            Some(words) => {
+                let error = error.to_string().to_lowercase();
+                let place =
+                    format!("asking the proxy {address} for a connection to chat.invalid:81: ");
+                assert!(error.starts_with(&place) && error.contains(words), "{error}");
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "socks"))]
+#[tokio::test]
+async fn without_its_feature_a_socks_proxy_is_an_error_before_anything_is_sent() {
+    let socks = tidings_endpoint::opening::Socks5Proxy::parse("127.0.0.1:1").unwrap();
+    let options = ConnectOptions::new().socks5_proxy(socks);
+    let error = connect_with("ws://chat.invalid/", &options).await.unwrap_err();
+    assert!(error.to_string().contains("the feature `socks`"), "{error}");
+}
+
 #[cfg(feature = "event-source")]
 mod event_source {
     use std::time::Duration;

@@ -105,6 +105,7 @@ where
     let mut opening = Opening::server(limits(), deadline);
     drive(stream, &mut opening, buffer, clock).await?;
     let mut wants_extension = false;
+    let asked_at = clock();
     let answered = opening.answer::<_, MAX_HEADERS>(buffer, |request| match decide(request) {
         Ok(acceptance) if !acceptance.has_no_extensions() => {
             wants_extension = true;
@@ -112,6 +113,8 @@ where
         }
         decision => decision,
     });
+    // The application may have taken its time, which is not the client's.
+    opening.set_deadline(deadline.after(clock().since(asked_at)));
     drive(stream, &mut opening, buffer, clock).await?;
     if wants_extension {
         return Err(Error::Extension);

@@ -20,6 +20,12 @@ impl Deadline {
         Self { at: now.after(limit), limit }
     }
 
+    /// The same, this much later.
+    #[must_use]
+    pub(super) fn later_by(self, time: Duration) -> Self {
+        Self { at: self.at.after(time), ..self }
+    }
+
     /// When it is.
     #[must_use]
     pub const fn at(self) -> Timestamp {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::ops::Range;
+use std::time::Duration;
 
 use tidings_handshake::opening::{Io, Opening, OpeningError, Step};
 use tidings_websocket::Timestamp;
@@ -112,6 +113,11 @@ impl<R> Exchange<R> {
     pub(super) const fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = deadline;
         self.opening.set_deadline(deadline.at());
+    }
+
+    /// Puts the deadline off.
+    pub(super) fn put_off(&mut self, time: Duration) {
+        self.set_deadline(self.deadline.later_by(time));
     }
 
     /// Whether a head has come that is to be dealt with.

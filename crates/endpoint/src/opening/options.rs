@@ -14,6 +14,7 @@ use tidings_handshake::{ClientRequest, Extension, Key, Proxy, ProxyRules, Redire
 
 use crate::error::Error;
 use crate::opening::route::Route;
+use crate::opening::socks::Socks5Proxy;
 #[cfg(feature = "rustls")]
 use crate::opening::tls::{self, TlsTarget};
 use crate::websocket::{self, Config};
@@ -52,6 +53,7 @@ pub struct ConnectOptions {
     headers: Vec<(String, String)>,
     pub(super) max_redirects: u32,
     proxies: ProxyRules,
+    socks: Option<Socks5Proxy>,
     addresses: Vec<(String, SocketAddr)>,
     tcp_nodelay: bool,
     local_address: Option<IpAddr>,
@@ -76,6 +78,7 @@ impl ConnectOptions {
             headers: Vec::new(),
             max_redirects: 0,
             proxies: ProxyRules::direct(),
+            socks: None,
             addresses: Vec::new(),
             tcp_nodelay: true,
             local_address: None,
@@ -134,6 +137,17 @@ impl ConnectOptions {
     /// Goes through this proxy, whatever the host.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxies = ProxyRules::always(proxy);
+        self.socks = None;
+        self
+    }
+
+    /// Goes through this SOCKS5 proxy, whatever the host.
+    ///
+    /// This needs the feature `socks` of `tidings-tokio`; `tidings-std` cannot do it. Without it,
+    /// connecting fails with an error of kind [`Unsupported`](std::io::ErrorKind::Unsupported).
+    pub fn socks5_proxy(mut self, proxy: Socks5Proxy) -> Self {
+        self.proxies = ProxyRules::direct();
+        self.socks = Some(proxy);
         self
     }
 
@@ -144,6 +158,7 @@ impl ConnectOptions {
     /// for what is run by hand, as curl is.
     pub fn proxy_from_environment(mut self) -> Self {
         self.proxies = ProxyRules::from_variables(|name| std::env::var(name).ok());
+        self.socks = None;
         self
     }
 
@@ -241,12 +256,15 @@ impl ConnectOptions {
         let tls =
             uri.is_secure().then(|| TlsTarget::new(self.tls.as_ref(), uri.host())).transpose()?;
         let proxy = self.proxies.proxy_for(&uri).map_err(Error::ProxyUri)?;
-        let host = proxy.map_or(uri.host(), Proxy::host);
+        let socks = self.socks.as_ref();
+        let tcp_host = proxy.map(Proxy::host).or(socks.map(Socks5Proxy::host));
+        let host = tcp_host.unwrap_or(uri.host());
         let mut addresses = self.addresses.iter();
         let address = addresses.find(|(name, _)| name.eq_ignore_ascii_case(host));
         Ok(Route {
             uri,
             proxy,
+            socks,
             address: address.map(|(_, address)| *address),
             tunnel: None,
             head_limits: self.config.head_limits,
@@ -276,6 +294,7 @@ impl fmt::Debug for ConnectOptions {
             .field("headers", &headers)
             .field("max_redirects", &self.max_redirects)
             .field("proxies", &self.proxies)
+            .field("socks", &self.socks)
             .field("addresses", &self.addresses)
             .field("tcp_nodelay", &self.tcp_nodelay)
             .field("local_address", &self.local_address)

@@ -8,6 +8,7 @@ use tidings_handshake::{Limits, Proxy, TunnelRequest, WebSocketUri};
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
 use crate::opening::exchange::in_phase;
+use crate::opening::socks::Socks5Proxy;
 #[cfg(feature = "rustls")]
 use crate::opening::tls::TlsTarget;
 use crate::opening::tunnel::TunnelHandshake;
@@ -18,6 +19,7 @@ pub struct Route<'a> {
     /// The server.
     pub(super) uri: WebSocketUri<'a>,
     pub(super) proxy: Option<&'a Proxy>,
+    pub(super) socks: Option<&'a Socks5Proxy>,
     /// In place of those of the host's name.
     pub(super) address: Option<SocketAddr>,
     pub(super) tunnel: Option<TunnelRequest<'a>>,
@@ -33,13 +35,21 @@ impl<'a> Route<'a> {
     /// The host to connect to by TCP: the proxy, if there is one.
     #[must_use]
     pub fn host(&self) -> &'a str {
-        self.proxy.map_or(self.uri.host(), Proxy::host)
+        match (self.socks, self.proxy) {
+            (Some(proxy), _) => proxy.host(),
+            (None, Some(proxy)) => proxy.host(),
+            (None, None) => self.uri.host(),
+        }
     }
 
     /// The port to connect to by TCP.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.proxy.map_or(self.uri.port(), Proxy::port)
+        match (self.socks, self.proxy) {
+            (Some(proxy), _) => proxy.port(),
+            (None, Some(proxy)) => proxy.port(),
+            (None, None) => self.uri.port(),
+        }
     }
 
     /// The address to connect to by TCP, if the caller has given one for the host: then its name is
@@ -47,6 +57,19 @@ impl<'a> Route<'a> {
     #[must_use]
     pub const fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// The SOCKS5 proxy that the TCP connection leads to, and that has to connect to the server before
+    /// anything else.
+    #[must_use]
+    pub const fn socks(&self) -> Option<&'a Socks5Proxy> {
+        self.socks
+    }
+
+    /// The server's host and port.
+    #[must_use]
+    pub const fn server(&self) -> (&'a str, u16) {
+        (self.uri.host(), self.uri.port())
     }
 
     /// The proxy that gets the requests themselves, since there is no [`tunnel`](Self::tunnel): their
@@ -117,6 +140,19 @@ impl<'a> Route<'a> {
         in_phase(&format!("connecting to {}{address}", self.tcp_peer()), error)
     }
 
+    /// What it means that the [SOCKS5 proxy](Self::socks) did not connect to the server.
+    #[must_use]
+    pub fn socks_failed(&self, error: io::Error) -> Error {
+        let server = host_and_port(self.uri.host(), self.uri.port());
+        in_phase(&format!("asking {} for a connection to {server}", self.tcp_peer()), error)
+    }
+
+    /// The error of an adapter that knows no SOCKS5, before it connects.
+    #[must_use]
+    pub fn socks_unsupported(&self, why: &'static str) -> Error {
+        self.socks_failed(io::Error::new(io::ErrorKind::Unsupported, why))
+    }
+
     /// What it means that the TLS handshake failed.
     #[cfg(feature = "rustls")]
     #[must_use]
@@ -126,7 +162,8 @@ impl<'a> Route<'a> {
     }
 
     fn tcp_peer(&self) -> String {
-        let role = if self.proxy.is_some() { "the proxy " } else { "" };
+        let is_proxy = self.proxy.is_some() || self.socks.is_some();
+        let role = if is_proxy { "the proxy " } else { "" };
         format!("{role}{}", host_and_port(self.host(), self.port()))
     }
 }

@@ -24,6 +24,8 @@ pub struct ServerHandshake<F> {
     config: Config,
     /// Until it was asked.
     decide: Option<F>,
+    /// When it was, until the next operation.
+    asked_at: Option<Timestamp>,
     outcome: Option<Result<Negotiated, Error>>,
 }
 
@@ -42,8 +44,8 @@ where
     }
 
     /// Goes on with what was received before.
-    pub(super) const fn resume(exchange: Exchange<Server>, config: Config, decide: F) -> Self {
-        Self { exchange, config, decide: Some(decide), outcome: None }
+    pub(super) fn resume(exchange: Exchange<Server>, config: Config, decide: F) -> Self {
+        Self { exchange, config, decide: Some(decide), asked_at: None, outcome: None }
     }
 
     /// What came of it.
@@ -117,7 +119,12 @@ where
     F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
     fn next_io(&mut self, now: Timestamp) -> Option<(Io<'_>, Timestamp)> {
+        if let Some(asked_at) = self.asked_at.take() {
+            // The application may have taken its time, which is not the client's.
+            self.exchange.put_off(now.since(asked_at));
+        }
         if self.exchange.is_at_head(now) {
+            self.asked_at = Some(now);
             self.answer();
         }
         self.exchange.next_io(now)

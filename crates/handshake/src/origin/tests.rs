@@ -285,12 +285,27 @@ fn behind_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
         (direct, "https://a.example", true, Some("a.example"), None, false),
         (direct, "https://backend:8080", false, None, Some(true), false),
     ] {
-        let forwarded =
-            Forwarded { host: name.map(|name| Authority::parse(name).unwrap()), secure: proto };
+        let forwarded = Forwarded {
+            host: name.map(|name| Authority::parse(name).unwrap()),
+            port: None,
+            secure: proto,
+        };
         let checked = policy.check_forwarded(Some(origin), &host, secure, || forwarded);
         assert_eq!(checked.is_ok(), accepted, "{origin} {secure} {name:?} {proto:?}: {checked:?}");
     }
-    let forwarded = Forwarded { host: Authority::parse("a.example").ok(), secure: Some(true) };
+    for (origin, port, accepted) in [
+        ("https://a.example:8443", Some(8443), true),
+        ("https://a.example", Some(8443), true),
+        ("https://a.example", Some(443), true),
+        ("https://a.example:8444", Some(8443), false),
+        ("https://backend:8443", Some(8443), false),
+    ] {
+        let forwarded = Forwarded { host: Authority::parse("a.example").ok(), port, secure: None };
+        let checked = proxied.check_forwarded(Some(origin), &host, true, || forwarded);
+        assert_eq!(checked.is_ok(), accepted, "{origin} {port:?}: {checked:?}");
+    }
+    let forwarded =
+        Forwarded { host: Authority::parse("a.example").ok(), port: None, secure: Some(true) };
     let refused = proxied.check_forwarded(Some("https://b"), &host, false, || forwarded);
     let shown = "the origin https://b is not that of the request, https://a.example by its proxy";
     assert_eq!(format!("{}", refused.unwrap_err()), shown);

@@ -11,6 +11,8 @@ use crate::token::trim;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Forwarded<'a> {
     pub(crate) host: Option<Authority<'a>>,
+    /// Of that host, if it has none: many a proxy tells the two apart.
+    pub(crate) port: Option<u16>,
     pub(crate) secure: Option<bool>,
 }
 
@@ -20,8 +22,9 @@ impl<'a> Forwarded<'a> {
         let standard = first("Forwarded");
         let parameter = |name| standard.and_then(|element| parameter(element, name));
         let host = parameter("host").or_else(|| first("X-Forwarded-Host"));
+        let port = first("X-Forwarded-Port").and_then(parse_port);
         let proto = parameter("proto").or_else(|| first("X-Forwarded-Proto"));
-        Self { host: host.and_then(parse_host), secure: proto.and_then(parse_proto) }
+        Self { host: host.and_then(parse_host), port, secure: proto.and_then(parse_proto) }
     }
 
     pub(crate) const fn is_some(&self) -> bool {
@@ -48,6 +51,12 @@ fn parameter<'a>(element: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 fn parse_host(value: &[u8]) -> Option<Authority<'_>> {
     Authority::parse(core::str::from_utf8(value).ok()?).ok()
+}
+
+fn parse_port(value: &[u8]) -> Option<u16> {
+    // `u16::from_str` would take a sign.
+    let digits = core::str::from_utf8(value).ok().filter(|text| !text.starts_with('+'))?;
+    digits.parse().ok()
 }
 
 fn parse_proto(value: &[u8]) -> Option<bool> {
@@ -102,6 +111,16 @@ mod tests {
             let shown = found.host.map(|host| host.to_string());
             assert_eq!((shown.as_deref(), found.secure), (host, secure), "{lines:?}");
             assert_eq!(found.is_some(), host.is_some() || secure.is_some());
+        }
+        for (value, port) in [
+            ("8443", Some(8443)),
+            ("8443, 80", Some(8443)),
+            ("+1", None),
+            ("x", None),
+            ("70000", None),
+        ] {
+            let pairs = [("X-Forwarded-Port", value.as_bytes())];
+            assert_eq!(Forwarded::of(Headers::from_pairs(&pairs)).port, port, "{value}");
         }
     }
 }

@@ -20,6 +20,9 @@ pub(super) fn dial(route: &Route<'_>, deadline: Deadline) -> Result<TcpStream, E
         let unsupported = "the standard library cannot choose the address to connect from";
         return Err(io::Error::new(io::ErrorKind::Unsupported, unsupported).into());
     }
+    if route.socks().is_some() {
+        return Err(route.socks_unsupported("tidings-std knows no SOCKS"));
+    }
     let addresses = match (route.address(), route.host().parse::<IpAddr>()) {
         (Some(address), _) => vec![address],
         (None, Ok(address)) => vec![SocketAddr::new(address, route.port())],

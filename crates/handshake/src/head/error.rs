@@ -1,0 +1,141 @@
+//! [`HeadError`]: why bytes are not a head.
+
+use core::fmt;
+
+#[cfg(doc)]
+use crate::limits::Limits;
+
+/// The peer's bytes are not an HTTP/1.1 head, or too much of one.
+///
+/// An `offset` counts from the first byte received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeadError {
+    /// The head did not end within [`Limits::max_head_len`].
+    HeadTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The start line is longer than [`Limits::max_start_line_len`].
+    StartLineTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// There are more header lines than [`Limits::max_headers`], or than the slots can hold.
+    TooManyHeaders {
+        /// The limit, in header lines.
+        limit: usize,
+    },
+    /// A byte that cannot stand in a request method.
+    Method {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A byte that cannot stand in a request target.
+    Target {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A byte that cannot stand in an HTTP version.
+    Version {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A well-formed HTTP version other than 1.0 and 1.1.
+    VersionUnsupported {
+        /// Where the first digit that differs is.
+        offset: usize,
+    },
+    /// A byte that cannot stand in a status code or reason phrase.
+    Status {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A CR without its LF.
+    BareCarriageReturn {
+        /// Where the CR is.
+        offset: usize,
+    },
+    /// A byte that cannot stand in a header name.
+    HeaderName {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// White space between a header name and its colon.
+    SpaceBeforeColon {
+        /// Where the white space is.
+        offset: usize,
+    },
+    /// A header line that begins with white space: a folded line, or a stray space.
+    LineFolding {
+        /// Where the line begins.
+        offset: usize,
+    },
+    /// A control character in a header value.
+    HeaderValue {
+        /// Where the byte is.
+        offset: usize,
+    },
+    /// A head of the other kind: a response where a request was expected, or the reverse.
+    WrongKind,
+}
+
+impl HeadError {
+    /// The status of the response that tells a client so.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } => 431,
+            Self::StartLineTooLong { .. } => 414,
+            Self::VersionUnsupported { .. } => 505,
+            _ => 400,
+        }
+    }
+}
+
+impl fmt::Display for HeadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeadTooLong { limit } => write!(f, "the head is longer than {limit} bytes"),
+            Self::StartLineTooLong { limit } => {
+                write!(f, "the start line is longer than {limit} bytes")
+            }
+            Self::TooManyHeaders { limit } => write!(f, "there are more than {limit} headers"),
+            Self::Method { offset } => {
+                write!(f, "the byte at offset {offset} cannot stand in a request method")
+            }
+            Self::Target { offset } => {
+                write!(f, "the byte at offset {offset} cannot stand in a request target")
+            }
+            Self::Version { offset } => {
+                write!(f, "the byte at offset {offset} cannot stand in an HTTP version")
+            }
+            Self::VersionUnsupported { offset } => {
+                write!(f, "the HTTP version at offset {offset} is not 1.1")
+            }
+            Self::Status { offset } => {
+                write!(f, "the byte at offset {offset} cannot stand in a status line")
+            }
+            Self::BareCarriageReturn { offset } => {
+                write!(f, "the carriage return at offset {offset} has no line feed after it")
+            }
+            Self::HeaderName { offset } => {
+                write!(f, "the byte at offset {offset} cannot stand in a header name")
+            }
+            Self::SpaceBeforeColon { offset } => {
+                write!(f, "there is white space before the colon of a header, at offset {offset}")
+            }
+            Self::LineFolding { offset } => {
+                write!(f, "the header line at offset {offset} begins with white space")
+            }
+            Self::HeaderValue { offset } => {
+                write!(f, "the byte at offset {offset} cannot stand in a header value")
+            }
+            Self::WrongKind => {
+                f.write_str("a request was found where a response is due, or the reverse")
+            }
+        }
+    }
+}
+
+impl core::error::Error for HeadError {}

@@ -1,0 +1,29 @@
+//! What a SOCKS5 proxy is asked for, by `tokio-socks`: [`connect_through`].
+
+use std::io;
+
+use tidings_endpoint::Error;
+use tidings_endpoint::opening::{Route, Socks5Proxy};
+use tokio::net::TcpStream;
+use tokio_socks::tcp::Socks5Stream;
+
+/// Has the proxy connect to the server, by its name. Afterwards the stream leads there.
+pub(super) async fn connect_through(
+    stream: TcpStream,
+    route: &Route<'_>,
+    proxy: &Socks5Proxy,
+) -> Result<TcpStream, Error> {
+    let server = route.server();
+    let connected = match proxy.user_and_password() {
+        None => Socks5Stream::connect_with_socket(stream, server).await,
+        Some((user, password)) => {
+            let with_password = Socks5Stream::connect_with_password_and_socket;
+            with_password(stream, server, user, password).await
+        }
+    };
+    match connected {
+        Ok(stream) => Ok(stream.into_inner()),
+        Err(tokio_socks::Error::Io(error)) => Err(route.socks_failed(error)),
+        Err(error) => Err(route.socks_failed(io::Error::other(error))),
+    }
+}
