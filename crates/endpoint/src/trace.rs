@@ -34,34 +34,27 @@ pub(crate) fn control_received(name: &'static str) {
 
 /// The peer's Close frame was received.
 pub(crate) fn close_received(close: Option<&tidings_websocket::frame::CloseFrame>) {
-    #[cfg(feature = "tracing")]
-    match close {
-        Some(close) => tracing::debug!(
-            target: TARGET,
-            code = u16::from(close.code),
-            reason = close.reason.as_str(),
-            "the peer closes"
-        ),
-        None => tracing::debug!(target: TARGET, "the peer closes, without a code"),
-    }
-    #[cfg(not(feature = "tracing"))]
-    let _ = close;
+    closes("the peer closes", close);
 }
 
 /// We start to close.
 pub(crate) fn closing(close: Option<&tidings_websocket::frame::CloseFrame>) {
+    closes("closing", close);
+}
+
+fn closes(who: &'static str, close: Option<&tidings_websocket::frame::CloseFrame>) {
     #[cfg(feature = "tracing")]
     match close {
         Some(close) => tracing::debug!(
             target: TARGET,
             code = u16::from(close.code),
             reason = close.reason.as_str(),
-            "closing"
+            "{who}"
         ),
-        None => tracing::debug!(target: TARGET, "closing, without a code"),
+        None => tracing::debug!(target: TARGET, "{who}, without a code"),
     }
     #[cfg(not(feature = "tracing"))]
-    let _ = close;
+    let _ = (who, close);
 }
 
 /// The connection fails for this reason.
