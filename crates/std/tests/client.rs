@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
 use tidings_std::handshake::{Key, RedirectError, ResponseError};
 use tidings_std::{
     CloseCode, Config, ConnectOptions, Error, accept, client::Proxy, connect, connect_with,
@@ -79,6 +80,7 @@ fn one_line_connects_to_a_name_or_an_address() {
         });
         let mut socket = connect(&format!("ws://{host}:{port}/")).unwrap();
         assert!(socket.get_ref().tcp().nodelay().unwrap());
+        assert!(SockRef::from(socket.get_ref().tcp()).keepalive().unwrap());
         socket.send("hello").unwrap();
         assert_eq!(socket.recv().unwrap(), Some("hello".into()));
         socket.close(CloseCode::NORMAL, "").unwrap();
@@ -104,10 +106,12 @@ fn what_the_options_say_is_in_the_request_and_on_the_socket() {
         .subprotocols(["v2", "v1"])
         .origin("https://page.example")
         .header("Authorization", "Bearer secret")
-        .tcp_nodelay(false);
+        .tcp_nodelay(false)
+        .tcp_keepalive(None);
     assert!(!format!("{options:?}").contains("secret"));
     let socket = connect_with(&format!("ws://127.0.0.1:{port}/a?b"), &options).unwrap();
     assert!(!socket.get_ref().tcp().nodelay().unwrap());
+    assert!(!SockRef::from(socket.get_ref().tcp()).keepalive().unwrap());
     let requests = server.join().unwrap();
     for line in [
         "GET /a?b HTTP/1.1",

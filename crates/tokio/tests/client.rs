@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tidings_tokio::handshake::{Key, RedirectError, ResponseError};
 use tidings_tokio::{
     Config, ConnectOptions, Error, WebSocket, accept,
@@ -89,6 +90,7 @@ async fn one_line_connects_to_a_name_or_an_address() {
         let connecting = tokio::spawn(async move { tidings_tokio::connect(&uri).await });
         let socket = connecting.await.unwrap().unwrap();
         assert!(socket.get_ref().tcp().nodelay().unwrap());
+        assert!(SockRef::from(socket.get_ref().tcp()).keepalive().unwrap());
         say_hello(socket).await;
         server.await.unwrap();
     }
@@ -121,10 +123,12 @@ async fn what_the_options_say_is_in_the_request_and_on_the_socket() {
         .header("Authorization", "Bearer secret")
         .header("X-Other", "1")
         .tcp_nodelay(false)
+        .tcp_keepalive(None)
         .local_address(IpAddr::V4(Ipv4Addr::LOCALHOST));
     assert!(!format!("{options:?}").contains("secret"));
     let socket = connect_with(&format!("ws://127.0.0.1:{port}/a?b"), &options).await.unwrap();
     assert!(!socket.get_ref().tcp().nodelay().unwrap());
+    assert!(!SockRef::from(socket.get_ref().tcp()).keepalive().unwrap());
     let requests = server.await.unwrap();
     let expected = [
         "GET /a?b HTTP/1.1",

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use tidings_handshake::{Limits, Proxy, TunnelRequest, WebSocketUri};
 
@@ -25,6 +26,7 @@ pub struct Route<'a> {
     pub(super) tunnel: Option<TunnelRequest<'a>>,
     pub(super) head_limits: Limits,
     pub(super) tcp_nodelay: bool,
+    pub(super) tcp_keepalive: Option<Duration>,
     pub(super) local_address: Option<IpAddr>,
     pub(super) is_secure: bool,
     #[cfg(feature = "rustls")]
@@ -83,6 +85,13 @@ impl<'a> Route<'a> {
     #[must_use]
     pub const fn tcp_nodelay(&self) -> bool {
         self.tcp_nodelay
+    }
+
+    /// After how long without traffic TCP is to ask whether the other machine still has the connection
+    /// (`SO_KEEPALIVE`).
+    #[must_use]
+    pub const fn tcp_keepalive(&self) -> Option<Duration> {
+        self.tcp_keepalive
     }
 
     /// The address of this machine to connect from.

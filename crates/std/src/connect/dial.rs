@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tidings_endpoint::Error;
 use tidings_endpoint::opening::{ATTEMPT_DELAY, Route, interleave};
 
@@ -32,9 +33,24 @@ pub(super) fn dial(route: &Route<'_>, deadline: Deadline) -> Result<TcpStream, E
         move |address| TcpStream::connect_timeout(&address, shortest(deadline.time_left()));
     let stream = race(interleave(addresses), deadline, connect)
         .map_err(|failed| failed.into_error(deadline, |error| route.connecting_failed(error)))?;
-    let set = stream.set_nodelay(route.tcp_nodelay());
-    set.map_err(|error| route.connecting_failed(error))?;
+    set_options(&stream, route).map_err(|error| route.connecting_failed(error))?;
     Ok(stream)
+}
+
+fn set_options(stream: &TcpStream, route: &Route<'_>) -> io::Result<()> {
+    stream.set_nodelay(route.tcp_nodelay())?;
+    match route.tcp_keepalive() {
+        Some(idle) => SockRef::from(stream).set_tcp_keepalive(&keepalive(idle)),
+        None => Ok(()),
+    }
+}
+
+fn keepalive(idle: Duration) -> TcpKeepalive {
+    let keepalive = TcpKeepalive::new().with_time(idle);
+    // Not every system has it.
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", windows))]
+    let keepalive = keepalive.with_interval(idle / 4);
+    keepalive
 }
 
 /// `connect_timeout` takes no zero.

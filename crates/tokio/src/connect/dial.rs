@@ -5,7 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tidings_endpoint::Error;
 use tidings_endpoint::opening::{ATTEMPT_DELAY, Route, interleave};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
@@ -37,7 +39,19 @@ async fn connect(route: &Route<'_>, address: SocketAddr) -> io::Result<TcpStream
         socket.bind(SocketAddr::new(local, 0))?;
     }
     socket.set_nodelay(route.tcp_nodelay())?;
-    socket.connect(address).await
+    let stream = socket.connect(address).await?;
+    if let Some(idle) = route.tcp_keepalive() {
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive(idle))?;
+    }
+    Ok(stream)
+}
+
+fn keepalive(idle: Duration) -> TcpKeepalive {
+    let keepalive = TcpKeepalive::new().with_time(idle);
+    // Not every system has it.
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", windows))]
+    let keepalive = keepalive.with_interval(idle / 4);
+    keepalive
 }
 
 /// RFC 8305, 5: the first success counts. The next attempt begins when the one before has failed,
