@@ -138,7 +138,7 @@ test('a response that is no event stream is refused, and its body can be read', 
     [status(500, STREAM), 'status', 500, 'the server answered 500; an event stream needs 200'],
     [status(404), 'status', 404, /answered 404/],
     [status(206, STREAM), 'status', 206, /answered 206/],
-    [status(200, { 'content-type': 'text/html' }), 'contentType', undefined, 'the response\'s media type is not text/event-stream'],
+    [status(200, { 'content-type': 'text/html' }), 'contentType', undefined, 'the response has another media type than text/event-stream'],
     [status(200, { 'content-type': ['text/event-stream', 'text/html'] }), 'contentType', undefined, /media type/],
     [status(200), 'contentType', undefined, /media type/],
   ]) {
@@ -256,10 +256,11 @@ test('a POST is made once, unless it may be repeated', async () => {
   const { error } = await failing(fetchEventSource(url, { ...FAST, method: 'POST', body: 'ask' }));
   assert.deepEqual([error.reason, error.giveUp, error.droppedLength], ['ended', 'notRepeatable', 9]);
 
-  answer(stream('data: 1\n\n'), stream('data: 2\n\n'), status(204));
+  answer(stream('data: 1\n\ndata: cut'), stream('data: 2\n\n'), status(204));
   const options = { ...FAST, method: 'POST', repeatRequest: true, body: ({ number }) => `ask ${number}` };
   assert.deepEqual(await data(fetchEventSource(url, options)), ['1', '2']);
-  assert.deepEqual(requests.map(({ method, body }) => [method, body]), [['POST', 'ask 0'], ['POST', 'ask 0'], ['POST', 'ask 0']]);
+  // After a stream that ended in good order there is nothing left to ask for.
+  assert.deepEqual(requests.map(({ method, body }) => [method, body]), [['POST', 'ask 0'], ['POST', 'ask 0']]);
 });
 
 test('a status that says "not now" is tried again where that is wanted, after Retry-After', async () => {
@@ -298,7 +299,7 @@ test('a server that is not there is asked again as often as allowed', async () =
   const lost = [];
   const source = fetchEventSource(`http://127.0.0.1:${port}/`, { ...FAST, attemptsMax: 3, onLost: ({ reason }) => lost.push(reason) });
   const { error } = await failing(source);
-  assert.deepEqual([lost, error.reason, error.giveUp], [Array(3).fill('unreachable'), 'unreachable', 'attemptsExhausted']);
+  assert.deepEqual([lost, error.reason, error.giveUp], [Array(2).fill('unreachable'), 'unreachable', 'attemptsExhausted']);
   assert.match(error.message, /there was no response; giving up: as many attempts/);
   assert.ok(error.cause instanceof TypeError);
 });
@@ -409,7 +410,7 @@ test('another fetch can make the requests', async () => {
   const asked = [];
   const mock = async (request) => {
     asked.push([request.method, request.url, await request.text()]);
-    return asked.length === 1 ? new Response('data: 1\n\n', { headers: STREAM }) : new Response(null, { status: 204 });
+    return asked.length === 1 ? new Response('data: 1\n\ndata: cut', { headers: STREAM }) : new Response(null, { status: 204 });
   };
   const options = { ...FAST, fetch: mock, method: 'PUT', body: 'x', repeatRequest: true };
   assert.deepEqual(await data(fetchEventSource('http://nowhere.invalid/', options)), ['1']);
