@@ -71,17 +71,10 @@ impl<S: Transport, R: Role> Link<S, R> {
 
     fn poll_closed(&mut self, receive: &mut ReceiveHalf) -> Poll<Result<(), Error>> {
         let ended = self.poll_until(receive, |receive, send| {
-            while receive.find(send) {
-                drop(receive.take(send));
-            }
+            receive.discard(send);
             None::<()>
         });
         ended.map_ok(|_| ())
-    }
-
-    /// Does what is left to do once nothing more can be received.
-    pub(crate) fn poll_end(&mut self) -> Poll<Result<(), Error>> {
-        self.poll_closed(&mut ReceiveHalf::of_nothing())
     }
 
     /// Receives until `find` finds something or the connection has ended, as long as the caller
@@ -132,13 +125,26 @@ impl<S: Transport, R: Role> Link<S, R> {
     fn poll_flush(&mut self) -> Poll<Result<(), Error>> {
         loop {
             if self.send.fails_by_both_sending() {
-                return self.poll_end();
+                let mut rest = ReceiveHalf::of_nothing();
+                let find = |rest: &mut ReceiveHalf, send: &mut _| {
+                    rest.discard(send);
+                    None::<()>
+                };
+                let _ = ready!(self.poll_find(&mut rest, find));
+                return Poll::Ready(self.send.check_written());
             }
             if self.poll_output().is_ready() {
                 return Poll::Ready(self.send.check_written());
             }
-            let stream = &mut self.stream;
-            if self.send.read_ahead(|buffer| stream.read_at_once(buffer)).is_pending() {
+            let mut has_read = false;
+            // The peer goes on once all is read, so that comes before the next turn of writing.
+            while {
+                let stream = &mut self.stream;
+                self.send.read_ahead(|buffer| stream.read_at_once(buffer)).is_ready()
+            } {
+                has_read = true;
+            }
+            if !has_read {
                 ready!(self.stream.wait(self.send.poll_write_timeout()));
                 self.send.handle_write_timeout(self.stream.now());
             }
@@ -168,22 +174,35 @@ impl<S: Transport, R: Role> Link<S, R> {
         self.stream.settle(polled)
     }
 
-    /// Steps 1 to 4, until `find` finds something or the connection has ended.
+    /// Receives until `find` finds something; `None`, or the reason once, when the connection has
+    /// ended.
     fn poll_until<T>(
         &mut self,
         receive: &mut ReceiveHalf,
-        mut find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
+        find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
     ) -> Poll<Result<Option<T>, Error>> {
+        match ready!(self.poll_find(receive, find)) {
+            Some(found) => Poll::Ready(Ok(Some(found))),
+            None => Poll::Ready(self.send.take_end().map(|()| None)),
+        }
+    }
+
+    /// Steps 1 to 4, until `find` finds something or the connection has ended.
+    fn poll_find<T>(
+        &mut self,
+        receive: &mut ReceiveHalf,
+        mut find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
+    ) -> Poll<Option<T>> {
         loop {
             // 2. Events out.
             if let Some(found) = find(receive, &mut self.send) {
-                return Poll::Ready(Ok(Some(found)));
+                return Poll::Ready(Some(found));
             }
             // 3. Pending output out. That the peer does not take it is no reason not to read: it may
             // itself be waiting for us to do so.
             let _ = self.poll_output();
             if self.send.has_ended() {
-                return Poll::Ready(self.send.take_end().map(|()| None));
+                return Poll::Ready(None);
             }
             // 1. Bytes in.
             match self.read(receive) {

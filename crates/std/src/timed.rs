@@ -127,6 +127,10 @@ impl<S: Transport> Timed<S> {
             self.stream.set_write_timeout(Some(TURN))?;
             self.write_timeout_is_set = true;
         }
+        if self.stream.reads_to_write() && self.read_timeout.is_none_or(|set| set > TURN) {
+            self.stream.set_read_timeout(Some(TURN))?;
+            self.read_timeout = Some(TURN);
+        }
         let result = self.call(TURN, work);
         self.is_write_blocked = result.is_pending() && self.has_waited;
         result

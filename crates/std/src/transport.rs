@@ -31,6 +31,12 @@ pub trait Transport: Read + Write {
     /// # Errors
     /// The stream has failed, or can't end one side alone: then it ends when it is dropped.
     fn shutdown_write(&mut self) -> io::Result<()>;
+
+    /// Whether a write or flush that cannot be done now goes on to read, as TLS may: then the read
+    /// timeout bounds it too. No, unless said otherwise.
+    fn reads_to_write(&self) -> bool {
+        false
+    }
 }
 
 impl Transport for TcpStream {
@@ -83,6 +89,10 @@ where
         self.conn.send_close_notify();
         self.flush()?;
         self.sock.shutdown_write()
+    }
+
+    fn reads_to_write(&self) -> bool {
+        true
     }
 }
 

@@ -82,8 +82,11 @@ impl Seen {
                 Err(error) => {
                     self.is_disconnect = error.is_disconnect();
                     self.end = Some(Err(error.to_string()));
-                    // Who receives is told once, if it was a `send` that failed.
-                    let _ = socket.recv();
+                    // If it was a `send` that failed, what was read ahead comes first, and who receives
+                    // is told once.
+                    while let Ok(Some(message)) = socket.recv() {
+                        self.events.push(message);
+                    }
                     let again = socket.recv();
                     assert!(matches!(again, Ok(None)), "{error}, then {again:?}");
                 }

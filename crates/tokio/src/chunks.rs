@@ -116,8 +116,8 @@ where
         Ok(Self { link, chunks })
     }
 
-    /// Sends more of the message, in frames of at most 64 KiB. Waits while the peer does not take
-    /// what is queued. A text may be cut anywhere.
+    /// Sends more of the message at once, in frames of at most 64 KiB. Waits while the peer does not
+    /// take what is queued. A text may be cut anywhere.
     ///
     /// # Errors
     /// [`Error::NotUtf8`] if a text is not: the chunk with the fault is not sent.
@@ -148,7 +148,10 @@ where
     /// Queues the next chunk once there is room.
     fn poll_chunk(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Error>> {
         ready!(self.link.poll_room(cx))?;
-        Poll::Ready(self.chunks.queue(&mut self.link.send, bytes))
+        let len = self.chunks.queue(&mut self.link.send, bytes)?;
+        // What the transport does not take at once waits for the next call.
+        let _ = self.link.poll_output(cx);
+        Poll::Ready(Ok(len))
     }
 }
 

@@ -86,9 +86,7 @@ where
         receive: &mut ReceiveHalf,
     ) -> Poll<Result<(), Error>> {
         let ended = self.poll_until(cx, receive, |receive, send| {
-            while receive.find(send) {
-                drop(receive.take(send));
-            }
+            receive.discard(send);
             None::<()>
         });
         ended.map_ok(|_| ())
@@ -100,23 +98,37 @@ where
         self.poll_closed(cx, &mut rest)
     }
 
-    /// Steps 1 to 4, until `find` finds something or the connection has ended.
+    /// Receives until `find` finds something; `None`, or the reason once, when the connection has
+    /// ended.
     pub(crate) fn poll_until<T>(
         &mut self,
         cx: &mut Context<'_>,
         receive: &mut ReceiveHalf,
-        mut find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
+        find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
     ) -> Poll<Result<Option<T>, Error>> {
+        match ready!(self.poll_find(cx, receive, find)) {
+            Some(found) => Poll::Ready(Ok(Some(found))),
+            None => Poll::Ready(self.send.take_end().map(|()| None)),
+        }
+    }
+
+    /// Steps 1 to 4, until `find` finds something or the connection has ended.
+    fn poll_find<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        receive: &mut ReceiveHalf,
+        mut find: impl FnMut(&mut ReceiveHalf, &mut SendHalf<R>) -> Option<T>,
+    ) -> Poll<Option<T>> {
         loop {
             // 2. Events out.
             if let Some(found) = find(receive, &mut self.send) {
-                return Poll::Ready(Ok(Some(found)));
+                return Poll::Ready(Some(found));
             }
             // 3. Pending output out. That the peer does not take it is no reason not to read: it may
             // itself be waiting for us to do so.
             let _ = self.poll_output(cx);
             if self.send.has_ended() {
-                return Poll::Ready(self.send.take_end().map(|()| None));
+                return Poll::Ready(None);
             }
             // 1. Bytes in.
             match self.poll_read(cx, receive) {
@@ -180,7 +192,13 @@ where
     fn poll_blocked_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             if self.send.fails_by_both_sending() {
-                return self.poll_end(cx);
+                let mut rest = ReceiveHalf::of_nothing();
+                let find = |rest: &mut ReceiveHalf, send: &mut _| {
+                    rest.discard(send);
+                    None::<()>
+                };
+                let _ = ready!(self.poll_find(cx, &mut rest, find));
+                return Poll::Ready(self.send.check_written());
             }
             if self.poll_read_ahead(cx).is_pending() {
                 ready!(self.clock.poll_to_write(cx, self.send.poll_write_timeout()));
@@ -199,7 +217,7 @@ where
     }
 
     /// Step 3. `Pending` if the transport takes nothing now.
-    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let is_blocked = match self.send.next_output(|| self.clock.now()) {
                 Output::Nothing => return Poll::Ready(()),
@@ -247,8 +265,15 @@ where
         if !self.send.wants_read() {
             return Poll::Pending;
         }
+        let was_full = self.send.has_read_ahead();
         let stream = &mut *self.stream;
-        receive.fill(&mut self.send, |buffer| poll_read_into(stream, cx, buffer))
+        let filled = receive.fill(&mut self.send, |buffer| poll_read_into(stream, cx, buffer));
+        if was_full {
+            if let Some(wakers) = &self.wakers {
+                wakers.wake_sender(); // it may read ahead again
+            }
+        }
+        filled
     }
 
     /// One read of what is kept for the receiver, which then has something to do.

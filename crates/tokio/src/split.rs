@@ -13,13 +13,28 @@ use tidings_websocket::{CloseInfo, Role, Server};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::socket::WebSocket;
-use crate::wakers::{End, lock};
+use crate::wakers::{End, Wakers, lock};
 
 /// The receiving end.
-pub struct OwnedReceiver<S, R = Server>(Arc<Mutex<WebSocket<S, R>>>);
+pub struct OwnedReceiver<S, R = Server> {
+    socket: Arc<Mutex<WebSocket<S, R>>>,
+    /// Dropped after the socket, so that the sender finds itself alone.
+    _dropped: WakeSender,
+}
 
 /// The sending end.
 pub struct OwnedSender<S, R = Server>(Arc<Mutex<WebSocket<S, R>>>);
+
+/// Wakes the sender, which goes on alone.
+struct WakeSender(Option<Arc<Wakers>>);
+
+impl Drop for WakeSender {
+    fn drop(&mut self) {
+        if let Some(wakers) = &self.0 {
+            wakers.wake_sender();
+        }
+    }
+}
 
 impl<S, R: Role> WebSocket<S, R> {
     /// Gives two tasks an end each. The sender writes at once, since it cannot know when the
@@ -44,8 +59,9 @@ impl<S, R: Role> WebSocket<S, R> {
     /// ```
     pub fn into_split(mut self) -> (OwnedReceiver<S, R>, OwnedSender<S, R>) {
         self.share();
+        let _dropped = WakeSender(self.link.wakers.clone());
         let socket = Arc::new(Mutex::new(self));
-        (OwnedReceiver(Arc::clone(&socket)), OwnedSender(socket))
+        (OwnedReceiver { socket: Arc::clone(&socket), _dropped }, OwnedSender(socket))
     }
 }
 
@@ -67,13 +83,13 @@ where
 
     /// As [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        lock(&self.0).poll_recv(cx)
+        lock(&self.socket).poll_recv(cx)
     }
 
     /// As [`WebSocket::close_info`].
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
-        lock(&self.0).close_info()
+        lock(&self.socket).close_info()
     }
 
     /// Puts the ends together again; gives them back if they are not of one WebSocket.
@@ -84,15 +100,16 @@ where
         self,
         sender: OwnedSender<S, R>,
     ) -> Result<WebSocket<S, R>, (Self, OwnedSender<S, R>)> {
-        if !Arc::ptr_eq(&self.0, &sender.0) {
+        if !Arc::ptr_eq(&self.socket, &sender.0) {
             return Err((self, sender));
         }
         drop(sender);
-        match Arc::try_unwrap(self.0) {
+        let Self { socket, _dropped } = self;
+        match Arc::try_unwrap(socket) {
             Ok(socket) => Ok(socket.into_inner().unwrap_or_else(PoisonError::into_inner)),
             Err(socket) => {
                 debug_assert!(false, "there are two ends, and one was dropped");
-                Err((Self(Arc::clone(&socket)), OwnedSender(socket)))
+                Err((Self { socket: Arc::clone(&socket), _dropped }, OwnedSender(socket)))
             }
         }
     }
@@ -154,7 +171,7 @@ where
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut WebSocket<S, R>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let is_alone = Arc::strong_count(&self.0) == 1;
+        let is_alone = self.is_alone();
         self.lock().poll_at(End::Sender, cx, |socket, cx| {
             if is_alone {
                 // How it ended is what the sender is told next.
@@ -174,7 +191,8 @@ where
         self.poll(cx, |socket, cx| socket.link.poll_room(cx))
     }
 
-    /// Starts the closing handshake and writes our Close frame. The receiver sees the end.
+    /// Starts the closing handshake and writes our Close frame. The receiver sees the end; without one,
+    /// this waits for it.
     ///
     /// # Errors
     /// As [`WebSocket::flush`].
@@ -183,7 +201,19 @@ where
     /// Safe.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.start_close(code, reason);
-        self.flush().await
+        poll_fn(|cx| {
+            let is_alone = self.is_alone();
+            self.lock().poll_at(End::Sender, cx, |socket, cx| match is_alone {
+                true => socket.poll_closed(cx),
+                false => socket.link.poll_flush(cx),
+            })
+        })
+        .await
+    }
+
+    /// Whether the receiver was dropped.
+    fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     /// As [`WebSocket::set_compressing`].

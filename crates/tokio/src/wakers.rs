@@ -34,7 +34,16 @@ impl Wakers {
 
     /// Something was read that the receiver has to take.
     pub(crate) fn wake_receiver(&self) {
-        let waker = self.at(End::Receiver).take();
+        self.wake_at(End::Receiver);
+    }
+
+    /// The sender has something to do, though the transport has not changed.
+    pub(crate) fn wake_sender(&self) {
+        self.wake_at(End::Sender);
+    }
+
+    fn wake_at(&self, end: End) {
+        let waker = self.at(end).take();
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -305,7 +305,8 @@ async fn the_slowness_of_the_application_is_not_charged_to_the_peer() {
         let large = server.recv().await.unwrap().unwrap();
         assert_eq!(large.len(), 30 << 20);
         server.close(CloseCode::NORMAL, "").await.unwrap();
-        assert!(matches!(sending.await.unwrap(), Ok(None)));
+        let ended = sending.await.unwrap();
+        assert!(matches!(ended, Ok(None)), "{ended:?}");
     }
 }
 

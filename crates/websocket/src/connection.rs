@@ -127,9 +127,6 @@ impl<R: Role> Connection<R> {
             ) => {
                 let taken = available.saturating_sub(input.len()); // `input` only shrinks
                 self.deadlines.data_received(now, *is_last, taken);
-                if !self.outbound.is_open() {
-                    self.data_received_while_closing(now);
-                }
             }
             Some(event) => self.answer(now, event),
             None => self.deadlines.input_taken(now, self.inbound.is_incomplete(), available),
@@ -137,20 +134,20 @@ impl<R: Role> Connection<R> {
         event
     }
 
-    /// A peer that may send its rest after our Close frame has time for as long as it does so.
-    #[cold]
-    fn data_received_while_closing(&mut self, now: Timestamp) {
-        if self.outbound.allows_half_close() {
-            self.deadlines.restart_closing(now);
-        }
-    }
-
     /// Nobody has waited for bytes since the last ones were handed to [`receive`](Self::receive):
     /// the application was busy until `now`. That time is not charged to the peer, whose bytes may
     /// be waiting. To be called before the read, or before what it brought is handed on.
+    ///
+    /// Time in which the peer takes what was sent is told by [`alive_until`](Self::alive_until).
     pub fn resume(&mut self, now: Timestamp) {
         let pause = self.deadlines.resume(now);
         self.inbound.resume(now, pause);
+    }
+
+    /// The peer takes what is sent, at the latest until then: it lives, though the answer to a Ping
+    /// that is behind it may take its time.
+    pub fn alive_until(&mut self, then: Timestamp) {
+        self.deadlines.alive_until(then);
     }
 
     /// What follows from an event that is not data.
@@ -163,6 +160,9 @@ impl<R: Role> Connection<R> {
         self.outbound.answer(event);
         if !self.outbound.is_open() {
             self.deadlines.closing(now);
+            if self.outbound.allows_half_close() {
+                self.deadlines.restart_closing(now);
+            }
         }
     }
 
@@ -243,9 +243,15 @@ impl<R: Role> Connection<R> {
         self.has_deadlines().then(|| self.deadlines.next())
     }
 
-    /// A peer that has said Close, and waits for us to have sent our rest, cannot be late.
+    /// A peer that has said Close, and waits for us to have sent our rest, cannot be late; nor can one
+    /// that may send its rest after our Close.
     fn has_deadlines(&self) -> bool {
-        !self.is_finished() && (self.inbound.is_open() || !self.outbound.is_open())
+        let is_half_closed = match (self.inbound.is_open(), self.outbound.is_open()) {
+            (true, true) | (false, false) => false,
+            (false, true) => true,
+            (true, false) => self.outbound.allows_half_close(),
+        };
+        !self.is_finished() && !is_half_closed
     }
 
     /// Does what is due at `now`: makes a Ping pending, or fails the connection and says why. Harmless if

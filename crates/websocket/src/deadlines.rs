@@ -106,6 +106,8 @@ pub(crate) enum Due {
 #[derive(Clone, Debug)]
 pub(crate) struct Deadlines {
     waits: Waits,
+    last_received: Timestamp,
+    /// When the peer was last known to live, by what it sent or took.
     last_heard: Timestamp,
     next_ping: Timestamp,
     ping_sent: Option<PingSent>,
@@ -153,6 +155,7 @@ impl Deadlines {
     pub(crate) fn new(timeouts: Timeouts, now: Timestamp) -> Self {
         let waits = Waits::from(timeouts);
         Self {
+            last_received: now,
             last_heard: now,
             next_ping: now.after_nanos(waits.ping_interval),
             waits,
@@ -170,17 +173,26 @@ impl Deadlines {
     }
 
     /// Bytes came. Any byte shows that the peer lives: inside a long frame it can't send a Pong.
+    #[inline]
     pub(crate) fn bytes_received(&mut self, now: Timestamp) {
-        self.last_heard = now;
+        self.last_received = now;
+        self.alive_until(now);
+    }
+
+    /// The peer is known to live at that time.
+    #[inline]
+    pub(crate) fn alive_until(&mut self, then: Timestamp) {
+        self.last_heard = self.last_heard.max(then);
     }
 
     /// Nobody waited for bytes between the last ones and `now`: what was sent then may be waiting
     /// to be received, so the time does not count. Returns how long it was.
     pub(crate) fn resume(&mut self, now: Timestamp) -> Duration {
-        let pause = now.since(self.last_heard);
+        let pause = now.since(self.last_received);
         self.incomplete_since = self.incomplete_since.map(|since| since.after(pause).min(now));
         self.last_message = self.last_message.after(pause).min(now);
-        self.last_heard = self.last_heard.max(now);
+        self.last_received = self.last_received.max(now);
+        self.alive_until(now);
         pause
     }
 

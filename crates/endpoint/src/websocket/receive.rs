@@ -216,6 +216,13 @@ impl ReceiveHalf {
         is_whole
     }
 
+    /// Drops all messages that are at hand.
+    pub fn discard<R: Role>(&mut self, send: &mut SendHalf<R>) {
+        while self.find(send) {
+            drop(self.take(send));
+        }
+    }
+
     fn drop_borrowed(&mut self) {
         if self.at_hand == AtHand::Borrowed {
             self.at_hand = AtHand::Nothing;
@@ -285,7 +292,7 @@ impl ReceiveHalf {
     /// Bytes are waited for from now on, for an adapter whose reads wait. Others need not say it.
     pub fn wait<R: Role>(&mut self, send: &mut SendHalf<R>, now: Timestamp) {
         if !mem::replace(&mut self.is_waiting, true) {
-            send.connection.resume(now);
+            send.resume(now);
         }
     }
 
@@ -301,7 +308,7 @@ impl ReceiveHalf {
         let was_waiting = mem::replace(&mut self.is_waiting, false);
         let late = send.connection.poll_timeout().map(|due| due.after(MAX_TIMER_DELAY));
         if !was_waiting || late.is_some_and(|late| late < now) {
-            send.connection.resume(now);
+            send.resume(now);
         }
         self.received_at = now;
         send.received(read);
@@ -328,6 +335,7 @@ impl ReceiveHalf {
                 }
                 Some((Event::Close(close), _)) => {
                     trace::close_received(close.as_ref());
+                    send.close_received();
                     (None, Some(Message::close(close)))
                 }
                 Some((Event::Compressed { kind, bytes, is_last, .. }, _)) => {

@@ -82,6 +82,8 @@ enum Phase {
     /// Our last bytes are on their way; then the sending side is shut down. Counted from the first
     /// look at it, it has until then.
     Finishing { until: Option<Timestamp> },
+    /// Writing has failed; what was read ahead is still received.
+    Hearing,
     /// Reading what the peer still sends, at most this many bytes.
     Draining { left: usize, until: Timestamp },
     /// Nothing more happens.
@@ -326,7 +328,7 @@ impl<R: Role> SendHalf<R> {
         if self.connection.is_sending_message() {
             return Err(Error::MessageUnfinished);
         }
-        if !self.connection.is_open() {
+        if !self.connection.is_open() || self.has_failed {
             return Err(self.refusal(SendError::NotOpen));
         }
         let frame = self.connection.send(data)?;
@@ -336,7 +338,7 @@ impl<R: Role> SendHalf<R> {
 
     /// Queues a chunk of a message.
     pub(super) fn queue_chunk(&mut self, data: Data<'_>) -> Result<(), Error> {
-        if !self.connection.is_open() {
+        if !self.connection.is_open() || self.has_failed {
             return Err(self.refusal(SendError::NotOpen));
         }
         let frame = self.connection.send(data)?;
@@ -387,7 +389,9 @@ impl<R: Role> SendHalf<R> {
     fn transmit_pending(&mut self) {
         // After the end of the transport nothing is to be written, not even its shutdown. Of the
         // last words there are few, and the end counts from when they are queued.
-        while (self.has_room() || !self.connection.is_open()) && self.phase != Phase::Ended {
+        while (self.has_room() || !self.connection.is_open())
+            && !matches!(self.phase, Phase::Hearing | Phase::Ended)
+        {
             match self.connection.poll_transmit() {
                 Some(Transmit::Frame(frame)) => self.queue.push_bytes(frame.as_bytes()),
                 Some(Transmit::Shutdown) => {

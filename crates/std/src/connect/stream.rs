@@ -111,4 +111,12 @@ impl Transport for ClientStream {
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.transport().shutdown_write()
     }
+
+    fn reads_to_write(&self) -> bool {
+        match &self.layers {
+            Layers::Plain(stream) => stream.reads_to_write(),
+            #[cfg(feature = "rustls")]
+            Layers::Tls(stream) => stream.reads_to_write(),
+        }
+    }
 }

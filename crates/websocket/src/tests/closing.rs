@@ -176,20 +176,34 @@ fn with_half_close_each_side_ends_for_itself() {
     assert!(connection.close_info().is_clean());
 }
 
-/// The other side of it: what comes after our Close frame is received, and puts the end off.
+/// The other side of it: what comes after our Close frame is received, however long it takes. Then
+/// the end has its time.
 #[test]
 fn with_half_close_a_peer_that_still_sends_has_time() {
     let mut connection = server();
     connection.allow_half_close(true);
     connection.close(at(0), None);
     transmitted(&mut connection);
-    for second in [4, 8, 12] {
+    assert_eq!(connection.poll_timeout(), None);
+    for second in [100, 200] {
         let mut rest = bytes_of(Frame::data(DataOpcode::Binary, b"rest"), true);
         assert!(connection.receive(at(second), &mut &mut rest[..]).is_some());
         assert_eq!(connection.handle_timeout(at(second)), None);
     }
-    assert_eq!(connection.handle_timeout(at(16)), None);
-    assert_eq!(connection.handle_timeout(at(17)), Some(Timeout::Closing));
+    let mut close = control(ControlOpcode::Close, b"", true);
+    assert!(connection.receive(at(300), &mut &mut close[..]).is_some());
+    assert_eq!(connection.poll_timeout(), Some(at(305)));
+}
+
+/// A Ping that stands behind much that the peer still takes is not unanswered.
+#[test]
+fn a_peer_that_takes_what_is_sent_is_alive() {
+    let mut connection = server();
+    connection.handle_timeout(at(25));
+    transmitted(&mut connection);
+    connection.alive_until(at(60));
+    assert_eq!(connection.handle_timeout(at(79)), None);
+    assert_eq!(connection.handle_timeout(at(80)), Some(Timeout::Pong));
 }
 
 /// A driver's own reason is told to the peer, and ends the connection.

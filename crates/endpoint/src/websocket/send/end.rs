@@ -30,6 +30,9 @@ impl<R: Role> SendHalf<R> {
     #[inline]
     pub fn next_output(&mut self, now: impl FnOnce() -> Timestamp) -> Output {
         self.transmit();
+        if self.phase == Phase::Hearing && self.ahead.is_none() {
+            self.give_up();
+        }
         if !self.connection.is_open() {
             self.bound_the_rest(now);
         }
@@ -51,7 +54,7 @@ impl<R: Role> SendHalf<R> {
         let is_unbounded = match self.phase {
             Phase::Running => !self.queue.is_empty(),
             Phase::Finishing { until } => until.is_none(),
-            Phase::Leaving { .. } | Phase::Draining { .. } | Phase::Ended => false,
+            Phase::Leaving { .. } | Phase::Hearing | Phase::Draining { .. } | Phase::Ended => false,
         };
         if !is_unbounded {
             return;
@@ -92,16 +95,19 @@ impl<R: Role> SendHalf<R> {
         now: impl FnOnce() -> Timestamp,
     ) {
         let written_len = match written {
-            Poll::Ready(Ok(0)) => return self.lose(io::Error::from(io::ErrorKind::WriteZero)),
+            Poll::Ready(Ok(0)) => {
+                return self.lose_writing(io::Error::from(io::ErrorKind::WriteZero));
+            }
             Poll::Ready(Ok(len)) => {
                 self.write_stalled = None;
                 self.needs_flush = true;
                 if let Some(pace) = &mut self.pace {
                     pace.took(len);
+                    self.connection.alive_until(now());
                 }
                 len
             }
-            Poll::Ready(Err(error)) => return self.lose(error),
+            Poll::Ready(Err(error)) => return self.lose_writing(error),
             Poll::Pending => {
                 self.stall(now);
                 0
@@ -125,11 +131,12 @@ impl<R: Role> SendHalf<R> {
         match flushed {
             Poll::Ready(Ok(())) => {
                 self.needs_flush = false;
+                self.write_stalled = None;
                 if self.pace.is_some() || !self.connection.is_open() {
                     self.all_written(now());
                 }
             }
-            Poll::Ready(Err(error)) => self.lose(error),
+            Poll::Ready(Err(error)) => self.lose_writing(error),
             Poll::Pending => self.stall(now),
         }
     }
@@ -139,6 +146,7 @@ impl<R: Role> SendHalf<R> {
     fn all_written(&mut self, now: Timestamp) {
         if let Some(pace) = self.pace.take() {
             self.drained_at = pace.drained_at(now);
+            self.connection.alive_until(self.drained_at);
         }
         if matches!(self.phase, Phase::Leaving { .. }) {
             // Our Close frame has left, and arrives once the peer has taken what was before it.
@@ -170,6 +178,14 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
+    /// Nobody has waited since the last bytes were received: the peer may have waited for that.
+    pub(in crate::websocket) fn resume(&mut self, now: Timestamp) {
+        self.connection.resume(now);
+        if self.write_stalled.is_some() {
+            self.write_stalled = Some(now);
+        }
+    }
+
     /// What reading came to; zero bytes are the end.
     pub(in crate::websocket) fn received(&mut self, read: io::Result<usize>) {
         match read {
@@ -191,7 +207,7 @@ impl<R: Role> SendHalf<R> {
     /// The transport has ended on the peer's side.
     fn read_end(&mut self) {
         self.has_read_end = true;
-        if matches!(self.phase, Phase::Draining { .. }) {
+        if matches!(self.phase, Phase::Hearing | Phase::Draining { .. }) {
             self.end();
         }
         if self.connection.is_receiving() {
@@ -227,7 +243,7 @@ impl<R: Role> SendHalf<R> {
         let end = match self.phase {
             Phase::Finishing { until } => until,
             Phase::Leaving { until } | Phase::Draining { until, .. } => Some(until),
-            Phase::Running | Phase::Ended => None,
+            Phase::Hearing | Phase::Running | Phase::Ended => None,
         };
         [write, end].into_iter().flatten().min()
     }
@@ -240,6 +256,11 @@ impl<R: Role> SendHalf<R> {
         self.handle_write_timeout(now);
         if matches!(self.phase, Phase::Leaving { .. }) {
             return;
+        }
+        if self.write_stalled.is_some() {
+            // A Ping that stands behind what the peer has not taken is not unanswered; whether it takes
+            // anything is another deadline.
+            self.connection.alive_until(now);
         }
         if let Some(timeout) = self.connection.handle_timeout(now) {
             // A peer that said Close and is only slow to hang up has done its part.
@@ -264,7 +285,7 @@ impl<R: Role> SendHalf<R> {
                 }
                 false
             }
-            Phase::Ended => false,
+            Phase::Hearing | Phase::Ended => false,
         };
         match &self.ahead {
             _ if !is_late => {}
@@ -334,15 +355,41 @@ impl<R: Role> SendHalf<R> {
         self.give_up();
     }
 
+    /// Writing has failed. What was read ahead is still received: a Close frame in it says more than the
+    /// error does.
+    #[cold]
+    fn lose_writing(&mut self, error: io::Error) {
+        if self.ahead.is_none() || !self.connection.is_receiving() {
+            return self.lose(error);
+        }
+        self.fail(error.into());
+        self.has_failed = true;
+        self.forget_output();
+        self.phase = Phase::Hearing;
+    }
+
+    fn forget_output(&mut self) {
+        self.queue.clear();
+        self.needs_flush = false;
+        self.write_stalled = None;
+        self.pace = None;
+    }
+
+    /// The peer's Close frame came. It explains why writing has failed, if it has.
+    pub(in crate::websocket) fn close_received(&mut self) {
+        if self.phase == Phase::Hearing {
+            self.failure = None;
+            self.end();
+        }
+    }
+
     /// The transport is of no more use.
     #[cold]
     fn give_up(&mut self) {
         self.end();
         self.connection.receive_eof();
         self.has_failed = true;
-        self.queue.clear();
-        self.needs_flush = false;
-        self.write_stalled = None;
+        self.forget_output();
     }
 
     fn end(&mut self) {
@@ -360,9 +407,12 @@ impl<R: Role> SendHalf<R> {
         if !self.has_failed {
             return Ok(());
         }
-        Err(self.reason().unwrap_or_else(|| {
-            let lost = "the connection has ended, and what was queued is lost";
-            io::Error::new(io::ErrorKind::BrokenPipe, lost).into()
+        Err(self.reason().unwrap_or_else(|| match self.connection.close_info() {
+            CloseInfo { received: CloseStatus::Missing, .. } => {
+                let lost = "the connection has ended, and what was queued is lost";
+                io::Error::new(io::ErrorKind::BrokenPipe, lost).into()
+            }
+            info => Error::Closed(Box::new(info)),
         }))
     }
 

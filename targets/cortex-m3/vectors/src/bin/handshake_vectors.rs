@@ -299,7 +299,7 @@ const ANSWERS: &[(&str, [&str; 3], Verdict)] = &[
     ("426 X", ["Sec-WebSocket-Version: 13\r\n", "", ""], Verdict::Declined(426)),
     ("503 X", ["", "", ""], Verdict::Declined(503)),
     ("103 Early Hints", ["Link: x\r\n", "", ""], Verdict::Interim(103)),
-    ("600 X", ["", "", ""], Verdict::Refused),
+    ("600 X", ["", "", ""], Verdict::Declined(600)),
     // items 2 to 4
     ("101", ["Connection: Upgrade\r\n", ACCEPT, ""], Verdict::Refused),
     ("101", ["Upgrade: websocket\r\n", ACCEPT, ""], Verdict::Refused),
