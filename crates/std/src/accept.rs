@@ -1,4 +1,4 @@
-//! The server's side of the opening handshake, on a stream of its own.
+//! The server's side of the opening handshake, on the caller's stream.
 
 use tidings_endpoint::Error;
 use tidings_endpoint::opening::{
@@ -13,13 +13,13 @@ use crate::opening::drive;
 use crate::socket::WebSocket;
 use crate::transport::Transport;
 
-/// Accepts a WebSocket at any path, from clients that are no browser and from pages of the same
-/// host (RFC 6455, 10.2). For anything else see [`accept_with`].
+/// Accepts a WebSocket at any path, from clients that are not browsers and from pages of the same
+/// host (RFC 6455, 10.2). For other rules see [`accept_with`].
 ///
 /// A nonblocking stream is to be made so afterwards.
 ///
 /// # Errors
-/// Why there is no WebSocket. A client that can be answered has its answer already.
+/// The handshake failed. If the client could be answered, it has already received its answer.
 pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, Error> {
     accept_with(stream, config, accept_same_origin)
 }

@@ -17,9 +17,9 @@ const MAX_WRITE_LEN: usize = 64 * 1024;
 /// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
 /// message is an error of kind `InvalidData`.
 ///
-/// Each direction ends for itself. The peer's Close frame reads as the end, and writing goes on
-/// until [`shut_down`](Self::shut_down), which sends our Close frame; after it reading goes on until
-/// the peer's. A peer that is no stream of bytes answers at once (RFC 6455, 5.5.1).
+/// Each direction ends separately. The peer's Close frame reads as the end, and writing continues
+/// until [`shut_down`](Self::shut_down), which sends our Close frame; reading then continues until
+/// the peer's. A peer that does not use a stream of bytes answers at once (RFC 6455, 5.5.1).
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
@@ -37,7 +37,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 }
 
 impl<S: Transport, R: Role> ByteStream<S, R> {
-    /// Ends our direction: sends our Close frame, with code 1000. Reading goes on.
+    /// Ends our direction: sends our Close frame, with code 1000. Reading continues.
     ///
     /// # Errors
     /// As [`WebSocket::flush`].
@@ -46,8 +46,8 @@ impl<S: Transport, R: Role> ByteStream<S, R> {
         self.flush()
     }
 
-    /// The WebSocket, for example to close it. What was received of a message and not read is
-    /// lost.
+    /// Returns the WebSocket, for example to close it. Bytes of a message that were received and
+    /// not read are lost.
     pub fn into_inner(self) -> WebSocket<S, R> {
         let mut socket = self.socket;
         let send = &mut socket.link.send;

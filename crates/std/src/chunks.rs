@@ -28,7 +28,7 @@ impl<'a, S: Transport, R: Role> MessageReader<'a, S, R> {
         Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }
 
-    /// Whether the message is a text or binary.
+    /// The kind of the message: text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.chunks.kind()
@@ -93,7 +93,7 @@ impl<'a, S: Transport, R: Role> MessageWriter<'a, S, R> {
 }
 
 impl<S: Transport, R: Role> Write for MessageWriter<'_, S, R> {
-    /// Sends a frame of at most 64 KiB; waits while the peer does not take what is queued.
+    /// Sends a frame of at most 64 KiB; waits while the peer does not take the queued bytes.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);

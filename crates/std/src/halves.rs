@@ -59,7 +59,7 @@ impl<'a, S: Transport, R: Role> Sender<'a, S, R> {
         self.link.send(message.into())
     }
 
-    /// Whether messages are compressed from now on; see
+    /// Sets whether messages are compressed from now on; see
     /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);

@@ -43,8 +43,8 @@ impl<S: Transport, R: Role> Link<S, R> {
         }
     }
 
-    /// What was sent and waits to be written goes to the transport as far as that takes it at once;
-    /// a stream of bytes that was read to its end is closed.
+    /// Writes as much of the queue as the transport takes at once, and closes a stream of bytes
+    /// that was read to its end.
     fn write_what_fits(&mut self) {
         if self.send.is_half_closed() {
             self.start_close(Some(CloseFrame::new(CloseCode::NORMAL, "")));
@@ -52,7 +52,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         let _ = self.poll_output();
     }
 
-    /// Receives until a message is at hand in `receive`; false at the end of the connection.
+    /// Receives until `receive` has a message; false at the end of the connection.
     pub(crate) fn wait_for_message(&mut self, receive: &mut ReceiveHalf) -> Result<bool, Error> {
         let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find(send).then_some(());
         self.receive_until(receive, find).map(|found| found.is_some())
@@ -79,7 +79,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         ended.map_ok(|_| ())
     }
 
-    /// Does what is left to do once nothing more can be received.
+    /// Does the remaining work once nothing more can be received.
     pub(crate) fn poll_end(&mut self) -> Poll<Result<(), Error>> {
         self.poll_closed(&mut ReceiveHalf::of_nothing())
     }
@@ -145,7 +145,8 @@ impl<S: Transport, R: Role> Link<S, R> {
         }
     }
 
-    /// Flushes what the transport takes; what is queued is safe, so that is not an error.
+    /// Flushes as much as the transport takes. A failure is not an error, because the queue is
+    /// kept.
     pub(crate) fn flush_now(&mut self) -> Result<(), Error> {
         match self.flush() {
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
@@ -157,7 +158,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         self.send.start_close(self.stream.now(), close);
     }
 
-    /// What `work` comes to, for a caller that waits this long.
+    /// Returns the result of `work`, for a caller that waits this long.
     fn within<T>(
         &mut self,
         timeout: Option<Duration>,
@@ -179,8 +180,8 @@ impl<S: Transport, R: Role> Link<S, R> {
             if let Some(found) = find(receive, &mut self.send) {
                 return Poll::Ready(Ok(Some(found)));
             }
-            // 3. Pending output out. That the peer does not take it is no reason not to read: it may
-            // itself be waiting for us to do so.
+            // 3. Pending output out. Keep reading even if the peer does not take it: the peer may
+            // itself be waiting for us to read.
             let _ = self.poll_output();
             if self.send.has_ended() {
                 return Poll::Ready(self.send.take_end().map(|()| None));
@@ -224,7 +225,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         }
     }
 
-    /// One write of what is queued, and of `payload` after it.
+    /// Makes one write of the queue, followed by `payload`.
     fn write(&mut self, payload: &[u8]) -> Poll<io::Result<usize>> {
         let stream = &mut self.stream;
         let written = self.send.write_with(payload, |slices| stream.write(slices));
@@ -242,7 +243,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         receive.fill(&mut self.send, |buffer| stream.read(buffer, until))
     }
 
-    /// Step 4: does what is due, if it is time for that or the transport has waited.
+    /// Step 4: does the work that is due, if its time has come or the transport has waited.
     fn poll_timer(&mut self) -> Poll<()> {
         ready!(self.stream.wait(self.send.poll_timeout()));
         self.send.handle_timeout(self.stream.now());

@@ -36,13 +36,13 @@ pub use crate::halves::{Receiver, Sender};
 /// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
 /// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
-/// Pings are answered, and a dead peer is noticed, inside `recv` and `close`: a connection that
-/// should stay open needs a thread in `recv`, or calls of it in time. A `send` or `flush` that has
-/// to wait takes in what the peer sends, up to [`Config::max_read_ahead_len`], and judges the peer by
-/// what it takes alone.
+/// Pings are answered, and a dead peer is detected, only inside `recv` and `close`: a connection
+/// that should stay open needs a thread in `recv`, or regular calls of it. A `send` or `flush` that
+/// has to wait reads ahead, up to [`Config::max_read_ahead_len`], and ends the connection only if
+/// the peer takes no bytes.
 ///
-/// A WebSocket that is dropped writes what was sent and still waits, as far as the transport takes
-/// it at once, and does not close: the peer sees an abnormal closure (1006). Call `close`.
+/// A dropped WebSocket writes as much of its queue as the transport takes at once, and does not
+/// close: the peer sees an abnormal closure (1006). Call `close`.
 ///
 /// # Nonblocking
 /// Make the stream nonblocking after the opening handshake. Where one of the methods would have to
@@ -61,8 +61,8 @@ pub struct WebSocket<S, R = Server> {
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
-    /// Takes over a stream whose opening handshake was done elsewhere, and did not agree on
-    /// compression. `received` is what came behind the handshake: the first frames.
+    /// Takes over a stream whose opening handshake was done elsewhere, without compression.
+    /// `received` has the bytes received after the handshake: the first frames.
     pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
         Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
@@ -111,15 +111,15 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         received
     }
 
-    /// How long everything that receives waits at most: `recv`, the halves, a reader, a stream of
+    /// Sets how long every receiving call waits at most: `recv`, the halves, a reader, a stream of
     /// bytes. The default is `None`: until the deadlines of [`Config`] find the peer dead.
     pub fn set_recv_timeout(&mut self, timeout: Option<Duration>) {
         self.link.recv_timeout = timeout;
     }
 
-    /// Sends a message: queues it and writes it, unless the rule of
-    /// [`WebSocket`] lets it wait for the next one. Over a nonblocking stream `Ok` says that it is queued; [`flush`](Self::flush)
-    /// tells whether all was written.
+    /// Sends a message: queues it and writes it, unless the rule of [`WebSocket`] lets it wait for
+    /// the next one. Over a nonblocking stream `Ok` means that it is queued; [`flush`](Self::flush)
+    /// reports whether all was written.
     ///
     /// # Errors
     /// Nothing was queued: [`Error::Closed`] if the peer has closed, [`Error::Send`] if this side
@@ -200,15 +200,15 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         MessageWriter::begin(&mut self.link, kind)
     }
 
-    /// Whether there is something to write: over a nonblocking stream `flush` or `recv` is to be
-    /// called when it is writable.
+    /// Returns whether there are bytes to write: over a nonblocking stream call `flush` or `recv`
+    /// when it is writable.
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.link.send.wants_write()
     }
 
-    /// When `recv` is to be called again even if nothing comes, to keep the deadlines of a
-    /// nonblocking stream; `None` if there are none.
+    /// Returns the time after which `recv` must be called even if nothing arrives, to keep the
+    /// deadlines of a nonblocking stream; `None` if there are none.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         Some(self.link.send.poll_timeout()?.since(self.link.stream.now()))
@@ -220,22 +220,21 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.link.send.close_info()
     }
 
-    /// How long the last answered Ping of the connection's own took.
+    /// Returns the round-trip time of the last answered Ping that the connection sent by itself.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.link.send.round_trip_time()
     }
 
-    /// Whether the peer has agreed to compressed messages (RFC 7692); see
-    /// [`Config::compression`].
+    /// Returns whether compressed messages were negotiated (RFC 7692); see [`Config::compression`].
     #[must_use]
     pub const fn may_compress(&self) -> bool {
         self.link.send.may_compress()
     }
 
-    /// Whether messages are compressed from now on, where that was agreed on and gains something;
-    /// they are. For a message that holds a secret beside what a stranger chose, switch it off
-    /// (RFC 7692, 8).
+    /// Sets whether messages are compressed from now on, where compression was negotiated and makes
+    /// them shorter. It is on by default. Switch it off for a message that contains a secret next
+    /// to text chosen by a stranger (RFC 7692, 8).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);
     }
@@ -252,14 +251,14 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         &self.link.stream.stream
     }
 
-    /// The transport, to change its options other than its timeouts. What is read from it or written
-    /// to it here is missing there.
+    /// Returns the transport, to change its options other than its timeouts. Bytes that you read
+    /// from it or write to it are missing in the WebSocket.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.link.stream.stream
     }
 
-    /// Gives the transport back. What was received and not returned, or queued and not written, is
-    /// lost.
+    /// Returns the transport. Bytes that were received and not returned, or queued and not written,
+    /// are lost.
     #[must_use]
     pub fn into_inner(mut self) -> S {
         self.link.stream.stream.take()

@@ -15,8 +15,8 @@ use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
 
-/// How long a write waits before something is read, and how long a read waits while there is
-/// something to write: the peer may be waiting for the one or the other.
+/// The time that a write waits before something is read, and that a read waits while there are
+/// bytes to write: the peer may be waiting for either.
 const TURN: Duration = Duration::from_millis(50);
 /// The bounds of a read timeout: zero would be "for ever".
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -38,7 +38,7 @@ pub(crate) struct Timed<S> {
     has_read: bool,
     /// The transport came back after a wait, not at once.
     has_waited: bool,
-    /// How long the caller waits.
+    /// The time at which the caller stops waiting.
     give_up: Option<Timestamp>,
 }
 
@@ -57,7 +57,7 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// What follows writes and does not read.
+    /// Marks the following work as writing without reading.
     pub(crate) fn begin_writing(&mut self) {
         self.has_read = false;
     }
@@ -67,8 +67,8 @@ impl<S: Transport> Timed<S> {
         self.give_up = timeout.map(|timeout| self.now().after(timeout));
     }
 
-    /// What the work came to that the caller waited for. "Not now" becomes an error: `TimedOut` if
-    /// the caller has waited enough, `WouldBlock` if the transport does not wait.
+    /// Returns the result of the work that the caller waited for. "Not now" becomes an error:
+    /// `TimedOut` if the caller has waited enough, `WouldBlock` if the transport does not wait.
     pub(crate) fn settle<T>(&mut self, polled: Poll<Result<T, Error>>) -> Result<T, Error> {
         let give_up = self.give_up.take();
         match polled {
@@ -99,7 +99,7 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// What a call to the transport comes to that may have waited for `timeout`.
+    /// Returns the result of a call to the transport that may have waited for `timeout`.
     fn call<T>(
         &mut self,
         timeout: Duration,
@@ -132,7 +132,7 @@ impl<S: Transport> Timed<S> {
         result
     }
 
-    /// Reads what has come, waiting for it until `until`.
+    /// Reads the next bytes, waiting for them until `until`.
     pub(crate) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -155,7 +155,7 @@ impl<S: Transport> Timed<S> {
         result
     }
 
-    /// Reads what has come already, without waiting for more.
+    /// Reads the bytes that have already arrived, without waiting for more.
     pub(crate) fn read_at_once(&mut self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.read_timeout != Some(SHORTEST) {
             self.stream.set_read_timeout(Some(SHORTEST))?;

@@ -1,4 +1,4 @@
-//! What a WebSocket runs over: [`Transport`].
+//! The transport of a WebSocket: [`Transport`].
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// A stream of bytes both ways whose waiting can be bounded.
 ///
-/// Deadlines are kept by its timeouts, so the [`WebSocket`](crate::WebSocket) sets them and those
-/// set before are lost. A read or write that has waited so long answers with `WouldBlock` or
+/// Its timeouts keep the deadlines, so the [`WebSocket`](crate::WebSocket) sets them, and earlier
+/// values are lost. A read or write that has waited this long fails with `WouldBlock` or
 /// `TimedOut`. A nonblocking stream does so at once; its timeouts have no effect.
 ///
 /// For a stream without timeouts see [`Untimed`].
@@ -29,7 +29,7 @@ pub trait Transport: Read + Write {
     /// Ends our side: the peer reads the end, we still read what it sends.
     ///
     /// # Errors
-    /// The stream has failed, or can't end one side alone: then it ends when it is dropped.
+    /// The stream has failed, or cannot end one direction alone: then it ends when it is dropped.
     fn shutdown_write(&mut self) -> io::Result<()>;
 }
 
@@ -88,11 +88,11 @@ where
 
 /// A stream without timeouts.
 ///
-/// Nothing interrupts a read that blocks: pings are sent and deadlines are judged between reads
-/// alone, and a read timeout has no effect. If the stream can be nonblocking, all is as with any
+/// Nothing interrupts a read that blocks: pings are sent and deadlines are checked only between
+/// reads, and a read timeout has no effect. If the stream can be nonblocking, it behaves like any
 /// other nonblocking stream.
 ///
-/// It can't end one side alone, so the connection is to be dropped after the closing handshake.
+/// It cannot end one direction alone, so drop the connection after the closing handshake.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Untimed<S>(pub S);
 
@@ -130,7 +130,7 @@ impl<S: Read + Write> Transport for Untimed<S> {
     }
 }
 
-/// Whether a read or write could not be done now, but perhaps later.
+/// Returns whether a read or write could not be done now, but perhaps later.
 pub(crate) fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -1,4 +1,4 @@
-//! The server's side of the opening handshake, on a stream of its own.
+//! The server's side of the opening handshake, on the caller's stream.
 
 use tidings_endpoint::Error;
 use tidings_endpoint::opening::{
@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::opening::{Clock, drive};
 use crate::socket::WebSocket;
 
-/// Accepts a WebSocket at any path, from clients that are no browser and from pages of the same
-/// host (RFC 6455, 10.2). For anything else see [`accept_with`].
+/// Accepts a WebSocket at any path, from clients that are not browsers and from pages of the same
+/// host (RFC 6455, 10.2). For other rules see [`accept_with`].
 ///
 /// A task keeps what its `async` block captures for as long as it runs. One that captures the future
 /// of this function, not the stream and the configuration, is some 250 bytes smaller:
@@ -33,7 +33,7 @@ use crate::socket::WebSocket;
 /// ```
 ///
 /// # Errors
-/// Why there is no WebSocket. A client that can be answered has its answer already.
+/// The handshake failed. If the client could be answered, it has already received its answer.
 ///
 /// # Cancel safety
 /// Not safe: a dropped future drops the stream, and the client sees it end.
@@ -166,7 +166,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
-    // On the heap while it lasts: in the caller's future its room would stay for good.
+    // Allocated on the heap while it lasts: in the caller's future its space would stay reserved.
     Box::pin(async move {
         let (mut stream, clock) = (stream, Clock::start());
         let mut handshake = ServerHandshake::new(&config, clock.now(), decide);

@@ -20,9 +20,10 @@ const MAX_WRITE_LEN: usize = 64 * 1024;
 /// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
 /// message is an error of kind `InvalidData`.
 ///
-/// Each direction ends for itself. The peer's Close frame reads as the end, and writing goes on
-/// until it is shut down. `poll_shutdown` sends our Close frame, with code 1000, and reading goes on
-/// until the peer's; a peer that is no stream of bytes answers at once (RFC 6455, 5.5.1).
+/// Each direction ends separately. The peer's Close frame reads as the end, and writing continues
+/// until it is shut down. `poll_shutdown` sends our Close frame, with code 1000, and reading
+/// continues until the peer's. A peer that does not use a stream of bytes answers at once (RFC
+/// 6455, 5.5.1).
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
@@ -104,7 +105,7 @@ where
         self.get_mut().socket.poll_flush(cx).map_err(io::Error::from)
     }
 
-    /// Sends our Close frame, with code 1000; reading goes on.
+    /// Sends our Close frame, with code 1000; reading continues.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.get_mut().socket;
         socket.tell_both(|socket| socket.start_close(CloseCode::NORMAL, ""));

@@ -40,7 +40,7 @@ where
         Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }
 
-    /// Whether the message is a text or binary.
+    /// The kind of the message: text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.chunks.kind()
@@ -117,7 +117,7 @@ where
     }
 
     /// Sends more of the message, in frames of at most 64 KiB. Waits while the peer does not take
-    /// what is queued. A text may be cut anywhere.
+    /// the queued bytes. Text may be split anywhere.
     ///
     /// # Errors
     /// [`Error::NotUtf8`] if a text is not: the chunk with the fault is not sent.

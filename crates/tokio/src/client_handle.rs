@@ -20,14 +20,14 @@ struct Shared {
     waker: Option<Waker>,
 }
 
-/// What a handle asked for since it was looked at.
+/// The requests of a handle since the last poll.
 pub(crate) struct Requested {
     pub(crate) closes: bool,
     pub(crate) tries_now: bool,
 }
 
 impl ClientHandle {
-    /// Ends the client, for good.
+    /// Closes the client permanently.
     pub fn close(&self) {
         self.ask(|shared| shared.closes = true);
     }
@@ -44,7 +44,7 @@ impl ClientHandle {
         self.lock().closes
     }
 
-    /// Takes what was asked for. The task is woken when there is more.
+    /// Takes the pending requests. The task is woken when there are more.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Requested {
         let mut shared = self.lock();
         match &mut shared.waker {

@@ -1,8 +1,8 @@
 //! The client: from a URI to an open WebSocket. [`connect`], [`connect_with`] options, and
 //! [`client_handshake`] on a stream of the caller's.
 //!
-//! What is asked of whom is decided by `opening` of `tidings-endpoint`. Here are the connections:
-//! `dial` makes those of TCP, `open` adds the tunnel of a proxy and TLS.
+//! `opening` of `tidings-endpoint` decides what to ask of the server and of proxies. This module
+//! makes the connections: `dial` those of TCP, `open` adds the tunnel of a proxy and TLS.
 
 mod dial;
 #[cfg(feature = "socks")]
@@ -26,7 +26,8 @@ pub use crate::connect::stream::ClientStream;
 /// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
 /// certificate that the platform trusts. For anything else see [`connect_with`].
 ///
-/// The URI is a `&str` or a reference to what is shown as one, such as `url::Url` and `http::Uri`.
+/// The URI is a `&str` or a reference to a type that displays as one, such as `url::Url` and
+/// `http::Uri`.
 ///
 /// ```no_run
 /// # async fn talk() -> Result<(), tidings_tokio::Error> {
@@ -66,9 +67,9 @@ pub async fn connect(
 /// ```
 ///
 /// # Errors
-/// Why there is no WebSocket. [`Error::Declined`] if the server answered something else, with up to
-/// 64 KiB of what it said. What is wrong with the URI or with the options is found before any
-/// connection is made.
+/// The connection or the handshake failed. [`Error::Declined`] if the server answered something
+/// else, with up to 64 KiB of its body. An invalid URI or option is reported before any connection
+/// is made.
 ///
 /// # Cancel safety
 /// Not safe: a dropped future drops the connection that it was making. Nothing else is lost.
@@ -76,7 +77,7 @@ pub async fn connect_with(
     uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
-    // On the heap while it lasts: in the caller's future its room would stay for good.
+    // Allocated on the heap while it lasts: in the caller's future its space would stay reserved.
     Box::pin(async {
         let clock = Clock::start();
         let mut connecting = Connecting::new(options, &uri.to_string(), clock.now())?;
@@ -94,9 +95,9 @@ pub async fn connect_with(
     .await
 }
 
-/// Does the opening handshake on a stream of yours, for example one with a TLS of your own: then a
-/// `wss://` URI is fine without the feature `rustls`. The URI tells what to ask for. Proxies, TLS
-/// and redirects are the caller's.
+/// Does the opening handshake on your own stream, for example one with your own TLS: then a
+/// `wss://` URI works without the feature `rustls`. The URI supplies the host and the path of the
+/// request. Proxies, TLS and redirects are up to the caller.
 ///
 /// ```
 /// # async fn talk(stream: tokio::net::UnixStream) -> Result<(), tidings_tokio::Error> {

@@ -80,7 +80,7 @@ where
         self.link.send(message)
     }
 
-    /// Whether messages are compressed from now on; see
+    /// Sets whether messages are compressed from now on; see
     /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);

@@ -50,8 +50,8 @@ where
         Self { stream, clock, send, wakers: None, on_drop: Self::write_what_fits }
     }
 
-    /// What was sent and waits to be written goes to the transport as far as that takes it at once;
-    /// a stream of bytes that was read to its end is closed.
+    /// Writes as much of the queue as the transport takes at once, and closes a stream of bytes
+    /// that was read to its end.
     fn write_what_fits(&mut self) {
         if self.send.is_half_closed() {
             self.send.start_close(self.clock.now(), Some(CloseFrame::new(CloseCode::NORMAL, "")));
@@ -59,7 +59,7 @@ where
         let _ = self.poll_output(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Receives until a message is at hand in `receive`; false at the end of the connection.
+    /// Receives until `receive` has a message; false at the end of the connection.
     pub(crate) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
@@ -94,7 +94,7 @@ where
         ended.map_ok(|_| ())
     }
 
-    /// Does what is left to do once nothing more can be received.
+    /// Does the remaining work once nothing more can be received.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut rest = ReceiveHalf::of_nothing();
         self.poll_closed(cx, &mut rest)
@@ -112,8 +112,8 @@ where
             if let Some(found) = find(receive, &mut self.send) {
                 return Poll::Ready(Ok(Some(found)));
             }
-            // 3. Pending output out. That the peer does not take it is no reason not to read: it may
-            // itself be waiting for us to do so.
+            // 3. Pending output out. Keep reading even if the peer does not take it: the peer may
+            // itself be waiting for us to read.
             let _ = self.poll_output(cx);
             if self.send.has_ended() {
                 return Poll::Ready(self.send.take_end().map(|()| None));
@@ -228,7 +228,7 @@ where
         }
     }
 
-    /// One write of what is queued, and of `payload` after it.
+    /// Makes one write of the queue, followed by `payload`.
     fn poll_write(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut *self.stream);
         let write = |slices: &[IoSlice<'_>]| match slices {
@@ -251,7 +251,7 @@ where
         receive.fill(&mut self.send, |buffer| poll_read_into(stream, cx, buffer))
     }
 
-    /// One read of what is kept for the receiver, which then has something to do.
+    /// Makes one read into the bytes kept for the receiver, and wakes it.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let stream = &mut *self.stream;
         ready!(self.send.read_ahead(|buffer| poll_read_into(stream, cx, buffer)));
@@ -261,7 +261,7 @@ where
         Poll::Ready(())
     }
 
-    /// Step 4: waits for the next deadline and does what is due.
+    /// Step 4: waits for the next deadline and does the work that is due.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.clock.poll_until(cx, self.send.poll_timeout()));
         self.send.handle_timeout(self.clock.now());

@@ -23,7 +23,7 @@ impl Clock {
         Timestamp::from_epoch(self.epoch.elapsed())
     }
 
-    /// What `work` comes to, if it is done by then.
+    /// Returns the result of `work`, if it finishes by then.
     pub(crate) async fn until<T>(self, at: Timestamp, work: impl Future<Output = T>) -> Option<T> {
         match self.epoch.checked_add(at.since_epoch()) {
             Some(at) => timeout_at(at, work).await.ok(),
@@ -32,7 +32,7 @@ impl Clock {
         }
     }
 
-    /// What `work` comes to, or the error that there was no time for it.
+    /// Returns the result of `work`, or the error for its timeout.
     pub(crate) async fn within<T>(
         self,
         deadline: Deadline,

@@ -28,8 +28,8 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 
 /// A WebSocket client that connects again by itself.
 ///
-/// It reports what happens and keeps no messages: what was sent into a connection that broke may
-/// or may not have arrived, and only the application knows what to send anew.
+/// It reports events and keeps no messages: a message sent into a connection that broke may or may
+/// not have arrived, and only the application knows which ones to send again.
 ///
 /// ```no_run
 /// # async fn watch() {
@@ -75,7 +75,7 @@ enum State {
     Ended,
 }
 
-/// What happened to a [`Reconnecting`] client.
+/// An event of a [`Reconnecting`] client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReconnectEvent {
@@ -85,16 +85,16 @@ pub enum ReconnectEvent {
     Message(Message),
     /// The connection was lost, or could not be opened; the next attempt is made after `wait`.
     Disconnected {
-        /// Why there is none.
+        /// The reason for the loss.
         why: Disconnect,
-        /// How long until the next attempt.
+        /// The time until the next attempt.
         wait: Duration,
     },
     /// There is no connection, and no further attempt is made.
     GaveUp {
-        /// Why there is none.
+        /// The reason for the loss.
         why: Disconnect,
-        /// Why no further attempt is made.
+        /// The reason for giving up.
         reason: GiveUp,
     },
 }
@@ -116,9 +116,9 @@ impl Reconnecting {
         }
     }
 
-    /// Makes URI and options anew for each attempt, the first one too: for a token that is fetched
-    /// anew, or a URI that changes. `make` gets the number of [`failures`](Self::failures) so far. If
-    /// it fails, the attempt does.
+    /// Creates URI and options for each attempt, including the first: for a fresh token, or a URI
+    /// that changes. `make` gets the number of [`failures`](Self::failures) so far. If it fails,
+    /// the attempt fails.
     ///
     /// ```no_run
     /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -142,8 +142,9 @@ impl Reconnecting {
         self
     }
 
-    /// Closes the client, for good: an open connection by a Close frame with code 1000, whose answer
-    /// [`next`](Self::next) waits for while it goes on to yield messages. Then it yields `None`.
+    /// Closes the client permanently. It sends a Close frame with code 1000 on an open connection.
+    /// [`next`](Self::next) waits for the answer and meanwhile still returns messages. Then it
+    /// returns `None`.
     pub fn close(&mut self) {
         if self.closes {
             return;
@@ -164,7 +165,8 @@ impl Reconnecting {
         waits
     }
 
-    /// What closes the client, or makes it try again now, while another task waits in it.
+    /// Returns a handle that closes the client, or makes it try again now, while another task waits
+    /// in it.
     #[must_use]
     pub fn handle(&self) -> ClientHandle {
         self.handle.clone()
@@ -173,7 +175,7 @@ impl Reconnecting {
     /// Waits for what happens next; `None` after it gave up, or was [closed](Self::close).
     ///
     /// # Cancel safety
-    /// Safe: attempts and waits go on with the next call.
+    /// Safe: attempts and waits continue with the next call.
     pub async fn next(&mut self) -> Option<ReconnectEvent> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -211,7 +213,7 @@ impl Reconnecting {
                             return Poll::Ready(None);
                         }
                         Ok(Some(message)) => {
-                            // The connection is of use: the back-off starts anew.
+                            // The connection is useful: the back-off starts over.
                             self.reconnect.progressed();
                             ReconnectEvent::Message(message)
                         }
@@ -226,7 +228,7 @@ impl Reconnecting {
         }
     }
 
-    /// The open connection, to send through; `None` while there is none.
+    /// Returns the open connection, to send through; `None` while there is none.
     pub fn socket(&mut self) -> Option<&mut Socket> {
         match &mut self.state {
             State::Open(socket) => Some(socket),
@@ -234,7 +236,7 @@ impl Reconnecting {
         }
     }
 
-    /// How many attempts have failed in a row.
+    /// Returns the number of consecutive failed attempts.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.reconnect.failures()

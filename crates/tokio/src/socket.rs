@@ -40,13 +40,13 @@ pub use crate::split::{OwnedReceiver, OwnedSender};
 /// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
 /// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
-/// Pings are answered, and a dead peer is noticed, while `recv` or `close` is polled: a connection
-/// that should stay open is always received from. A `send` or `flush` that has to wait takes in
-/// what the peer sends, up to [`Config::max_read_ahead_len`], and judges the peer by what it takes
-/// alone.
+/// Pings are answered, and a dead peer is detected, only while `recv` or `close` is polled: always
+/// receive from a connection that should stay open. A `send` or `flush` that has to wait reads
+/// ahead, up to [`Config::max_read_ahead_len`], and ends the connection only if the peer takes no
+/// bytes.
 ///
-/// A WebSocket that is dropped writes what was sent and still waits, as far as the transport takes
-/// it at once, and does not close: the peer sees an abnormal closure (1006). Call `close`.
+/// A dropped WebSocket writes as much of its queue as the transport takes at once, and does not
+/// close: the peer sees an abnormal closure (1006). Call `close`.
 ///
 /// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
 /// copying them, [`into_split`](Self::into_split) gives two tasks an end each,
@@ -64,8 +64,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    /// Takes over a stream whose opening handshake was done elsewhere, and did not agree on
-    /// compression. `received` is what came behind the handshake: the first frames.
+    /// Takes over a stream whose opening handshake was done elsewhere, without compression.
+    /// `received` has the bytes received after the handshake: the first frames.
     pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
         Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
@@ -145,7 +145,7 @@ where
     /// What the transport said, or [`Error::WriteTimeout`].
     ///
     /// # Cancel safety
-    /// Safe: what was not written stays queued, cut at no frame.
+    /// Safe: bytes that were not written stay queued, and no frame is cut.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
@@ -162,7 +162,7 @@ where
     /// As [`recv`](Self::recv).
     ///
     /// # Cancel safety
-    /// Safe: the closing handshake goes on with the next `close` or `recv`.
+    /// Safe: the closing handshake continues with the next `close` or `recv`.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.start_close(code, reason);
         poll_fn(|cx| self.poll_closed(cx)).await
@@ -229,22 +229,21 @@ where
         self.link.send.close_info()
     }
 
-    /// How long the last answered Ping of the connection's own took.
+    /// Returns the round-trip time of the last answered Ping that the connection sent by itself.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.link.send.round_trip_time()
     }
 
-    /// Whether the peer has agreed to compressed messages (RFC 7692); see
-    /// [`Config::compression`].
+    /// Returns whether compressed messages were negotiated (RFC 7692); see [`Config::compression`].
     #[must_use]
     pub const fn may_compress(&self) -> bool {
         self.link.send.may_compress()
     }
 
-    /// Whether messages are compressed from now on, where that was agreed on and gains something;
-    /// they are. For a message that holds a secret beside what a stranger chose, switch it off
-    /// (RFC 7692, 8).
+    /// Sets whether messages are compressed from now on, where compression was negotiated and makes
+    /// them shorter. It is on by default. Switch it off for a message that contains a secret next
+    /// to text chosen by a stranger (RFC 7692, 8).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);
     }
@@ -261,14 +260,14 @@ where
         &self.link.stream
     }
 
-    /// The transport, to change its options. What is read from it or written to it here is missing
-    /// there.
+    /// Returns the transport, to change its options. Bytes that you read from it or write to it are
+    /// missing in the WebSocket.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.link.stream
     }
 
-    /// Gives the transport back. What was received and not returned, or queued and not written, is
-    /// lost.
+    /// Returns the transport. Bytes that were received and not returned, or queued and not written,
+    /// are lost.
     #[must_use]
     pub fn into_inner(mut self) -> S {
         self.link.stream.take()

@@ -25,9 +25,9 @@ impl<S, R: Role> WebSocket<S, R> {
     /// Gives two tasks an end each. The sender writes at once, since it cannot know when the
     /// receiver will be polled; to batch, `feed` and `flush`.
     ///
-    /// Poll the receiver, even if no message is expected: it answers Pings, notices a dead peer and
-    /// the end. If it was dropped, the sender does that in its stead and drops what comes, but only
-    /// while it is polled.
+    /// Poll the receiver, even if no message is expected: it answers Pings and detects a dead peer
+    /// and the end. If it was dropped, the sender does that instead and drops the messages that
+    /// arrive, but only while it is polled.
     ///
     /// ```
     /// # async fn serve(socket: tidings_tokio::WebSocket<tokio::net::TcpStream>)
@@ -157,7 +157,7 @@ where
         let is_alone = Arc::strong_count(&self.0) == 1;
         self.lock().poll_at(End::Sender, cx, |socket, cx| {
             if is_alone {
-                // How it ended is what the sender is told next.
+                // The sender gets the way it ended with its next call.
                 let _ = socket.poll_closed(cx);
             }
             poll(socket, cx)

@@ -102,8 +102,8 @@ pub use write_deadline::WriteDeadline;
 /// `hyper_util::server::conn::auto::Builder`.
 pub type Responder = event_sink::Responder<EventBody>;
 
-/// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
-/// reconnect.
+/// Returns the response that makes an `EventSource` stop permanently: 204. A stream that merely
+/// ends makes it reconnect.
 #[must_use]
 pub fn stop_reconnecting() -> Response<EventBody> {
     event_sink::stop_reconnecting()

@@ -12,7 +12,7 @@ pub(super) struct Streaming {
     content: ContentDecoder,
 }
 
-/// What comes of waiting.
+/// The result of waiting.
 pub(super) enum Incident {
     Event(ClientEvent),
     /// The body is over as HTTP says that it is.

@@ -14,7 +14,7 @@ use crate::sse::http1::head::read_request;
 use crate::sse::http1::response::ResponseWriter;
 use crate::transport::Transport;
 
-/// How long a request's head and a short response may take.
+/// The time limit for a request's head and for a short response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request for an event stream, whose head was read, on its connection.
@@ -88,7 +88,7 @@ impl<S: Transport> EventRequest<S> {
         &self.head
     }
 
-    /// Where the client wants to resume.
+    /// Returns the ID after which the client wants to resume.
     ///
     /// # Errors
     /// The header is not valid; [`LastEventIdError::response`] is an answer.

@@ -21,7 +21,7 @@ use crate::opening::Clock;
 
 pub(super) type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, StreamError>> + Send>>;
 
-/// What must be polled for a response to come and its body to move. It ends with the connection.
+/// The future to poll so that a response arrives and its body moves. It ends with the connection.
 pub(super) type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// A response.
@@ -36,10 +36,10 @@ pub(super) struct Fetched {
 const BUFFER_LEN_MIN: usize = 8 * 1024;
 /// Header lines that hyper reads if it is not told otherwise.
 const HYPER_MAX_HEADERS: usize = 100;
-/// Header lines that hyper is told to read at most: it has room for all of them at once.
+/// The maximum number of header lines for hyper: it allocates space for all of them at once.
 const MAX_HEADERS: usize = 10_000;
 
-/// Makes the request over a connection of its own.
+/// Makes the request over a separate connection.
 pub(super) fn fetch(
     options: &ConnectOptions,
     target: &RedirectableRequest,
@@ -126,7 +126,8 @@ fn failure(error: hyper::Error) -> StreamError {
     }
 }
 
-/// Whether the server has surely not processed the request: it was not sent, or was refused unseen.
+/// Returns whether the server has certainly not processed the request: it was not sent, or was
+/// refused unseen.
 fn is_unprocessed(error: &hyper::Error) -> bool {
     if error.is_canceled() {
         return true;

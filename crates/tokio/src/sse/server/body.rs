@@ -26,8 +26,8 @@ pub struct EventBody {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What the timer wakes. It is not the connection's task: a connection that is stuck in a write does
-/// not ask its body for anything, so the body could not notice.
+/// The timer's target. It is not the connection's task: a connection that is stuck in a write does
+/// not poll its body, so the body could not notice.
 #[derive(Debug)]
 struct Clock {
     epoch: Instant,
@@ -102,7 +102,7 @@ impl Body for EventBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, EventBodyError>>> {
         let this = &mut *self;
-        // Whoever asks first is the task of the stream.
+        // The first caller is the task of the stream.
         #[cfg(feature = "hyper")]
         this.clock.reset.get_or_init(Reset::current);
         let now = Instant::now();

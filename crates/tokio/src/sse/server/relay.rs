@@ -37,8 +37,8 @@ const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// JSON, a compressed stream) is passed on unchanged.
 ///
 /// When the upstream is silent, comments keep the connection alive, and only between events. An
-/// upstream that breaks, or ends inside an event, ends this body by an error, so that the client
-/// does not take what has come for the whole.
+/// upstream that breaks, or ends inside an event, ends this body with an error, so that the client
+/// does not take it for complete.
 ///
 /// ```
 /// use http::Response;
@@ -61,12 +61,13 @@ pub struct Relay<B> {
     mark: Mark,
     #[cfg(feature = "hyper")]
     stall_timeout: Duration,
-    /// What resets the HTTP/2 stream, if there is one and its executor can: looked for once.
+    /// The reset of the HTTP/2 stream, if there is one and its executor supports it: looked up
+    /// once.
     #[cfg(feature = "hyper")]
     stall: Option<Option<Box<StallTimer>>>,
 }
 
-/// What is passed on.
+/// The source of the body.
 enum Source<B> {
     /// The upstream has not answered, or refuses after the client was told that it would not.
     Late(Box<Late<B>>),
@@ -101,7 +102,7 @@ impl<B: Body + Unpin> Relay<B> {
     /// waited for until `patience` is over. Then the client gets a response of status 200, and
     /// comments until the upstream's first byte.
     ///
-    /// What the client is told depends on when the upstream answers:
+    /// The response to the client depends on when the upstream answers:
     ///
     /// | the upstream | within `patience` | later |
     /// | --- | --- | --- |
@@ -112,9 +113,9 @@ impl<B: Body + Unpin> Relay<B> {
     /// The data of that event is JSON, for example
     /// `{"status":429,"content_type":"application/json","body":"…","truncated":false}`, with up to
     /// 16 KiB of the body, and `"status":null` if there was no response. The upstream's headers are
-    /// lost then, `Retry-After` and `Set-Cookie` among them, and a late 204 does not stop an
-    /// `EventSource`. So `patience` should be longer than a refusal takes and shorter than the
-    /// idle timeout of what is between: 5 to 10 seconds for most.
+    /// then lost, including `Retry-After` and `Set-Cookie`, and a late 204 does not stop an
+    /// `EventSource`. So `patience` should be longer than a refusal takes and shorter than the idle
+    /// timeout of any proxy on the way: 5 to 10 seconds for most.
     ///
     /// ```
     /// use std::time::Duration;
@@ -157,8 +158,8 @@ impl<B: Body + Unpin> Relay<B> {
         Ok(response)
     }
 
-    /// The body alone, of what is known to be an event stream without a content coding. The head of
-    /// the response must not have the length of the upstream's: see [`response`](Self::response).
+    /// Relays only a body, which must be an event stream without a content coding. The head of the
+    /// response must not have the upstream's length: see [`response`](Self::response).
     #[must_use]
     pub fn from_stream_body(upstream: B) -> Self {
         Self::new(Source::Stream(upstream))
@@ -204,11 +205,11 @@ impl<B: Body + Unpin> Relay<B> {
         Self { stall_timeout: timeout.max(Duration::from_millis(1)), ..self }
     }
 
-    /// Ends an event stream when `signal` is ready, cleanly and between two events, with this
-    /// reconnection time: for a graceful shutdown of the gateway, as
-    /// [`Responder::close_all`](tidings_endpoint::event_sink::Responder::close_all) for streams of its
-    /// own. An event that the upstream does not complete within 10 seconds is cut. A response that is
-    /// not an event stream is passed on to its end.
+    /// Ends an event stream cleanly when `signal` is ready, between two events and with this
+    /// reconnection time. Use it for a graceful shutdown of the gateway, like
+    /// [`Responder::close_all`](tidings_endpoint::event_sink::Responder::close_all) for the
+    /// gateway's own streams. An event that the upstream does not complete within 10 seconds is
+    /// cut. A response that is not an event stream is passed on to its end.
     ///
     /// ```
     /// use http::Response;
@@ -237,20 +238,21 @@ impl<B: Body + Unpin> Relay<B> {
         Self { stop: Some(Box::new(Stop::new(Box::pin(signal), farewell))), ..self }
     }
 
-    /// Whether the body is an event stream, or is to be one when the upstream answers. Otherwise it
-    /// is passed on unchanged.
+    /// Returns whether the body is an event stream, or will become one when the upstream answers.
+    /// Otherwise it is passed on unchanged.
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
         matches!(self.source, Source::Late(_) | Source::Stream(_))
     }
 
-    /// Whether what was passed on so far ends with a blank line.
+    /// Returns whether the bytes passed on so far end with a blank line.
     #[must_use]
     pub fn at_boundary(&self) -> bool {
         self.boundaries.at_boundary()
     }
 
-    /// How many bytes were passed on since the last boundary: of an event that is not complete.
+    /// Returns the number of bytes passed on since the last boundary, which belong to an incomplete
+    /// event.
     #[must_use]
     pub fn bytes_since_boundary(&self) -> u64 {
         self.since_boundary
@@ -365,19 +367,19 @@ impl<B: Body + Unpin> Relay<B> {
         Poll::Ready(Some(Ok(Frame::data(COMMENT))))
     }
 
-    /// How many bytes of an event that is not complete have come.
+    /// Returns the number of bytes received of an incomplete event.
     fn pending_len(&self) -> u64 {
         let held = u64::try_from(self.mark.held_len()).unwrap_or(u64::MAX);
         self.since_boundary.saturating_add(held)
     }
 
-    /// Whether lines of the gateway's own may come here.
+    /// Returns whether the gateway may insert its own lines here.
     fn may_insert(&self) -> bool {
         self.at_boundary() || self.since_boundary == 0
     }
 
-    /// Follows the stream through a chunk. If it is to end, what comes after the last boundary is
-    /// left out.
+    /// Follows the stream through a chunk. If it is to end, bytes after the last boundary are left
+    /// out.
     fn follow(&mut self, chunk: &mut Bytes) {
         let len = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         self.since_boundary = match self.boundaries.feed(chunk) {
@@ -392,7 +394,7 @@ impl<B: Body + Unpin> Relay<B> {
         };
     }
 
-    /// Whether the gateway wants the stream to end, and what then comes.
+    /// Polls whether the gateway wants the stream to end, and returns the item that then follows.
     fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let Some(stop) = &mut self.stop else { return Poll::Pending };
         match stop.poll(cx) {
@@ -421,10 +423,10 @@ impl<B: Body + Unpin> Relay<B> {
     }
 }
 
-/// What a body returns.
+/// The result of polling a body.
 type Polled<B> = Option<Result<Frame<Bytes>, RelayError<<B as Body>::Error>>>;
 
-/// Of `Bytes` this is no copy.
+/// For `Bytes` this is not a copy.
 fn owned<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

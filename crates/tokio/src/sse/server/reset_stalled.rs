@@ -62,7 +62,7 @@ pub struct Resettable<F> {
     reset: Arc<Reset>,
 }
 
-/// What ends a [`Resettable`].
+/// The trigger that ends a [`Resettable`].
 #[derive(Debug, Default)]
 pub(super) struct Reset {
     is_due: AtomicBool,
@@ -87,14 +87,14 @@ impl Reset {
         task.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether the task is to end; otherwise this waker is called when it is.
+    /// Returns whether the task should end; otherwise this waker is called when it should.
     fn poll(&self, cx: &Context<'_>) -> bool {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !task.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *task = Some(cx.waker().clone());
         }
         drop(task);
-        // After the waker is there: whoever sets it later calls that.
+        // Only after the waker is stored: code that sets the flag later calls it.
         self.is_due.load(Ordering::Acquire)
     }
 }
@@ -149,7 +149,7 @@ impl<F: Future> Future for Resettable<F> {
                 return Poll::Pending;
             }
         }
-        // With the task goes its half of the stream, and that resets what has not ended.
+        // Dropping the task drops its half of the stream, which resets a stream that has not ended.
         this.task = None;
         Poll::Ready(())
     }
