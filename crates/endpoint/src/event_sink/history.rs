@@ -12,10 +12,10 @@ use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
 /// Keeps the newest events, within bounds, for clients that reconnect. Put it into an
 /// [`Arc`](std::sync::Arc) to share it.
 ///
-/// The history ends with the program, and clients outlive it. So an ID must never come to mean
-/// another event, in the next run of the program or on another machine: take them from [`EventIds`](super::EventIds),
-/// or from a database. Plain counters such as `7` are refused, unless the history is told by
-/// [`with_lasting_ids`](Self::with_lasting_ids) that they last.
+/// The history ends with the program, and clients outlive it. So an ID must never identify another
+/// event, in the next run of the program or on another machine: take IDs from
+/// [`EventIds`](super::EventIds), or from a database. Plain counters such as `7` are refused,
+/// unless [`with_lasting_ids`](Self::with_lasting_ids) declares that they last.
 ///
 /// ```
 /// use tidings_endpoint::event_sink::{Capacity, EncodedEvent, EventIds, History};
@@ -47,7 +47,7 @@ struct Ring {
 }
 
 impl History {
-    /// An empty history, for events whose IDs are no plain counters.
+    /// Creates an empty history, for events whose IDs are not plain counters.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         let capacity = Capacity { max_events: capacity.max_events.max(1), ..capacity };
@@ -65,8 +65,8 @@ impl History {
     /// Adds the newest event. The oldest go as far as they have to.
     ///
     /// # Errors
-    /// The event has no ID, or an empty one, so that no client could ask for what came after it; or
-    /// its ID is a plain counter; or it is too large to be kept. The history is as before.
+    /// The event has no ID, or an empty one, so that no client could ask for the events after it;
+    /// or its ID is a plain counter; or it is too large to be kept. The history is unchanged.
     pub fn push(&self, event: EncodedEvent) -> Result<(), HistoryError> {
         let id = event.id().unwrap_or_default();
         if id.is_empty() {
@@ -88,19 +88,19 @@ impl History {
         Ok(())
     }
 
-    /// How many events there are.
+    /// Returns the number of events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ring().events.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What came after the event with this ID: at most the newest `max_events`.
+    /// Returns the events after the event with this ID: at most the newest `max_events`.
     pub fn after(&self, last_event_id: &LastEventId, max_events: usize) -> Replayed {
         let ring = self.ring();
         let known = ring.numbers.get(last_event_id.as_str());
@@ -138,7 +138,7 @@ impl Ring {
         let number = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
         let number = self.first.saturating_add(number);
         self.bytes_len = self.bytes_len.saturating_add(event.len());
-        // A key that is there already stays as it is, and may hold on to an older event.
+        // A key that exists already stays unchanged, and may keep an older event alive.
         let by_id = ById(event.clone());
         self.numbers.remove(&by_id);
         self.numbers.insert(by_id, number);
@@ -189,7 +189,7 @@ impl PartialEq for ById {
 
 impl Eq for ById {}
 
-/// Why an event cannot be kept. It is given back.
+/// The reason why an event cannot be kept. It contains the event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HistoryError {

@@ -1,4 +1,5 @@
-//! The streams of a [`Responder`](super::Responder), for whoever ends them all: [`OpenStreams`].
+//! The open streams of a [`Responder`](super::Responder), so that all can be ended:
+//! [`OpenStreams`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -1,4 +1,4 @@
-//! What feeds a stream: [`EventSender`].
+//! The sending end of a stream: [`EventSender`].
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,7 @@ use super::{EncodedEvent, Permit, thread_waker};
 /// Sends events to one client. Clones feed the same stream; when the last is dropped, the stream
 /// ends as by [`finish`](Self::finish).
 ///
-/// [`WhenFull`](super::WhenFull) decides what becomes of events for which there is no room.
+/// [`WhenFull`](super::WhenFull) is the policy for events for which there is no room.
 pub struct EventSender {
     stream: Arc<Stream>,
 }
@@ -113,8 +113,8 @@ impl EventSender {
         block_on(self.drained())
     }
 
-    /// Queues a comment. It never takes the place of an event: without room there is no comment,
-    /// whatever [`WhenFull`](super::WhenFull) says.
+    /// Queues a comment. It never displaces an event: without room there is no comment, whatever
+    /// [`WhenFull`](super::WhenFull) says.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -129,24 +129,24 @@ impl EventSender {
         poll_fn(|cx| self.stream.poll_ended(cx, &mut place.ticket)).await;
     }
 
-    /// Whether the stream has ended, as in [`closed`](Self::closed).
+    /// Returns whether the stream has ended, as in [`closed`](Self::closed).
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.stream.has_ended()
     }
 
-    /// Ends the stream cleanly, after what is queued. No more can be sent. The client of a stream
-    /// that has ended reconnects; see [`stop_reconnecting`](super::stop_reconnecting).
+    /// Ends the stream cleanly, after the queued events. No more can be sent. The client of a
+    /// stream that has ended reconnects; see [`stop_reconnecting`](super::stop_reconnecting).
     pub fn finish(&self) {
         self.stream.finish();
     }
 
-    /// Ends the stream at once, with an error: the connection is cut. What is queued is lost.
+    /// Ends the stream at once, with an error: the connection is cut. Queued events are lost.
     pub fn abort(&self) {
         self.stream.end(End::Failed(EventBodyError::Aborted));
     }
 
-    /// How much is queued.
+    /// Returns the size of the queue.
     #[must_use]
     pub fn queued(&self) -> Queued {
         self.stream.queued()
@@ -196,7 +196,7 @@ impl Drop for InLine<'_> {
     }
 }
 
-/// How much waits for a client.
+/// The size of a client's queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
     /// The number of events.
@@ -205,13 +205,13 @@ pub struct Queued {
     pub bytes: usize,
 }
 
-/// Why an event was not queued.
+/// The reason why an event was not queued.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SendError {
     /// The stream has ended: the client is gone, or a sender has ended it.
     Closed,
-    /// There is no room; here is the event. Under
+    /// There is no room; this is the event. Under
     /// [`WhenFull::Disconnect`](super::WhenFull::Disconnect) the stream has ended.
     Full(EncodedEvent),
     /// The stream has ended, as the client took nothing for longer than the

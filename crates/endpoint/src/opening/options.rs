@@ -1,4 +1,4 @@
-//! What a client asks for: [`ConnectOptions`], and [`Offer`], what of it goes into a request.
+//! The options of a client: [`ConnectOptions`], and [`Offer`], the part that goes into a request.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -19,8 +19,8 @@ use crate::opening::socks::Socks5Proxy;
 use crate::opening::tls::{self, TlsTarget};
 use crate::websocket::{self, Config};
 
-/// How a client connects: what to offer, whom to trust, which way to go. It can be used again and
-/// again.
+/// The options of a client's connections: offers, trust, proxies, addresses. They can be used for
+/// any number of connections.
 ///
 /// ```
 /// use tidings_endpoint::opening::ConnectOptions;
@@ -110,9 +110,10 @@ impl ConnectOptions {
 
     /// The `Host` to send, with or without a port, in place of the one that the URI names.
     ///
-    /// It does not change where the client connects to, nor whose certificate it trusts: for that
-    /// write the server's name into the URI, and say where it is by [`connect_to`](Self::connect_to).
-    /// A redirect to another host, port or scheme has a `Host` of its own.
+    /// It changes neither the address that the client connects to nor the name that the certificate
+    /// must have: for that, write the server's name into the URI, and set its address with
+    /// [`connect_to`](Self::connect_to). A redirect to another host, port or scheme gets its own
+    /// `Host`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
@@ -154,8 +155,8 @@ impl ConnectOptions {
     /// Goes through the proxy that the environment variables `https_proxy`, `http_proxy`,
     /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`] tells their rules.
     ///
-    /// This is not the default: where a program's connections go should be seen in its code. Right
-    /// for what is run by hand, as curl is.
+    /// This is not the default: a program's code should show where its connections go. It is right
+    /// for programs that are run by hand, such as curl.
     pub fn proxy_from_environment(mut self) -> Self {
         self.proxies = ProxyRules::from_variables(|name| std::env::var(name).ok());
         self.socks = None;
@@ -175,15 +176,15 @@ impl ConnectOptions {
         self
     }
 
-    /// Shows this certificate to servers that ask for one: the chain, which begins with the client's,
-    /// and the private key of the first. Whom to trust stays as it is; call this after
+    /// Presents this certificate to servers that ask for one: the chain, which begins with the
+    /// client's, and the private key of the first. The trusted roots are unchanged; call this after
     /// [`tls_config`](Self::tls_config), which replaces it.
     ///
     /// A server that a redirect leads to sees it as well.
     ///
     /// # Errors
-    /// The key is of an unknown kind or does not fit the certificate, or there is no TLS on this
-    /// machine: no root certificates, no cryptography.
+    /// The key is of an unknown kind or does not match the certificate, or this machine has no TLS:
+    /// no root certificates, no cryptography.
     #[cfg(feature = "rustls")]
     pub fn client_certificate(
         mut self,
@@ -213,8 +214,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Whether TCP sends at once what was written (`TCP_NODELAY`). The default is to: frames are
-    /// written whole, and waiting for more only delays them.
+    /// Sets whether TCP sends every write at once (`TCP_NODELAY`). The default is `true`: frames
+    /// are written whole, and waiting for more only delays them.
     pub const fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.tcp_nodelay = nodelay;
         self
@@ -302,7 +303,7 @@ impl fmt::Debug for ConnectOptions {
     }
 }
 
-/// What the request says beside the URI; a redirect may take some of it away.
+/// The parts of the request other than the URI; a redirect may remove some.
 #[derive(Clone)]
 pub(super) struct Offer<'a> {
     subprotocols: Vec<&'a str>,
@@ -366,7 +367,7 @@ impl<'a> Offer<'a> {
         Ok(work(&request))
     }
 
-    /// Leaves behind what must not go along.
+    /// Removes the parts that must not be sent to the new target.
     pub(super) fn redirect(&mut self, redirect: &Redirect) {
         self.headers.retain(|(name, _)| redirect.keeps_header(name));
         if !redirect.is_same_origin() {

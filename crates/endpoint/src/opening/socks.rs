@@ -26,7 +26,7 @@ pub struct Socks5Proxy {
 }
 
 impl Socks5Proxy {
-    /// The proxy at `host[:port]`; the port is 1080 if there is none.
+    /// Parses `host[:port]`; without a port it is 1080.
     ///
     /// # Errors
     /// It is not a host, with or without a port.

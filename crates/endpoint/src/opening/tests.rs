@@ -1,4 +1,4 @@
-//! The handshakes against a transport in memory, at every cut of what comes and what goes.
+//! The handshakes against a transport in memory, with reads and writes split at every position.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use super::*;
 use crate::error::{Declined, Error};
 use crate::websocket::{Compression, Config};
 
-/// How many bytes the transport moves in one call.
+/// The number of bytes that the transport moves in one call.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     Whole,
@@ -46,7 +46,7 @@ fn cuts(len: usize) -> impl Iterator<Item = Cut> {
     [Cut::Whole, Cut::Bytes].into_iter().chain((1..len).map(Cut::At))
 }
 
-/// What a peer answers to a request.
+/// The answer of a peer to a request.
 type Answer = Box<dyn Fn(&str) -> Vec<u8>>;
 
 /// A transport, with what happened to it. The peer answers when it has a whole request.
@@ -128,7 +128,7 @@ impl Memory {
         assert!(handshake.next_io(self.now).is_none(), "it stays over");
     }
 
-    /// What was written up to the end of the head.
+    /// Returns the written bytes up to the end of the head.
     fn request(&self) -> &str {
         let written = String::from_utf8_lossy(&self.written);
         let end = written.find("\r\n\r\n").map_or(self.written.len(), |end| end + 4);

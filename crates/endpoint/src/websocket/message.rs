@@ -82,7 +82,7 @@ impl Message {
         }
     }
 
-    /// What a Close frame says; `None` if it says nothing, or if this is something else.
+    /// Returns the content of a Close frame; `None` if it is empty, or if this is another message.
     #[must_use]
     pub fn close_frame(&self) -> Option<&CloseFrame> {
         match self {
@@ -152,7 +152,7 @@ impl Message {
     }
 }
 
-/// A borrowed message is copied into memory of its own size: it never holds on to a read buffer.
+/// A borrowed message is copied into memory of its exact size: it never keeps a read buffer alive.
 impl From<MessageRef<'_>> for Message {
     #[inline]
     fn from(message: MessageRef<'_>) -> Self {

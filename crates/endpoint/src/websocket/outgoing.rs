@@ -8,8 +8,8 @@ use super::compression::CompressedMessage;
 use super::message::{Message, MessageRef};
 use super::shared_str::SharedStr;
 
-/// What can be sent: a [`Message`], owned or borrowed, a [`MessageRef`], or the text or bytes of
-/// one.
+/// A value that can be sent: a [`Message`], owned or borrowed, a [`MessageRef`], or the text or
+/// bytes of one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outgoing<'p> {

@@ -16,7 +16,7 @@ pub struct SharedStr(Shared);
 #[derive(Clone)]
 enum Shared {
     Static(&'static str),
-    /// Text in memory of its own size.
+    /// Text in memory of its exact size.
     Short(Arc<str>),
     /// Text that was a `String`: its memory is kept, not copied.
     Long(Arc<String>),
