@@ -27,11 +27,11 @@ pub struct Utf8Validator {
     /// The first bytes of a character that the last chunk cut.
     cut: [u8; 4],
     cut_len: u8,
-    /// How many bytes came before those in `cut`.
+    /// The number of bytes before those in `cut`.
     offset: u64,
 }
 
-/// The text of one chunk: what was cut before it, then the rest.
+/// The text of one chunk: the character that was cut before it, then the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a> {
     /// The character that began in an earlier chunk and ended in this one.
@@ -119,7 +119,7 @@ impl Utf8Validator {
         if cut_len == 0 { Ok(()) } else { Err(InvalidUtf8 { offset }) }
     }
 
-    /// Adds a byte to the cut character; yields it when it is complete.
+    /// Adds a byte to the cut character; returns the character when it is complete.
     fn push_cut(&mut self, byte: u8) -> Result<Option<char>, InvalidUtf8> {
         let invalid = InvalidUtf8 { offset: self.offset };
         let place = self.cut.get_mut(usize::from(self.cut_len)).ok_or(invalid)?;
@@ -160,7 +160,7 @@ impl Utf8Validator {
     }
 }
 
-/// How many bytes at the end of `chunk` are the start of a character that needs more.
+/// Returns how many bytes at the end of `chunk` are the start of a character that needs more.
 #[inline]
 fn cut_suffix_len(chunk: &[u8]) -> usize {
     if chunk.last().is_none_or(u8::is_ascii) {
@@ -206,7 +206,7 @@ const ASCII_BELOW: usize = 512;
 /// The text is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidUtf8 {
-    /// Where the first ill-formed sequence begins, in bytes from the start of the text.
+    /// The start of the first ill-formed sequence, in bytes from the start of the text.
     pub offset: u64,
 }
 
@@ -224,7 +224,7 @@ pub(crate) mod tests {
     use std::string::{String, ToString};
     use std::vec::Vec;
 
-    /// What the whole text gives: the text, or where it fails.
+    /// The result for the whole text: the text, or the position of the fault.
     pub(crate) fn oracle(bytes: &[u8]) -> Result<String, InvalidUtf8> {
         match str::from_utf8(bytes) {
             Ok(text) => Ok(text.into()),
@@ -232,7 +232,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// What the text gives in these chunks.
+    /// The result for the text in these chunks.
     pub(crate) fn in_chunks<'a>(
         chunks: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<String, InvalidUtf8> {

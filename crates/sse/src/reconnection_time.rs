@@ -30,7 +30,7 @@ impl ReconnectionTime {
     }
 }
 
-/// How far a client lets the server choose the reconnection time.
+/// The bounds within which a server may choose the reconnection time.
 ///
 /// ```
 /// use tidings_sse::{ReconnectionTime, RetryClamp};

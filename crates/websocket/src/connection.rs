@@ -99,9 +99,9 @@ impl<R: Role> Connection<R> {
         self.answer(now, &event);
     }
 
-    /// Whether the front of `input`, the bytes that come next, is a whole unfragmented and
-    /// uncompressed message: [`receive`](Self::receive) then returns it in one event, or the
-    /// violation that it is.
+    /// Returns whether the front of `input`, the next bytes of the stream, is a whole unfragmented
+    /// and uncompressed message: [`receive`](Self::receive) then returns it in one event, or
+    /// reports its violation.
     #[inline]
     #[must_use]
     pub fn has_whole_message(&self, input: &[u8]) -> bool {
@@ -153,7 +153,7 @@ impl<R: Role> Connection<R> {
         self.inbound.resume(now, pause);
     }
 
-    /// What follows from an event that is not data.
+    /// Carries out the consequences of an event that is not data.
     #[cold]
     fn answer(&mut self, now: Timestamp, event: &Event<'_>) {
         if let Event::Pong(payload) = event {
@@ -166,14 +166,14 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// The transport has ended on the peer's side. What is pending may still be written; then
-    /// [`Transmit::Shutdown`] comes.
+    /// The transport has ended on the peer's side. Pending output may still be written; then
+    /// [`Transmit::Shutdown`] follows.
     pub fn receive_eof(&mut self) {
         self.inbound.close();
         self.outbound.end();
     }
 
-    /// Frames a message or a piece of one, to be written before anything that a later call yields.
+    /// Frames a message or a part of one, to be written before the output of any later call.
     ///
     /// # Errors
     /// [`SendError`], the caller's fault; nothing has changed.
@@ -182,8 +182,8 @@ impl<R: Role> Connection<R> {
         self.outbound.send(data)
     }
 
-    /// Frames a Ping. The connection sends its own by [`Timeouts::ping_interval`]; this is for
-    /// payloads of yours.
+    /// Frames a Ping. The connection sends Pings by itself every [`Timeouts::ping_interval`]; use
+    /// this for your own payloads.
     ///
     /// # Errors
     /// [`SendError::NotOpen`]; nothing has changed.
@@ -216,8 +216,8 @@ impl<R: Role> Connection<R> {
         self.deadlines.restart_closing(now);
     }
 
-    /// Fails the connection for a reason that the driver has: the peer is told by this Close frame,
-    /// unless one was sent, and nothing more is received.
+    /// Fails the connection for a reason of the driver: the peer gets this Close frame, unless one
+    /// was sent, and nothing more is received.
     pub fn fail(&mut self, now: Timestamp, close: CloseFrame) {
         self.inbound.close();
         self.outbound.close(Some(close));
@@ -225,19 +225,22 @@ impl<R: Role> Connection<R> {
         self.deadlines.closing(now);
     }
 
-    /// Whether [`poll_transmit`](Self::poll_transmit) may have something, without taking it.
+    /// Returns whether [`poll_transmit`](Self::poll_transmit) may have something, without taking
+    /// it.
     #[inline]
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
         self.outbound.wants_transmit()
     }
 
-    /// What the protocol wants written now; call until it returns `None`, and do each in turn.
+    /// Returns the next pending output of the protocol. Call until it returns `None`, and handle
+    /// each in order.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.outbound.poll_transmit()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout); `None` once all is finished.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout); `None` once all
+    /// is finished.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.has_deadlines().then(|| self.deadlines.next())
@@ -248,8 +251,8 @@ impl<R: Role> Connection<R> {
         !self.is_finished() && (self.inbound.is_open() || !self.outbound.is_open())
     }
 
-    /// Does what is due at `now`: makes a Ping pending, or fails the connection and says why. Harmless if
-    /// nothing is due.
+    /// Does the work that is due at `now`: makes a Ping pending, or fails the connection and
+    /// returns the reason. Harmless if nothing is due.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Timeout> {
         if !self.has_deadlines() {
             return None;
@@ -266,38 +269,39 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Whether data can be sent: the closing handshake has not begun.
+    /// Returns whether data can be sent: the closing handshake has not begun.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.outbound.is_open()
     }
 
-    /// Whether messages may be compressed: [`allow_compression`](Self::allow_compression) was called.
+    /// Returns whether messages may be compressed: [`allow_compression`](Self::allow_compression)
+    /// was called.
     #[must_use]
     pub const fn allows_compression(&self) -> bool {
         self.outbound.allows_compression()
     }
 
-    /// Whether a message of ours was begun with [`Data::more`] and has not ended.
+    /// Returns whether a message of ours was begun with [`Data::more`] and has not ended.
     #[must_use]
     pub const fn is_sending_message(&self) -> bool {
         self.outbound.is_inside_message()
     }
 
-    /// Whether more can be received: no Close frame, no violation, no end came.
+    /// Returns whether more can be received: there was no Close frame, no violation and no end.
     #[must_use]
     pub const fn is_receiving(&self) -> bool {
         self.inbound.is_open()
     }
 
-    /// How much of the open message is still to come, as the peer announces it: known once its last
-    /// frame has begun. For [`Assembler::push`](crate::Assembler::push).
+    /// Returns the length still to come of the open message, as the peer announces it: known once
+    /// its last frame has begun. For [`Assembler::push`](crate::Assembler::push).
     #[must_use]
     pub const fn announced_rest_len(&self) -> Option<u64> {
         self.inbound.announced_rest_len()
     }
 
-    /// Whether [`Transmit::Shutdown`] was handed out: there is nothing left to do.
+    /// Returns whether [`Transmit::Shutdown`] was returned: there is nothing left to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.outbound.is_shut_down()
@@ -309,7 +313,7 @@ impl<R: Role> Connection<R> {
         CloseInfo { received: self.inbound.close_received(), sent: self.outbound.close_sent() }
     }
 
-    /// How long the last answered Ping of the connection's own took.
+    /// Returns the round-trip time of the last answered Ping that the connection sent by itself.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.deadlines.round_trip_time()

@@ -1,5 +1,4 @@
-//! When the peer has to have done what (RFC 6455 leaves time to us): pings and their pongs,
-//! messages that must end, closing that must end, data that must come.
+//! Keep-alive, message, idle and closing timeouts. The RFC prescribes none of them.
 
 use core::time::Duration;
 
@@ -8,21 +7,21 @@ use tidings_time::Timestamp;
 
 use crate::outbound::ping_payload;
 
-/// How long to wait for what. [`Timeouts::NEVER`] turns one off.
+/// The timeouts of a connection. [`Timeouts::NEVER`] turns one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// The time between two Pings of ours. Spread it over connections by some random part, so
-    /// that they do not all ping at once.
+    /// The time between two Pings of ours. Spread it over connections by a random part, so that
+    /// they do not all ping at once.
     pub ping_interval: Duration,
     /// The time that the peer has to answer a Ping, or to send anything at all.
     pub pong: Duration,
-    /// The time from a message's first byte to its last, and a second more for every 512 bytes of
-    /// it that have come; for a control frame too. A slow link is no fault, a peer that sends next
-    /// to nothing is.
+    /// The time from a message's first byte to its last, plus a second for every 512 bytes of it
+    /// that have arrived; also for a control frame. A slow link is not a fault, but a peer that
+    /// sends next to nothing is.
     pub message: Duration,
-    /// The time that may pass without a message, counted while none is coming. Off by default:
-    /// silence is normal, the pong tells whether the peer lives.
+    /// The time that may pass without a message, counted while none is arriving. Off by default:
+    /// silence is normal, and the Pong shows whether the peer is alive.
     pub idle: Duration,
     /// The time from our Close, or from the peer's, to the end of the transport.
     pub closing: Duration,
@@ -52,7 +51,7 @@ impl Timeouts {
     }
 }
 
-/// What the peer did not do in time. The connection has failed; a Close frame may be pending.
+/// The deadline that the peer missed. The connection has failed; a Close frame may be pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timeout {
@@ -67,7 +66,7 @@ pub enum Timeout {
 }
 
 impl Timeout {
-    /// What our Close frame says about it.
+    /// Returns the Close frame that reports it.
     pub(crate) fn close_frame(self) -> CloseFrame {
         match self {
             Self::Pong => CloseFrame::new(CloseCode::INTERNAL_ERROR, "no pong in time"),
@@ -91,10 +90,10 @@ impl core::fmt::Display for Timeout {
 
 impl core::error::Error for Timeout {}
 
-/// How much time a byte of an unfinished message earns: 512 bytes a second are fast enough.
+/// The time that a byte of an unfinished message earns: 512 bytes a second are fast enough.
 const NANOS_PER_BYTE: u64 = 1_000_000_000 / 512;
 
-/// What is due next.
+/// The action that is due next.
 pub(crate) enum Due {
     /// Send the Ping with this number.
     Ping(u64),
@@ -169,13 +168,14 @@ impl Deadlines {
         self.round_trip_time
     }
 
-    /// Bytes came. Any byte shows that the peer lives: inside a long frame it can't send a Pong.
+    /// Bytes arrived. Any byte shows that the peer is alive: inside a long frame it cannot send a
+    /// Pong.
     pub(crate) fn bytes_received(&mut self, now: Timestamp) {
         self.last_heard = now;
     }
 
-    /// Nobody waited for bytes between the last ones and `now`: what was sent then may be waiting
-    /// to be received, so the time does not count. Returns how long it was.
+    /// Nobody waited for bytes between the last ones and `now`: bytes sent then may be waiting to
+    /// be received, so the time does not count. Returns its length.
     pub(crate) fn resume(&mut self, now: Timestamp) -> Duration {
         let pause = now.since(self.last_heard);
         self.incomplete_since = self.incomplete_since.map(|since| since.after(pause).min(now));
@@ -218,12 +218,13 @@ impl Deadlines {
         self.closing_begun.get_or_insert(now);
     }
 
-    /// The time that the peer has for its part of the closing handshake begins anew.
+    /// Restarts the time that the peer has for its part of the closing handshake.
     pub(crate) fn restart_closing(&mut self, now: Timestamp) {
         self.closing_begun = self.closing_begun.map(|begun| begun.max(now));
     }
 
-    /// When [`take_due`](Self::take_due) has something to say, if nothing else happens.
+    /// Returns the time at which [`take_due`](Self::take_due) has a result, if nothing else
+    /// happens.
     pub(crate) fn next(&self) -> Timestamp {
         if let Some(begun) = self.closing_begun {
             return begun.after_nanos(self.waits.closing);
@@ -244,7 +245,7 @@ impl Deadlines {
         self.ping_sent.map(|sent| sent.at.max(self.last_heard).after_nanos(self.waits.pong))
     }
 
-    /// What is due at `now`. To be called until it returns `None`.
+    /// Returns the action that is due at `now`. Call it until it returns `None`.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
         if let Some(begun) = self.closing_begun {
             return (begun.after_nanos(self.waits.closing) <= now)
@@ -256,9 +257,9 @@ impl Deadlines {
         }
         match (self.ping_sent, self.pong_due()) {
             (Some(sent), Some(due)) if due <= now => {
-                // Woken far too late, say after a suspend: the answer may be waiting unread. Ask
-                // once more before the verdict; but if nothing came after that, it is due, or a
-                // timer that is always late would never come to one.
+                // Woken far too late, say after a suspend: the answer may be waiting unread. Send
+                // one more Ping before the connection fails. But if nothing arrived after that, it
+                // fails, or a timer that is always late would never fail it.
                 let is_late = due.after_nanos(self.waits.pong) <= now;
                 if is_late && (!sent.is_second || self.last_heard > sent.at) {
                     return Some(Due::Ping(self.ping(now, true)));

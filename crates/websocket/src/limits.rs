@@ -1,4 +1,4 @@
-//! What one connection may cost: every limit of the machine, and the budgets that count them.
+//! The limits of a connection, and the budgets that count against them.
 
 use core::time::Duration;
 
@@ -7,8 +7,8 @@ use tidings_frame::PayloadLimit;
 use crate::violation::Violation;
 use tidings_time::Timestamp;
 
-/// The limits of one connection. All are judged on a frame's header, before its payload is looked
-/// at, and each refusal names the limit and what was seen.
+/// The limits of one connection. All are checked on a frame's header, before its payload is looked
+/// at, and each refusal names the limit and the value that exceeded it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -18,16 +18,16 @@ pub struct Limits {
     pub max_message_len: u64,
     /// The most frames of one message, empty ones included.
     pub max_fragments: u32,
-    /// How fast control frames may come.
+    /// The rate at which control frames may arrive.
     pub control_frames: ControlFrameRate,
 }
 
 /// A token bucket for control frames: `burst` at once, then `per_second`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlFrameRate {
-    /// How many may come at once.
+    /// The number that may arrive at once.
     pub burst: u32,
-    /// How many may come per second in the long run.
+    /// The number that may arrive per second in the long run.
     pub per_second: u32,
 }
 
@@ -71,8 +71,8 @@ impl Limits {
     }
 }
 
-/// Counts what has been received against the [`Limits`]. The one place where limits are judged, but
-/// for that of a frame, which is the decoder's.
+/// Counts received frames against the [`Limits`]. All limits are checked here, except that of a
+/// frame, which the decoder checks.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     max_message_len: u64,
@@ -135,8 +135,8 @@ impl Budget {
         Ok(())
     }
 
-    /// What comes now may have been sent at any time in the last `pause`, in which nobody looked: as
-    /// many control frames as the rate allows may come at once.
+    /// The next bytes may have been sent at any time in the last `pause`, in which nothing was
+    /// read: as many control frames as the rate allows may arrive at once.
     pub(crate) fn resume(&mut self, now: Timestamp, pause: Duration) {
         let earned = self.control_frames.earned_in(pause);
         self.control_left = self.control_left.saturating_add(earned);
@@ -232,7 +232,8 @@ mod tests {
         assert_eq!(budget.spend_control_frame(now), Err(refused));
     }
 
-    /// What has gathered while nobody looked is judged by the time in which it was sent.
+    /// Control frames that arrived while nothing was read are counted over the time in which they
+    /// were sent.
     #[test]
     fn control_frames_that_waited_for_the_application_are_not_a_flood() {
         let mut budget = budget();

@@ -1,5 +1,5 @@
-//! The sending half: the order of our own frames, and what the protocol has to tell the peer
-//! (RFC 6455, 5.4, 5.5, 6.1, 7.1).
+//! The sending half: the order of our own frames, and the frames that the protocol has to send (RFC
+//! 6455, 5.4, 5.5, 6.1, 7.1).
 
 use core::fmt;
 
@@ -90,13 +90,13 @@ impl<'p> Data<'p> {
         self.payload.len()
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.payload.is_empty()
     }
 
-    /// The message goes on: the next data sent, of the same type, continues it.
+    /// The message continues: the next data sent, of the same type, is its next part.
     pub const fn more(self) -> Self {
         Self { more: true, ..self }
     }
@@ -108,7 +108,7 @@ impl<'p> Data<'p> {
     }
 }
 
-/// What the protocol wants done, in this order.
+/// The output of the protocol, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Transmit {
@@ -142,8 +142,8 @@ impl<R: Role> Outbound<R> {
         self.allows_half_close = allows;
     }
 
-    /// Frames a message or a piece of one. The frame must be written before anything that a later
-    /// call yields.
+    /// Frames a message or a part of one. The frame must be written before the output of any later
+    /// call.
     ///
     /// # Errors
     /// [`SendError`], the caller's fault; nothing has changed.
@@ -269,7 +269,7 @@ impl<R: Role> Outbound<R> {
         }
     }
 
-    /// The transport cannot bring anything more: what is pending is still handed out, then the end.
+    /// The transport cannot deliver anything more: pending output is still returned, then the end.
     pub(crate) fn end(&mut self) {
         if self.close == CloseState::Open {
             self.close = CloseState::Missed;
@@ -277,7 +277,7 @@ impl<R: Role> Outbound<R> {
         self.shut_down();
     }
 
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something.
+    /// Returns whether [`poll_transmit`](Self::poll_transmit) has something.
     #[inline]
     pub(crate) fn wants_transmit(&self) -> bool {
         self.pending_pong.is_some()
@@ -286,8 +286,8 @@ impl<R: Role> Outbound<R> {
             || self.shutdown == Shutdown::Pending
     }
 
-    /// What the protocol wants written now; call until it returns `None`, and write each in turn. A control
-    /// frame may go between two fragments, never inside a frame.
+    /// Returns the next pending output of the protocol. Call until it returns `None`, and write
+    /// each in order. A control frame may go between two fragments, never inside a frame.
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
         // 1.4: what follows our Close is discarded by the peer, a Pong too. A half-closed peer still
         // gets its answer.
@@ -315,12 +315,12 @@ impl<R: Role> Outbound<R> {
         None
     }
 
-    /// Whether data can be sent: the closing handshake has not begun.
+    /// Returns whether data can be sent: the closing handshake has not begun.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.close, CloseState::Open)
     }
 
-    /// What our Close frame says, if it has been handed out.
+    /// Returns the content of our Close frame, if it has been returned for writing.
     pub(crate) fn close_sent(&self) -> CloseStatus {
         match &self.close {
             CloseState::Sent(Some(close)) => CloseStatus::Frame(**close),
@@ -337,17 +337,17 @@ impl<R: Role> Outbound<R> {
         self.allows_half_close
     }
 
-    /// Whether messages may be compressed (RFC 7692): both sides have agreed.
+    /// Returns whether messages may be compressed (RFC 7692): both sides have agreed.
     pub(crate) const fn allows_compression(&self) -> bool {
         self.allows_compression
     }
 
-    /// Whether a message has begun and not ended.
+    /// Returns whether a message has begun and not ended.
     pub(crate) const fn is_inside_message(&self) -> bool {
         self.message.is_some()
     }
 
-    /// Whether [`Transmit::Shutdown`] has been handed out: there is nothing left to do.
+    /// Returns whether [`Transmit::Shutdown`] has been returned: there is nothing left to do.
     pub(crate) fn is_shut_down(&self) -> bool {
         self.shutdown == Shutdown::Done
     }
@@ -408,7 +408,7 @@ impl fmt::Debug for ControlFrame {
     }
 }
 
-/// Why nothing was sent: the caller's fault, and nothing has changed.
+/// The reason why nothing was sent. The fault is the caller's, and nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
@@ -444,7 +444,7 @@ mod tests {
         Outbound::new(Client::new(|| [0; 4])) // keys that leave the payload as it is
     }
 
-    /// What comes out next, as bytes; nothing for the end.
+    /// Returns the next output as bytes; nothing for the end.
     fn next<R: Role>(outbound: &mut Outbound<R>) -> Option<ControlFrame> {
         match outbound.poll_transmit()? {
             Transmit::Frame(frame) => Some(frame),

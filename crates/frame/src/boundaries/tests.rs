@@ -76,7 +76,7 @@ fn stream() -> (Vec<u8>, Vec<Header>) {
     (stream, frames.iter().map(|frame| *frame.header()).collect())
 }
 
-/// Where all boundaries are, by the headers alone.
+/// All boundaries, by the headers alone.
 fn boundaries(headers: &[Header]) -> Vec<Found> {
     let mut at = 0;
     let mut all = Vec::new();

@@ -47,7 +47,7 @@ impl<B: Body> Stream for BodyChunks<B> {
                 // Trailers say nothing about events.
                 Some(Ok(frame)) => {
                     if let Ok(mut data) = frame.into_data() {
-                        // No copy of what is `Bytes` already.
+                        // `Bytes` are not copied.
                         return Poll::Ready(Some(Ok(data.copy_to_bytes(data.remaining()))));
                     }
                 }

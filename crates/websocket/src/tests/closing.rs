@@ -111,7 +111,7 @@ fn an_end_without_close_is_abnormal() {
     assert_eq!(connection.receive(at(0), &mut &mut late[..]), None);
 }
 
-/// A half-closed peer still reads: what is owed is transmitted before the end.
+/// A half-closed peer still reads: pending frames are sent before the end.
 #[test]
 fn what_is_owed_goes_out_after_the_peers_end() {
     let mut connection = server();
@@ -176,7 +176,7 @@ fn with_half_close_each_side_ends_for_itself() {
     assert!(connection.close_info().is_clean());
 }
 
-/// The other side of it: what comes after our Close frame is received, and puts the end off.
+/// The other side of it: data after our Close frame is received, and delays the end.
 #[test]
 fn with_half_close_a_peer_that_still_sends_has_time() {
     let mut connection = server();
@@ -192,7 +192,7 @@ fn with_half_close_a_peer_that_still_sends_has_time() {
     assert_eq!(connection.handle_timeout(at(17)), Some(Timeout::Closing));
 }
 
-/// A driver's own reason is told to the peer, and ends the connection.
+/// A driver's own reason is sent to the peer, and ends the connection.
 #[test]
 fn a_driver_can_fail_the_connection() {
     let mut connection = server();
