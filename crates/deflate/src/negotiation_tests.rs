@@ -321,8 +321,8 @@ fn a_server_is_not_configured_beyond_its_backend() {
     }
 }
 
-/// What is offered and answered where nothing is said about it: the same whichever features are on,
-/// also with none, so that a crate that switches one on changes nothing on the wire.
+/// The default offer and answer are the same whichever features are on, also with none, so that a
+/// crate that enables one changes nothing on the wire.
 #[test]
 fn no_feature_changes_what_is_negotiated_by_default() {
     assert_eq!(Offer::recommended().to_string(), "permessage-deflate; client_max_window_bits");

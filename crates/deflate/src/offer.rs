@@ -1,4 +1,4 @@
-//! What a client offers (RFC 7692, 7.1): [`Offer`], in the order of its preference.
+//! A client's offers (RFC 7692, 7.1): [`Offer`], in the order of its preference.
 
 use core::fmt;
 
@@ -42,8 +42,9 @@ impl Offer {
         }
     }
 
-    /// What browsers offer: no demand, and leave to limit our window. A client whose compressor knows
-    /// the largest window alone, as `miniz_oxide` does, offers [`new`](Self::new) instead.
+    /// The offer of browsers: no demand, and permission to limit our window. A client whose
+    /// compressor supports only the largest window, such as `miniz_oxide`, offers
+    /// [`new`](Self::new) instead.
     #[must_use]
     pub const fn recommended() -> Self {
         Self::new().client_max_window_bits()
@@ -66,7 +67,7 @@ impl Offer {
         self
     }
 
-    /// Demands that the server's window is no larger (RFC 7692, 7.1.2.1).
+    /// Demands that the server's window is at most this large (RFC 7692, 7.1.2.1).
     #[must_use]
     pub const fn server_max_window_bits(mut self, window_bits: WindowBits) -> Self {
         self.set.server_max_window_bits = Some(window_bits);

@@ -14,7 +14,7 @@ use crate::token::{is_field_value_byte, is_optional_white_space, is_tchar};
 
 pub use error::HeadError;
 
-/// Whether a head is complete yet.
+/// The progress of a head: partial or complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Progress<T> {
@@ -80,10 +80,10 @@ pub struct HeadScanner {
     state: State,
     /// Bytes looked at.
     scanned: usize,
-    /// Where the start line begins: empty lines may stand before it.
+    /// The start of the start line: empty lines may precede it.
     start_line_offset: usize,
     headers: usize,
-    /// Whether folded lines are made one.
+    /// Whether folded lines are joined into one.
     unfolds: bool,
     /// Whether there are such lines, still folded.
     is_folded: bool,
@@ -95,7 +95,7 @@ enum Kind {
     Response,
 }
 
-/// What the bytes so far call for next.
+/// The action that the bytes so far require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The start line, or an empty line before it.
@@ -162,7 +162,7 @@ impl HeadScanner {
     ///
     /// # Errors
     ///
-    /// The peer sent what is not a head, or more of it than the limits allow.
+    /// The peer sent bytes that are not a head, or more of it than the limits allow.
     pub fn scan<'a>(&mut self, buffer: &'a [u8]) -> Result<Progress<Head<'a>>, HeadError> {
         let room = self.limits.max_head_len.saturating_sub(self.scanned);
         let fresh = buffer.get(self.scanned..).unwrap_or_default();
@@ -282,7 +282,7 @@ impl HeadScanner {
                     self.first_byte(byte)
                 }
             },
-            // RFC 9112, 2.2: a bare CR is no line end.
+            // RFC 9112, 2.2: a bare CR is not a line end.
             State::StartLineFeed | State::LineFeed | State::LastLineFeed if byte != b'\n' => {
                 Err(HeadError::BareCarriageReturn { offset: offset.saturating_sub(1) })
             }

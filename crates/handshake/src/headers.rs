@@ -1,4 +1,4 @@
-//! The header lines of a head, whoever parsed them: [`Headers`].
+//! The header lines of a head, from any parser: [`Headers`].
 
 use core::fmt;
 

@@ -62,7 +62,7 @@ impl Key {
         ascii(&self.0)
     }
 
-    /// What the server must answer to this key.
+    /// Returns the server's required answer to this key.
     ///
     /// RFC 6455, 4.2.2 item 5.4: the key is hashed as text, not decoded.
     #[must_use]
@@ -99,7 +99,8 @@ impl Accept {
         ascii(&self.0)
     }
 
-    /// Whether a server's header value is this one, byte by byte, without outer white space.
+    /// Returns whether a server's header value is this one, byte by byte, without outer white
+    /// space.
     #[must_use]
     pub fn matches(&self, value: &[u8]) -> bool {
         crate::token::trim(value) == self.0
@@ -124,7 +125,7 @@ fn ascii(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Why a `Sec-WebSocket-Key` is not one.
+/// The reason why a `Sec-WebSocket-Key` is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {

@@ -1,4 +1,4 @@
-//! Which web pages may connect (RFC 6455, sections 4.2.2 item 4 and 10.2): [`OriginPolicy`].
+//! The web pages that may connect (RFC 6455, sections 4.2.2 item 4 and 10.2): [`OriginPolicy`].
 //!
 //! A browser opens a WebSocket to any host for any page, with the user's cookies, and leaves it to
 //! the server to look at `Origin`. Origins are compared in parts, never as strings.
@@ -9,8 +9,8 @@ use crate::authority::{Authority, AuthorityError};
 use crate::server::forwarded::Forwarded;
 use crate::uri::{default_port, split_scheme};
 
-/// What to do with a request that has no `Origin`: it does not come from a browser
-/// (RFC 6455, 4.2.1), so it was not made by a page, but neither is it known who made it.
+/// The policy for a request that has no `Origin`. It does not come from a browser (RFC 6455,
+/// 4.2.1), so it was not made by a page, but its author is unknown too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingOrigin {
     /// Let programs in. Right where something else tells who they are, or all may come.
@@ -42,8 +42,8 @@ pub enum MissingOrigin {
 /// - A trailing dot counts, as it does for browsers: `https://example.com.` is not
 ///   `https://example.com`.
 /// - `null`, which a sandboxed frame or a local file sends, is refused unless
-///   [`OriginPolicy::or_null`] lets it in. Apps have origins of their own, such as `file://` or
-///   `capacitor://localhost`, which an [`OriginPattern`] lets in.
+///   [`OriginPolicy::or_null`] admits it. Apps have their own origins, such as `file://` or
+///   `capacitor://localhost`, which an [`OriginPattern`] admits.
 /// - Behind a proxy that does not pass on the `Host` of the browser, see
 ///   [`OriginPolicy::behind_proxy`].
 /// - A value that is not an origin (with a path, user information, several origins in one) is refused.
@@ -135,8 +135,8 @@ impl<'a> OriginPolicy<'a> {
 
     /// Decides on one request.
     ///
-    /// `origin` is the header's value, `host` what the request names as its host, and `secure`
-    /// tells whether the browser came over TLS, which behind a proxy only the caller knows.
+    /// `origin` is the header's value, `host` the host that the request names, and `secure` says
+    /// whether the browser used TLS, which behind a proxy only the caller knows.
     ///
     /// # Errors
     ///
@@ -214,7 +214,8 @@ impl<'a> OwnOrigin<'a> {
         self.host
     }
 
-    /// Whether a [trusted proxy](OriginPolicy::behind_proxy) says so, and not `Host`.
+    /// Returns whether it comes from a [trusted proxy](OriginPolicy::behind_proxy), and not from
+    /// `Host`.
     #[must_use]
     pub const fn is_forwarded(&self) -> bool {
         self.is_forwarded
@@ -241,7 +242,8 @@ impl fmt::Display for OwnOrigin<'_> {
     }
 }
 
-/// What of a host or an origin is shown: a name has 253 characters at most, an attack has more.
+/// The part of a host or an origin that is shown: a name has at most 253 characters, an attack has
+/// more.
 struct Short<T>(T);
 
 const MAX_SHOWN_LEN: usize = 120;
@@ -348,8 +350,8 @@ fn scheme_port(scheme: &str) -> Option<u16> {
 /// - `https://example.com`: that origin;
 /// - `https://*.example.com`: its subdomains at any depth, but not `https://example.com` itself;
 /// - `http://localhost:*`: any port;
-/// - other schemes too, such as `chrome-extension://...`, `capacitor://localhost` or `file://`, which
-///   has no host. The origin `null` is none of them: see [`OriginPolicy::or_null`].
+/// - other schemes too, such as `chrome-extension://...`, `capacitor://localhost` or `file://`,
+///   which has no host. The origin `null` is not one of them: see [`OriginPolicy::or_null`].
 #[derive(Clone, Copy, Debug)]
 pub struct OriginPattern<'a> {
     scheme: &'a str,
@@ -405,7 +407,7 @@ impl<'a> OriginPattern<'a> {
     }
 }
 
-/// Whether the host is one or more labels, a dot, and the domain.
+/// Returns whether the host is one or more labels, a dot, and the domain.
 fn is_subdomain(host: &str, domain: &str) -> bool {
     let at = host.len().checked_sub(domain.len());
     at.and_then(|at| host.split_at_checked(at)).is_some_and(|(labels, end)| {
@@ -424,7 +426,7 @@ fn is_label(label: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginError<'a> {
-    /// There is no `Origin` header and the policy asks for one.
+    /// There is no `Origin` header and the policy requires one.
     Missing,
     /// The origin is `null`.
     Null,
@@ -434,7 +436,7 @@ pub enum OriginError<'a> {
     NotAccepted {
         /// The `Origin` of the request.
         origin: &'a str,
-        /// What it was compared with, if pages of the same origin are accepted.
+        /// The origin that it was compared with, if pages of the same origin are accepted.
         own: Option<OwnOrigin<'a>>,
     },
 }

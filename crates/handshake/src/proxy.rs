@@ -63,7 +63,7 @@ impl Proxy {
         if authority.contains(['/', '?', '#']) {
             return Err(ProxyUriError::Resource);
         }
-        // The last one: many write an `@` of the password as it is.
+        // The last one: many write an `@` in the password without encoding it.
         let (credentials, authority) = match authority.rsplit_once('@') {
             Some((credentials, authority)) => (Some(credentials), authority),
             None => (None, authority),
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(proxy.credentials("a", "\n"), Err(Credentials));
     }
 
-    /// It is told without a part of the URI, which may hold a password.
+    /// It is shown without a part of the URI, which may contain a password.
     #[test]
     fn an_error_says_what_is_wrong() {
         for (error, shown) in [

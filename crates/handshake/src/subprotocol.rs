@@ -7,7 +7,7 @@ use crate::token::{is_token, trim};
 
 pub(crate) const HEADER: &str = "Sec-WebSocket-Protocol";
 
-/// How many subprotocols a request may offer: they are compared with each other.
+/// The number of subprotocols that a request may offer: they are compared with each other.
 pub const MAX_SUBPROTOCOLS: usize = 64;
 
 /// The subprotocols that a client offers, in its order of preference, over all header lines.
@@ -94,12 +94,12 @@ pub enum SubprotocolError {
     Empty,
     /// An element is not a token.
     NotToken {
-        /// Which element.
+        /// The index of the element.
         index: usize,
     },
     /// An element stands there a second time.
     Repeated {
-        /// Which element.
+        /// The index of the element.
         index: usize,
     },
     /// There are more than [`MAX_SUBPROTOCOLS`].

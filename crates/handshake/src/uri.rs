@@ -65,7 +65,7 @@ impl<'a> WebSocketUri<'a> {
         })
     }
 
-    /// Whether the connection is to be made over TLS: the scheme is `wss`.
+    /// Returns whether the connection is to be made over TLS: the scheme is `wss`.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.secure
@@ -202,19 +202,19 @@ pub enum UriError {
     Scheme,
     /// There is a fragment. A number sign that is meant must be written `%23`.
     Fragment {
-        /// Where the `#` is.
+        /// The position of the `#`.
         offset: usize,
     },
     /// The host or port is wrong, or there is user information.
     Authority(AuthorityError),
     /// A character that must be percent-encoded.
     Character {
-        /// Where the character is.
+        /// The position of the character.
         offset: usize,
     },
     /// A percent sign without two hexadecimal digits.
     PercentEncoding {
-        /// Where the percent sign is.
+        /// The position of the percent sign.
         offset: usize,
     },
 }

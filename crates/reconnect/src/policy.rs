@@ -1,9 +1,9 @@
-//! How patient a client is: [`Policy`], and the arithmetic of its waits.
+//! The patience of a client: [`Policy`], and the arithmetic of its waits.
 
 use core::time::Duration;
 
-/// How long to wait between attempts, and when to stop. Start from [`Policy::websocket`] or
-/// [`Policy::event_source`] and change what you want.
+/// The waits between attempts, and the conditions for giving up. Start from [`Policy::websocket`]
+/// or [`Policy::event_source`] and change the fields that you want.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,15 +20,15 @@ pub struct Policy {
     pub base: Duration,
     /// The longest random window.
     pub cap: Duration,
-    /// What every wait has at least, before anything random.
+    /// The minimum of every wait, before the random part.
     pub minimum: Duration,
-    /// How long a connection must live to be a success, after which the waits start anew.
+    /// The lifetime of a connection that makes it a success, after which the back-off starts over.
     pub healthy_after: Duration,
     /// The most that a server can make this client wait with `Retry-After`. Zero: the header is
     /// ignored.
     pub max_server_wait: Duration,
-    /// The least wait for a server that restarts or has too much to do, and sets no time of its
-    /// own: Close 1012 and 1013, status 429 and 503.
+    /// The minimum wait for a server that restarts or is overloaded, and names no time: Close 1012
+    /// and 1013, status 429 and 503.
     pub busy_minimum: Duration,
     /// The least random window after such a wait.
     pub busy_spread: Duration,

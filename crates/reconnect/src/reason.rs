@@ -1,8 +1,8 @@
-//! Why there is no connection: [`Reason`], and what it says about another attempt.
+//! The reason why there is no connection: [`Reason`], and its meaning for another attempt.
 
 use core::time::Duration;
 
-/// Why an attempt failed, or why a connection ended.
+/// The reason why an attempt failed, or why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -24,7 +24,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether another attempt makes no sense, or is not welcome.
+    /// Returns whether another attempt makes no sense, or is not welcome.
     #[must_use]
     pub const fn forbids_retry(&self) -> bool {
         match self {
@@ -46,7 +46,7 @@ impl Reason {
         }
     }
 
-    /// Whether the server said that it has no time now.
+    /// Returns whether the server said that it is busy.
     pub(crate) const fn is_busy(&self) -> bool {
         match self {
             Self::Disconnected | Self::Ended => false,

@@ -44,7 +44,7 @@ pub struct Reconnect {
     connected_since: Option<Timestamp>,
 }
 
-/// What to do after a failure.
+/// The next step after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
@@ -54,7 +54,7 @@ pub enum Next {
     GiveUp(GiveUp),
 }
 
-/// Why there is no next attempt.
+/// The reason why there is no next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GiveUp {
@@ -77,12 +77,12 @@ impl Reconnect {
         Self { policy, failures: 0, began_with_success: false, connected_since: None }
     }
 
-    /// A connection is open. Alone this is no success yet: see [`Policy::healthy_after`].
+    /// A connection is open. This alone is not a success yet: see [`Policy::healthy_after`].
     pub fn connected(&mut self, now: Timestamp) {
         self.connected_since = Some(now);
     }
 
-    /// The connection was of use: the waits start anew at its end, however short it was.
+    /// The connection was useful: the back-off starts over at its end, however short it was.
     pub fn progressed(&mut self) {
         self.failures = 0;
         self.began_with_success = true;
@@ -128,8 +128,8 @@ impl Reconnect {
         Next::Wait(wait)
     }
 
-    /// How many attempts have failed and connections have ended since the last success: what the
-    /// next wait grows with.
+    /// Returns the number of failed attempts and ended connections since the last success, with
+    /// which the next wait grows.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.failures

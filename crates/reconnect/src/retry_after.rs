@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// When a server wants to be asked again.
+/// The time at which a server wants to be asked again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ impl RetryAfter {
         imf_fixdate(value).map(|unix_seconds| Self::Date { unix_seconds })
     }
 
-    /// How long to wait from `now_unix_seconds`, by the wall clock; a delay does not need it.
+    /// Returns the wait from `now_unix_seconds`, by the wall clock; a delay does not need it.
     #[must_use]
     pub const fn wait(self, now_unix_seconds: u64) -> Duration {
         match self {

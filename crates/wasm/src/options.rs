@@ -10,7 +10,7 @@ use crate::values;
 pub(crate) struct Options<'a>(pub(crate) &'a JsValue);
 
 impl Options<'_> {
-    /// A length or a count; Infinity is no limit.
+    /// A length or a count; Infinity means no limit.
     #[cfg(feature = "sse")]
     pub(crate) fn length(&self, name: &str) -> Result<Option<usize>, JsValue> {
         Ok(values::whole_number(self.0, name)?.map(number::to_usize))
@@ -21,7 +21,7 @@ impl Options<'_> {
         Ok(values::whole_number(self.0, name)?.map(number::to_u64))
     }
 
-    /// A time in milliseconds; Infinity is no limit.
+    /// A time in milliseconds; Infinity means no limit.
     #[cfg(feature = "sse")]
     pub(crate) fn time(&self, name: &str) -> Result<Option<core::time::Duration>, JsValue> {
         Ok(values::whole_number(self.0, name)?.map(number::to_duration))

@@ -15,12 +15,12 @@ use tidings_tokio::sse::{Event, EventType, InvalidField, ReconnectionTime};
 use super::Body;
 use super::chat::Stats;
 
-/// How many events are kept for clients that come back.
+/// The number of events that are kept for clients that reconnect.
 const HISTORY_LEN: usize = 300;
-/// How many events a slow client may be behind before its stream is ended; it then reconnects and
-/// resumes.
+/// The number of events that a slow client may lag before its stream is ended; it then reconnects
+/// and resumes.
 const BACKLOG_LEN: usize = 64;
-/// How long a client should wait before it reconnects.
+/// The time that a client should wait before it reconnects.
 const RECONNECTION_TIME: ReconnectionTime = ReconnectionTime::from_ms(1_000);
 
 /// The same after the server has ended.
@@ -67,7 +67,7 @@ impl Dashboard {
         self.responder.close_all(Some(RETRY_AFTER_END));
     }
 
-    /// A new stream: what was missed since the client's last event, then what comes.
+    /// A new stream: the events missed since the client's last one, then new ones.
     fn subscribe(&self, headers: &HeaderMap) -> Result<Response<EventBody>, LastEventIdError> {
         let last_event_id = LastEventId::from_headers(headers)?;
         let mut live = self.live();

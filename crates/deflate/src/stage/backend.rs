@@ -88,7 +88,7 @@ impl Inflate {
         each!(self, inflate => inflate.inflate(input, max_output_len))
     }
 
-    /// What the last call wrote.
+    /// Returns the output of the last call.
     pub(super) fn output(&self, written: usize) -> &[u8] {
         each!(self, inflate => inflate.output(written))
     }

@@ -8,7 +8,7 @@ use super::backend::{Backend, Inflate};
 use super::history::History;
 use crate::negotiated::Direction;
 
-/// Decompresses the messages of one peer, a piece at a time, with a limit on what comes out.
+/// Decompresses the messages of one peer, a piece at a time, with a limit on the output.
 ///
 /// For each message with the RSV1 bit: [`inflate`](Self::inflate) for each payload, or part of one,
 /// of its fragments, until it gives `None`; then [`finish`](Self::finish). Messages without the bit
@@ -44,13 +44,13 @@ pub struct Inflater {
     max_message_len: u64,
     phase: Phase,
     state: Option<InflateState>,
-    /// What the message may refer back to.
+    /// The bytes that the message may refer back to.
     history: History,
-    /// Whether `state` knows the history, and nothing else.
+    /// Whether `state` contains exactly the history.
     state_is_current: bool,
-    /// Whether the last piece filled its place, so that there may be more without further input.
+    /// Whether the last piece filled its space, so that there may be more without further input.
     output_is_cut: bool,
-    /// How much of the message went in, and came out.
+    /// The input and output lengths of the message so far.
     input_len: u64,
     output_len: u64,
 }
@@ -61,15 +61,14 @@ enum Phase {
     BetweenMessages,
     /// Inside a stream of blocks.
     Open,
-    /// Just behind a block with the "BFINAL" bit.
+    /// Just after a block with the "BFINAL" bit.
     BehindFinalBlock,
     Failed(InflateError),
 }
 
 impl Inflater {
-    /// For the messages that come in this direction, of which none may be longer than
-    /// `max_message_len` bytes when decompressed. An [`InflateState`] that it is supplied with has a
-    /// backend of its own.
+    /// Creates an inflater for the messages of this direction, none of which may be longer than
+    /// `max_message_len` bytes when decompressed. A supplied [`InflateState`] has its own backend.
     #[must_use]
     pub const fn new(backend: Backend, direction: Direction, max_message_len: u64) -> Self {
         Self {
@@ -91,8 +90,8 @@ impl Inflater {
     /// A piece is never empty, and at most 16 KiB long.
     ///
     /// # Errors
-    /// The payload is no DEFLATE, or the message is too long. The connection has to be failed; every
-    /// further call gives the same error.
+    /// The payload is not valid DEFLATE, or the message is too long. Fail the connection; every
+    /// further call returns the same error.
     pub fn inflate(&mut self, payload: &mut &[u8]) -> Result<Option<&[u8]>, InflateError> {
         match self.step(payload) {
             Ok(0) => Ok(None),
@@ -125,7 +124,7 @@ impl Inflater {
         }
     }
 
-    /// Whether the next compressed byte would allocate an [`InflateState`].
+    /// Returns whether the next compressed byte would allocate an [`InflateState`].
     #[must_use]
     pub const fn needs_state(&self) -> bool {
         self.state.is_none()
@@ -159,7 +158,8 @@ impl Inflater {
         self.state.take()
     }
 
-    /// How many bytes of earlier messages it remembers, or could without allocating.
+    /// Returns the number of bytes of earlier messages that it remembers, or could without
+    /// allocating.
     #[must_use]
     pub fn history_capacity(&self) -> usize {
         self.history.capacity()
@@ -301,7 +301,7 @@ impl fmt::Debug for InflateState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InflateError {
-    /// The payload is no DEFLATE, or refers back further than there is anything.
+    /// The payload is not valid DEFLATE, or refers back beyond the start of the data.
     Corrupt {
         /// Up to where the message was taken before the fault showed, in compressed bytes.
         offset: u64,

@@ -35,7 +35,7 @@ const MAX_HEADERS: usize = 32;
 /// Not cancel safe: if the future is dropped, close the stream.
 ///
 /// # Errors
-/// The reason why there is no WebSocket. A client that can be answered has its answer; close the
+/// The handshake failed. If the client could be answered, it has received its answer; close the
 /// stream.
 pub async fn accept<'b, S, C, F>(
     mut stream: S,
@@ -67,8 +67,7 @@ where
 /// Not cancel safe: if the future is dropped, close the stream.
 ///
 /// # Errors
-/// The reason why there is no WebSocket; close the stream. After [`Error::Declined`] the buffer holds
-/// the answer.
+/// The handshake failed; close the stream. After [`Error::Declined`] the buffer holds the answer.
 pub async fn connect<'b, S, C, M>(
     mut stream: S,
     buffer: &'b mut [u8],
@@ -142,7 +141,7 @@ pub(crate) async fn open_client<'b, S: Read + Write, C: FnMut() -> Timestamp>(
         inspect(&response);
         match response {
             Response::Interim(_) => {}
-            // RFC 6455, 9.1: what is negotiated must be spoken.
+            // RFC 6455, 9.1: a negotiated extension must be used.
             Response::Opened(opened) if opened.extensions().next().is_some() => {
                 return Err(Error::Extension);
             }

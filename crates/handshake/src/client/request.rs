@@ -150,7 +150,7 @@ impl<'a> ClientRequest<'a> {
         wire::encoded_len(|out| self.write(out))
     }
 
-    /// The request in a vector of its own.
+    /// Encodes the request into a new vector.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn to_vec(&self) -> alloc::vec::Vec<u8> {

@@ -1,12 +1,12 @@
-//! What a machine asks of its driver: [`Step`], [`Io`].
+//! The requests of a machine to its driver: [`Step`], [`Io`].
 
 use core::fmt;
 
-/// What to do next.
+/// The next step.
 #[derive(Debug)]
 #[must_use]
 pub enum Step<'b> {
-    /// Do this, and tell what came of it.
+    /// Do this, and report the result.
     Io(Io<'b>),
     /// A head has come, or what cannot be one: answer the request, or check the response.
     Head,

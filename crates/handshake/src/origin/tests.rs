@@ -42,7 +42,7 @@ fn the_same_origin_is_compared_in_parts() {
         ("https://example.com", "example.com", false, NO),
         ("wss://example.com", "example.com", true, NO),
         ("ftp://example.com", "example.com", false, NO),
-        // The port counts, and a default port is that of its own scheme.
+        // The port counts, and the default port depends on the scheme.
         ("https://example.com:8443", "example.com", true, NO),
         ("https://example.com", "example.com:8443", true, NO),
         ("https://example.com:80", "example.com", true, NO),
@@ -59,7 +59,7 @@ fn the_same_origin_is_compared_in_parts() {
         ("https://example%2Ecom", "example.com", true, NO),
         ("https://127.0.0.1", "localhost", true, NO),
         ("https://[::1]", "localhost", true, NO),
-        // What is no origin.
+        // Invalid origins.
         ("https://example.com/", "example.com", true, MALFORMED),
         ("https://example.com/path", "example.com", true, MALFORMED),
         ("https://example.com?", "example.com", true, MALFORMED),

@@ -1,4 +1,4 @@
-//! The list in `no_proxy`: [`Exclusions`]. Its syntax is told at `ProxyRules::from_variables`.
+//! The list in `no_proxy`: [`Exclusions`]. `ProxyRules::from_variables` documents its syntax.
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use crate::uri::WebSocketUri;
 
-/// What is reached without a proxy.
+/// The hosts that are reached without a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Exclusions(Vec<Exclusion>);
 

@@ -101,7 +101,7 @@ impl<'a> Acceptance<'a> {
         self.subprotocol
     }
 
-    /// Whether no extension will be used.
+    /// Returns whether no extension will be used.
     #[must_use]
     pub const fn has_no_extensions(&self) -> bool {
         self.extensions.is_empty()
@@ -129,7 +129,7 @@ impl<'a> Acceptance<'a> {
         wire::encoded_len(|out| self.write(out))
     }
 
-    /// The response head in a vector of its own.
+    /// Encodes the response head into a new vector.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
@@ -177,12 +177,12 @@ pub enum AcceptError {
     SubprotocolNotOffered,
     /// The extension is not among those offered.
     ExtensionNotOffered {
-        /// Which of the caller's extensions.
+        /// The index among the caller's extensions.
         index: usize,
     },
     /// The extension is named twice.
     ExtensionRepeated {
-        /// Which of the caller's extensions.
+        /// The index among the caller's extensions.
         index: usize,
     },
     /// An extra header cannot be sent.

@@ -148,7 +148,7 @@ impl<'a> Rejection<'a> {
         self.status
     }
 
-    /// What was wrong with the request, unless the application or the origin was the reason.
+    /// Returns the fault of the request, unless the application or the origin was the reason.
     #[must_use]
     pub const fn request_error(&self) -> Option<RequestError> {
         match self.body {
@@ -173,7 +173,7 @@ impl<'a> Rejection<'a> {
         wire::encoded_len(|out| self.write(out))
     }
 
-    /// The response in a vector of its own.
+    /// Encodes the response into a new vector.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
@@ -262,7 +262,7 @@ impl From<OriginError<'_>> for Rejection<'_> {
     }
 }
 
-/// With `?` in a decision: the application's own answer breaks a rule, so the client is told that
+/// With `?` in a decision: the application's own answer breaks a rule, so the response says that
 /// the server is at fault.
 impl From<AcceptError> for Rejection<'_> {
     fn from(error: AcceptError) -> Self {

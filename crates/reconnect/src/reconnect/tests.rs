@@ -47,7 +47,7 @@ fn the_last_failure_that_can_be_counted_waits_like_the_one_before() {
     );
 }
 
-/// A connection that opens is no success; one that lives or is of use is.
+/// A connection that opens is not a success; one that lives or is useful is.
 #[test]
 fn waits_start_anew_after_a_healthy_time_or_progress() {
     let mut reconnect = Reconnect::new(Policy::websocket());

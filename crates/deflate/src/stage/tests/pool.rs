@@ -64,7 +64,7 @@ fn a_state_cannot_be_swapped_inside_a_message() {
     }
 }
 
-/// What an idle connection holds.
+/// The memory of an idle connection.
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn they_are_small_without_a_state() {

@@ -79,7 +79,7 @@ fn the_full_request_is_these_bytes() {
     assert!(!shown.contains("Bearer") && !shown.contains("a=b"), "{shown}");
 }
 
-/// A request is written whole or refused: every shorter buffer is told what is needed.
+/// A request is written whole or refused: every shorter buffer gets the needed length.
 #[test]
 fn a_buffer_of_any_shorter_length_is_refused() {
     let extensions = [Extension::new("x-a", &[]).unwrap(), Extension::new("x-b", &[]).unwrap()];

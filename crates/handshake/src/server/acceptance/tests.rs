@@ -40,7 +40,7 @@ fn bytes(acceptance: &Acceptance<'_>) -> Vec<u8> {
     assert_eq!(out.pop(), Some(0xAA));
     #[cfg(feature = "alloc")]
     assert_eq!(acceptance.to_vec(), out);
-    // Every shorter buffer is refused with what is needed.
+    // Every shorter buffer is refused with the needed length.
     for available in 0..len {
         let error = BufferTooSmall { needed: len, available };
         assert_eq!(acceptance.encode(&mut out[..available]), Err(error));
@@ -243,7 +243,7 @@ fn an_error_says_what_is_wrong() {
     assert!(ExtensionsError::Empty.to_string().contains("empty"));
 }
 
-/// What is said may be made at run time, and outlives what it was made of.
+/// The strings may be created at run time, and outlive their sources.
 #[cfg(feature = "alloc")]
 #[test]
 fn headers_made_at_run_time_are_owned() {

@@ -14,7 +14,7 @@ fn text(rejection: &Rejection<'_>) -> String {
     assert_eq!(len, rejection.encoded_len());
     #[cfg(feature = "alloc")]
     assert_eq!(rejection.to_vec(), &out[..len]);
-    // Every shorter buffer is refused with what is needed.
+    // Every shorter buffer is refused with the needed length.
     let mut short = [0; 512];
     for available in 0..len {
         let error = BufferTooSmall { needed: len, available };
@@ -294,7 +294,7 @@ fn every_error_is_a_complete_response() {
     }
 }
 
-/// What is said may be made at run time, and outlives what it was made of.
+/// The strings may be created at run time, and outlive their sources.
 #[cfg(feature = "alloc")]
 #[test]
 fn words_made_at_run_time_are_owned() {
