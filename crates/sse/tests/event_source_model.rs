@@ -213,7 +213,7 @@ impl Model {
         })
     }
 
-    /// Whether a server that set a time is asked again in any case.
+    /// Returns whether a server that set a time is asked again in any case.
     fn is_wanted(&self, response: &Response<'_>) -> bool {
         response.status != 500
             && response.retry_after.is_some()

@@ -52,7 +52,7 @@ fn a_request_that_must_not_be_repeated_is_not() {
     }
 }
 
-/// Whether there is another attempt after this, for each policy.
+/// Returns whether there is another attempt after this, for each policy.
 fn repeats(repeat: Repeat, end: &dyn Fn(&mut Source) -> Disconnect) -> bool {
     let mut config = Config::client();
     config.repeat = repeat;

@@ -21,7 +21,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Whether this is a message.
+    /// Returns whether this is a message.
     #[must_use]
     pub const fn is_message(&self) -> bool {
         matches!(self, Self::Text(_) | Self::Binary(_))
@@ -111,7 +111,7 @@ impl Wire {
         &self.units
     }
 
-    /// Whether the last frame is incomplete.
+    /// Returns whether the last frame is incomplete.
     #[must_use]
     pub fn is_inside_frame(&self) -> bool {
         !self.pending.is_empty()

@@ -38,7 +38,7 @@ impl ClientHandle {
         self.ask(|shared| shared.tries_now = true);
     }
 
-    /// Whether the client was closed by a handle.
+    /// Returns whether the client was closed by a handle.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.lock().closes

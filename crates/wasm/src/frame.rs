@@ -68,7 +68,7 @@ impl FrameDecoder {
         }
     }
 
-    /// Whether the stream is between two frames. One that ends elsewhere was cut off.
+    /// Returns whether the stream is between two frames. One that ends elsewhere was cut off.
     #[wasm_bindgen(getter, js_name = isBetweenFrames)]
     pub fn is_between_frames(&self) -> bool {
         self.decoder.is_between_frames()

@@ -60,8 +60,8 @@ fn is_ours(item: &Value) -> bool {
     item.get("crate_id").and_then(Value::as_u64) == Some(0)
 }
 
-/// Whether somebody wrote the item: the compiler adds impls of its own (`Send`), and those that
-/// other crates write for all types.
+/// Returns whether somebody wrote the item: the compiler adds impls of its own (`Send`), and those
+/// that other crates write for all types.
 fn is_written(item: &Value) -> bool {
     let Some(implementation) = item.get("inner").and_then(|inner| inner.get("impl")) else {
         return true;

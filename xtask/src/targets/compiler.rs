@@ -73,7 +73,7 @@ impl Compiler {
     }
 }
 
-/// Whether the search path has such a program.
+/// Returns whether the search path has such a program.
 pub(super) fn is_program(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| directory.join(name).is_file())

@@ -101,7 +101,7 @@ impl Queue {
         self.bytes_len
     }
 
-    /// Whether there is room for an event of this length.
+    /// Returns whether there is room for an event of this length.
     pub(super) fn has_room(&self, len: usize) -> bool {
         let Reserved { events, bytes } = self.reserved;
         let bytes = self.bytes_len.saturating_add(bytes).saturating_add(len);

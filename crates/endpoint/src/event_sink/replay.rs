@@ -84,7 +84,7 @@ impl Replayed {
         &self.events
     }
 
-    /// Whether nothing is lost.
+    /// Returns whether nothing is lost.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gap.is_none()

@@ -114,19 +114,19 @@ impl Message {
         }
     }
 
-    /// Whether it is a text message.
+    /// Returns whether it is a text message.
     #[must_use]
     pub const fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
 
-    /// Whether it is a binary message.
+    /// Returns whether it is a binary message.
     #[must_use]
     pub const fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
     }
 
-    /// Whether it is a Close frame.
+    /// Returns whether it is a Close frame.
     #[must_use]
     pub const fn is_close(&self) -> bool {
         matches!(self, Self::Close(_))
@@ -145,7 +145,7 @@ impl Message {
         }
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -28,7 +28,7 @@ impl Cut {
         Self { is_every: true, ..Self::once(polls) }
     }
 
-    /// Whether no future is to be dropped.
+    /// Returns whether no future is to be dropped.
     pub(crate) const fn is_never(&self) -> bool {
         self.polls.is_none()
     }

@@ -237,7 +237,7 @@ pub(crate) fn by_kind(units: &[Unit]) -> [Vec<Unit>; 4] {
     [0, 1, 2, 3].map(|wanted| units.iter().filter(|unit| kind(unit) == wanted).cloned().collect())
 }
 
-/// Whether each kind of `units` begins that kind of `all`.
+/// Returns whether each kind of `units` begins that kind of `all`.
 pub(crate) fn is_beginning(units: &[Unit], all: &[Unit]) -> bool {
     by_kind(units).iter().zip(by_kind(all)).all(|(some, all)| all.starts_with(some))
 }

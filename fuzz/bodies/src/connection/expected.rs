@@ -132,7 +132,7 @@ impl Expected {
     }
 }
 
-/// Whether the bytes are UTF-8, or may become so by what follows.
+/// Returns whether the bytes are UTF-8, or may become so by what follows.
 fn may_be_text(bytes: &[u8], is_over: bool) -> bool {
     match core::str::from_utf8(bytes) {
         Ok(_) => true,

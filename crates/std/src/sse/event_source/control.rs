@@ -33,7 +33,7 @@ impl ClientHandle {
         self.0.try_now();
     }
 
-    /// Whether the source is closed.
+    /// Returns whether the source is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()

@@ -78,7 +78,7 @@ impl EventBody {
         }
     }
 
-    /// Whether there is nothing to write.
+    /// Returns whether there is nothing to write.
     pub(super) const fn is_empty(&self) -> bool {
         self.sink.has_ended()
     }
