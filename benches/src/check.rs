@@ -1,5 +1,5 @@
-//! How a contender shows its output: everything once, before it is timed, and a count in each
-//! timed round, so that none can win by doing less.
+//! The way in which a contender shows its output: everything once, before it is timed, and a count
+//! in each timed round, so that none can win by doing less.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ pub trait Round {
     fn round(&mut self, sink: &mut impl Sink);
 }
 
-/// Where output goes.
+/// The destination of the output.
 pub trait Sink {
     /// The next bytes of a message.
     fn bytes(&mut self, bytes: &[u8]);

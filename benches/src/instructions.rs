@@ -1,5 +1,6 @@
-//! What is counted in instructions, one small piece of work a case: `cargo xtask instructions` runs
-//! each case under callgrind, twice, and takes the difference, so that start-up cancels out.
+//! The cases whose instructions are counted, one small piece of work each: `cargo xtask
+//! instructions` runs each case under callgrind, twice, and takes the difference, so that start-up
+//! cancels out.
 //!
 //! Times of a few hundred nanoseconds change from run to run and from machine to machine;
 //! instructions change only with the code and the compiler, so a bound on them can be tight.
@@ -154,7 +155,7 @@ fn with_socket(content: Content, run: impl AsyncFnOnce(WebSocket<Socket>)) {
     now(run(WebSocket::from_handshaken(stream, ServerRole, Config::server(), &[])));
 }
 
-/// Gives frames as a [`Pipe`] does, and drops what is written.
+/// Returns frames as a [`Pipe`] does, and drops the bytes written.
 struct Socket {
     incoming: Pipe,
     writes: u64,

@@ -1,4 +1,4 @@
-//! What the leaf crates cost, beside their peers, in one run.
+//! The cost of the leaf crates compared with their peers, in one run.
 //!
 //! Each module is one group of [`Case`]s; a case is one piece of work, done by each of its
 //! [`Contender`]s, ours first. The harnesses know nothing else: `benches/` times one contender
@@ -36,9 +36,9 @@ use criterion::{Criterion, Throughput};
 /// One piece of work and those who do it.
 #[derive(Debug)]
 pub struct Case {
-    /// What is done, such as `binary 16 B`.
+    /// The operation, such as `binary 16 B`.
     pub name: String,
-    /// How often it is done in one round: messages, events, calls.
+    /// The number of items in one round: messages, events, calls.
     pub items: u64,
     /// Bytes of payload in one round.
     pub bytes: u64,
@@ -48,7 +48,7 @@ pub struct Case {
 
 /// One implementation, ready to do the same round any number of times.
 pub struct Contender {
-    /// What it is called in the tables.
+    /// Its name in the tables.
     pub name: &'static str,
     /// Does one round.
     pub round: Box<dyn FnMut()>,

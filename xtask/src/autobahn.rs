@@ -1,6 +1,6 @@
 //! `cargo xtask autobahn`: the Autobahn suite, unmodified, against our servers and our clients.
 //!
-//! The suite itself is no part of this project. The variable `AUTOBAHN` names a directory that has
+//! The suite itself is not part of this project. The variable `AUTOBAHN` names a directory that has
 //! three programs for it: `setup.sh HOME` installs the suite into a directory, `run-client.sh` runs
 //! the fuzzing client against a server, `run-server.sh` the fuzzing server against a client. Both
 //! print a table and exit with 0 if nothing failed.
@@ -157,7 +157,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has no end of its own.
+        // It does not end by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -22,7 +22,7 @@ fn path(file: &str) -> String {
     format!("{}/tests/certificates/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a server has seen of one client.
+/// The server's view of one client.
 #[derive(Debug, Default)]
 struct Seen {
     protocol: Option<String>,

@@ -1,5 +1,5 @@
-//! A message that grows a thousandfold is refused with little memory. A file of its own, for the
-//! peak of the process is what it measures.
+//! A message that grows a thousandfold is refused with little memory. A separate file, because it
+//! measures the peak of the process.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
 

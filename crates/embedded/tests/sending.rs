@@ -1,4 +1,4 @@
-//! What the application sends, written whole, cut, or resumed.
+//! Messages of the application, written whole, interrupted, or resumed.
 
 #![cfg(feature = "blocking")]
 #![allow(
@@ -102,7 +102,7 @@ fn a_cut_send_is_resumed() {
     }
 }
 
-/// Nobody has to resume: a connection that ends inside a frame of ours ends without a Close frame.
+/// Resuming is optional: a connection that ends inside a frame of ours ends without a Close frame.
 #[test]
 fn a_cut_send_keeps_no_connection_from_its_end() {
     let violation = b"\x81\x05Hello".to_vec();

@@ -21,7 +21,7 @@ use tidings_embedded::websocket::{Client, Data, Event, Role, Server, Timestamp};
 use tidings_embedded::{Config, Error, asynchronous, blocking};
 use tidings_testkit::{Unit, Wire};
 
-/// What an application sees, with whole messages.
+/// The application's view, with whole messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Log {
     lines: Vec<String>,

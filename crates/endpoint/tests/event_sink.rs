@@ -49,7 +49,8 @@ fn poll(sink: &mut EventSink, now: Timestamp) -> Poll<Option<Result<String, Even
     polled.map(|next| next.map(|bytes| bytes.map(|b| String::from_utf8(b.to_vec()).unwrap())))
 }
 
-/// What a client sees of all that is there: data, with the type before it if that is not `message`.
+/// Returns a client's view of all the output: data, with the type before it if that is not
+/// `message`.
 fn seen(sink: &mut EventSink, now: Timestamp) -> Vec<String> {
     let (mut decoder, mut seen) = (Decoder::new(), Vec::new());
     while let Poll::Ready(Some(Ok(text))) = poll(sink, now) {
@@ -305,7 +306,7 @@ fn a_replay_without_an_answer_is_given_up_when_all_streams_end() {
     assert_eq!(seen(&mut sink, at(0)), [""; 0]);
     assert!(sink.has_ended());
 
-    // What has begun is brought to its end.
+    // An event that has begun is completed.
     let responder = Responder::new();
     let (_sender, response) = responder.replay(history(1..4), last(1));
     let mut sink: EventSink = response.into_body();

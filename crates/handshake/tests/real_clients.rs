@@ -1,4 +1,4 @@
-//! What browsers and programs send, fed at every cut and byte by byte.
+//! Requests of browsers and programs, split at every position and byte by byte.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of tests")]
 
 use tidings_handshake::{

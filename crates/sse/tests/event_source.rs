@@ -23,7 +23,7 @@ use tidings_sse::event_source::{
 };
 use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, RetryClamp, Timestamp};
 
-/// E-020, E-028: what is behind the event that made the client close is not dispatched, though it came
+/// E-020, E-028: data after the event that made the client close is not dispatched, though it came
 /// in the same read.
 #[test]
 fn nothing_is_dispatched_once_closed() {
@@ -38,7 +38,7 @@ fn nothing_is_dispatched_once_closed() {
     assert_closed(&mut source, GiveUp::Closed);
 }
 
-/// E-020: nor is what comes late from a connection that is lost.
+/// E-020: nor is data that arrives late from a lost connection.
 #[test]
 fn nothing_is_dispatched_from_a_lost_connection() {
     let mut source = open(Config::event_source(), at(0));
@@ -51,7 +51,8 @@ fn nothing_is_dispatched_from_a_lost_connection() {
     assert_eq!(hear(&mut source, at(3), b"data: five\n\n"), ["five"]);
 }
 
-/// E-023: every status but 200 fails the connection for good; 204 is how a server stops a client.
+/// E-023: every status but 200 fails the connection permanently; 204 is how a server stops a
+/// client.
 #[test]
 fn any_status_but_200_fails_the_connection() {
     for number in (0..=999).filter(|number| *number != 200) {
@@ -301,7 +302,7 @@ fn redirects_are_followed_and_counted() {
     }
 }
 
-/// P-01: what is reported out of turn changes nothing.
+/// P-01: reports out of turn change nothing.
 #[test]
 fn reports_out_of_turn_are_harmless() {
     let nothing = |next| Disconnect { reason: DisconnectReason::NoAttempt, next };
@@ -401,7 +402,7 @@ fn a_204_and_an_end_between_events_are_no_failures() {
     }
 }
 
-/// What is printed for a log tells where the source stands, and nothing of the data.
+/// The `Debug` output for a log shows the state of the source, and none of the data.
 #[test]
 fn a_source_is_printed_without_its_data() {
     let mut source = open(Config::event_source(), at(0));

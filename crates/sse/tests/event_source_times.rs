@@ -1,4 +1,4 @@
-//! When an EventSource tries again, how long it waits, and when it gives up, in virtual time.
+//! The times of an EventSource in virtual time: attempts, waits, and giving up.
 
 #![allow(
     clippy::unwrap_used,
@@ -117,7 +117,7 @@ fn an_attempt_waits_for_the_reconnection_time() {
     assert_eq!(source.poll_attempt(at(204)), None);
 }
 
-/// E-013, E-026: `retry` counts at once, also within an event that never ends, and for good.
+/// E-013, E-026: `retry` counts at once, also within an event that never ends, and permanently.
 #[test]
 fn the_server_sets_the_reconnection_time() {
     for (retry, expected) in [
@@ -177,7 +177,7 @@ fn a_flapping_server_is_backed_off_from() {
     }
 }
 
-/// An event is a success; so is a stream that stayed open for long. The waits start anew.
+/// An event is a success; so is a stream that stayed open for long. The back-off starts over.
 #[test]
 fn an_event_or_a_healthy_time_ends_the_back_off() {
     for (body, open_for, succeeds) in [

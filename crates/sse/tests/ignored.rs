@@ -1,12 +1,12 @@
-//! What the standard ignores, for those who ask for it: unknown fields, and the last event of a stream
-//! that ends within it.
+//! Parts that the standard ignores, for callers that ask for them: unknown fields, and the last
+//! event of a stream that ends within it.
 
 #![cfg(feature = "alloc")]
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use tidings_sse::{Decoder, EndOfStream, GrowableStorage, Item, Limit, Limits};
 
-/// What comes of a stream that is cut into these pieces, in short.
+/// Returns the items of a stream that is split into these pieces, in short.
 fn items<'i>(
     mut decoder: Decoder<GrowableStorage>,
     pieces: impl Iterator<Item = &'i [u8]>,

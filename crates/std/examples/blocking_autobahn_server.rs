@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn echo(stream: TcpStream, config: Config) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket = accept(stream, config)?;
-    // Messages are lent from the buffer that they were received or inflated into.
+    // Messages are borrowed from the buffer that they were received or inflated into.
     let (mut receiver, mut sender) = socket.split();
     while let Some(message) = receiver.recv(&mut sender)? {
         sender.send(message)?;

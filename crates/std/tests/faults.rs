@@ -49,7 +49,7 @@ impl Transport for Faulty {
     }
 }
 
-/// What one end saw.
+/// The view of one end.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     events: Vec<Message>,
@@ -69,7 +69,7 @@ impl Seen {
         while self.end.is_none() {
             let received = socket.recv().and_then(|message| {
                 if let Some(message) = &message {
-                    // What was received counts, whatever comes of the answer.
+                    // A received message counts, whatever happens to the answer.
                     self.events.push(message.clone());
                     on_message(socket, message)?;
                 }
@@ -82,7 +82,7 @@ impl Seen {
                 Err(error) => {
                     self.is_disconnect = error.is_disconnect();
                     self.end = Some(Err(error.to_string()));
-                    // Who receives is told once, if it was a `send` that failed.
+                    // The receiver learns of it once, if it was a `send` that failed.
                     let _ = socket.recv();
                     let again = socket.recv();
                     assert!(matches!(again, Ok(None)), "{error}, then {again:?}");
@@ -99,7 +99,7 @@ fn config() -> Config {
     config
 }
 
-/// What the client sends before it closes.
+/// The messages that the client sends before it closes.
 fn samples() -> Vec<Message> {
     vec![
         Message::text("Hello"),
@@ -211,7 +211,7 @@ fn all_of_it_at_random_changes_nothing() {
     });
 }
 
-/// What was received is a beginning of what was sent, and the end is told precisely.
+/// The received messages are a beginning of the sent ones, and the end is reported precisely.
 #[track_caller]
 fn assert_cut(served: &Seen, case: &str) {
     let expected = expected_data();
@@ -251,7 +251,7 @@ fn a_connection_that_is_cut_at_any_byte_is_a_disconnect() {
     }
 }
 
-/// F-05, V-66: a transport that claims what can't be is not trusted.
+/// F-05, V-66: a transport that claims the impossible is not trusted.
 #[test]
 fn a_transport_that_lies_is_an_error() {
     for call in 0..talk(Faults::none()).2.calls() {
@@ -268,7 +268,8 @@ fn a_transport_that_lies_is_an_error() {
     }
 }
 
-/// P-14: what was sent to a full nonblocking stream is queued up to 64 KiB, then refused untouched.
+/// P-14: messages sent to a full nonblocking stream are queued up to 64 KiB, then refused
+/// untouched.
 #[test]
 fn a_full_queue_refuses_what_it_can_not_take() {
     let (near, far) = FaultTransport::pair(100);

@@ -67,7 +67,7 @@ fn illegal_frames() -> Vec<(Vec<Vec<u8>>, u16)> {
         // Fragments out of turn.
         (alone(frame(CONTINUATION, b"x")), 1002),
         (vec![frame(TEXT & !FIN, b"x"), frame(TEXT, b"y")], 1002),
-        // Text that is none, at once and only at its end.
+        // Invalid text, at once and only at its end.
         (alone(frame(TEXT, b"\xC0\x80")), 1007),
         (alone(frame(TEXT, b"\xED\xA0\x80")), 1007),
         (alone(frame(TEXT, b"ab\xE2\x82")), 1007),
@@ -81,8 +81,8 @@ fn illegal_frames() -> Vec<(Vec<Vec<u8>>, u16)> {
     ]
 }
 
-/// V-02, V-03, V-05, V-24, V-75: the server and the client of the adapter. What came before is
-/// delivered, the code is the right one, and nothing comes after.
+/// V-02, V-03, V-05, V-24, V-75: the server and the client of the adapter. Earlier messages are
+/// delivered, the code is the right one, and nothing follows.
 #[tokio::test(start_paused = true)]
 async fn every_illegal_frame_ends_the_connection_with_its_code() {
     for (frames, code) in illegal_frames() {
@@ -270,7 +270,7 @@ async fn a_bomb_is_cut_at_the_limit_of_what_comes_out() {
     }
 }
 
-/// V-20, V-22: after a bomb nothing is inflated any more, not even what is corrupt.
+/// V-20, V-22: after a bomb nothing is inflated any more, not even corrupt data.
 #[tokio::test(start_paused = true)]
 async fn after_a_bomb_nothing_is_looked_at() {
     let bytes =
@@ -280,8 +280,8 @@ async fn after_a_bomb_nothing_is_looked_at() {
     assert_eq!(outcome.units.len(), 1);
 }
 
-/// V-23, V-25: one frame is one message, whatever blocks are in it, and what comes out is what zlib
-/// makes of it.
+/// V-23, V-25: one frame is one message, whatever blocks are in it, and the output is the same as
+/// zlib's.
 #[tokio::test(start_paused = true)]
 async fn no_message_is_smuggled_inside_a_compressed_one() {
     const HELLO: &[u8] = b"\xF2\x48\xCD\xC9\xC9\x07\x00";
@@ -315,7 +315,8 @@ async fn no_message_is_smuggled_inside_a_compressed_one() {
     }
 }
 
-/// V-23, V-25: what can't be inflated, or goes on behind its end, is corrupt: 1007, and no message.
+/// V-23, V-25: a message that cannot be inflated, or continues after its end, is corrupt: 1007, and
+/// not a message.
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_inflated_is_no_message() {
     let cases: [&[u8]; 6] = [
@@ -508,7 +509,7 @@ async fn closing_from_everywhere_at_once_ends_once() {
     assert!(closed.is_ok() && matches!(seen, Ok(None)), "{closed:?}, {seen:?}");
 }
 
-/// V-69: what comes behind a Close is not looked at, and the end is the one that was agreed.
+/// V-69: bytes after a Close are not looked at, and the end is the one that both sides agreed on.
 #[tokio::test(start_paused = true)]
 async fn nothing_counts_behind_a_close() {
     let close = frame(CLOSE, &4001u16.to_be_bytes());
@@ -578,7 +579,8 @@ async fn a_slow_reader_does_not_hold_up_the_end() {
     }
 }
 
-/// V-68, V-67: a peer that vanishes in the middle of anything is an error of its own connection.
+/// V-68, V-67: a peer that vanishes in the middle of anything is an error of its own connection
+/// only.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_vanishes_anywhere_is_a_disconnect() {
     let bytes = [

@@ -1,5 +1,5 @@
-//! Openings that take a way of their own: an answer that is decided later, a server that is elsewhere, a
-//! proxy that gets the request itself; and what their errors say.
+//! Special openings: an answer that is decided later, a server at another address, a proxy that
+//! gets the request itself; and the texts of their errors.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -46,7 +46,7 @@ async fn an_answer_may_be_decided_later() {
             assert!(
                 answer.starts_with("HTTP/1.1 101 ") && answer.contains("\r\nX-User: seven\r\n")
             );
-            // What came with the request is the first message.
+            // The bytes that came with the request are the first message.
             let message = answered.unwrap().recv().await.unwrap();
             assert_eq!(message, Some("h".into()));
         } else {

@@ -36,7 +36,7 @@ type Stream = Tap<TcpStream>;
 /// A `send` returns with less than this queued, and its own message.
 const HIGH_WATER: usize = 64 * 1024;
 const PIECE_LEN: usize = 20_000;
-/// A large message goes out before each batch of so many echoes.
+/// A large message is sent before each batch of this many echoes.
 const BATCH: usize = 500;
 /// Requests under way at once.
 const WINDOW: usize = 700;
@@ -81,7 +81,7 @@ fn ping(number: usize) -> ControlPayload {
     ControlPayload::new(format!("ping {number}").as_bytes()).unwrap()
 }
 
-/// What was handed over and the transport has not taken yet.
+/// The bytes that were passed and that the transport has not taken yet.
 struct Books {
     written: Arc<std::sync::Mutex<Vec<u8>>>,
     written_before: usize,

@@ -47,7 +47,7 @@ enum Version {
 
 const VERSIONS: [Version; 2] = [Version::Http1, Version::Http2];
 
-/// A server of hyper's that answers each request so. Tells how each connection ended.
+/// A server of hyper's that answers each request with this. Reports how each connection ended.
 async fn hyper<B>(
     version: Version,
     write_limit: Duration,
@@ -122,7 +122,7 @@ async fn open(version: Version, responder: Responder) -> (EventSender, Response<
     (opened.recv().await.unwrap(), response)
 }
 
-/// What arrives next.
+/// Returns the next bytes.
 async fn next(body: &mut Incoming) -> Option<hyper::Result<Bytes>> {
     let frame = timeout(PATIENCE, body.frame()).await.unwrap()?;
     Some(frame.map(|frame| frame.into_data().unwrap()))
@@ -132,7 +132,7 @@ async fn all_events(body: Incoming) -> Vec<OwnedMessageEvent> {
     decode(&timeout(PATIENCE, body.collect()).await.unwrap().unwrap().to_bytes())
 }
 
-/// E-034: an event arrives while the stream stays open, each in a frame of its own.
+/// E-034: an event arrives while the stream stays open, each in a separate frame.
 #[tokio::test]
 async fn each_event_arrives_as_it_is_sent() {
     for version in VERSIONS {
@@ -242,7 +242,7 @@ async fn a_client_comes_back_with_an_id_that_is_not_ascii() {
     }
 }
 
-/// A response of ours is one of axum's as it is.
+/// axum takes our response unchanged.
 #[tokio::test]
 async fn axum_takes_the_response_as_it_is() {
     async fn stream(headers: HeaderMap) -> AxumResponse {
@@ -318,7 +318,7 @@ async fn a_slow_reader_gets_the_newest_and_is_told_of_the_rest() {
         drop(sender);
         let mut all = Vec::new();
         timeout(PATIENCE, client.read_to_end(&mut all)).await.unwrap().unwrap();
-        // Behind the head of the response: without chunks, as HTTP/1.0 has none.
+        // After the head of the response: without chunks, as HTTP/1.0 has none.
         let head_len = all.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
         let (mut received, mut dropped, mut newest) = (0, 0, 0);
         for event in decode(&all[head_len..]) {

@@ -50,7 +50,7 @@ impl<R: Role> End<R> {
         Ok(())
     }
 
-    /// 3. What the protocol owes out.
+    /// 3. Pending output out.
     fn transmit(&mut self) {
         while let Some(transmit) = self.connection.poll_transmit() {
             match transmit {

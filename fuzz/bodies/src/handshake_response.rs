@@ -1,5 +1,5 @@
-//! A client that is sent any bytes as an answer: the verdict does not depend on cuts, and an answer
-//! that opens the WebSocket holds the MUSTs of RFC 6455, 4.1.
+//! A client that gets any bytes as an answer: the result does not depend on how they are split, and
+//! an answer that opens the WebSocket fulfils the MUSTs of RFC 6455, 4.1.
 //!
 //! Input: the bytes that a server sends to a client that offers the subprotocols `chat` and
 //! `superchat` and the extensions `permessage-deflate` and `x-checksum`, with the key of RFC 6455.

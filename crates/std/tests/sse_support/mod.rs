@@ -12,7 +12,7 @@ use tidings_std::sse::OwnedMessageEvent;
 /// A head that opens a stream which ends with the connection.
 pub(crate) const OPEN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
 
-/// What is sent on one connection; it is closed when this comes back.
+/// Sends the answer on one connection, which is closed when it returns.
 pub(crate) type Answer = Box<dyn FnOnce(TcpStream) + Send>;
 
 /// Sends this and ends the connection.

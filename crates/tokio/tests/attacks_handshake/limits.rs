@@ -1,5 +1,5 @@
-//! How long a handshake may take, how large its head may be, how much it may list, and which
-//! numbers it may name.
+//! The limits of a handshake: its time, the size of its head, the length of its lists, and its
+//! numbers.
 
 use std::time::Duration;
 
@@ -70,8 +70,8 @@ async fn a_head_that_is_too_large_is_told_so() {
     }
 }
 
-/// V-11: what is counted is bounded beside its bytes: a hundred headers pass, one more does not; as
-/// many offers as fit into a head are read, declined and forgotten.
+/// V-11: counts are bounded as well as bytes: a hundred headers pass, one more does not; as many
+/// offers as fit into a head are read, declined and forgotten.
 #[tokio::test(start_paused = true)]
 async fn what_is_counted_has_a_limit() {
     let own = REQUEST.lines().count() - 1;

@@ -1,5 +1,5 @@
-//! What some received bytes mean, read frame by frame with no thought of cuts (RFC 6455, 5.4, 5.5,
-//! 8.1; RFC 7692, 6.1). How fast control frames may come is left out.
+//! The meaning of received bytes, read frame by frame without regard to cuts (RFC 6455, 5.4, 5.5,
+//! 8.1; RFC 7692, 6.1). The rate of control frames is left out.
 
 use tidings_websocket::Limits;
 use tidings_websocket::frame::{
@@ -17,7 +17,7 @@ pub(super) struct Expected {
     pub(super) last: Last,
 }
 
-/// How it ended.
+/// The way in which it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Last {
     Nothing,

@@ -1,5 +1,5 @@
-//! What every measured firmware has in common: its end, without a word. Nothing here formats text,
-//! so that a crate that does pays for it in its own row.
+//! The common end of every measured firmware, without a message. Nothing here formats text, so that
+//! a crate that does pays for it in its own row.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -29,7 +29,7 @@ fn main() -> ! {
     end()
 }
 
-/// RFC 6455, 1.3, and what is no key.
+/// RFC 6455, 1.3, and invalid keys.
 fn keys() -> usize {
     let known = [
         ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
@@ -54,8 +54,8 @@ fn keys() -> usize {
     known.len() + 1 + refused.len()
 }
 
-/// The header lines of the example, and a request made from them by leaving one out, putting one
-/// in its place, or adding one.
+/// The header lines of the example, and a request made from them by leaving one out, replacing one,
+/// or adding one.
 const HEADERS: [(&str, &str); 7] = [
     ("Host", "server.example.com"),
     ("Upgrade", "websocket"),
@@ -121,7 +121,7 @@ fn scan(mut scanner: HeadScanner, stream: &[u8], cut: Cut) -> Result<Head<'_>, H
     verdict.map(|head| head.expect("the head has an end"))
 }
 
-/// What a server answers.
+/// Returns a server's answer.
 fn answer(stream: &[u8], cut: Cut, out: &mut [u8]) -> (u16, usize) {
     let mut slots = HeaderSlots::<16>::new();
     let request = scan(HeadScanner::request(Limits::server()), stream, cut)
@@ -232,7 +232,7 @@ fn no_requests() -> usize {
         assert_eq!(scanner.scan(&stream[..len - 1]), Ok(Progress::Partial));
         assert_eq!(scanner.scan(&stream[..len]).err(), Some(error));
     }
-    // And what goes on for too long.
+    // And a head that is too long.
     let mut limits = Limits::server();
     limits.max_head_len = 100;
     let mut scanner = HeadScanner::request(limits);
@@ -267,7 +267,7 @@ fn origins() -> usize {
     cases.len()
 }
 
-/// What a client makes of an answer.
+/// A client's result for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Opened(Option<&'static str>),
@@ -276,7 +276,7 @@ enum Verdict {
     Refused,
 }
 
-/// What an answer has that opens the WebSocket.
+/// The headers of an answer that opens the WebSocket.
 const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
 const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 const OTHER_ACCEPT: &str = "Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n";

@@ -30,11 +30,11 @@ fn main() -> ! {
     end()
 }
 
-/// What a client masks with here. A real one draws a fresh key for each frame.
+/// The key of the clients here. A real client draws a fresh key for each frame.
 const KEY: [u8; 4] = [0; 4];
 
-/// What arrives, what is sent by an end that echoes, and how the connection is closed afterwards:
-/// the code that was received, the code that was sent (1005 for none, 1006 for no Close frame).
+/// The input, the output of an end that echoes, and the close of the connection: the code that was
+/// received, the code that was sent (1005 for none, 1006 for no Close frame).
 struct Vector {
     name: &'static str,
     received: &'static [u8],
@@ -269,7 +269,7 @@ fn beginnings<R: Role>(role: impl Fn() -> R, must_be_masked: bool) -> usize {
     checked
 }
 
-/// What the first two bytes of the first frame bring about.
+/// The effect of the first two bytes of the first frame.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     /// A data message begins.
@@ -367,7 +367,7 @@ fn deadlines() -> usize {
     assert_eq!(end.connection.close_info().sent.code(), 1011);
     assert!(end.connection.is_finished());
 
-    // An answer in time counts, and tells how long it took.
+    // An answer in time counts, and gives the round-trip time.
     let mut end = Echo::new(Server);
     assert_eq!(end.connection.handle_timeout(ping_due), None);
     end.transmit();
