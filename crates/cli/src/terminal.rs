@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-/// Prints one line to stdout: as it is into a pipe or file, with control characters escaped on a
+/// Prints one line to stdout: unchanged into a pipe or file, with control characters escaped on a
 /// terminal.
 ///
 /// # Errors

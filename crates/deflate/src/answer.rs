@@ -113,11 +113,11 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Checks what the server answered to these offers. `None`: it declined, and no message may be
+/// Checks the server's answer to these offers. `None`: it declined, and no message may be
 /// compressed.
 ///
 /// `answer` has the extensions of the response, over all header lines, each with its parameters.
-/// A value is taken as it displays: unquoted.
+/// Values are read by their `Display`: unquoted.
 ///
 /// ```
 /// use tidings_deflate::{Offer, WindowBits, check_answer};

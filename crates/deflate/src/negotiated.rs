@@ -22,7 +22,7 @@ pub struct Direction {
 }
 
 impl Direction {
-    /// A window of 32 KiB, kept from message to message: what holds where nothing else was agreed.
+    /// A window of 32 KiB, kept from message to message: the default without other parameters.
     pub const UNLIMITED: Self = Self::new(WindowBits::MAX, true);
 
     /// A direction with these parameters.

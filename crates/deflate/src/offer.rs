@@ -59,8 +59,8 @@ impl Offer {
         self
     }
 
-    /// Tells that we shall not refer back to earlier messages, whatever the server answers
-    /// (RFC 7692, 7.1.1.2).
+    /// Announces that we shall not refer back to earlier messages, whatever the server answers (RFC
+    /// 7692, 7.1.1.2).
     #[must_use]
     pub const fn client_no_context_takeover(mut self) -> Self {
         self.set.client_no_context_takeover = true;
@@ -84,8 +84,8 @@ impl Offer {
         self
     }
 
-    /// Lets the server limit our window, and tells that it will not be larger than this in any case
-    /// (RFC 7692, 7.1.2.2).
+    /// Lets the server limit our window, and announces that it will not be larger than this in any
+    /// case (RFC 7692, 7.1.2.2).
     #[must_use]
     pub const fn client_max_window_bits_hint(mut self, window_bits: WindowBits) -> Self {
         self.set.client_max_window_bits = Some(ClientMaxWindowBits::Value(window_bits));
@@ -94,7 +94,8 @@ impl Offer {
 
     /// Reads the parameters of an element with the name `permessage-deflate`.
     ///
-    /// A value is taken as it displays: unquoted. See [`ServerConfig::accept`] for the usual way.
+    /// Values are read by their `Display`: unquoted. See [`ServerConfig::accept`] for the usual
+    /// way.
     ///
     /// # Errors
     /// The server must decline such an offer (RFC 7692, 7).

@@ -186,7 +186,7 @@ impl fmt::Write for Token {
 
 /// The parameters to write, as pairs of name and value.
 ///
-/// They are what the builder of a `Sec-WebSocket-Extensions` header wants, beside
+/// The builder of a `Sec-WebSocket-Extensions` header takes them, in addition to
 /// [`EXTENSION_NAME`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {

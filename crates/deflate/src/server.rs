@@ -94,7 +94,8 @@ impl ServerConfig {
         self
     }
 
-    /// The largest window for our messages. The answer tells it, so that the client can save memory.
+    /// The largest window for our messages. The answer announces it, so that the client can save
+    /// memory.
     ///
     /// # Errors
     /// It is smaller than the smallest window that our compressor keeps to.
@@ -130,7 +131,7 @@ impl ServerConfig {
     /// `permessage-deflate`; no message may be compressed.
     ///
     /// `offers` has the extensions of the request, over all header lines, each with its parameters.
-    /// Other extensions are passed over. A value is taken as it displays: unquoted.
+    /// Other extensions are skipped. Values are read by their `Display`: unquoted.
     pub fn accept<'a, P, V>(&self, offers: impl IntoIterator<Item = (&'a str, P)>) -> Option<Answer>
     where
         P: IntoIterator<Item = (&'a str, Option<V>)>,

@@ -16,8 +16,8 @@ pub use deflate::{DeflateConfig, DeflateError, DeflateState, Deflater, Level};
 pub use inflate::{InflateError, InflateState, Inflater};
 pub use shared::SharedMessage;
 
-/// RFC 7692, 7.2.1 and 7.2.2: what the sender strips and the receiver adds: the end of an empty
-/// block without compression.
+/// RFC 7692, 7.2.1 and 7.2.2: the bytes that the sender strips and the receiver adds: the end of an
+/// empty block without compression.
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// The most that a backend writes at once. More would cost memory, less would cost calls.

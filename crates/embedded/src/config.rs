@@ -15,8 +15,8 @@ use tidings_websocket::{Limits, Timeouts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Limits on what the peer sends. A message may be longer than the buffer: it then comes in
-    /// several events.
+    /// Limits on the peer's messages and frames. A message may be longer than the buffer: it then
+    /// comes in several events.
     pub limits: Limits,
     /// Keep-alive, message, idle and closing timeouts.
     pub timeouts: Timeouts,

@@ -17,9 +17,9 @@ use crate::opening::TlsError;
 /// The reason why a connection could not be opened, or did not end well. A normal closure is not an
 /// error.
 ///
-/// `Display` shows all of it, the error inside too, which is therefore not a
-/// [`source`](std::error::Error::source). A source is only what an [`Io`](Self::Io) error of the
-/// caller's transport has below it.
+/// `Display` shows all of it, including the inner error, which is therefore not a
+/// [`source`](std::error::Error::source). Only an [`Io`](Self::Io) error of the caller's transport
+/// has a source: the one of that error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -35,7 +35,8 @@ pub enum Error {
     },
     /// The server's answer breaks the rules of the handshake.
     Response(ResponseError),
-    /// The server's answer about compression breaks the rules of RFC 7692; it was told, by 1010.
+    /// The server's answer about compression breaks the rules of RFC 7692. The server was told with
+    /// 1010.
     Compression(AnswerError),
     /// The server answered in plain HTTP and did not open the WebSocket.
     Declined(Box<Declined>),
@@ -74,7 +75,7 @@ pub enum Error {
     Redirect(RedirectError),
     /// The caller asked for a request that cannot be sent.
     RequestBuild(RequestBuildError),
-    /// The peer broke the protocol or a limit; it was told.
+    /// The peer broke the protocol or a limit. It was told so.
     Violation(Violation),
     /// The peer did not do its part in time.
     Timeout(Timeout),
@@ -82,15 +83,15 @@ pub enum Error {
     /// end not all of them.
     WriteTimeout(Duration),
     /// Both sides send and neither receives: the peer took nothing for as long as
-    /// [`Config::write_timeout`](crate::websocket::Config), and as much of what it sent waits to be
-    /// received as `max_read_ahead_len` allows. It was told, by 1008.
+    /// [`Config::write_timeout`](crate::websocket::Config), and as many of its bytes wait to be
+    /// received as `max_read_ahead_len` allows. The peer was told with 1008.
     BothSend {
         /// The number of unread bytes from the peer.
         unread_len: usize,
     },
-    /// The caller sent after the peer had closed: what the Close frames said.
+    /// The caller sent after the peer had closed; it has the content of the Close frames.
     Closed(Box<CloseInfo>),
-    /// The caller sent what cannot be sent now.
+    /// The caller sent a message that cannot be sent now.
     Send(SendError),
     /// The caller sent a message inside one that a `MessageWriter` has begun and not
     /// finished.
@@ -156,7 +157,7 @@ impl Error {
 }
 
 impl Error {
-    /// The same error for another who asks, of those that end an open connection.
+    /// The same error for another caller, if it is one that ends an open connection.
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Violation(violation) => Self::Violation(*violation),

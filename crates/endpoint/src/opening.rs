@@ -1,9 +1,9 @@
-//! The opening handshake without its transport: what a driver does is decided here, and done by the
-//! adapter.
+//! The opening handshake without its transport: it decides the operations, and the adapter does
+//! them.
 //!
 //! - A server: [`ServerHandshake`], or a [`RequestHandshake`] whose answer is decided later.
-//! - A client: [`ConnectOptions`] say what to ask for. [`Connecting`] follows the server's
-//!   redirects; for each server in turn it gives the [`Route`] to it, which may lead through a
+//! - A client: [`ConnectOptions`] have its options. [`Connecting`] follows the server's redirects;
+//!   for each server in turn it returns the [`Route`] to it, which may lead through a
 //!   [`TunnelHandshake`], and then the [`ClientHandshake`].
 //! - A client that lost its connection: [`Disconnect`] says whether to try again.
 //!

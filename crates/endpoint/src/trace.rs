@@ -131,7 +131,7 @@ pub(crate) fn event_stream_opened(resumed: bool) {
     let _ = resumed;
 }
 
-/// A client gets what it missed; without a gap that is all.
+/// A client gets its missed events; without a gap those are all.
 #[cfg(feature = "event-sink")]
 pub(crate) fn events_replayed(events: usize, gap: bool) {
     #[cfg(feature = "tracing")]

@@ -4,8 +4,8 @@ use crate::cut_header::CutHeader;
 use crate::decoder::{DecodeError, DecodeErrorKind};
 use crate::header::{Header, HeaderError, Rsv};
 
-/// Follows a stream of frames that is forwarded as it comes, and tells where each frame begins and
-/// ends.
+/// Follows a stream of frames that is forwarded as it arrives, and finds where each frame begins
+/// and ends.
 ///
 /// It reads headers and skips payloads: nothing is unmasked, and no byte of a payload is looked at.
 /// So a proxy can count and limit messages, or see a Close, while it forwards the received bytes,
@@ -109,7 +109,7 @@ impl FrameBoundaries {
                 }
             },
             State::Payload { header, remaining } => {
-                // What does not fit a `usize` is longer than any slice.
+                // A length that does not fit a `usize` is longer than any slice.
                 let len =
                     usize::try_from(*remaining).map_or(input.len(), |len| len.min(input.len()));
                 skip(input, len);

@@ -469,7 +469,7 @@ mod tests {
         }
     }
 
-    /// W-083, W-084, W-116: each error says what the peer did and which rule it broke.
+    /// W-083, W-084, W-116: each error shows the peer's fault and the broken rule.
     #[test]
     fn an_error_names_the_rule() {
         for (error, shown) in [

@@ -42,7 +42,7 @@ impl ControlPayload {
         }
     }
 
-    /// Appends what fits of `bytes` and returns how many that were.
+    /// Appends as much of `bytes` as fits and returns its length.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let len = usize::from(self.len);
         let mut taken = 0u8;

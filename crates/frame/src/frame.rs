@@ -115,7 +115,7 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn append_to(&self, out: &mut alloc::vec::Vec<u8>) {
         match self.header.masking_key() {
-            // What servers send most: two bytes of header, and no mask.
+            // The most common frame of servers: two bytes of header, and no mask.
             None if self.payload.len() <= usize::from(Header::MAX_SHORT_LEN) => {
                 out.reserve(2 + self.payload.len());
                 out.extend_from_slice(&self.header.encode_short());

@@ -75,7 +75,7 @@ pub struct Masker {
 }
 
 const WORD: usize = size_of::<u64>();
-/// Blocks of four words are what compilers turn into vector instructions at any baseline.
+/// Compilers turn blocks of four words into vector instructions at any baseline.
 const BLOCK: usize = 4 * WORD;
 
 impl Masker {
@@ -144,7 +144,7 @@ fn words_of(key: [u8; 4]) -> u64 {
     key << 32 | key
 }
 
-/// XORs whole words: a load, an XOR and a store each, or fewer where vectors are to be had.
+/// XORs whole words: a load, an XOR and a store each, or fewer with vector instructions.
 #[inline]
 fn xor_words(bytes: &mut [u8], key: u64) {
     for word in bytes.chunks_exact_mut(WORD) {

@@ -252,7 +252,7 @@ pub(crate) mod tests {
         b"plain",
         "κόσμε".as_bytes(),
         "aé€😀z".as_bytes(),
-        b"\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF", // the borders of the surrogates, and the end
+        b"\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF", // the limits of the surrogates, and the end
         b"\xCE\xBA\xE1\xBD\xB9\xED\xA0\x80edited",   // a surrogate in the middle
         b"\xC0\xAF",                                 // overlong /
         b"\xE0\x80\xAF",
@@ -285,8 +285,8 @@ pub(crate) mod tests {
     #[test]
     fn the_first_bad_byte_fails_at_once() {
         let cases: &[(&[u8], usize)] = &[
-            (b"\xCE\xBA\xE1\xBD\xB9\xED\xA0\x80edited", 6), // A0 can't follow ED
-            (b"\xF4\x90\x80\x80", 1),                       // 90 can't follow F4
+            (b"\xCE\xBA\xE1\xBD\xB9\xED\xA0\x80edited", 6), // A0 cannot follow ED
+            (b"\xF4\x90\x80\x80", 1),                       // 90 cannot follow F4
             (b"\xE0\x80", 1),
             (b"abc\xFF", 3),
             (b"\xC1", 0),

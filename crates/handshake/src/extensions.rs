@@ -1,5 +1,5 @@
-//! The `Sec-WebSocket-Extensions` grammar (RFC 6455, 9.1): [`Extensions`] reads what the peer
-//! sent, [`Extension`] is what the caller sends.
+//! The `Sec-WebSocket-Extensions` grammar (RFC 6455, 9.1): [`Extensions`] reads the peer's header,
+//! [`Extension`] is sent by the caller.
 //!
 //! ```text
 //! extension-list  = 1#extension
@@ -159,7 +159,7 @@ impl<'a> ParamValue<'a> {
 
     /// The characters of the value.
     pub fn chars(&self) -> impl Iterator<Item = char> + Clone + use<'a> {
-        // A backslash is not a token character, so each one only escapes what follows it.
+        // A backslash is not a token character, so each one only escapes the next character.
         self.raw.chars().filter(|character| *character != '\\')
     }
 }
@@ -239,7 +239,7 @@ fn take_token(bytes: &[u8]) -> Result<(&str, &[u8]), &[u8]> {
     }
 }
 
-/// The inside of a quoted string from the front, and what follows the closing quote.
+/// The inside of a quoted string from the front, and the rest after the closing quote.
 ///
 /// RFC 6455, 9.1: after unescaping, the value must be a token.
 fn take_quoted(bytes: &[u8]) -> Result<(&str, &[u8]), &[u8]> {

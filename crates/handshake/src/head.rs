@@ -37,7 +37,8 @@ impl<'a> Head<'a> {
         self.bytes
     }
 
-    /// Bytes of the head. What follows in the buffer belongs to the new protocol, or is the body.
+    /// Returns the number of bytes of the head. The bytes after it in the buffer belong to the new
+    /// protocol, or are the body.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a head is never empty")]
     pub const fn len(&self) -> usize {
@@ -66,7 +67,7 @@ impl fmt::Debug for Head<'_> {
 /// assert_eq!(&buffer[head.len()..], b"first frame");
 /// ```
 ///
-/// What cannot be HTTP is refused at its first wrong byte, a TLS record for example:
+/// Input that cannot be HTTP is refused at its first wrong byte, a TLS record for example:
 ///
 /// ```
 /// # use tidings_handshake::{HeadError, HeadScanner, Limits};

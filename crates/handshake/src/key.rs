@@ -7,11 +7,11 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest as _, Sha1};
 
-/// RFC 6455, 1.3: what the server appends to the key before it hashes.
+/// RFC 6455, 1.3: the text that the server appends to the key before it hashes.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// RFC 6455, 4.2.1 item 5: what a client sends has to decode to 16 bytes. The bits after them, which
-/// are zero in what an encoder writes, say nothing; the RFC's own example, in 4.1, has others.
+/// RFC 6455, 4.2.1 item 5: the client's value has to decode to 16 bytes. The bits after them, which
+/// an encoder sets to zero, mean nothing; the RFC's own example, in 4.1, has others.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),

@@ -4,13 +4,13 @@
 //! [`Opening`] is one exchange of a request and its response, at a [`Server`], at a [`Client`], or
 //! with a proxy that is asked for a [`Tunnel`]. All three are driven by the same loop:
 //!
-//! 1. [`next`](Opening::next) with the time. It says what to do:
+//! 1. Call [`next`](Opening::next) with the time. It returns the next step:
 //! 2. [`Step::Io`]: do this operation on the transport, and pass the result to
 //! [`completed`](Opening::completed). Do not wait longer than
 //! [`poll_timeout`](Opening::poll_timeout).
 //! 3. [`Step::Head`]: a head has come. Answer the request, or check the response.
-//! 4. [`Step::Done`]: the handshake is over. If it is open, what follows the head is at
-//!    [`first_bytes`](Opening::first_bytes).
+//! 4. [`Step::Done`]: the handshake is over. If the WebSocket is open, the bytes that follow the
+//! head are at [`first_bytes`](Opening::first_bytes).
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -134,12 +134,12 @@ enum Phase {
     /// A head is complete, or the received bytes cannot be one.
     Head,
     ShuttingDown,
-    /// Reads what a refused client still sends.
+    /// Reads the remaining input of a refused client.
     Draining {
         left: usize,
     },
     Done,
-    /// The transport did what no transport can do.
+    /// The transport did something impossible.
     Broken,
     /// The transport ended in the middle of a head.
     Ended,
@@ -364,7 +364,7 @@ impl<R> Opening<R> {
         }
     }
 
-    /// The bytes at this place of the buffer are to be written, and then?
+    /// The bytes in this range of the buffer are to be written; `then` follows.
     fn write(&mut self, Range { start, end }: Range<usize>, then: Then) {
         debug_assert_eq!(self.phase, Phase::Head, "only after Step::Head");
         self.phase = Phase::Writing { start, end, then };

@@ -13,9 +13,9 @@ use crate::uri::{default_port, split_scheme};
 /// 4.2.1), so it was not made by a page, but its author is unknown too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingOrigin {
-    /// Let programs in. Right where something else tells who they are, or all may come.
+    /// Admits programs. Right where something else identifies them, or all may connect.
     Accept,
-    /// Let only browsers in.
+    /// Admits only browsers.
     Refuse,
 }
 
@@ -100,9 +100,10 @@ impl<'a> OriginPolicy<'a> {
         self
     }
 
-    /// Trusts the proxy in front of this server to say what the browser asked for: pages of the host
-    /// that `Forwarded` (RFC 7239) or `X-Forwarded-Host` names are of the same origin too, over what
-    /// its `proto` or `X-Forwarded-Proto` says. A port may come as `X-Forwarded-Port`.
+    /// Trusts the proxy in front of this server to report the host that the browser asked for:
+    /// pages of the host that `Forwarded` (RFC 7239) or `X-Forwarded-Host` names are of the same
+    /// origin too, over the scheme in its `proto` or `X-Forwarded-Proto`. A port may come as
+    /// `X-Forwarded-Port`.
     ///
     /// Right if all connections come through a proxy that sets these headers itself; else any
     /// program can write them. A page cannot: a browser lets it add no header to a handshake.
@@ -150,7 +151,7 @@ impl<'a> OriginPolicy<'a> {
         self.check_forwarded(origin, host, secure, Forwarded::default)
     }
 
-    /// Decides on one request, for which a proxy may have said more.
+    /// Decides on one request, for which a proxy may have reported more.
     pub(crate) fn check_forwarded<'o>(
         &self,
         origin: Option<&'o str>,
@@ -186,7 +187,8 @@ impl<'a> OriginPolicy<'a> {
             secure: forwarded.secure.or(secure),
             is_forwarded: true,
         });
-        // The port that a proxy tells beside the host may be the browser's, or that of a proxy after it.
+        // The port that a proxy reports with the host may be the browser's, or that of a proxy
+        // after it.
         let with_port = by_proxy.filter(|_| forwarded.host.is_some()).map(|by_proxy| {
             let host = by_proxy.host.or_port(forwarded.port);
             OwnOrigin { host, ..by_proxy }
@@ -198,7 +200,8 @@ impl<'a> OriginPolicy<'a> {
     }
 }
 
-/// The origin of the pages of a server: what a request says, or the proxy that has passed it on.
+/// The origin of the pages of a server: as given by a request, or by the proxy that has passed it
+/// on.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnOrigin<'a> {
     host: Authority<'a>,
@@ -294,7 +297,7 @@ impl<'a> Origin<'a> {
         if !is_scheme(scheme) {
             return Err(OriginError::Malformed);
         }
-        // What follows the scheme is all authority: a path or a query is refused with it.
+        // Everything after the scheme is the authority: a path or a query is refused with it.
         let authority = parse_authority(scheme, authority).map_err(|_| OriginError::Malformed)?;
         Ok(Self::Tuple(TupleOrigin { scheme, authority }))
     }
@@ -367,7 +370,7 @@ impl<'a> OriginPattern<'a> {
     /// # Errors
     ///
     /// The text is not `scheme://host`, `scheme://*.host`, or either with a port or `:*`. A star
-    /// anywhere else is refused, since it would not do what it seems to.
+    /// anywhere else is refused, since its effect would be surprising.
     pub fn parse(text: &'a str) -> Result<Self, OriginPatternError> {
         let (scheme, rest) = split_scheme(text).ok_or(OriginPatternError::Scheme)?;
         if !is_scheme(scheme) {

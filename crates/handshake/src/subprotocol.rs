@@ -70,7 +70,7 @@ pub(crate) fn check_offer(headers: Headers<'_>) -> Result<(), SubprotocolError> 
     if count == 0 { Err(SubprotocolError::Empty) } else { Ok(()) }
 }
 
-/// The same rule for what a client is about to offer.
+/// The same rule for a client's offer.
 pub(crate) fn check_list(subprotocols: &[&str]) -> Result<(), SubprotocolError> {
     for (index, subprotocol) in subprotocols.iter().enumerate() {
         if !is_token(subprotocol.as_bytes()) {

@@ -138,8 +138,8 @@ pub(crate) const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// `scheme "://" rest` (RFC 3986, 3). To search for the three characters would bring a kilobyte of
-/// code along, and no scheme has a colon.
+/// `scheme "://" rest` (RFC 3986, 3). A search for the three characters would add a kilobyte of
+/// code, and no scheme has a colon.
 pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     Some((scheme, rest.strip_prefix("//")?))

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-/// The caller's buffer cannot hold the message. What it holds now is of no use.
+/// The caller's buffer cannot hold the message. Its content is now useless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferTooSmall {
     /// Bytes that the message takes.

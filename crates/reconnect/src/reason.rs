@@ -38,10 +38,10 @@ impl Reason {
                 408 | 425 | 429 => false,
                 _ => matches!(status, 300..=499),
             },
-            // RFC 6455, 7.4.1. 1000: "the purpose for which the connection was established has
-            // been fulfilled". 1008: this client is against the server's policy. 1010: an
-            // extension is missing, and will be. What else a server finds wrong (1002, 1003,
-            // 1007, 1009) was one message's fault: the next connection may not send it.
+            // RFC 6455, 7.4.1. 1000: "the purpose for which the connection was established has been
+            // fulfilled". 1008: this client is against the server's policy. 1010: an extension is
+            // missing, and will be. The other errors that a server reports (1002, 1003, 1007, 1009)
+            // were one message's fault: the next connection may not send it.
             Self::Closed(code) => matches!(code, 1000 | 1008 | 1010),
         }
     }

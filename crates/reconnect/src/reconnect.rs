@@ -9,8 +9,8 @@ use crate::reason::Reason;
 
 /// Says when to try again.
 ///
-/// Tell it what happens to the connection; each [`failed`](Self::failed) says how long to wait
-/// before the next attempt. Every `now` comes from the same monotonic clock, yours.
+/// Report the events of the connection to it; each [`failed`](Self::failed) returns the wait before
+/// the next attempt. Every `now` comes from the same monotonic clock, yours.
 ///
 /// ```
 /// use std::time::Duration;
@@ -113,7 +113,7 @@ impl Reconnect {
         self.retry(now, reason, random)
     }
 
-    /// The same as [`failed`](Self::failed) for a caller who decided that another attempt makes
+    /// The same as [`failed`](Self::failed) for a caller that decided that another attempt makes
     /// sense: no reason [forbids](Reason::forbids_retry) it.
     pub fn retry(&mut self, now: Timestamp, reason: Reason, random: u64) -> Next {
         self.disconnected(now);
@@ -145,7 +145,7 @@ impl Reconnect {
     fn wait(&self, reason: Reason, random: u64) -> Duration {
         let policy = &self.policy;
         if let Some(asked) = reason.retry_after().filter(|_| !policy.max_server_wait.is_zero()) {
-            // The server knows best. A little spread keeps those who were told the same time apart.
+            // The server knows best. A little spread separates clients that got the same time.
             let wait = asked.max(LEAST_SERVER_WAIT).min(policy.max_server_wait);
             return wait.saturating_add(spread(wait / SERVER_WAIT_SPREAD, random));
         }
@@ -158,7 +158,7 @@ impl Reconnect {
             minimum = minimum.max(policy.busy_minimum);
             window = window.max(policy.busy_spread);
         }
-        // The random part comes on top: those who wait the same time must not come together.
+        // The random part is added: clients that wait the same time must not reconnect together.
         minimum.saturating_add(spread(window, random))
     }
 }

@@ -102,7 +102,7 @@ fn imf_fixdate(value: &[u8]) -> Option<u64> {
         .then_some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// A number of exactly `N` digits, at most 4, and what follows it.
+/// A number of exactly `N` digits, at most 4, and the rest after it.
 fn digits<const N: usize>(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (digits, rest) = bytes.split_first_chunk::<N>()?;
     digits.iter().all(u8::is_ascii_digit).then(|| {

@@ -129,7 +129,7 @@ impl Default for EventBoundaries {
 fn ends_blank_line(bytes: &[u8], at: usize, before: Place) -> bool {
     let byte_before = at.checked_sub(1).and_then(|at| bytes.get(at));
     match (bytes.get(at), byte_before) {
-        // One line end of two bytes: it ends what its CR ends.
+        // One line end of two bytes: the LF ends the same line as its CR.
         (Some(b'\n'), Some(b'\r')) => ends_blank_line(bytes, at - 1, before), // there is a byte before
         (_, Some(byte)) => matches!(byte, b'\n' | b'\r'),
         (Some(b'\n'), None) => {

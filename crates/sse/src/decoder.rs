@@ -1,8 +1,8 @@
 //! The decoder: an event stream in, [`Item`]s out. The way in is [`Decoder::decode`].
 //!
-//! An event of one line is read right there. All others go line by line: a line that lies whole in
-//! the input through [`whole_line`], which leaves in place what it holds; a line that the input cuts,
-//! and all that is out of the ordinary, through [`line`].
+//! An event of one line is read right there. All others go line by line: a line that is whole in
+//! the input through [`whole_line`], which leaves its content in place; a line that is split by the
+//! input, and every unusual case, through [`line`].
 
 mod end;
 mod line;
@@ -46,7 +46,7 @@ use whole_line::{Borrowed, WholeLine, find_line_end, value};
 /// ```
 pub struct Decoder<S: Storage> {
     areas: Areas<S::Area>,
-    /// No larger than what the areas can hold.
+    /// At most the size of the areas.
     limits: Limits,
     report_comments: bool,
     report_unknown_fields: bool,
@@ -122,7 +122,7 @@ impl Default for Decoder<GrowableStorage> {
 }
 
 impl<S: Storage> Decoder<S> {
-    /// A decoder that keeps what it must in `storage`.
+    /// Creates a decoder that keeps its data in `storage`.
     #[must_use]
     pub fn with_storage(storage: S, limits: Limits) -> Self {
         let areas = storage.into_areas();
@@ -233,8 +233,8 @@ impl<S: Storage> Decoder<S> {
         self.decode_lines(input, first_line_end)
     }
 
-    /// The last event ID string: that of the last event whose blank line was seen, or the one that
-    /// was [set](Self::set_last_event_id). This is what a reconnection sends as `Last-Event-ID`.
+    /// Returns the last event ID string: that of the last event whose blank line was seen, or the
+    /// one that was [set](Self::set_last_event_id). A reconnection sends it as `Last-Event-ID`.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.areas.id_string.text()

@@ -85,7 +85,7 @@ impl<'a> Event<'a> {
     /// Writes the event to the start of `buffer`, and returns how many bytes that took.
     ///
     /// # Errors
-    /// [`BufferTooSmall`]; what the buffer then holds is unspecified.
+    /// [`BufferTooSmall`]; the content of the buffer is then unspecified.
     pub fn encode_into(&self, buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut writer = SliceWriter { buffer, written: 0, full: false };
         self.write(&mut writer);
@@ -166,7 +166,7 @@ impl Writer for Counter {
     }
 }
 
-/// Writes what fits, and remembers whether that was all.
+/// Writes as much as fits, and remembers whether that was all.
 struct SliceWriter<'b> {
     buffer: &'b mut [u8],
     written: usize,

@@ -36,7 +36,7 @@ use state::State;
 ///    [`ResponseOutcome::Redirect`] follow `Location` and do this again.
 /// 3. On [`ResponseOutcome::Open`] pass all bytes to [`receive`](Self::receive), until it returns
 /// `None`.
-/// 4. Tell [`handle_end`](Self::handle_end) when the body or the connection ends, at any point.
+/// 4. Call [`handle_end`](Self::handle_end) when the body or the connection ends, at any point.
 /// 5. When the time of [`poll_timeout`](Self::poll_timeout) has come, call
 /// [`handle_timeout`](Self::handle_timeout), and continue at 1.
 ///
@@ -100,8 +100,8 @@ pub struct EventSource<S: Storage> {
 impl<S: Storage> EventSource<S> {
     /// An event source whose first attempt is due at once.
     ///
-    /// The decoder brings its limits, what it reports, and the last event ID and reconnection time
-    /// that it has.
+    /// The decoder supplies its limits, its reporting options, and its last event ID and
+    /// reconnection time.
     #[must_use]
     pub fn new(mut decoder: Decoder<S>, config: Config) -> Self {
         let _ = decoder.finish(); // what it may have begun belongs to no stream of this source

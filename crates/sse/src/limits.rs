@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The most that a stream may bring, in bytes. A length of exactly the limit is accepted.
+/// The limits of a stream, in bytes. A length of exactly the limit is accepted.
 ///
 /// Text is measured as it is delivered: where the stream was not UTF-8, with its U+FFFD.
 ///

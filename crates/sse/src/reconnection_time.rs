@@ -1,4 +1,4 @@
-//! The reconnection time: what `retry` says, and how much of it a client obeys.
+//! The reconnection time: the value of `retry`, and the bounds within which a client obeys it.
 
 use core::time::Duration;
 

@@ -158,7 +158,7 @@ mod tests {
         assert!(!is_event_stream(b"\xFF"));
     }
 
-    /// E-030: the headers are what a client accepts, and are headers.
+    /// E-030: a client accepts the headers, and they are valid headers.
     #[test]
     fn the_headers_open_a_stream() {
         let [(name, value), ..] = RESPONSE_HEADERS;

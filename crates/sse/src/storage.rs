@@ -31,7 +31,7 @@ pub(crate) struct Areas<A> {
     pub(crate) event_type: A,
     /// A comment that the input cuts.
     pub(crate) comment: A,
-    /// The last event ID string of the standard: what the last blank line committed.
+    /// The last event ID string of the standard, as of the last blank line.
     pub(crate) id_string: A,
     /// The last event ID buffer of the standard, once the open event has set it.
     pub(crate) id_buffer: A,

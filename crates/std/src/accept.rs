@@ -16,7 +16,7 @@ use crate::transport::Transport;
 /// Accepts a WebSocket at any path, from clients that are not browsers and from pages of the same
 /// host (RFC 6455, 10.2). For other rules see [`accept_with`].
 ///
-/// A nonblocking stream is to be made so afterwards.
+/// Make a stream nonblocking only after this.
 ///
 /// # Errors
 /// The handshake failed. If the client could be answered, it has already received its answer.
@@ -25,8 +25,8 @@ pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, E
 }
 
 /// Reads a request and leaves the answer for later: for a decision that takes longer than
-/// [`Config::handshake_timeout`], or that another thread makes. `look` sees a request that holds every
-/// MUST of RFC 6455, 4.2.1, and takes from it what the decision needs.
+/// [`Config::handshake_timeout`], or that another thread makes. `look` gets a request that fulfils
+/// every MUST of RFC 6455, 4.2.1, and returns the values that the decision needs.
 ///
 /// ```
 /// # fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
@@ -89,7 +89,7 @@ impl<S: Transport> PendingAccept<S> {
         Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
     }
 
-    /// The stream, for example to see who the client is.
+    /// Returns the stream, for example to find out who the client is.
     #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.stream

@@ -83,7 +83,8 @@ impl<S: Transport, R: Role> Read for ByteStream<S, R> {
 impl<S: Transport, R: Role> Write for ByteStream<S, R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
-        // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
+        // For a stream of bytes, queued counts as written; the transport gets as much as it takes
+        // at once.
         self.socket.link.send.stop_batching();
         self.socket.link.send(Outgoing::Binary(chunk)).map_err(io::Error::from)?;
         Ok(chunk.len())

@@ -9,7 +9,7 @@ use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
 
-/// "For ever", for those who want a number.
+/// "For ever" as a number.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The deadline of the handshake, on its clock.

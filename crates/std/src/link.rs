@@ -58,13 +58,13 @@ impl<S: Transport, R: Role> Link<S, R> {
         self.receive_until(receive, find).map(|found| found.is_some())
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), for a message that is to be borrowed.
+    /// Like [`wait_for_message`](Self::wait_for_message), for a message that will be borrowed.
     pub(crate) fn wait_for_data(&mut self, receive: &mut ReceiveHalf) -> Result<bool, Error> {
         let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find_data(send).then_some(());
         self.receive_until(receive, find).map(|found| found.is_some())
     }
 
-    /// Drops what still comes until the end, however long the caller waits for messages.
+    /// Drops the remaining input until the end, however long the caller waits for messages.
     pub(crate) fn wait_for_end(&mut self, receive: &mut ReceiveHalf) -> Result<(), Error> {
         self.within(None, |link| link.poll_closed(receive))
     }
@@ -122,8 +122,8 @@ impl<S: Transport, R: Role> Link<S, R> {
         if self.send.has_room() { Ok(()) } else { self.flush() }
     }
 
-    /// Writes all that is queued. While the peer takes nothing, what it sends is read ahead: it may
-    /// be waiting for us to do so.
+    /// Writes the whole queue. While the peer takes nothing, its bytes are read ahead: it may be
+    /// waiting for us to read.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.stream.begin_writing();
         self.within(None, Self::poll_flush)
@@ -232,7 +232,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         written.unwrap_or(Poll::Ready(Ok(0)))
     }
 
-    /// One read into the read buffer, if anything is to be read.
+    /// Makes one read into the read buffer, if bytes should be read.
     fn read(&mut self, receive: &mut ReceiveHalf) -> Poll<io::Result<usize>> {
         if !self.send.wants_read() {
             return Poll::Pending;

@@ -85,10 +85,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Receives the next message; `None` after the closing handshake.
     ///
     /// # Errors
-    /// What ended the connection otherwise: the peer's violation, a timeout, the transport. It is
-    /// reported once; after it comes `None`. Two errors end nothing: [`Error::Io`] of kind
-    /// `TimedOut`, if nothing came within the [`recv_timeout`](Self::set_recv_timeout), and of
-    /// kind `WouldBlock`, if the stream is nonblocking.
+    /// The reason for any other end of the connection: the peer's violation, a timeout, the
+    /// transport. It is reported once, followed by `None`. Two errors end nothing: [`Error::Io`] of
+    /// kind `TimedOut`, if nothing arrived within the [`recv_timeout`](Self::set_recv_timeout), and
+    /// of kind `WouldBlock`, if the stream is nonblocking.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         let Self { receive, link, .. } = self;
         while link.wait_for_message(receive)? {
@@ -124,9 +124,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// # Errors
     /// Nothing was queued: [`Error::Closed`] if the peer has closed, [`Error::Send`] if this side
     /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, [`Error::Io`]
-    /// of kind `WouldBlock` if 64 KiB wait to be written to a nonblocking stream, and what ended the
-    /// connection once that has failed. [`Error::WriteTimeout`], [`Error::BothSend`] or what the
-    /// transport said: the message may or may not arrive.
+    /// of kind `WouldBlock` if 64 KiB are queued for a nonblocking stream, and the reason of the
+    /// failure once the connection has failed. With [`Error::WriteTimeout`], [`Error::BothSend`] or
+    /// an error of the transport the message may or may not arrive.
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.send(message.into())
     }
@@ -142,7 +142,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Writes all that is queued.
     ///
     /// # Errors
-    /// What the transport said, or [`Error::WriteTimeout`]. `WouldBlock` ends nothing.
+    /// The error of the transport, or [`Error::WriteTimeout`]. `WouldBlock` ends nothing.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.link.flush()
     }
@@ -157,8 +157,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.link.wait_for_end(&mut self.receive)
     }
 
-    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
-    /// what the peer still has to say, then `None`. Has no effect once closing has begun.
+    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` returns
+    /// the remaining messages of the peer, then `None`. Has no effect once closing has begun.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         self.link.start_close(Some(CloseFrame::new(code, reason)));
     }

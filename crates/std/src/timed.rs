@@ -27,7 +27,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(crate) struct Timed<S> {
     pub(crate) stream: Takeable<S>,
     epoch: Instant,
-    /// The read timeout as it is set.
+    /// The current read timeout.
     read_timeout: Option<Duration>,
     write_timeout_is_set: bool,
     /// The transport waited, and took nothing, when it was last given something.
@@ -62,7 +62,7 @@ impl<S: Transport> Timed<S> {
         self.has_read = false;
     }
 
-    /// The caller waits this long for what follows; without a bound if that is `None`.
+    /// The caller waits this long for the following calls; `None` is no limit.
     pub(crate) fn give_up_after(&mut self, timeout: Option<Duration>) {
         self.give_up = timeout.map(|timeout| self.now().after(timeout));
     }
@@ -118,7 +118,7 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// As [`call`](Self::call), for what writes.
+    /// Like [`call`](Self::call), for writes.
     fn call_to_write<T>(
         &mut self,
         work: impl FnMut(&mut S) -> io::Result<T>,

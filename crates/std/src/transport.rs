@@ -26,7 +26,7 @@ pub trait Transport: Read + Write {
     /// The stream has failed.
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// Ends our side: the peer reads the end, we still read what it sends.
+    /// Ends our side: the peer reads the end, and we still read its data.
     ///
     /// # Errors
     /// The stream has failed, or cannot end one direction alone: then it ends when it is dropped.
@@ -79,7 +79,7 @@ where
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
-        // RFC 8446, 6.1: the end is said, once, or it could be an attacker's.
+        // RFC 8446, 6.1: the end is announced, once, or it could be an attacker's.
         self.conn.send_close_notify();
         self.flush()?;
         self.sock.shutdown_write()

@@ -15,8 +15,9 @@ use crate::socket::WebSocket;
 /// Accepts a WebSocket at any path, from clients that are not browsers and from pages of the same
 /// host (RFC 6455, 10.2). For other rules see [`accept_with`].
 ///
-/// A task keeps what its `async` block captures for as long as it runs. One that captures the future
-/// of this function, not the stream and the configuration, is some 250 bytes smaller:
+/// A task keeps everything that its `async` block captures for as long as it runs. A block that
+/// captures the future of this function, instead of the stream and the configuration, is some 250
+/// bytes smaller:
 ///
 /// ```
 /// # use tidings_tokio::{Config, Error, accept};
@@ -44,9 +45,9 @@ where
     accept_with(stream, config, accept_same_origin)
 }
 
-/// Reads a request and leaves the answer for later: for a decision that has to wait for something, such
-/// as a database. `look` sees a request that holds every MUST of RFC 6455, 4.2.1, and takes from it
-/// what the decision needs.
+/// Reads a request and leaves the answer for later: for a decision that has to wait for something,
+/// such as a database. `look` gets a request that fulfils every MUST of RFC 6455, 4.2.1, and
+/// returns the values that the decision needs.
 ///
 /// ```
 /// # async fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
@@ -126,7 +127,7 @@ where
         })
     }
 
-    /// The stream, for example to see who the client is.
+    /// Returns the stream, for example to find out who the client is.
     #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.stream

@@ -92,7 +92,8 @@ where
         self.get_mut().socket.poll_at(End::Sender, cx, |WebSocket { link, .. }, cx| {
             ready!(link.poll_room(cx)).map_err(io::Error::from)?;
             let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
-            // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
+            // For a stream of bytes, queued counts as written; the transport gets as much as it
+            // takes at once.
             link.send.stop_batching();
             match link.poll_send(cx, &mut Some(Outgoing::Binary(chunk))) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::from(error))),

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 /// [`Reconnecting`](crate::reconnect::Reconnecting) client, or makes it try again at once, from
 /// another task or thread.
 ///
-/// What it asks for is done by the next poll of the client, which it wakes. It keeps no connection
+/// The next poll of the client, which it wakes, carries out its requests. It keeps no connection
 /// open.
 #[derive(Clone, Default)]
 pub struct ClientHandle(Arc<Mutex<Shared>>);

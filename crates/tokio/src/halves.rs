@@ -27,7 +27,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Receives the next message, borrowed until the next call; `None` after the closing handshake.
-    /// The sender is needed for what the protocol has to write in between.
+    /// It needs the sender because the protocol may have to write in between.
     ///
     /// # Errors
     /// As [`WebSocket::recv`](crate::WebSocket::recv).

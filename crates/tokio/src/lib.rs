@@ -41,7 +41,7 @@ pub mod message {
     pub use tidings_websocket::frame::CloseFrame;
 }
 
-/// permessage-deflate (RFC 7692): what to negotiate, and messages that are compressed once for many.
+/// permessage-deflate (RFC 7692): the negotiation, and messages that are compressed once for many.
 pub mod compression {
     pub use tidings_endpoint::deflate;
     pub use tidings_endpoint::websocket::{ClientOffer, CompressedMessage, Compression};

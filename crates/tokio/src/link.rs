@@ -69,7 +69,7 @@ where
         self.poll_until(cx, receive, find).map_ok(|found| found.is_some())
     }
 
-    /// As [`poll_message`](Self::poll_message), for a message that is to be borrowed.
+    /// Like [`poll_message`](Self::poll_message), for a message that will be borrowed.
     pub(crate) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
@@ -79,7 +79,7 @@ where
         self.poll_until(cx, receive, find).map_ok(|found| found.is_some())
     }
 
-    /// Drops what still comes until the end.
+    /// Drops the remaining input until the end.
     pub(crate) fn poll_closed(
         &mut self,
         cx: &mut Context<'_>,
@@ -164,8 +164,8 @@ where
         self.poll_flush(cx)
     }
 
-    /// Writes all that is queued. While the peer takes nothing, what it sends is read ahead: it may
-    /// be waiting for us to do so.
+    /// Writes the whole queue. While the peer takes nothing, its bytes are read ahead: it may be
+    /// waiting for us to read.
     #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.poll_output(cx) {
@@ -238,7 +238,7 @@ where
         self.send.write_with(payload, write).unwrap_or(Poll::Ready(Ok(0)))
     }
 
-    /// One read into the read buffer, if anything is to be read.
+    /// Makes one read into the read buffer, if bytes should be read.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -284,7 +284,8 @@ fn poll_read_into<S: AsyncRead + Unpin>(
 pub(crate) struct Clock {
     epoch: Instant,
     timer: Timer,
-    /// Of one who waits for writing alone; a receiver may be waiting at the same time.
+    /// The timer of a caller that waits only for writing; a receiver may be waiting at the same
+    /// time.
     write_timer: Timer,
 }
 
@@ -300,7 +301,7 @@ impl Clock {
         poll_timer(&mut self.timer, cx, self.epoch, until)
     }
 
-    /// As [`poll_until`](Self::poll_until), for one who waits for writing alone.
+    /// Like [`poll_until`](Self::poll_until), for a caller that waits only for writing.
     fn poll_to_write(&mut self, cx: &mut Context<'_>, until: Option<Timestamp>) -> Poll<()> {
         poll_timer(&mut self.write_timer, cx, self.epoch, until)
     }

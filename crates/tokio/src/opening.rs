@@ -27,7 +27,7 @@ impl Clock {
     pub(crate) async fn until<T>(self, at: Timestamp, work: impl Future<Output = T>) -> Option<T> {
         match self.epoch.checked_add(at.since_epoch()) {
             Some(at) => timeout_at(at, work).await.ok(),
-            // So far away that it cannot be told.
+            // Too far away to be represented.
             None => Some(work.await),
         }
     }
@@ -42,7 +42,7 @@ impl Clock {
     }
 }
 
-/// Does what the handshake asks for until it is over.
+/// Does the operations of the handshake until it is over.
 pub(crate) async fn drive<S, H>(stream: &mut S, handshake: &mut H, clock: Clock)
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -172,7 +172,7 @@ impl Reconnecting {
         self.handle.clone()
     }
 
-    /// Waits for what happens next; `None` after it gave up, or was [closed](Self::close).
+    /// Waits for the next event; `None` after it gave up, or was [closed](Self::close).
     ///
     /// # Cancel safety
     /// Safe: attempts and waits continue with the next call.

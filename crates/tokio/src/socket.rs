@@ -88,8 +88,8 @@ where
     /// Receives the next message; `None` after the closing handshake.
     ///
     /// # Errors
-    /// What ended the connection otherwise: the peer's violation, a timeout, the transport. It is
-    /// reported once; after it comes `None`.
+    /// The reason for any other end of the connection: the peer's violation, a timeout, the
+    /// transport. It is reported once, followed by `None`.
     ///
     /// # Cancel safety
     /// Safe: a dropped future has taken nothing that the next one does not see.
@@ -115,9 +115,9 @@ where
     ///
     /// # Errors
     /// Nothing was queued: [`Error::Closed`] if the peer has closed, [`Error::Send`] if this side
-    /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, and what ended
-    /// the connection once that has failed. [`Error::WriteTimeout`], [`Error::BothSend`] or what the
-    /// transport said: the message may or may not arrive.
+    /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, and the
+    /// reason of the failure once the connection has failed. With [`Error::WriteTimeout`],
+    /// [`Error::BothSend`] or an error of the transport the message may or may not arrive.
     ///
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
@@ -142,7 +142,7 @@ where
     /// Writes all that is queued.
     ///
     /// # Errors
-    /// What the transport said, or [`Error::WriteTimeout`].
+    /// The error of the transport, or [`Error::WriteTimeout`].
     ///
     /// # Cancel safety
     /// Safe: bytes that were not written stay queued, and no frame is cut.
@@ -168,14 +168,14 @@ where
         poll_fn(|cx| self.poll_closed(cx)).await
     }
 
-    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
-    /// what the peer still has to say, then `None`. Has no effect once closing has begun.
+    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` returns
+    /// the remaining messages of the peer, then `None`. Has no effect once closing has begun.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         let now = self.link.clock.now();
         self.link.send.start_close(now, Some(CloseFrame::new(code, reason)));
     }
 
-    /// Drops what still comes until the end.
+    /// Drops the remaining input until the end.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.link.poll_closed(cx, &mut self.receive)
     }

@@ -324,7 +324,7 @@ async fn what_can_not_be_inflated_is_no_message() {
         b"\xF2\x48\xCD",                       // cut inside a block
         b"\0\x05\0\xFA\xFFHel",                // cut inside a stored block
         b"\0\x05\0\0\0Hello\0",                // a length that does not match its complement
-        b"\xF3\x48\xCD\xC9\xC9\x07\0\xFF\xFF", // garbage behind a final block
+        b"\xF3\x48\xCD\xC9\xC9\x07\0\xFF\xFF", // garbage after a final block
         b"\x4A\x01\x11\x00\0", // reaches back to before the beginning, or is corrupt
     ];
     for payload in cases {

@@ -154,7 +154,7 @@ async fn forward(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, max: usize) 
 
 async fn soak(mut random: Random, http2: bool) {
     let feed = Arc::new(Feed::new());
-    feed.publish(); // number 0, behind which the client begins
+    feed.publish(); // number 0, after which the client begins
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap();
     let serving = Arc::clone(&feed);

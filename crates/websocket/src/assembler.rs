@@ -60,9 +60,9 @@ impl Assembler {
         Self { text: String::new(), bytes: Vec::new() }
     }
 
-    /// Takes the next event. `rest_len` is what the connection says of it
-    /// ([`Connection::announced_rest_len`](crate::Connection::announced_rest_len)): a message that
-    /// takes many reads then grows in few steps, to the room that it needs. `None` will do.
+    /// Takes the next event. `rest_len` comes from the connection
+    /// ([`Connection::announced_rest_len`](crate::Connection::announced_rest_len)): with it, a
+    /// message that takes many reads grows in few steps, to the exact size. `None` works too.
     #[inline]
     pub fn push<'a>(&mut self, event: Event<'a>, rest_len: Option<u64>) -> Assembled<'a> {
         let message = match event {

@@ -1,4 +1,4 @@
-//! Both halves of a connection and its clock: what an adapter drives.
+//! The state machine of a connection: both halves and its clock.
 
 use core::time::Duration;
 
@@ -85,9 +85,10 @@ impl<R: Role> Connection<R> {
         self
     }
 
-    /// Lets each side end for itself, as for a stream of bytes: the peer's Close frame is not answered
-    /// until [`close`](Self::close) is called, and what the peer sends after ours is still received.
-    /// RFC 6455, 5.5.1 lets an endpoint finish what it is sending before it answers.
+    /// Lets each side end separately, as for a stream of bytes: the peer's Close frame is not
+    /// answered until [`close`](Self::close) is called, and data from the peer after our Close
+    /// frame is still received. RFC 6455, 5.5.1 lets an endpoint finish the current message before
+    /// it answers.
     pub fn allow_half_close(&mut self, allows: bool) {
         self.outbound.allow_half_close(allows);
     }
@@ -110,8 +111,8 @@ impl<R: Role> Connection<R> {
 
     /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.
     ///
-    /// Receiving cannot fail: what the peer does wrong is an [`Event::Violation`], the last event,
-    /// and the answer to it is already pending.
+    /// Receiving cannot fail: a fault of the peer is an [`Event::Violation`], the last event, and
+    /// the answer to it is already pending.
     #[inline(always)] // An event that is returned through memory costs as much as a short message.
     pub fn receive<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         let available = input.len();
@@ -145,9 +146,10 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Nobody has waited for bytes since the last ones were handed to [`receive`](Self::receive):
-    /// the application was busy until `now`. That time is not charged to the peer, whose bytes may
-    /// be waiting. To be called before the read, or before what it brought is handed on.
+    /// Reports that nobody has waited for bytes since the last ones were passed to
+    /// [`receive`](Self::receive): the application was busy until `now`. That time does not count
+    /// against the peer, whose bytes may be waiting. Call it before the read, or before its bytes
+    /// are passed on.
     pub fn resume(&mut self, now: Timestamp) {
         let pause = self.deadlines.resume(now);
         self.inbound.resume(now, pause);
@@ -204,7 +206,7 @@ impl<R: Role> Connection<R> {
     pub fn close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
         self.outbound.close(close);
         self.deadlines.closing(now);
-        // 7.1.1: both have said Close; the server closes the transport first.
+        // 7.1.1: both have sent a Close; the server closes the transport first.
         if !self.inbound.is_open() && self.outbound.is_server() {
             self.outbound.shut_down();
         }
@@ -246,7 +248,7 @@ impl<R: Role> Connection<R> {
         self.has_deadlines().then(|| self.deadlines.next())
     }
 
-    /// A peer that has said Close, and waits for us to have sent our rest, cannot be late.
+    /// A peer that has sent its Close, and waits for the rest of our output, cannot be late.
     fn has_deadlines(&self) -> bool {
         !self.is_finished() && (self.inbound.is_open() || !self.outbound.is_open())
     }

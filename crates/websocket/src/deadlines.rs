@@ -1,4 +1,4 @@
-//! Keep-alive, message, idle and closing timeouts. The RFC prescribes none of them.
+//! Keep-alive, message, idle and closing timeouts. RFC 6455 prescribes none of them.
 
 use core::time::Duration;
 
@@ -110,8 +110,8 @@ pub(crate) struct Deadlines {
     ping_sent: Option<PingSent>,
     ping_number: u64,
     round_trip_time: Option<Duration>,
-    /// Since when a frame or a message has been waiting for its end; later by what its bytes have
-    /// earned.
+    /// The time since which a frame or a message has been waiting for its end, moved by the time
+    /// that its bytes have earned.
     incomplete_since: Option<Timestamp>,
     last_message: Timestamp,
     closing_begun: Option<Timestamp>,

@@ -254,7 +254,7 @@ impl Inbound {
         self.budget.spend_data_frame(header.payload_len())
     }
 
-    /// The event of a part of a data frame; `None` if it brings nothing.
+    /// Returns the event of a part of a data frame; `None` if it has none.
     fn take_data<'a>(
         &mut self,
         opcode: DataOpcode,

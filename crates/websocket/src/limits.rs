@@ -80,8 +80,8 @@ pub(crate) struct Budget {
     max_fragments: u32,
     fragments: u32,
     control_frames: ControlFrameRate,
-    /// Control frames that may still come, in billionths of a frame: what a rate per second adds
-    /// in a nanosecond, so that no time between two frames is rounded away.
+    /// The number of control frames that may still arrive, in billionths of a frame. A rate per
+    /// second adds that much in a nanosecond, so that no time between two frames is rounded away.
     control_left: u64,
     control_refilled: Timestamp,
 }

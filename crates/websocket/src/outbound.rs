@@ -101,8 +101,8 @@ impl<'p> Data<'p> {
         Self { more: true, ..self }
     }
 
-    /// The payload is what permessage-deflate has made of the message (RFC 7692, 7.2.1). Of a
-    /// message in pieces all are, and the first says so for all.
+    /// The payload is the output of permessage-deflate for the message (RFC 7692, 7.2.1). If a
+    /// message is sent in parts all are, and the first says so for all.
     pub const fn compressed(self) -> Self {
         Self { compressed: true, ..self }
     }
@@ -114,7 +114,7 @@ impl<'p> Data<'p> {
 pub enum Transmit {
     /// Write these bytes.
     Frame(ControlFrame),
-    /// Everything was said: shut down the sending side of the transport. Comes once.
+    /// All output was returned: shut down the sending side of the transport. Returned once.
     Shutdown,
 }
 
@@ -223,7 +223,7 @@ impl<R: Role> Outbound<R> {
         }
     }
 
-    /// Makes pending what an event calls for.
+    /// Makes the answer to an event pending.
     pub(crate) fn answer(&mut self, event: &Event<'_>) {
         match event {
             // 5.5.2: "an endpoint MUST send a Pong frame in response".
@@ -231,7 +231,7 @@ impl<R: Role> Outbound<R> {
             Event::Close(_) if self.allows_half_close && self.is_open() => {}
             Event::Close(close) => {
                 // 5.5.1: "typically echos the status code it received". The reason is the peer's
-                // own and tells it nothing. 7.4.1: 1010 is not a server's to say.
+                // own and gives it no information. 7.4.1: a server must not send 1010.
                 let is_server = self.role.is_server();
                 self.close(close.map(|close| match close.code {
                     CloseCode::MANDATORY_EXTENSION if is_server => {
@@ -289,8 +289,8 @@ impl<R: Role> Outbound<R> {
     /// Returns the next pending output of the protocol. Call until it returns `None`, and write
     /// each in order. A control frame may go between two fragments, never inside a frame.
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
-        // 1.4: what follows our Close is discarded by the peer, a Pong too. A half-closed peer still
-        // gets its answer.
+        // 1.4: the peer discards everything after our Close, including a Pong. A half-closed peer
+        // still gets its answer.
         if !matches!(self.close, CloseState::Sent(_)) {
             if let Some(payload) = self.pending_pong.take() {
                 return Some(Transmit::Frame(self.control(ControlOpcode::Pong, &payload)));

@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// RFC 6455, 10.3: what masking keys are made of is nobody's to see.
+    /// RFC 6455, 10.3: the source of masking keys is secret.
     #[test]
     fn a_client_is_printed_without_its_mask_source() {
         let client = Client::new(|| [1, 2, 3, 4]);

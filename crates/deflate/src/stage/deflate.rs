@@ -1,4 +1,4 @@
-//! Compressing what we send (RFC 7692, 7.2.1): [`Deflater`].
+//! Compression of our messages (RFC 7692, 7.2.1): [`Deflater`].
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -17,9 +17,9 @@ use crate::window_bits::{UnsupportedWindow, WindowBits};
 /// sent in parts. In both cases the frames may cut the compressed bytes anywhere; the RSV1 bit is
 /// set on the first frame alone.
 ///
-/// A secret and text of a stranger should not be in one message, nor, with context takeover, on one
-/// connection: the length tells about the secret (RFC 7692, 8). Send such a message uncompressed:
-/// do not show it to the `Deflater`.
+/// A secret and a stranger's text should not be in one message, nor, with context takeover, on one
+/// connection: the length reveals information about the secret (RFC 7692, 8). Send such a message
+/// uncompressed: do not pass it to the `Deflater`.
 ///
 /// ```
 /// # #[cfg(feature = "zlib-rs")] {

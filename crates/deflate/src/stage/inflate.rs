@@ -1,4 +1,4 @@
-//! Decompressing what the peer sent (RFC 7692, 7.2.2): [`Inflater`].
+//! Decompression of the peer's messages (RFC 7692, 7.2.2): [`Inflater`].
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -130,7 +130,7 @@ impl Inflater {
         self.state.is_none()
     }
 
-    /// Gives it the memory to work in. What it held before is dropped, unless a message is open:
+    /// Supplies the memory to work in. The previous state is dropped, unless a message is open:
     /// then the new one is.
     pub fn supply(&mut self, state: InflateState) {
         if self.phase == Phase::BetweenMessages {
@@ -143,9 +143,9 @@ impl Inflater {
     /// message is open.
     ///
     /// With context takeover it remembers the last messages as far as the window goes, in no more
-    /// memory than that; a later message is decompressed as if nothing had happened, unless the peer
-    /// reaches further back than was negotiated. To bring back a full window of 15 bits takes about half
-    /// a microsecond.
+    /// memory than that; a later message is decompressed as if nothing had happened, unless the
+    /// peer reaches further back than was negotiated. Restoring a full window of 15 bits takes
+    /// about half a microsecond.
     pub fn release(&mut self) -> Option<InflateState> {
         match self.phase {
             Phase::BetweenMessages => {}
@@ -165,7 +165,7 @@ impl Inflater {
         self.history.capacity()
     }
 
-    /// Writes a piece and tells its length.
+    /// Writes a piece and returns its length.
     fn step(&mut self, payload: &mut &[u8]) -> Result<usize, InflateError> {
         loop {
             if payload.is_empty() && !self.output_is_cut {
@@ -231,8 +231,8 @@ impl Inflater {
             // all there is still only one message that can be meant.
             Phase::BetweenMessages => Ok(()),
             // The last block was final and ended with the last byte. The sender left out the empty
-            // block (RFC 7692, 7.2.1 item 2); senders that finish their stream do, and it is clear
-            // what they mean. The tail would be the start of a block that never ends.
+            // block (RFC 7692, 7.2.1 item 2); senders that finish their stream do so, and the
+            // meaning is clear. The tail would be the start of a block that never ends.
             Phase::BehindFinalBlock => {
                 self.state_is_current = false;
                 Ok(())
@@ -297,7 +297,7 @@ impl fmt::Debug for InflateState {
 /// A compressed message cannot be read. The peer is at fault, and the connection has to be failed.
 ///
 /// RFC 7692 names no close code. 1009 is for [`InflateError::TooLong`]. For the others 1007 fits:
-/// the frames are in order, and the payload is not what the RSV1 bit says (RFC 6455, 7.4.1).
+/// the frames are valid, and the payload contradicts the RSV1 bit (RFC 6455, 7.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InflateError {

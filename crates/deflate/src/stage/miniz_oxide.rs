@@ -1,4 +1,4 @@
-//! The backend `miniz_oxide`; `backend.rs` says what its methods do.
+//! The backend `miniz_oxide`; `backend.rs` documents its methods.
 
 use alloc::boxed::Box;
 use alloc::vec;

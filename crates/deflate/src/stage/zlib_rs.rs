@@ -1,4 +1,4 @@
-//! The backend zlib-rs; `backend.rs` says what its methods do.
+//! The backend zlib-rs; `backend.rs` documents its methods.
 
 use alloc::boxed::Box;
 use alloc::vec;

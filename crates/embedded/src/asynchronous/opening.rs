@@ -21,8 +21,8 @@ const MAX_HEADERS: usize = 32;
 /// and returns an acceptance, perhaps with a subprotocol, or a rejection. Either is written and
 /// flushed.
 ///
-/// The buffer must hold the head of the request, of at most 32 header lines, and the answer after it:
-/// about 130 bytes and what you add. Frames that come with the head are received first.
+/// The buffer must hold the head of the request, of at most 32 header lines, and the answer after
+/// it: about 130 bytes plus your additions. Frames that arrive with the head are received first.
 ///
 /// [`Config::handshake_timeout`] is checked after each read. A client that sends nothing at all does
 /// not end a read: race this with a timer.
@@ -155,7 +155,7 @@ pub(crate) async fn open_client<'b, S: Read + Write, C: FnMut() -> Timestamp>(
     Ok((buffer, opening.first_bytes()))
 }
 
-/// Does what the machine asks for, until there is a head or the handshake is over.
+/// Does the operations of the machine, until there is a head or the handshake is over.
 async fn drive<S: Read + Write, C: FnMut() -> Timestamp, R>(
     stream: &mut S,
     opening: &mut Opening<R>,

@@ -82,7 +82,7 @@ impl<'b> ReceiveHalf<'b> {
             if let Some(end) = sender.end() {
                 return end.map(|()| None);
             }
-            // 1. Bytes in. What the application did since the last ones is not the peer's time.
+            // 1. Bytes in. The time that the application was busy does not count against the peer.
             if !core::mem::replace(&mut self.is_waiting, true) {
                 sender.resume();
             }
@@ -119,7 +119,7 @@ impl<'b> ReceiveHalf<'b> {
                 Event::Ping(payload) => Some(EventRange::Control(Event::Ping(payload))),
                 Event::Pong(payload) => Some(EventRange::Control(Event::Pong(payload))),
                 Event::Close(close) => Some(EventRange::Control(Event::Close(close))),
-                // Reported by `recv` once the peer was told.
+                // Reported by `recv` once the peer was notified.
                 Event::Violation(violation) => {
                     sender.fail(Failure::Violation(violation));
                     None

@@ -1,4 +1,4 @@
-//! A blocking stream as an async one, and what runs the async code over it.
+//! A blocking stream as an async one, and the function that runs the async code over it.
 
 use core::fmt;
 use core::pin::pin;

@@ -1,4 +1,4 @@
-//! An event as it goes over the wire, encoded once for all who get it: [`EncodedEvent`].
+//! An event in its encoded form, encoded once for all receivers: [`EncodedEvent`].
 
 use std::fmt;
 use std::ops::Range;
@@ -157,7 +157,7 @@ struct Fields {
 }
 
 impl Fields {
-    /// Reads what [`Event`] has written. Data comes last there, so this reads a few short lines.
+    /// Reads the output of [`Event`]. Data comes last there, so this reads a few short lines.
     fn of(encoded: &[u8]) -> Self {
         let mut fields = Self { id: None, has_data: false };
         let mut line_start = 0;

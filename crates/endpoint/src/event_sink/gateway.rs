@@ -19,8 +19,8 @@ pub enum UpstreamBody {
     Other,
 }
 
-/// Turns the head of an upstream's response into that of the gateway's own, and says what its body
-/// is: an event stream has status 200, the media type `text/event-stream`, and no content coding.
+/// Turns the head of an upstream's response into the gateway's own, and returns the kind of its
+/// body: an event stream has status 200, the media type `text/event-stream`, and no content coding.
 ///
 /// Drops the fields that apply to one connection only, from every response. An event stream also
 /// loses the fields that describe the exact bytes of its body, such as its length, and gets
@@ -164,7 +164,7 @@ fn upstream_body(head: &Parts) -> UpstreamBody {
     }
 }
 
-/// RFC 9110, 7.6.1: what an intermediary removes whether `Connection` names it or not.
+/// RFC 9110, 7.6.1: an intermediary removes these whether `Connection` names them or not.
 const CONNECTION_FIELDS: [&str; 6] =
     ["connection", "proxy-connection", "keep-alive", "te", "transfer-encoding", "upgrade"];
 

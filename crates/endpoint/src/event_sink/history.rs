@@ -42,7 +42,7 @@ struct Ring {
     bytes_len: usize,
     /// The number of the first of `events`, counted from the first that was ever pushed.
     first: u64,
-    /// The number of the newest event with each ID. What a client says is looked up in one step.
+    /// The number of the newest event with each ID. A client's ID is looked up in one step.
     numbers: HashMap<ById, u64>,
 }
 
@@ -54,9 +54,10 @@ impl History {
         Self { capacity, ids_last: false, ring: Mutex::default() }
     }
 
-    /// An empty history, for events whose IDs may be plain numbers: no ID ever means another event,
-    /// not even after a restart. The keys of rows in a database are such IDs; what a program counts
-    /// from 0 when it starts is not: its clients would lose events and not be told.
+    /// Creates an empty history, for events whose IDs may be plain numbers: no ID ever identifies
+    /// another event, not even after a restart. The keys of rows in a database are such IDs. A
+    /// counter that starts at 0 with the program is not: its clients would lose events without
+    /// notice.
     #[must_use]
     pub fn with_lasting_ids(capacity: Capacity) -> Self {
         Self { ids_last: true, ..Self::new(capacity) }
@@ -292,7 +293,7 @@ mod tests {
         assert_eq!(history.len(), 2);
     }
 
-    /// A client of the run before would be told that it missed nothing.
+    /// A client of the run before would believe that it missed nothing.
     #[test]
     fn a_counter_is_given_back_unless_it_lasts() {
         for id in ["0", "7", "18446744073709551616"] {

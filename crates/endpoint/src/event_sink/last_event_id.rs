@@ -12,7 +12,7 @@ use tidings_sse::{EventId, InvalidField};
 pub struct LastEventId(Box<str>);
 
 impl LastEventId {
-    /// The longest ID that is taken if nothing else is said, in bytes.
+    /// The default limit for the length of an ID, in bytes.
     pub const MAX_LEN: usize = 1024;
 
     /// Reads the header of a request. Returns `None` if there is no such header, or if it is empty:

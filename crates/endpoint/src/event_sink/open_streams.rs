@@ -16,7 +16,7 @@ pub(super) struct OpenStreams(Mutex<State>);
 struct State {
     next_key: u64,
     streams: HashMap<u64, Weak<Stream>>,
-    /// Once all are to end: what each sends last.
+    /// Once all are to end: the last output of each.
     farewell: Option<Farewell>,
 }
 

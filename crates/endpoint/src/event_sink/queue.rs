@@ -1,4 +1,4 @@
-//! The events that wait for one client, and what happens when they are too many: [`Queue`].
+//! The queued events of one client, and the policy for too many of them: [`Queue`].
 
 use std::collections::VecDeque;
 
@@ -170,8 +170,8 @@ impl Queue {
         *self = Self::new(self.capacity);
     }
 
-    /// Discards what `is_known`, and with `through` also each event with an ID that waits before the
-    /// one of this ID.
+    /// Discards the events that `is_known` selects, and with `through` also each event with an ID
+    /// that is queued before the one of this ID.
     pub(super) fn discard(
         &mut self,
         through: Option<&str>,
@@ -301,7 +301,7 @@ mod tests {
         some_known.discard(None, known(&["1"]));
         assert_eq!(rest(some_known), ["gap 2", "3", "4", "5"]);
 
-        // Told as a gap already: what waits before the newest replayed event.
+        // Already reported as a gap: the events queued before the newest replayed one.
         let mut passed = queue(9, &["1", "2", "3", "4"]);
         passed.discard(Some("3"), known(&["3"]));
         assert_eq!(rest(passed), ["4"]);

@@ -71,9 +71,9 @@ impl Replayed {
         Self { events, gap: None }
     }
 
-    /// The events that are left: some before them are lost, or the ID is unknown. `missed` is how
-    /// many, if that can be told. The client gets a `gap` event first, whose data is
-    /// `{"dropped":3}` or `{"dropped":null}`.
+    /// The remaining events: some before them are lost, or the ID is unknown. `missed` is their
+    /// number, if known. The client gets a `gap` event first, whose data is `{"dropped":3}` or
+    /// `{"dropped":null}`.
     pub fn with_gap(missed: Option<u64>, events: Vec<EncodedEvent>) -> Self {
         Self { events, gap: Some(Gap { missed }) }
     }

@@ -110,7 +110,7 @@ impl<B> Responder<B> {
         self.with(|config| config.stall_timeout = timeout.max(MIN_DURATION))
     }
 
-    /// The type of the events that tell a client that others are missing; by default `gap`.
+    /// Sets the type of the events that report a gap to a client; by default `gap`.
     pub fn gap_event_type(self, event_type: EventType<'_>) -> Self {
         self.with(|config| config.gap_event_type = event_type.as_str().into())
     }
@@ -161,14 +161,14 @@ impl<B> Responder<B> {
 }
 
 impl<B: From<EventSink>> Responder<B> {
-    /// Opens a stream: what feeds it, and the response, status 200, that carries it. Once the
+    /// Opens a stream: returns its sender, and the response, status 200, that carries it. Once the
     /// response is returned, its head and a first comment go out at once.
     #[must_use]
     pub fn open(&self) -> (EventSender, Response<B>) {
         self.open_after(None)
     }
 
-    /// Opens a stream that begins with what the client missed; without an ID the same as
+    /// Opens a stream that begins with the events that the client missed; without an ID the same as
     /// [`open`](Self::open).
     ///
     /// The store is asked when the response's body is first read. Until it has answered, sent
@@ -231,7 +231,7 @@ impl<B: From<EventSink>> Responder<B> {
 
 fn response<B: From<EventSink>>(sink: EventSink) -> Response<B> {
     let mut response = Response::new(sink.into());
-    // WHATWG HTML 9.2.5, and what keeps proxies from holding events back.
+    // WHATWG HTML 9.2.5, and the headers that keep proxies from delaying events.
     for (name, value) in RESPONSE_HEADERS {
         let name = HeaderName::from_static(name);
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -25,7 +25,7 @@ const KEEP_ALIVE: &[u8] = b":\n\n";
 ///
 /// # How to drive it
 ///
-/// 1. While the connection has room, call [`poll_next`](Self::poll_next) and write what it returns.
+/// 1. While the connection has room, call [`poll_next`](Self::poll_next) and write its output.
 /// 2. When it returns `Pending`, flush, and wait for its waker, or for the time of
 ///    [`poll_timeout`](Self::poll_timeout).
 /// 3. While the connection takes nothing, wait until that time at most. When it has passed, call
@@ -73,7 +73,7 @@ impl EventSink {
         Self { stream, before, feeder: None, last_given_at: None }
     }
 
-    /// With what feeds it: polled with the sink, and dropped with it.
+    /// With its feeder: polled with the sink, and dropped with it.
     pub(super) fn fed_by(mut self, feeder: Feeder) -> Self {
         self.feeder = Some(Box::new(Mutex::new(feeder)));
         self

@@ -49,7 +49,7 @@ struct State {
     sink: Option<Waker>,
     /// Senders that wait for room, the first first.
     room: Waiters,
-    /// Those who wait for the end.
+    /// The tasks that wait for the end.
     end: Waiters,
     /// The tasks that wait until all output is taken; usually none.
     drain: Option<Box<Waiters>>,
@@ -322,8 +322,8 @@ impl Stream {
         self.step(State::finish);
     }
 
-    /// Ends the stream as [`finish`](Self::finish) does, with the farewell of the responder. A replay
-    /// that has no answer yet is given up, and so is what would come after it: the client comes back
+    /// Ends the stream as [`finish`](Self::finish) does, with the responder's last output. A replay
+    /// that has no answer yet is abandoned, and so are the events after it: the client reconnects
     /// with the same last event ID.
     pub(super) fn leave(&self) {
         self.step(|state, wakers| {
@@ -359,8 +359,8 @@ impl Stream {
             state.forget_replayed(now);
             let came_back_at_once = state.given_at.take().is_some();
             if let Phase::Ended(End::Failed(error)) = state.phase {
-                // The connection may hold what it was just given. It writes that when there is no
-                // more, and an error would come before.
+                // The connection may hold its latest output. It writes that when there is no more,
+                // and an error would overtake it.
                 if came_back_at_once {
                     wakers.unused = state.sink.take();
                     wakers.one = Some(waker);
@@ -448,8 +448,8 @@ impl Stream {
         })
     }
 
-    /// Lets the queue follow a replay, without what the client has: now and for a while. `newest` is
-    /// the ID of the newest replayed event.
+    /// Lets the queue follow a replay, without events that the client has: now and for some time.
+    /// `newest` is the ID of the newest replayed event.
     pub(super) fn end_replay(
         &self,
         mut ids: HashSet<Box<str>>,
@@ -459,8 +459,8 @@ impl Stream {
     ) {
         ids.shrink_to_fit();
         self.step(|state, wakers| {
-            // What waits before the newest replayed event is older than it. Without a gap it was
-            // replayed; with one it is reported as lost.
+            // An event queued before the newest replayed event is older than it. Without a gap it
+            // was replayed; with one it is reported as lost.
             let through = newest.filter(|_| gap.is_some());
             state.queue.discard(through, |event| event.id().is_some_and(|id| ids.contains(id)));
             state.replaying = false;

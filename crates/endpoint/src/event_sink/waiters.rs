@@ -40,7 +40,7 @@ impl Waiters {
         self.line.front().is_none_or(|(first, _)| Some(*first) == ticket)
     }
 
-    /// The waker of the first, who keeps the place.
+    /// Returns the waker of the first waiter, which keeps its place.
     pub(super) fn first(&self) -> Option<Waker> {
         self.line.front().map(|(_, waker)| waker.clone())
     }

@@ -19,13 +19,13 @@ use crate::random::random_u64;
 /// An error of a function that the caller supplied.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The request, the machine of WHATWG HTML, 9.2, and what they mean to the application.
+/// The request, the machine of WHATWG HTML, 9.2, and their results for the application.
 ///
-/// An adapter asks for an [attempt](Self::poll_attempt), makes its request, hands over the
-/// [response](Self::check_response), and [receives](Self::receive) what the body holds. What ends an attempt
-/// or a stream is reported by [`not_fetched`](Self::not_fetched), [`ended`](Self::ended) or
-/// [`broken`](Self::broken). Every time comes
-/// from one monotonic clock, the adapter's.
+/// An adapter asks for an [attempt](Self::poll_attempt), makes its request, passes the
+/// [response](Self::check_response), and [receives](Self::receive) the items of the body. It
+/// reports the end of an attempt or a stream by [`not_fetched`](Self::not_fetched),
+/// [`ended`](Self::ended) or [`broken`](Self::broken). Every time comes from one monotonic clock,
+/// the adapter's.
 pub struct Client {
     request: EventSourceRequest,
     machine: EventSource<GrowableStorage>,
@@ -126,7 +126,7 @@ impl Client {
         self.queued = None;
     }
 
-    /// The event that is to be told before anything else is done.
+    /// The event that is to be reported before anything else is done.
     pub fn take_queued(&mut self) -> Option<ClientEvent> {
         self.queued.take()
     }
@@ -175,7 +175,7 @@ impl Client {
         self.disconnected(now, end, Some(error))
     }
 
-    /// Decides what to do with a response, by its head.
+    /// Decides the next step after a response, by its head.
     pub fn check_response(
         &mut self,
         now: Timestamp,
@@ -271,7 +271,7 @@ impl Client {
         Some(self.queue_after(unfinished, disconnected))
     }
 
-    /// Ends the stream, and tells of its unfinished event first if that is asked for.
+    /// Ends the stream, and first reports its unfinished event if that was requested.
     fn with_unfinished(&mut self, end: impl FnOnce(&mut Self) -> ClientEvent) -> ClientEvent {
         let unfinished = self.unfinished();
         let disconnected = end(self);

@@ -28,7 +28,7 @@ pub enum ClientEvent {
     /// The stream ended within this event, of which more may be missing; only if
     /// [requested](super::EventSourceRequest::report_unfinished). The next event has the reason.
     Unfinished(OwnedMessageEvent),
-    /// The server set the reconnection time, as it said it. What it comes to is bounded by
+    /// The server set the reconnection time to this value. The time in effect is bounded by
     /// [`Config::retry_clamp`](tidings_sse::event_source::Config::retry_clamp).
     Retry(ReconnectionTime),
     /// An event exceeded a limit and was skipped. The stream continues.
@@ -88,8 +88,8 @@ pub struct DisconnectCause {
     pub answer: Option<Box<Answer>>,
 }
 
-/// A response that is not an event stream: an error with its details, or what else the server has
-/// to say, such as the JSON of a small result.
+/// A response that is not an event stream: an error with its details, or another result, such as a
+/// small JSON document.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {
@@ -258,7 +258,7 @@ impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overflow(exceeded) => write!(f, "an event was skipped: {exceeded}"),
-            // What else is there to say: "failed" is the rule for this very reason.
+            // Nothing is added here: "failed" is the rule for this very reason.
             Self::Closed { cause, reason: GiveUp::Failed } => cause.fmt(f),
             Self::Closed { cause, reason } => write!(f, "{cause}; {reason}"),
         }

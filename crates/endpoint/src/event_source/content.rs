@@ -113,7 +113,7 @@ mod gzip {
         chunk: Bytes,
         used: usize,
         begun: bool,
-        /// To be told once the piece before it is used up.
+        /// To be reported once the bytes before it are used up.
         fault: Option<io::Error>,
     }
 
@@ -153,7 +153,7 @@ mod gzip {
                     Ok(len) => self.chunk.advance(len.min(self.chunk.len())),
                     Err(fault) => {
                         self.fault = Some(fault);
-                        // It fails again, but first it hands over what it has.
+                        // It fails again, but first it returns the bytes that it has.
                         let _ = self.decoder.write(&self.chunk);
                     }
                 }
@@ -170,7 +170,7 @@ mod gzip {
 
         pub(super) fn finish(&mut self) -> Result<(), CodingError> {
             if !self.begun {
-                return Ok(()); // Nothing at all is no cut member.
+                return Ok(()); // No bytes at all are not a cut member.
             }
             // RFC 1952, 2.3.1: the decoder compares CRC32 and ISIZE, if they are there.
             self.decoder.try_finish().map_err(|error| {

@@ -74,7 +74,7 @@ pub enum RedirectFault {
 pub enum CodingError {
     /// A coding that was not asked for and is not known here; its name, escaped.
     Unknown(String),
-    /// The data is not what the coding has it be, or is cut.
+    /// The data breaks the rules of the coding, or is cut.
     Corrupt(io::Error),
 }
 
@@ -98,7 +98,7 @@ impl fmt::Display for StreamError {
     }
 }
 
-/// Those who wrap errors tell little in the first of them.
+/// Errors that wrap others often say little at the top level.
 fn write_chain(
     f: &mut fmt::Formatter<'_>,
     error: &(dyn std::error::Error + 'static),
@@ -112,7 +112,7 @@ fn write_chain(
     Ok(())
 }
 
-/// The text has what the variant holds, so the source is that of the error in it.
+/// The text shows the content of the variant, so the source is that of the inner error.
 impl std::error::Error for StreamError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

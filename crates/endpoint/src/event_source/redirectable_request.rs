@@ -37,8 +37,8 @@ pub struct RedirectableRequest {
 }
 
 impl RedirectableRequest {
-    /// The request as it was asked for. `last_event_id` and `resumes_by_get` are what
-    /// [`Attempt`](tidings_sse::event_source::Attempt) says.
+    /// Creates the original request. `last_event_id` and `resumes_by_get` come from the
+    /// [`Attempt`](tidings_sse::event_source::Attempt).
     ///
     /// # Errors
     /// It cannot be made.

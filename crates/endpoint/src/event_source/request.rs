@@ -143,7 +143,7 @@ impl EventSourceRequest {
     /// Sets whether the request may be repeated: [`Repeat::Never`], or after any failure. After a
     /// stream that ended cleanly, only a `GET` is repeated.
     ///
-    /// See [`repeat`](Self::repeat) for what lies between.
+    /// See [`repeat`](Self::repeat) for the choices in between.
     pub fn repeats(self, repeats: bool) -> Self {
         let repeat = match repeats {
             false => Repeat::Never,
@@ -228,14 +228,14 @@ impl EventSourceRequest {
         self
     }
 
-    /// Times, back-off, what to try again. [`Config::repeat`] is not taken from it, see
-    /// [`repeat`](Self::repeat).
+    /// Times, back-off, conditions for another attempt. [`Config::repeat`] is not taken from it,
+    /// see [`repeat`](Self::repeat).
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// The most that the stream may bring at once.
+    /// Sets the limits of a line and an event.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -264,7 +264,7 @@ impl EventSourceRequest {
         self
     }
 
-    /// The machine that decides what to do: WHATWG HTML, 9.2.
+    /// Creates the machine that makes the decisions: WHATWG HTML, 9.2.
     ///
     /// # Errors
     /// The [last event ID](Self::last_event_id) is not a valid ID, or is longer than its limit.

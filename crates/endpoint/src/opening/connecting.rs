@@ -102,7 +102,7 @@ impl<'o> Connecting<'o> {
         &self.options.config
     }
 
-    /// Goes elsewhere, with what may go along, and a key that is new (RFC 6455, 4.1 item 7).
+    /// Follows a redirect, with the headers that may be kept, and a new key (RFC 6455, 4.1 item 7).
     pub(super) fn redirect(&mut self, redirect: Redirect) -> Result<(), Error> {
         self.offer.redirect(&redirect);
         self.uri = redirect.into_uri();

@@ -98,7 +98,7 @@ impl<R: fmt::Debug> fmt::Debug for Exchange<R> {
 }
 
 impl<R> Exchange<R> {
-    /// The buffer holds the request, if it is to be sent.
+    /// The buffer contains the request, if it is to be sent.
     pub(super) fn new(
         opening: Opening<R>,
         mut buffer: Vec<u8>,

@@ -152,8 +152,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Goes through the proxy that the environment variables `https_proxy`, `http_proxy`,
-    /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`] tells their rules.
+    /// Uses the proxy that the environment variables `https_proxy`, `http_proxy`, `all_proxy` and
+    /// `no_proxy` name now; [`ProxyRules::from_variables`] documents their rules.
     ///
     /// This is not the default: a program's code should show where its connections go. It is right
     /// for programs that are run by hand, such as curl.
@@ -196,8 +196,8 @@ impl ConnectOptions {
         Ok(self)
     }
 
-    /// Connects to this address wherever the host is to be connected to, and does not look its name
-    /// up. The port of the URI does not count then.
+    /// Connects to this address instead of looking up the host. The port of the URI is then ignored
+    /// for the connection.
     ///
     /// `Host` and the name in the server's certificate are still those of the URI. A host that only
     /// a proxy connects to is looked up by the proxy.
@@ -344,7 +344,7 @@ impl<'a> Offer<'a> {
     /// Makes the request to the server of this URI, for as long as `work` lasts.
     ///
     /// # Errors
-    /// The caller asked for what cannot be sent.
+    /// The caller asked for a request that cannot be sent.
     pub(super) fn with_request<T>(
         &self,
         uri: &str,

@@ -29,8 +29,8 @@ impl<F, T> RequestHandshake<F, T>
 where
     F: FnOnce(&ServerRequest<'_>) -> T,
 {
-    /// `look` sees a request that holds every MUST of RFC 6455, 4.2.1, and takes from it what the
-    /// decision needs.
+    /// `look` gets a request that fulfils every MUST of RFC 6455, 4.2.1, and returns the values
+    /// that the decision needs.
     #[must_use]
     pub fn new(config: &Config, now: Timestamp, look: F) -> Self {
         let deadline = Deadline::new(now, config.handshake_timeout);

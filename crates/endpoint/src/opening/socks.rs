@@ -17,7 +17,7 @@ const DEFAULT_PORT: u16 = 1080;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Its `Debug` tells that there are credentials, not which.
+/// Its `Debug` shows that there are credentials, not which.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Socks5Proxy {
     host: String,

@@ -49,7 +49,7 @@ fn cuts(len: usize) -> impl Iterator<Item = Cut> {
 /// The answer of a peer to a request.
 type Answer = Box<dyn Fn(&str) -> Vec<u8>>;
 
-/// A transport, with what happened to it. The peer answers when it has a whole request.
+/// A transport, with a record of its calls. The peer answers when it has a whole request.
 struct Memory {
     answer: Answer,
     to_read: Vec<u8>,
@@ -251,7 +251,7 @@ mod server {
                 assert_eq!(transport.written, b"");
             }
         }
-        // The refusal was sent; what the client does then is of no matter.
+        // The refusal was sent; the client's reaction does not matter.
         let mut transport = Memory::saying(b"GET / HTTP/1.1\r\n\r\n", Cut::Whole);
         transport.stays_open = true;
         let error = serve(&mut transport, &Config::server(), accept_same_origin).unwrap_err();
@@ -291,7 +291,7 @@ mod client {
         options.config(config)
     }
 
-    /// One handshake, with what it comes to.
+    /// One handshake, with its result.
     fn shake_hands(
         connecting: &mut Connecting<'_>,
         transport: &mut Memory,
@@ -398,7 +398,7 @@ mod client {
         }
     }
 
-    /// V-45: what goes where.
+    /// V-45: the destinations of headers.
     #[test]
     fn a_redirect_takes_along_what_may_go() {
         let options = options().max_redirects(2);

@@ -88,8 +88,8 @@ pub(crate) fn with_client_certificate(
     Ok(config)
 }
 
-/// The configuration that trusts whom the platform trusts. It is made once, so that later
-/// connections resume the sessions of earlier ones.
+/// The configuration with the platform's trusted roots. It is made once, so that later connections
+/// resume the sessions of earlier ones.
 fn platform() -> Result<Arc<ClientConfig>, TlsError> {
     static PLATFORM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = PLATFORM.get() {
@@ -161,7 +161,7 @@ pub enum TlsError {
     ServerName,
     /// No root certificate was found on this machine.
     NoRoots(Option<io::Error>),
-    /// The program has not chosen who does the cryptography.
+    /// The program has not chosen a cryptography provider.
     NoProvider,
 }
 

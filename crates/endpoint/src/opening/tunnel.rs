@@ -65,7 +65,7 @@ impl<'a> TunnelHandshake<'a> {
 /// The length up to which the credentials that a proxy asks for are shown.
 const MAX_CHALLENGE_LEN: usize = 200;
 
-/// RFC 9110, 11.7.1: how the proxy wants to be told who asks, with the realm that it names.
+/// RFC 9110, 11.7.1: the authentication schemes that the proxy accepts, with their realms.
 fn challenge(declined: &DeclinedResponse<'_>) -> Option<Box<str>> {
     let mut challenges = String::new();
     for value in declined.headers().get_all("Proxy-Authenticate") {

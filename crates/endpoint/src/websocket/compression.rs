@@ -56,8 +56,8 @@ pub struct ClientOffer {
     pub fallback: Option<Offer>,
 }
 
-/// No context is kept, in either direction: what an idle connection would have to pay for. A server
-/// that does not know how may keep its context.
+/// No context is kept, in either direction: an idle connection would have to pay for it. A server
+/// that does not support this may keep its context.
 impl Default for ClientOffer {
     fn default() -> Self {
         let first = Offer::recommended().client_no_context_takeover();
@@ -100,7 +100,7 @@ pub(crate) fn offers(compression: Option<&Compression>) -> Vec<Offer> {
     compression.map(|compression| compression.offer.list().collect()).unwrap_or_default()
 }
 
-/// The client's side of the negotiation: what the server has answered.
+/// The client's side of the negotiation: the check of the server's answer.
 pub(crate) fn check(
     compression: Option<&Compression>,
     answer: Extensions<'_>,

@@ -21,7 +21,7 @@ use super::compression::Compression;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Limits on what the peer sends.
+    /// Limits on the peer's messages and frames.
     pub limits: Limits,
     /// Keep-alive, message, idle and closing timeouts. The ping interval is spread by up to a tenth
     /// for each connection, so that connections do not all ping at once.
@@ -80,7 +80,7 @@ impl Config {
         }
     }
 
-    /// The same with these limits on what the peer sends.
+    /// The same with these limits on the peer's messages and frames.
     #[must_use]
     pub const fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }

@@ -15,8 +15,8 @@ use super::shared_str::SharedStr;
 /// [`Config::deliver_control_frames`](crate::websocket::Config::deliver_control_frames) is set. All can be
 /// sent.
 ///
-/// It is five words long, so that queues of it are small: what control frames say, which is rare and
-/// long, is in a box.
+/// It is five words long, so that queues of it are small: the content of control frames, which is
+/// rare and long, is boxed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {

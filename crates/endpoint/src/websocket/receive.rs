@@ -130,7 +130,8 @@ impl ReceiveHalf {
         }
     }
 
-    /// As [`find`](Self::find), passing over control frames, which only those see who own them.
+    /// Like [`find`](Self::find), but skips control frames, which are only returned as
+    /// owned messages.
     #[inline]
     pub fn find_data<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
         while self.find(send) {
@@ -257,11 +258,11 @@ impl ReceiveHalf {
         }
     }
 
-    /// Step 1: reads into the empty buffer, or takes what a waiting sender has read already. Hand the
-    /// result to [`received`](Self::received).
+    /// Step 1: reads into the empty buffer, or takes the bytes that a waiting sender has already
+    /// read. Pass the result to [`received`](Self::received).
     ///
     /// # Errors
-    /// What `read` returned, or that it claims what cannot be.
+    /// The error of `read`, or an impossible length that it claims.
     pub fn fill<R: Role>(
         &mut self,
         send: &mut SendHalf<R>,

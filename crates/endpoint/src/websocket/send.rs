@@ -1,7 +1,7 @@
 //! The sending side of a WebSocket: [`SendHalf`] has the machine, the queue, the deadlines and the
 //! end. A sender needs only this half, so a received payload can be borrowed while it is sent on.
 //!
-//! Here messages are queued; `end` has what the loop of an adapter does with them.
+//! Messages are queued here; the loop of an adapter uses `end`.
 
 mod end;
 mod pace;
@@ -81,7 +81,7 @@ enum Phase {
     /// Our last bytes are on their way; then the sending side is shut down. Counted from the first
     /// look at it, it has until then.
     Finishing { until: Option<Timestamp> },
-    /// Reading what the peer still sends, at most this many bytes.
+    /// Reading the remaining input of the peer, at most this many bytes.
     Draining { left: usize, until: Timestamp },
     /// Nothing more happens.
     Ended,
@@ -93,7 +93,7 @@ enum Phase {
 pub enum Output {
     /// Write: [`SendHalf::write_with`] has the slices, [`SendHalf::wrote`] takes the result.
     Write,
-    /// Send what the transport holds back; [`SendHalf::flushed`] takes the result.
+    /// Flush the transport; [`SendHalf::flushed`] takes the result.
     Flush,
     /// Shut down the sending side; [`SendHalf::shut_down`] takes the result.
     Shutdown,
@@ -266,8 +266,8 @@ impl<R: Role> SendHalf<R> {
 
     /// Compresses a message; `None` if it is to be sent uncompressed.
     fn compress(&mut self, outgoing: &Outgoing<'_>) -> Option<Compressed> {
-        // What goes into the compressor's context must go to the peer: all that can be refused is
-        // left to be refused.
+        // Everything that enters the compressor's context must go to the peer: so check first for
+        // every reason to refuse the message.
         if !self.compresses || !self.connection.is_open() || self.connection.is_sending_message() {
             return None;
         }
@@ -374,8 +374,8 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
-    /// Queues what the machine wants written; not while the peer takes nothing, so that answers to
-    /// a flood of Pings do not pile up (of several, the last is answered).
+    /// Queues the pending output of the machine; not while the peer takes nothing, so that answers
+    /// to a flood of Pings do not pile up (of several, the last is answered).
     #[inline]
     fn transmit(&mut self) {
         if self.connection.wants_transmit() {
@@ -385,8 +385,8 @@ impl<R: Role> SendHalf<R> {
 
     #[cold]
     fn transmit_pending(&mut self) {
-        // After the end of the transport nothing is to be written, not even its shutdown. Of the
-        // last words there are few, and the end counts from when they are queued.
+        // After the end of the transport nothing is to be written, not even its shutdown. The last
+        // frames are few, and the time of the end counts from when they are queued.
         while (self.has_room() || !self.connection.is_open()) && self.phase != Phase::Ended {
             match self.connection.poll_transmit() {
                 Some(Transmit::Frame(frame)) => self.queue.push_bytes(frame.as_bytes()),

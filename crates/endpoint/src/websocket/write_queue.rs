@@ -12,7 +12,7 @@ use super::pool::{self, BUFFER_LEN};
 
 /// From this many bytes on, a payload is cheaper to write from where it is than to copy.
 pub(super) const BY_REFERENCE_FROM: usize = 8 * 1024;
-/// The most slices that one write hands over.
+/// The maximum number of slices in one write.
 const MAX_SLICES: usize = 16;
 
 /// The queue. The first buffer is inline, because for small frames it is the only one.
@@ -222,8 +222,8 @@ mod tests {
         }
     }
 
-    /// P-10, W-100, F-03: what is written is what was queued, in order, however little the
-    /// transport takes, and no memory is left.
+    /// P-10, W-100, F-03: the queued bytes are written, in order, however little the transport
+    /// takes, and no memory is left.
     #[test]
     fn bytes_leave_in_the_order_of_framing() {
         let large = vec![b'L'; 20_000];

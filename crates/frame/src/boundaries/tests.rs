@@ -6,7 +6,7 @@ use crate::{ControlOpcode, ControlPayload, DataOpcode, Decoder, Frame, MaskingKe
 /// A boundary and where in the stream it is.
 type Found = (u64, FrameBoundary);
 
-/// Follows `slices` and checks on the way what must hold at every boundary.
+/// Follows `slices` and checks the invariants at every boundary.
 fn follow<'a>(
     frames: &mut FrameBoundaries,
     slices: impl IntoIterator<Item = &'a [u8]>,

@@ -5,7 +5,7 @@ use std::string::ToString;
 use std::vec;
 use std::vec::Vec;
 
-/// A frame as its parts add up: what must not depend on how the stream was cut.
+/// A frame assembled from its parts, which must not depend on how the stream was split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Whole {
     header: Header,
@@ -220,7 +220,7 @@ fn reserved_bits_may_be_allowed_between_frames() {
     assert_eq!(error, Some(DecodeError { kind, frame_offset: 6 }));
 }
 
-/// An error says where and what, and carries its cause.
+/// An error has its place and its kind, and carries its cause.
 #[test]
 fn an_error_is_told_with_its_cause() {
     let too_long = PayloadTooLong { payload_len: 9, max_len: 8 };

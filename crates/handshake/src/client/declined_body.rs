@@ -38,7 +38,7 @@ pub struct DeclinedBody {
     room: usize,
 }
 
-/// RFC 9112, 6.3: what ends the body.
+/// RFC 9112, 6.3: the end of the body.
 #[derive(Clone, Copy, Debug)]
 enum Framing {
     Length { left: u64 },

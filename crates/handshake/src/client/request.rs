@@ -161,7 +161,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,
@@ -183,7 +183,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_http2_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,

@@ -1,4 +1,4 @@
-//! [`Response`]: what a server says to an opening handshake (RFC 6455, 4.1, second half).
+//! [`Response`]: a server's answer to an opening handshake (RFC 6455, 4.1, second half).
 
 use crate::client::response_error::ResponseError;
 use crate::extensions::{Extension, Extensions};
@@ -78,8 +78,8 @@ impl<'a> OpenedResponse<'a> {
         self.headers
     }
 
-    /// Bytes of the head, or 0 if another parser read it. What follows in the buffer is the first
-    /// frames and must go to the frame decoder.
+    /// Returns the number of bytes of the head, or 0 if another parser read it. The bytes after it
+    /// in the buffer are the first frames and must go to the frame decoder.
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len

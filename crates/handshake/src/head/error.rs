@@ -81,7 +81,7 @@ pub enum HeadError {
 }
 
 impl HeadError {
-    /// The status of the response that tells a client so.
+    /// Returns the status of the response that reports it to a client.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {

@@ -352,7 +352,7 @@ fn a_client_makes_folded_lines_one() {
         ("A:\r\n\r\n", "A:\r\n\r\n"),
         ("A:\r\n b\r\n\r\n", "A:   b\r\n\r\n"),
         ("A: b\r\n  \r\n c\r\nD: e\n f\r\n\r\n", "A: b       c\r\nD: e  f\r\n\r\n"),
-        // What follows the head is not looked at.
+        // Bytes after the head are not looked at.
         ("A: b\r\n\r\n\r\n c\n d", "A: b\r\n\r\n\r\n c\n d"),
         ("A: b\n c\n\n\n d", "A: b  c\n\n\n d"),
     ] {

@@ -46,7 +46,7 @@ impl Cut {
     }
 }
 
-/// A transport, with what happened to it.
+/// A transport, with a record of its calls.
 #[derive(Debug)]
 struct Memory {
     to_read: Vec<u8>,
@@ -189,7 +189,7 @@ mod server {
         Served { transport, outcome }
     }
 
-    /// Closures that return what borrows their argument need a bound that says so.
+    /// Closures that return a borrow of their argument need a bound that says so.
     fn accept_or<F>(decide: F) -> impl for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>
     where
         F: FnOnce(&ServerRequest<'_>) -> Result<(), Rejection<'static>>,
@@ -211,7 +211,7 @@ mod server {
                 assert_eq!(text(&transport.written), SWITCHING, "{cut:?}");
                 assert_eq!(transport.flushed_len, SWITCHING.len());
                 assert!(!transport.is_shut_down);
-                // What the machine has not read is for the frames' reader.
+                // Bytes that the machine has not read are for the frames' reader.
                 let first_bytes = served.outcome.unwrap().unwrap();
                 let unread = &transport.to_read[transport.read_len..];
                 assert_eq!([&first_bytes, unread].concat(), first.as_bytes(), "{cut:?}");

@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// A wrong variable is neither passed over nor in the way of those whom it does not concern.
+    /// A wrong variable is neither ignored nor an error for URIs that it does not concern.
     #[test]
     fn a_wrong_variable_is_an_error_where_it_applies() {
         let rules =

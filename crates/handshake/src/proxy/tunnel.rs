@@ -25,7 +25,7 @@ pub struct TunnelRequest<'a> {
 /// A proxy's answer to CONNECT.
 #[derive(Clone, Copy, Debug)]
 pub enum TunnelResponse<'a> {
-    /// The tunnel is open. What follows the head comes from the server.
+    /// The tunnel is open. Bytes after the head come from the server.
     Open {
         /// Bytes of the head.
         head_len: usize,

@@ -57,7 +57,7 @@ impl<'a> Acceptance<'a> {
     /// The client did not offer one of them, or one is named twice.
     pub fn extensions(mut self, extensions: &'a [Extension<'a>]) -> Result<Self, AcceptError> {
         for (index, extension) in extensions.iter().enumerate() {
-            // RFC 6455, 4.2.2 item 5.6: only what the client offered.
+            // RFC 6455, 4.2.2 item 5.6: only a subprotocol that the client offered.
             let mut offered = Extensions::of(self.request);
             if !offered.any(|offered| offered.name() == extension.name()) {
                 return Err(AcceptError::ExtensionNotOffered { index });
@@ -141,7 +141,7 @@ impl<'a> Acceptance<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,

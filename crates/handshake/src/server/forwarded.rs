@@ -11,7 +11,7 @@ use crate::token::trim;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Forwarded<'a> {
     pub(crate) host: Option<Authority<'a>>,
-    /// Of that host, if it has none: many a proxy tells the two apart.
+    /// The port, if the host has none: many proxies report the two separately.
     pub(crate) port: Option<u16>,
     pub(crate) secure: Option<bool>,
 }

@@ -11,7 +11,7 @@ use crate::server::response_headers::ResponseHeaders;
 use crate::text::Text;
 use crate::wire::{self, BufferTooSmall};
 
-/// A refusal, as the response that says so. After it the connection is closed, since what the
+/// A refusal, as a complete response. The connection is closed after it, since bytes that the
 /// client sent after its request must not be read as another one.
 ///
 /// From a [`RequestError`], [`HeadError`] or [`OriginError`] it has the right status and a short
@@ -191,7 +191,7 @@ impl<'a> Rejection<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,

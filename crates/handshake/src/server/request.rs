@@ -60,8 +60,9 @@ pub enum RequestLine<'a> {
 /// With `?`, an error in either answer becomes a rejection with the status 500.
 pub type Decision<'r> = Result<Acceptance<'r>, Rejection<'r>>;
 
-/// An opening handshake from a client, which holds every MUST of RFC 6455, 4.2.1 (over HTTP/2, of
-/// RFC 8441, 5). Only the application's own questions are open: who it is, from where, to what.
+/// An opening handshake from a client that fulfils every MUST of RFC 6455, 4.2.1 (over HTTP/2, of
+/// RFC 8441, 5). Only the application's own questions are open: who the client is, its origin, and
+/// its target.
 ///
 /// ```
 /// use tidings_handshake::{HeadScanner, HeaderSlots, Limits, Progress, ServerRequest};
@@ -270,8 +271,8 @@ impl<'a> ServerRequest<'a> {
         self.headers
     }
 
-    /// Bytes of the head, or 0 if another parser read it. What follows in the buffer is the first
-    /// frames and must go to the frame decoder (RFC 6455, 4.2.2).
+    /// Returns the number of bytes of the head, or 0 if another parser read it. The bytes after it
+    /// in the buffer are the first frames and must go to the frame decoder (RFC 6455, 4.2.2).
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len

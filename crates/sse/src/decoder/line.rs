@@ -432,7 +432,7 @@ impl<S: Storage> Decoder<S> {
                 if text.len() <= room {
                     return self.chunk(text);
                 }
-                // What fits is still delivered, whatever the cuts.
+                // The part that fits is still delivered, however the input is split.
                 let len = (0..=room).rev().find(|len| text.is_char_boundary(*len)).unwrap_or(0);
                 let fits = text.get(..len).unwrap_or_default();
                 if fits.is_empty() {

@@ -149,7 +149,7 @@ fn nothing_is_kept_of_an_event_that_was_delivered() {
     }
 }
 
-/// V-81: memory does not grow with what an open event brings.
+/// V-81: memory does not grow with the length of an open event.
 #[test]
 #[cfg(feature = "alloc")]
 fn an_event_over_its_limit_keeps_nothing() {

@@ -1,5 +1,5 @@
-//! Lines that lie whole in the input, within their limits and well-formed: nearly all there are. What
-//! they hold stays in the input for as long as it can.
+//! Lines that are whole in the input, within their limits and well-formed: nearly all lines. Their
+//! content stays in the input for as long as it can.
 
 use memchr::{memchr, memchr2};
 

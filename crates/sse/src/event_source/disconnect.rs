@@ -89,8 +89,8 @@ pub enum DisconnectReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GiveUp {
-    /// The standard fails the connection here, or the driver said that it makes no sense to ask
-    /// again.
+    /// The standard fails the connection here, or the driver said that another attempt makes no
+    /// sense.
     Failed,
     /// As many attempts as the policy allows have failed in a row.
     AttemptsExhausted,

@@ -10,7 +10,7 @@ use http_body::Body;
 
 use super::EventStream;
 
-/// The data of a body, chunk by chunk: what [`EventStream::from_body`] reads.
+/// The data of a body, chunk by chunk, for [`EventStream::from_body`].
 #[derive(Debug)]
 pub struct BodyChunks<B>(Pin<Box<B>>);
 

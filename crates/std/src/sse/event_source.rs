@@ -101,9 +101,9 @@ impl fmt::Display for TimedOut {
 impl std::error::Error for TimedOut {}
 
 impl EventSource {
-    /// A client of this `http` or, with the feature `rustls`, `https` URL that does what a
-    /// browser's `EventSource` does. Like a browser it waits for ever on a connection that died without
-    /// a word; [`EventSourceRequest::idle_timeout`] sets a limit.
+    /// Creates a client of this `http` or, with the feature `rustls`, `https` URL that behaves like
+    /// a browser's `EventSource`. Like a browser it waits for ever on a connection that died
+    /// silently; [`EventSourceRequest::idle_timeout`] sets a limit.
     ///
     /// # Errors
     /// It is not such a URL.
@@ -201,8 +201,8 @@ impl EventSource {
         }
     }
 
-    /// Waits for what happens next, no longer than this and a sixteenth of it; `None` after
-    /// [`ClientEvent::Closed`] or [`close`](Self::close).
+    /// Waits for the next event of the client, no longer than this and a sixteenth of it; `None`
+    /// after [`ClientEvent::Closed`] or [`close`](Self::close).
     ///
     /// # Errors
     /// Nothing happened in time. Nothing is lost; a later call continues.
@@ -270,7 +270,7 @@ impl EventSource {
         self.client.failures()
     }
 
-    /// Waits for what happens next, no longer than `call` says.
+    /// Waits for the next event of the client, no longer than `call` says.
     fn next_before(&mut self, call: Option<Timestamp>) -> Result<Option<ClientEvent>, TimedOut> {
         loop {
             // From another thread: then the client does not know yet.
@@ -291,7 +291,7 @@ impl EventSource {
             }
             match event {
                 Some(event) => {
-                    // What a handle asked for while there was nothing to wait for is void.
+                    // A request of a handle while there was nothing to wait for is void.
                     if matches!(event, ClientEvent::Disconnected { .. }) {
                         self.control.take_try_now();
                     }
@@ -444,7 +444,8 @@ impl EventSource {
     }
 }
 
-/// Waits for what happens next; `None` after [`ClientEvent::Closed`] or [`close`](EventSource::close).
+/// Waits for the next event of the client; `None` after [`ClientEvent::Closed`] or
+/// [`close`](EventSource::close).
 impl Iterator for EventSource {
     type Item = ClientEvent;
 

@@ -152,8 +152,8 @@ impl<R: Read> EventStream<R> {
 }
 
 impl<R> EventStream<R> {
-    /// The last event ID: what a request for the rest of the stream sends as `Last-Event-ID`. See
-    /// [`EventId::header_value`](tidings_sse::EventId::header_value).
+    /// Returns the last event ID, which a request for the rest of the stream sends as
+    /// `Last-Event-ID`. See [`EventId::header_value`](tidings_sse::EventId::header_value).
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
@@ -192,7 +192,7 @@ impl<R> EventStream<R> {
     }
 }
 
-/// The events, each with its text. What else the stream says is passed over; see
+/// The events, each with its text. Other items are skipped; see
 /// [`next_with`](EventStream::next_with).
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! The client: [`EventSource`]. What to do when is decided by the machine of `tidings-sse`; this
-//! moves bytes and time. `fetch` makes one request, `streaming` reads one stream.
+//! The client: [`EventSource`]. The machine of `tidings-sse` decides what to do and when; this
+//! module moves bytes and time. `fetch` makes one request, `streaming` reads one stream.
 
 mod fetch;
 mod streaming;
@@ -78,9 +78,9 @@ type Make = Box<dyn FnMut(NextAttempt) -> Making + Send>;
 type Making = Pin<Box<dyn Future<Output = Result<EventSourceRequest, BoxError>> + Send>>;
 
 impl EventSource {
-    /// A client of this `http` or, with the feature `rustls`, `https` URL that does what a
-    /// browser's `EventSource` does. Like a browser it waits for ever on a connection that died without
-    /// a word; [`EventSourceRequest::idle_timeout`] sets a limit.
+    /// Creates a client of this `http` or, with the feature `rustls`, `https` URL that behaves like
+    /// a browser's `EventSource`. Like a browser it waits for ever on a connection that died
+    /// silently; [`EventSourceRequest::idle_timeout`] sets a limit.
     ///
     /// # Errors
     /// It is not such a URL.
@@ -218,7 +218,8 @@ impl EventSource {
         }
     }
 
-    /// Waits for what happens next; `None` after [`ClientEvent::Closed`] or [`close`](Self::close).
+    /// Waits for the next event of the client; `None` after [`ClientEvent::Closed`] or
+    /// [`close`](Self::close).
     ///
     /// # Cancel safety
     /// Safe: attempts, waits and partial events continue with the next call.
@@ -395,7 +396,7 @@ impl EventSource {
     /// Ready when the client's deadline has come.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            // Too far away to be told: never.
+            // Too far away to be represented: never.
             let at =
                 self.client.poll_timeout().and_then(|at| self.epoch.checked_add(at.since_epoch()));
             let Some(at) = at else {

@@ -1,4 +1,4 @@
-//! The closing handshake, who begins it and who ends the transport, and ends without one.
+//! The closing handshake: its two roles, the end of the transport, and ends without a handshake.
 
 use super::*;
 
@@ -159,8 +159,8 @@ fn a_server_never_sends_1010() {
     assert_eq!(transmitted(&mut connection)[..2], [0x88, 0x82]);
 }
 
-/// RFC 6455, 5.5.1: an endpoint may finish what it is sending before it answers a Close frame. For a
-/// stream of bytes that is all that it still has to send.
+/// RFC 6455, 5.5.1: an endpoint may finish the current message before it answers a Close frame. For
+/// a stream of bytes that is the rest of its data.
 #[test]
 fn with_half_close_each_side_ends_for_itself() {
     let mut connection = server();

@@ -63,7 +63,7 @@ fn a_violation_is_the_last_event_and_its_close_is_owed() {
         let close = std::format!("> {}", close.escape_ascii());
         let violation = std::format!("violation {code}");
         let expected = [violation.as_str(), &close, "> shutdown"];
-        // What follows is discarded: a valid message gives no event.
+        // Later frames are discarded: a valid message gives no event.
         let followed = [stream, bytes_of(Frame::data(Text, b"later"), true)].concat();
         at_every_cut(server, &followed, &expected);
     }
@@ -213,8 +213,8 @@ fn a_message_is_echoed_and_a_close_answered_from_inside_events() {
     assert_eq!(transmitted(&mut connection), [&b"\x8A\x01?"[..], b"\x88\x02\x03\xE8", b""]);
 }
 
-/// W-108, W-110: a violation fails the connection, whether the frames or what they inflate to broke
-/// the rule: its Close, then the end.
+/// W-108, W-110: a violation fails the connection, whether the frames or their inflated content
+/// broke the rule: its Close, then the end.
 #[test]
 fn a_violation_closes_with_its_reason_and_ends_the_transport() {
     let expected = [&b"\x88\x12\x03\xEAframe not masked"[..], b""];
@@ -322,7 +322,7 @@ proptest! {
 }
 
 proptest! {
-    /// P-11, W-078: what one side sends, the other receives, for any fragmentation.
+    /// P-11, W-078: one side receives everything that the other sends, for any fragmentation.
     #[test]
     fn messages_survive_any_fragmentation(
         text in ".{0,60}",

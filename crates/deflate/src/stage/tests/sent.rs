@@ -104,7 +104,8 @@ fn a_window_that_the_backend_cannot_keep_is_refused() {
     }
 }
 
-/// D-035: what may not be compressed is not shown to the deflater; what need not be is refused.
+/// D-035: a message that may not be compressed does not go to the deflater; one that need not be is
+/// refused.
 #[test]
 fn short_and_incompressible_messages_go_uncompressed() {
     for &backend in BACKENDS {
@@ -158,8 +159,8 @@ fn incompressible_bytes_grow_little() {
     }
 }
 
-/// One message for many: those who agreed to a window that is large enough can read it, whatever
-/// they were sent before and are sent after.
+/// One message for many: every connection that agreed to a window that is large enough can read it,
+/// whatever was sent before and after.
 #[test]
 fn a_shared_message_fits_into_any_conversation() {
     for &backend in BACKENDS {

@@ -108,7 +108,7 @@ impl CompressedMessage {
         &self.0.message
     }
 
-    /// The length of what goes to connections that take it compressed; `None`: none does.
+    /// The length sent to connections that take the message compressed; `None`: none does.
     #[must_use]
     pub fn compressed_len(&self) -> Option<usize> {
         self.shared().map(SharedMessage::payload_len)

@@ -25,8 +25,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 impl<R: Role> SendHalf<R> {
-    /// Step 3: what the transport is to do next. To be asked again until it is nothing, or the
-    /// transport cannot do it now. The time is asked for only at the end.
+    /// Step 3: returns the next operation of the transport. Call it again until there is none, or
+    /// the transport cannot do it now. The time is asked for only at the end.
     #[inline]
     pub fn next_output(&mut self, now: impl FnOnce() -> Timestamp) -> Output {
         self.transmit();
@@ -83,7 +83,7 @@ impl<R: Role> SendHalf<R> {
         self.wrote_payload(&[], written, now);
     }
 
-    /// As [`wrote`](Self::wrote), for a write that ended with `payload`: what of it was not written
+    /// Like [`wrote`](Self::wrote), for a write that ended with `payload`: the unwritten part of it
     /// is queued.
     pub fn wrote_payload(
         &mut self,
@@ -174,7 +174,7 @@ impl<R: Role> SendHalf<R> {
     pub(in crate::websocket) fn received(&mut self, read: io::Result<usize>) {
         match read {
             Ok(0) => self.read_end(),
-            // Both sides have said what they had to: how the transport ends is its own affair.
+            // Both sides have sent their Close: how the transport ends does not matter.
             Err(_) if !self.connection.is_receiving() => self.read_end(),
             Err(error) => self.lose(error),
             Ok(len) => {
@@ -242,7 +242,7 @@ impl<R: Role> SendHalf<R> {
             return;
         }
         if let Some(timeout) = self.connection.handle_timeout(now) {
-            // A peer that said Close and is only slow to hang up has done its part.
+            // A peer that has sent its Close and is only slow to hang up has done its part.
             if !self.connection.close_info().is_clean() {
                 self.fail(Error::Timeout(timeout));
             }
@@ -376,7 +376,7 @@ impl<R: Role> SendHalf<R> {
             return Ok(());
         }
         match self.failure.as_deref_mut() {
-            // One who sends later still hears of it.
+            // A later send still gets it.
             Some(failure) => {
                 let again = failure.again();
                 Err(mem::replace(failure, again))

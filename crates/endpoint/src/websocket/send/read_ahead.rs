@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use crate::websocket::pool::{self, BUFFER_LEN};
 
-/// Bytes that were read and not yet looked at, and what reading came to after them.
+/// Bytes that were read and not yet processed, and the result of reading after them.
 #[derive(Debug)]
 pub(crate) struct ReadAhead {
     /// Pooled buffers, each with how much of it is filled; only the last has room.

@@ -149,7 +149,7 @@ fn a_good_answer_opens() {
     }
 }
 
-/// P-009; RFC 9112, 6.3 item 1: a 1xx has no body, and what its headers say of one is ignored.
+/// P-009; RFC 9112, 6.3 item 1: a 1xx has no body, and headers that describe one are ignored.
 #[test]
 fn what_a_101_announces_of_a_body_is_ignored() {
     for lines in [

@@ -184,7 +184,7 @@ fn over_http2_success_is_200_without_the_headers_of_the_connection() {
         });
     assert_eq!(result, Ok(()));
     assert_eq!(lines, [("Sec-WebSocket-Protocol".to_string(), "chat".to_string())]);
-    // For those who only log it, it can be written down all the same.
+    // For logging it can still be displayed.
     let written = b"HTTP/1.1 200 OK\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
     assert_eq!(bytes(&acceptance), written);
 }

@@ -142,7 +142,7 @@ fn a_status_line_has_the_registered_phrase() {
     }
 }
 
-/// W-031: what the scanner refuses is answered as well.
+/// W-031: heads that the scanner refuses are answered as well.
 #[test]
 fn a_head_that_is_none_is_rejected_with_its_status() {
     for (error, line) in [
@@ -316,7 +316,7 @@ fn words_made_at_run_time_are_owned() {
     assert_eq!(busy.header("Upgrade", "x").map(|_| ()), Err(reserved));
 }
 
-/// With `?`, what an application gets wrong is its own fault and not that of the client.
+/// With `?`, an application's mistake is its own fault and not that of the client.
 #[test]
 fn a_wrong_answer_becomes_a_500() {
     let errors: [Rejection<'_>; 2] = [

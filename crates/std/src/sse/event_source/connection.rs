@@ -38,7 +38,7 @@ pub(super) struct Connection {
     buffer: BytesMut,
     /// The moment that times count from.
     epoch: Instant,
-    /// As it is set.
+    /// The current timeout of the stream.
     read_timeout: Option<Duration>,
 }
 

@@ -1,5 +1,5 @@
-//! Speaks to an [`EventSource`](super::EventSource) while another thread waits in it:
-//! [`ClientHandle`], and [`Control`], what the two share.
+//! The control of an [`EventSource`](super::EventSource) while another thread waits in it:
+//! [`ClientHandle`], and [`Control`], the state that the two share.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,7 +129,8 @@ impl Control {
         Ok(number)
     }
 
-    /// Waits for what [`begin`](Self::begin) comes to; `None` if it is late, or this was closed.
+    /// Waits for the result of [`begin`](Self::begin); `None` if it is late, or the source was
+    /// closed.
     pub(super) fn wait_for(&self, deadline: Deadline) -> Option<Fetched> {
         let mut state = self.lock();
         loop {

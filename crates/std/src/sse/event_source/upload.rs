@@ -87,7 +87,7 @@ impl Uploading<'_> {
         read
     }
 
-    /// Sends what can be sent within a turn.
+    /// Sends as much as possible within a turn.
     fn write_for(&mut self, turn: Duration) -> io::Result<()> {
         self.stream.set_write_timeout(Some(turn.max(SHORTEST)))?;
         match self.upload.write(self.stream) {

@@ -21,7 +21,7 @@ impl Body {
     /// Creates the body after this head, which answers a request that is not `HEAD` or `CONNECT`.
     ///
     /// # Errors
-    /// The head does not tell where the body ends, or in a coding that was not asked for.
+    /// The head does not define the end of the body, or uses a coding that was not requested.
     pub(crate) fn new(
         status: StatusCode,
         version: Version,

@@ -77,7 +77,7 @@ impl Chunked {
                         _ => return Err(ChunkError::DataEnd),
                     }
                 }
-                // RFC 9112, 7.1.2: what it says may be dropped.
+                // RFC 9112, 7.1.2: its content may be dropped.
                 Place::Trailer { len, line } => {
                     *input = behind;
                     if len >= MAX_TRAILER_LEN {

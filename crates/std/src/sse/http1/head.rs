@@ -67,7 +67,7 @@ fn parse_response(head: Head<'_>) -> Result<Response<()>, HeadError> {
     check(parsed.parse(head.as_bytes()))?;
     let mut response = Response::new(());
     debug_assert!(parsed.code.is_some(), "a whole head has a status");
-    // RFC 9110, 15: 100 to 999 is what `StatusCode` takes.
+    // RFC 9110, 15: `StatusCode` takes 100 to 999.
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
     *response.status_mut() = status.map_err(|_| HeadError::Status { offset: STATUS_OFFSET })?;
     *response.version_mut() = version(parsed.version);
@@ -150,7 +150,7 @@ fn version(minor: Option<u8>) -> Version {
 fn fields(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
     let mut fields = HeaderMap::new();
     for line in lines {
-        // The scanner has accepted the characters; what remains is the length.
+        // The scanner has accepted the characters; only the length remains to be checked.
         let name = HeaderName::from_bytes(line.name.as_bytes());
         let value = HeaderValue::from_bytes(line.value);
         let (Ok(name), Ok(value)) = (name, value) else {

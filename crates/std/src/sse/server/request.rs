@@ -47,8 +47,8 @@ pub struct EventRequest<S> {
 }
 
 impl<S: Transport> EventRequest<S> {
-    /// Reads the head of a request, within 10 seconds, 16 KiB and 100 headers. What breaks the rules
-    /// of HTTP is answered, with 400 for example.
+    /// Reads the head of a request, within 10 seconds, 16 KiB and 100 headers. A request that
+    /// breaks the rules of HTTP is answered, with 400 for example.
     ///
     /// # Errors
     /// [`ServeError::Read`], [`ServeError::Head`], [`ServeError::Host`].

@@ -34,7 +34,7 @@ pub(super) struct Fetched {
 
 /// hyper's smallest buffer. Heads up to this or the limit of the options are read.
 const BUFFER_LEN_MIN: usize = 8 * 1024;
-/// Header lines that hyper reads if it is not told otherwise.
+/// The number of header lines that hyper reads by default.
 const HYPER_MAX_HEADERS: usize = 100;
 /// The maximum number of header lines for hyper: it allocates space for all of them at once.
 const MAX_HEADERS: usize = 10_000;
@@ -48,8 +48,8 @@ pub(super) fn fetch(
     let (options, target) = (options.clone(), target.clone());
     Box::pin(async move {
         let uri = target.route();
-        // HTTP/2 without TLS, to a server that is known to speak it, is for a tunnel: what a proxy
-        // itself speaks is HTTP/1.1.
+        // HTTP/2 without TLS, to a server that is known to speak it, is only for a tunnel: a proxy
+        // itself speaks HTTP/1.1.
         let route = match http2_prior_knowledge {
             true => options.route(&uri),
             false => options.http_route(&uri),
@@ -132,7 +132,7 @@ fn is_unprocessed(error: &hyper::Error) -> bool {
     if error.is_canceled() {
         return true;
     }
-    // hyper tells the reason of a stream's end in words alone, those of `h2`.
+    // hyper gives the reason of a stream's end only as text, which is that of `h2`.
     let Some(reason) = std::error::Error::source(error).map(ToString::to_string) else {
         return false;
     };

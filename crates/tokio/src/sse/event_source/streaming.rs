@@ -1,4 +1,4 @@
-//! An open stream: [`Streaming`], from the chunks of a body to what they mean.
+//! An open stream: [`Streaming`], from the chunks of a body to their events.
 
 use std::future::poll_fn;
 use std::pin::Pin;

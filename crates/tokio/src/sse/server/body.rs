@@ -134,8 +134,8 @@ impl fmt::Debug for EventBody {
 mod tests {
     use super::*;
 
-    /// A stream that nothing waits for is its body, its clock and one timer, besides what
-    /// tidings-endpoint has for it, which is 288 bytes at most with the sink.
+    /// A stream that no event waits for is its body, its clock and one timer, plus the state of
+    /// tidings-endpoint, which is 288 bytes at most with the sink.
     #[test]
     fn an_idle_stream_costs_little() {
         let sizes = [size_of::<EventBody>(), size_of::<Clock>(), size_of::<Sleep>()];

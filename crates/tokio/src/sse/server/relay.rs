@@ -69,7 +69,7 @@ pub struct Relay<B> {
 
 /// The source of the body.
 enum Source<B> {
-    /// The upstream has not answered, or refuses after the client was told that it would not.
+    /// The upstream has not answered, or refuses after the client was promised a stream.
     Late(Box<Late<B>>),
     Stream(B),
     /// Not an event stream.
@@ -82,10 +82,11 @@ impl<B: Body + Unpin> Relay<B> {
     ///
     /// From every response, the fields that are for one connection only are dropped (RFC 9110,
     /// 7.6.1). An event stream (status 200, media type `text/event-stream`, no content coding) also
-    /// loses its length, which would be too short by the comments, and what else describes these
-    /// very bytes, such as `ETag`; it gets the headers that keep proxies from holding events back.
-    /// The body of any other response is passed on unchanged: no comments, no judgement of its end.
-    /// A compressed stream is one of those: ask the upstream with `Accept-Encoding: identity`.
+    /// loses its length, which would be too short by the comments, and all other fields that
+    /// describe its exact bytes, such as `ETag`. It gets the headers that keep proxies from
+    /// delaying events. The body of any other response is passed on unchanged: no comments are
+    /// inserted, and its end is not checked. A compressed stream is one of those: ask the upstream
+    /// with `Accept-Encoding: identity`.
     ///
     /// A body that is not `Unpin` comes as `response.map(Box::pin)`.
     #[must_use]
@@ -195,10 +196,10 @@ impl<B: Body + Unpin> Relay<B> {
         Self { keep_alive: None, ..self }
     }
 
-    /// Resets the HTTP/2 stream of a client that takes nothing for this long, and lets the upstream
-    /// go; by default after 10 seconds. This needs the executor [`ResetStalled`](super::ResetStalled).
-    /// Otherwise, and over HTTP/1.1, a [`WriteDeadline`](super::WriteDeadline) is what ends a client
-    /// that takes nothing.
+    /// Resets the HTTP/2 stream of a client that takes nothing for this long, and drops the
+    /// upstream; by default after 10 seconds. This needs the executor
+    /// [`ResetStalled`](super::ResetStalled). Otherwise, and over HTTP/1.1, a
+    /// [`WriteDeadline`](super::WriteDeadline) ends a client that takes nothing.
     #[cfg(feature = "hyper")]
     #[must_use]
     pub fn stall_timeout(self, timeout: Duration) -> Self {
@@ -272,7 +273,7 @@ impl<B: Body + Unpin> Relay<B> {
         }
     }
 
-    /// Watches over what the connection was given.
+    /// Watches whether the connection takes its output.
     #[cfg(feature = "hyper")]
     fn watch(&mut self, polled: &Poll<Polled<B>>) {
         let stall = self.stall.get_or_insert_with(|| StallTimer::current().map(Box::new));

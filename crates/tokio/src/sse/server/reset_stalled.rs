@@ -17,10 +17,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// [stall timeout](tidings_endpoint::event_sink::Responder::stall_timeout), or that of its
 /// [`Relay`](super::Relay::stall_timeout).
 ///
-/// hyper asks the body of a response for nothing while the client's window is shut, so a body alone
-/// cannot end such a stream: its senders are told, and the client's stream hangs until the window
-/// opens or the connection ends. With this executor hyper's own task for the stream is dropped. The
-/// other streams of the connection do not notice.
+/// hyper does not poll the body of a response while the client's window is shut, so a body alone
+/// cannot end such a stream: its senders learn of it, and the client's stream hangs until the
+/// window opens or the connection ends. With this executor hyper's own task for the stream is
+/// dropped. The other streams of the connection do not notice.
 ///
 /// It makes no difference to HTTP/1.1, which has no executor; there and for a connection that takes
 /// nothing at all a [`WriteDeadline`](super::WriteDeadline) is the means.
@@ -56,7 +56,7 @@ where
     }
 }
 
-/// A task of hyper's, for one stream: it can be ended from outside. What [`ResetStalled`] runs.
+/// A task of hyper's, for one stream: it can be ended from outside. [`ResetStalled`] runs it.
 pub struct Resettable<F> {
     task: Option<Pin<Box<F>>>,
     reset: Arc<Reset>,

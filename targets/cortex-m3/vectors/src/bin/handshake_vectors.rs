@@ -44,7 +44,7 @@ fn keys() -> usize {
         "",
         "dGhlIHNhbXBsZSBub25jZQ",
         "dGhlIHNhbXBsZSBub25jZWE=", // 17 bytes
-        "dGhlIHNhbXBsZSBub25jZR==", // bits behind the last byte
+        "dGhlIHNhbXBsZSBub25jZR==", // bits after the last byte
         "dGhlIHNhbXBsZSBub25j-_==",
         "========================",
     ];

@@ -1,4 +1,4 @@
-//! An upstream that answers after its client was told that it would: [`Late`].
+//! An upstream that answers after its client was promised a stream: [`Late`].
 
 use std::error::Error;
 use std::mem;
@@ -91,8 +91,8 @@ impl<B: Body + Unpin> Late<B> {
                     return Poll::Ready(Step::Event(event));
                 }
                 Self::Told { failed, flushed } => {
-                    // An error would come before what the connection holds: it writes that when
-                    // there is no more.
+                    // An error would overtake the bytes that the connection holds: it writes those
+                    // when there is no more.
                     if failed.is_some() && !mem::replace(flushed, true) {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
