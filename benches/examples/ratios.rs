@@ -1,9 +1,9 @@
 //! Runs all contenders of all cases in turns, and prints Markdown tables of the results.
 //!
-//! `ratios [GROUP]`: the groups are those of `benches/`. In each cell: nanoseconds an item, and how
-//! many times the first contender's time that is. The time is the lower quartile of all turns:
-//! what else the machine does can only add to a turn, so the middle of many turns would measure
-//! that as well, and the least of all would be luck.
+//! `ratios [GROUP]`: the groups are those of `benches/`. Each cell has the nanoseconds per item,
+//! and the ratio to the first contender's time. The time is the lower quartile of all turns: other
+//! work of the machine can only add to a turn, so the median of many turns would include it, and
+//! the minimum would be luck.
 
 #![allow(clippy::indexing_slicing, reason = "a tool on its own data")]
 

@@ -34,8 +34,8 @@ pub fn contender(
     timed(name, work)
 }
 
-/// As [`contender`], for output that may differ in form, such as by masking keys: `read` makes of
-/// all that one round has written what must be as `expected`.
+/// Like [`contender`], for output that may differ in form, such as by masking keys: `read` converts
+/// everything that one round has written to the value that must equal `expected`.
 ///
 /// # Panics
 /// If it is not, or its length changes in a timed round.
@@ -94,7 +94,7 @@ impl Sink for Record {
     }
 }
 
-/// Counts, and keeps the optimizer from dropping what nobody reads.
+/// Counts, and keeps the optimizer from dropping unread output.
 #[derive(Default, PartialEq)]
 struct Tally {
     messages: usize,

@@ -1,4 +1,4 @@
-//! Decoding as a server: masked frames, one after the other, as reads bring them.
+//! Decoding as a server: masked frames, one after another, as reads bring them.
 //!
 //! Each contender reads from a [`Pipe`] that returns the same frames again and again. So each pays
 //! one copy for a read, and bytes that were unmasked in place are fresh in the next read. The
@@ -271,7 +271,7 @@ impl Round for Websocketz {
     }
 }
 
-/// The reads alone; what they bring is taken as read.
+/// Only the reads; their bytes are not processed.
 struct Memcpy {
     pipe: Pipe,
     wire_len: usize,

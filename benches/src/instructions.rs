@@ -5,9 +5,9 @@
 //! Times of a few hundred nanoseconds change from run to run and from machine to machine;
 //! instructions change only with the code and the compiler, so a bound on them can be tight.
 //!
-//! The transport is memory: `Socket` gives the same frames again and again and counts what it is
-//! given. One task is polled once and is never made to wait. Nothing is printed and nothing
-//! allocated for the counting itself.
+//! The transport is memory: `Socket` returns the same frames again and again and counts its input.
+//! One task is polled once and never has to wait. Nothing is printed and nothing allocated for the
+//! counting itself.
 
 use std::hint::black_box;
 use std::io::{self, IoSlice};
@@ -25,7 +25,7 @@ use crate::pipe::{BUFFER_LEN, Pipe, now};
 /// The length of all messages.
 const LEN: usize = 16;
 
-/// A name, and what handles this many messages.
+/// A name, and the function that handles this many messages.
 pub type Count = (&'static str, fn(u32));
 
 /// All cases. Each message has 16 bytes.

@@ -5,7 +5,7 @@
 //! after the other with criterion ([`run`]), `examples/ratios.rs` times them in turns and prints
 //! tables of ratios.
 //!
-//! No contender is timed before its output was held against the corpus, byte by byte, and each
+//! No contender is timed before its output was compared with the corpus, byte by byte, and each
 //! timed round is counted again ([`check::contender`]).
 #![allow(
     clippy::unwrap_used,
@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 
-/// One piece of work and those who do it.
+/// One piece of work and its contenders.
 #[derive(Debug)]
 pub struct Case {
     /// The operation, such as `binary 16 B`.
@@ -42,7 +42,7 @@ pub struct Case {
     pub items: u64,
     /// Bytes of payload in one round.
     pub bytes: u64,
-    /// Those who do it. Ratios are to the first.
+    /// The contenders. Ratios are to the first.
     pub contenders: Vec<Contender>,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Debug for Contender {
     }
 }
 
-/// A group's name and what makes its cases.
+/// A group's name and the function that makes its cases.
 pub type Group = (&'static str, fn() -> Vec<Case>);
 
 /// All groups.

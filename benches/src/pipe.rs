@@ -21,7 +21,7 @@ pub struct Pipe {
     outgoing: Rc<RefCell<Vec<u8>>>,
 }
 
-/// About what one read of a busy socket brings.
+/// About the length of one read of a busy socket.
 pub const READ_LEN: usize = 16 * 1024;
 /// The buffers of those that let the caller choose.
 pub const BUFFER_LEN: usize = 64 * 1024;

@@ -206,7 +206,7 @@ impl Round for EventsourceStream {
     }
 }
 
-/// Finds each line end and no more; the events are taken as read.
+/// Only finds each line end; the events are not processed.
 struct LineEnds(Vec<Bytes>, Vec<Vec<u8>>);
 
 impl Round for LineEnds {

@@ -39,8 +39,8 @@ struct Round {
 }
 
 const ROUNDS: [Round; 4] = [
-    // These have time limits of half a second, so what fails is tried once more. 3.4 and 4.1.5 are
-    // races by design: whether the echo before the fault goes out first is up to the machine.
+    // These have time limits of half a second, so a failed one is tried once more. 3.4 and 4.1.5
+    // are races by design: the machine decides whether the echo before the fault is sent first.
     Round {
         name: "protocol",
         options: &["--exclude", "9.*,12.*,13.*", "--retry", "1"],
@@ -142,7 +142,7 @@ impl Server {
         let mut output = BufReader::new(process.stdout.take().ok_or("no output")?);
         let mut line = String::new();
         output.read_line(&mut line)?;
-        // What it says about each connection is not wanted, and must not fill the pipe.
+        // Its output about each connection is not wanted, and must not fill the pipe.
         std::thread::spawn(move || {
             let mut line = String::new();
             while matches!(output.read_line(&mut line), Ok(1..)) {

@@ -1,4 +1,4 @@
-//! `cargo xtask instructions`: how many instructions a message takes, held against a list.
+//! `cargo xtask instructions`: the number of instructions per message, compared with a list.
 //!
 //! The work is that of `benches/src/instructions.rs`, counted by `valgrind --tool=callgrind`: once
 //! for some messages, once for twice as many. The difference is the cost of the messages alone,

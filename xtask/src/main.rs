@@ -30,11 +30,11 @@ enum Task {
     Autobahn(autobahn::Arguments),
     /// Fuzz every target.
     Fuzz(fuzz::Arguments),
-    /// Count the instructions of a message, and hold them against the list.
+    /// Count the instructions of a message, and compare them with the list.
     Instructions(instructions::Arguments),
-    /// Build every package as published, and look at what it holds.
+    /// Build every package as published, and check its contents.
     Packages(packages::Arguments),
-    /// Hold the types of other crates that the public APIs show against their lists.
+    /// Compare the foreign types in the public APIs with their lists.
     PublicApi(public_api::Arguments),
     /// Let honest clients talk beside attackers.
     Soak(soak::Arguments),

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     /// Package files that are not committed too.
     #[arg(long)]
     allow_dirty: bool,
-    /// Look at what the packages hold, but do not build them.
+    /// Check the contents of the packages, but do not build them.
     #[arg(long)]
     no_verify: bool,
 }

@@ -112,7 +112,7 @@ fn compare(name: &str, seen: &BTreeSet<&str>, example: impl Fn(&str) -> String) 
 
 /// Returns rustdoc's description of a crate.
 fn documented(name: &str) -> Result<Value, Error> {
-    // The variable makes build scripts see another compiler: what they said stays apart.
+    // The variable makes build scripts see another compiler: their output stays separate.
     let directory = crate::target_directory().join("public-api");
     let mut command = crate::cargo();
     command

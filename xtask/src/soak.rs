@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: honest clients beside attackers of every kind, on one server. What it demands
-//! stands at the top of the example.
+//! `cargo xtask soak`: honest clients together with attackers of every kind, on one server. The
+//! documentation of the example has the conditions.
 
 use crate::Error;
 

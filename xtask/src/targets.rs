@@ -41,7 +41,7 @@ struct Target {
 enum Outcome {
     /// It was built, all vectors passed, and all figures are within their budgets.
     Ran(Vec<Row>),
-    /// It needs what this machine has not. The text says what, and how to get it.
+    /// This machine lacks a tool. The text names it, and how to get it.
     Skipped(String),
 }
 

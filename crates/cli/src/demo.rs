@@ -75,7 +75,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         interrupt = interrupted() => interrupt?,
     }
 
-    // Open connections are told, and waited for.
+    // Open connections are notified, and waited for.
     drop(listener);
     drop(stopping);
     demo.dashboard.end();
@@ -146,7 +146,7 @@ async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::R
     tokio::pin!(connection);
     let mut stopped = stopping.clone();
     tokio::select! {
-        // hyper has answered what can be answered.
+        // hyper has answered where possible.
         _ = &mut connection => {}
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();

@@ -22,7 +22,8 @@ impl Interrupt {
                     std::process::exit(INTERRUPTED.into());
                 }
             }
-            // Without signals there is nothing to tell, and a dropped sender would be told as one.
+            // Without signals there is nothing to report, and a dropped sender would be reported as
+            // one.
             std::future::pending::<()>().await;
         });
         Self(receiver)

@@ -196,7 +196,7 @@ async fn talk(socket: &mut Socket, input: &mut Input, linger: Duration) -> Resul
     }
 }
 
-/// Closes, and shows what still comes.
+/// Closes, and prints the remaining messages.
 async fn close(socket: &mut Socket) -> Result<(), Ended> {
     socket.start_close(CloseCode::NORMAL, "");
     while let Some(message) = socket.recv().await? {

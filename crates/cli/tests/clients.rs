@@ -82,7 +82,7 @@ fn wrong_arguments_exit_with_2() {
         let (code, _, stderr) = run(arguments);
         assert_eq!(code, 2, "{arguments:?}: {stderr}");
     }
-    // What the exit codes mean is in the help.
+    // The help explains the exit codes.
     for command in ["ws", "sse"] {
         let (code, stdout, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);
@@ -171,7 +171,7 @@ enum Peer {
     Silent,
 }
 
-/// A server of one WebSocket; what it got.
+/// A server of one WebSocket; returns its input.
 fn peer(peer: Peer) -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());

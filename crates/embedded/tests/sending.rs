@@ -82,7 +82,7 @@ fn a_cut_send_is_resumed() {
         assert_eq!(socket.sender().send(Data::binary(&payload)), Err(TIMED_OUT));
         assert_eq!(script.written.borrow().len(), cut);
 
-        // Nothing else gets in between: not what the application sends ...
+        // Nothing else gets in between: no message of the application ...
         let sender = socket.sender();
         assert_eq!(sender.send(Data::binary(&payload)), Err(Error::FrameUnfinished));
         assert_eq!(sender.ping(ControlPayload::EMPTY), Err(Error::FrameUnfinished));

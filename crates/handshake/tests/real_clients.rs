@@ -150,7 +150,7 @@ const CLIENTS: &[Client] = &[
     },
 ];
 
-/// Holds the request against what the client meant.
+/// Checks that the request says what the client meant.
 fn check(client: &Client, request: &ServerRequest<'_>) {
     let name = client.name;
     assert_eq!(request.path(), client.path, "{name}");

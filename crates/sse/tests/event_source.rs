@@ -1,5 +1,5 @@
-//! The rules of WHATWG HTML 9.2.2 and 9.2.3 for responses, IDs and closing, and what this client adds to
-//! them.
+//! The rules of WHATWG HTML 9.2.2 and 9.2.3 for responses, IDs and closing, and the additions of
+//! this client.
 
 #![allow(
     clippy::unwrap_used,
@@ -146,7 +146,7 @@ fn the_media_type_must_be_that_of_an_event_stream() {
     }
 }
 
-/// A decoder that has read a stream before brings what it knows, and nothing that it has begun.
+/// A decoder that has read a stream before keeps its state, and drops the event that it has begun.
 #[test]
 fn a_decoder_brings_its_reconnection_time_and_last_event_id() {
     let mut decoder = decoder();
@@ -171,7 +171,7 @@ fn the_last_event_id_goes_into_the_header() {
         ("id: 1\n\nid\n\n", "", None), // never an empty header
         ("id: \u{2026}é\n\n", "\u{2026}é", Some("\u{2026}é")),
         ("id: a b\tc\n\n", "a b\tc", Some("a b\tc")),
-        // What a header cannot carry unchanged stays at home.
+        // A value that a header cannot carry unchanged is not sent.
         ("id:  a\n\n", " a", None),
         ("id: a \n\n", "a ", None),
         ("id: a\u{1}b\n\n", "a\u{1}b", None),
@@ -213,8 +213,7 @@ fn the_last_event_id_outlives_connections() {
     assert_eq!(source.last_event_id(), "start");
 }
 
-/// E-029: what a source does that was not told otherwise, and what a program does better than a
-/// browser.
+/// E-029: the defaults of a source, and the improvements of a program over a browser.
 #[test]
 fn the_defaults_are_those_of_the_standard() {
     let standard = Config::event_source();

@@ -51,7 +51,7 @@ fn a_field_without_a_meaning_is_told_as_it_stands_however_it_is_cut() {
         let (first, second) = STREAM.as_bytes().split_at(cut);
         assert_eq!(items(decoder(), [first, second].into_iter()), expected, "{cut}");
     }
-    // Who does not ask is not told.
+    // Without the option nothing is reported.
     assert_eq!(items(Decoder::new(), [STREAM.as_bytes()].into_iter()), ["message a\n\u{e9}"]);
 }
 

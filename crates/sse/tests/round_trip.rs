@@ -131,8 +131,8 @@ proptest! {
     }
 }
 
-/// E-031, E-035: what servers get wrong: leading spaces, trailing line breaks, CR alone, and fields
-/// in the data.
+/// E-031, E-035: common mistakes of servers: leading spaces, trailing line breaks, CR alone, and
+/// fields in the data.
 #[test]
 fn data_of_any_lines_arrives_as_it_was_sent() {
     let cases = [

@@ -1,5 +1,6 @@
 //! Attacks on the adapter for blocking streams, over loopback TCP. The machines below it are those
-//! of `tidings-tokio`, which has the long lists; here is what an adapter could get wrong.
+//! of `tidings-tokio`, which has the long lists; this file tests the possible mistakes of an
+//! adapter.
 
 #![allow(
     clippy::unwrap_used,
@@ -160,7 +161,7 @@ fn a_head_without_end_is_refused() {
     }
 }
 
-/// V-47: nothing that a stranger said becomes a line of a request.
+/// V-47: no text from a stranger becomes a line of a request.
 #[test]
 fn no_line_can_be_injected_into_a_request() {
     for (options, uri) in [

@@ -118,7 +118,7 @@ fn what_the_options_say_is_in_the_request_and_on_the_socket() {
         assert!(requests[0].lines().any(|other| other == line), "{line} in {}", requests[0]);
     }
 
-    // What the standard library cannot do is not passed over in silence.
+    // An option that the standard library cannot honour is not ignored silently.
     let options = options.local_address("127.0.0.1".parse().unwrap());
     match connect_with(&format!("ws://127.0.0.1:{port}/"), &options).unwrap_err() {
         Error::Io(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),

@@ -366,7 +366,8 @@ fn a_byte_stream_is_compressed() {
     sending.join().unwrap();
 }
 
-/// D-007, D-012, D-027: bad peers in both roles are told, and the error says that it is their fault.
+/// D-007, D-012, D-027: bad peers in both roles get the right code, and the error says that it is
+/// their fault.
 #[test]
 fn bad_peers_are_refused() {
     let cut = ForeignDeflate::new().compress(prose(2000, 1).as_bytes());
@@ -493,7 +494,7 @@ fn plain_own_and_shared_messages_alternate() {
     }
 }
 
-/// D-008: over a nonblocking stream, a message that finds no room was not said: it is not in the
+/// D-008: over a nonblocking stream, a message that finds no room was not sent: it is not in the
 /// context either.
 #[test]
 fn a_message_that_would_block_does_not_enter_the_context() {

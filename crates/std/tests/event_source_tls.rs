@@ -152,7 +152,7 @@ fn what_comes_while_a_large_body_is_sent_over_tls_is_read() {
     serving.join().unwrap();
 
     let (port, serving) = serve(signed(&authority, "localhost"), |mut stream| {
-        // Many records at once: what one read of the connection brings is more than one read takes.
+        // Many records at once: one read of the connection brings more than one read takes.
         let large = format!("data: {}\n\n", "y".repeat(100_000));
         stream.write_all(format!("{OPEN}{large}").as_bytes()).unwrap();
         let (mut len, mut buffer) = (0, vec![0; 1 << 16]);

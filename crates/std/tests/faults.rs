@@ -53,14 +53,14 @@ impl Transport for Faulty {
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     events: Vec<Message>,
-    /// `None`: not at the end. Otherwise what ended it.
+    /// `None`: not at the end. Otherwise the result of the end.
     end: Option<Result<(), String>>,
     is_disconnect: bool,
     close_received: Option<CloseStatus>,
 }
 
 impl Seen {
-    /// Receives what there is, and hands it to `on_message`.
+    /// Receives the available messages, and passes them to `on_message`.
     fn step<R: tidings_std::websocket::Role>(
         &mut self,
         socket: &mut WebSocket<Faulty, R>,
@@ -110,8 +110,9 @@ fn samples() -> Vec<Message> {
     ]
 }
 
-/// A client talks to an echoing server whose transport has faults. All on one thread, so that the
-/// calls come in the same order in each run. Returns also what the server asked of its transport.
+/// A client exchanges messages with an echoing server whose transport has faults. All on one
+/// thread, so that the calls come in the same order in each run. Also returns the server's calls to
+/// its transport.
 fn talk(faults: Faults) -> (Seen, Seen, Counters) {
     let (near, far) = FaultTransport::pair(200);
     let counters = near.counters_later();

@@ -1,5 +1,4 @@
-//! One side of a [`Pair`](crate::Pair): a connection, what it was told to do, what it wrote, and
-//! what it saw.
+//! One side of a [`Pair`](crate::Pair): a connection, its commands, its output, and its events.
 
 use std::time::Duration;
 
@@ -120,7 +119,7 @@ pub struct Endpoint<R> {
 }
 
 impl<R: Role> Endpoint<R> {
-    /// An endpoint that has said and seen nothing.
+    /// Creates an endpoint that has sent and received nothing.
     #[must_use]
     pub fn new(connection: Connection<R>, is_client: bool) -> Self {
         Self {
@@ -376,7 +375,7 @@ impl<R: Role> Endpoint<R> {
         }
     }
 
-    /// That `peer` saw what this side wrote, as far as it was delivered.
+    /// Checks that `peer` received everything that this side wrote, as far as it was delivered.
     pub(crate) fn check_seen_by<P: Role>(&self, peer: &Endpoint<P>, is_client: bool) {
         let delivered = Wire::read(is_client, &self.written[..self.delivered]).unwrap();
         if peer.timeouts.is_empty() {

@@ -1,4 +1,4 @@
-//! A transport in memory that does what real ones do on bad days: [`FaultTransport`].
+//! A transport in memory that has the faults of real ones: [`FaultTransport`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, IoSlice};
@@ -172,7 +172,7 @@ enum Answer {
     Error(ErrorKind),
 }
 
-/// The kind of a call, with what it brings.
+/// The kind of a call, with its input.
 enum Call<'a, 'b> {
     Read(&'a mut [u8]),
     Write(&'a [IoSlice<'b>]),

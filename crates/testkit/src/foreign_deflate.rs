@@ -1,4 +1,4 @@
-//! The DEFLATE of another library, for peers made by hand and to hold ours against:
+//! The DEFLATE of another library, for hand-written peers and to compare ours with:
 //! [`ForeignDeflate`], and [`deflate_bomb`].
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};

@@ -20,7 +20,7 @@ impl RawFrame {
     /// The frame that these bytes begin with. Nothing is checked: the length may be longer than its
     /// shortest form.
     ///
-    /// Who reads from a stream begins with no byte, and reads as many as are missing until none is:
+    /// A reader of a stream begins with no byte, and reads as many as are missing until none is:
     /// then it has the frame and nothing of the next one.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl RawFrame {
         Self::split_first(bytes).map(|(frame, _)| frame)
     }
 
-    /// As [`parse`](Self::parse), with what follows the frame.
+    /// Like [`parse`](Self::parse), with the rest after the frame.
     ///
     /// # Errors
     /// [`Missing`] if the frame is not complete.

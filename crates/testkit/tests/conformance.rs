@@ -30,7 +30,7 @@ fn every_rule_has_a_test_that_names_it_or_a_reason() {
     assert!(faults.is_empty(), "docs/CONFORMANCE.md:\n  {}", faults.join("\n  "));
 }
 
-/// All that is wrong with the matrix, or with what the sources say of it.
+/// Returns all faults of the matrix, and of the sources' statements about it.
 fn faults(matrix: &str, sources: &Sources, rules: usize) -> Vec<String> {
     let mut faults = Vec::new();
     let rows = rows(matrix, &mut faults);
@@ -113,7 +113,7 @@ fn check_ids(rows: &[Row], rules: usize, faults: &mut Vec<String>) {
     }
 }
 
-/// The cell has tests, a reason, or both, and each test is what it is said to be.
+/// The cell has tests, a reason, or both, and each test exists and names the rule.
 fn check_row(row: &Row, sources: &Sources, faults: &mut Vec<String>) {
     let Row { id, line, shown_by } = row;
     let (mut tests, mut has_reason) = (BTreeSet::new(), false);

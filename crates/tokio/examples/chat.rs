@@ -45,7 +45,7 @@ async fn attend(stream: TcpStream, room: broadcast::Sender<Message>) -> Result<(
         tokio::select! {
             said = socket.recv() => match said? {
                 Some(said) => {
-                    // Fails if nobody listens; the one who speaks does.
+                    // Fails if nobody listens; the sender does.
                     let _ = room.send(said);
                 }
                 None => return Ok(()),

@@ -2,7 +2,7 @@
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example echo_server -- 127.0.0.1:9001`
 //!
-//! Two texts are orders, to see what a client does: `/ping PAYLOAD` and `/close CODE REASON`.
+//! Two texts are commands, for trying out a client: `/ping PAYLOAD` and `/close CODE REASON`.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(serving.await?);
     }
 
-    // The client: trusts this certificate. Without `tls_config` it trusts whom the platform trusts.
+    // The client: trusts this certificate. Without `tls_config` it trusts the platform's roots.
     let options = ConnectOptions::new().tls_config(client_config(certificate)?);
     let mut socket = connect_with(&uri, &options).await?;
     socket.send("hello").await?;

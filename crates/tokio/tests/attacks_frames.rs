@@ -1,4 +1,4 @@
-//! Attacks on an open connection: what each frame, each flood and each race comes to.
+//! Attacks on an open connection: the result of each frame, each flood and each race.
 
 #![allow(
     clippy::unwrap_used,
@@ -361,8 +361,8 @@ async fn compression_is_off_unless_asked_for() {
     assert_eq!(far.read_u8().await.unwrap(), TEXT);
 }
 
-/// V-60: what a server sees of our keys is spread evenly, and differs from frame to frame and from
-/// connection to connection.
+/// V-60: the keys that a server sees are distributed evenly, and differ from frame to frame and
+/// from connection to connection.
 #[tokio::test(start_paused = true)]
 async fn masking_keys_can_not_be_foreseen() {
     let mut keys = Vec::new();
@@ -434,7 +434,7 @@ async fn a_slow_writer_is_given_up_in_every_state() {
     writing.abort();
 }
 
-/// V-67: a peer that was told of its violation and sends on and on is not read for ever.
+/// V-67: a peer that keeps sending after its violation was reported is not read for ever.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_on_after_its_violation_is_left() {
     let (mut server, mut far, _) = server(Config::server(), "").await;
@@ -520,8 +520,8 @@ async fn nothing_counts_behind_a_close() {
     }
 }
 
-/// V-09: a sender that is faster than its peer waits, and what it may queue without waiting is
-/// bounded. A message in pieces waits as well.
+/// V-09: a sender that is faster than its peer waits, and its queue without waiting is bounded. A
+/// message in chunks waits as well.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_stops_the_sender() {
     let (near, _far) = tokio::io::duplex(1 << 10);

@@ -217,8 +217,8 @@ impl Endless {
     }
 }
 
-/// V-07, P-03: what a message of fragments holds is its payload, however many there are. Without a
-/// limit to their number, empty ones cost nothing at all.
+/// V-07, P-03: a message of fragments costs the memory of its payload, however many there are.
+/// Without a limit to their number, empty ones cost nothing at all.
 #[test]
 fn fragments_cost_their_payload_only() {
     alone(async || {
@@ -360,7 +360,7 @@ fn pipelined_requests_are_not_queued() {
     });
 }
 
-/// V-20: of a bomb, the limit is held and what inflating takes; not what it would come to.
+/// V-20: a bomb costs the limit and the memory for inflating; not its full length.
 #[test]
 fn a_bomb_costs_the_limit() {
     alone(async || {

@@ -64,7 +64,7 @@ async fn until_ended(ended: &Ended, by_error: usize) {
 async fn start() -> (SocketAddr, Arc<Ended>) {
     let mut config = Config::server();
     config.compression = Some(Compression::default());
-    // Long enough for those who are only held up by this machine.
+    // Long enough for clients that are only delayed by this machine.
     config.handshake_timeout = Duration::from_secs(3);
     config.timeouts.message = Duration::from_secs(3);
     config.timeouts.closing = Duration::from_secs(3);
@@ -220,7 +220,7 @@ fn attackers_are_cut_and_good_clients_lose_nothing() {
         // Every attacker was an error of its own connection only.
         until_ended(&ended, bad_count).await;
         assert_eq!(ended.cleanly.load(Ordering::Relaxed), CLIENTS);
-        // The listener of the server, and what tokio needs.
+        // The listener of the server, and the files of tokio.
         until_closed(before.map(|count| count + 1)).await;
     });
 }

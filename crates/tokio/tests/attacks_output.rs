@@ -103,7 +103,7 @@ impl LeakForTest for [(&'static str, &'static str); 1] {
     }
 }
 
-/// V-47, F-32: what a peer wrote is escaped where it is shown: no line of a log and no colour of a
+/// V-47, F-32: a peer's text is escaped where it is shown: no line of a log and no colour of a
 /// terminal can be forged.
 #[tokio::test(start_paused = true)]
 async fn what_a_peer_wrote_is_shown_escaped() {
@@ -137,7 +137,7 @@ async fn debug_output_shows_no_secret() {
         ConnectOptions::new().header("Authorization", SECRET).header("Cookie", SECRET).proxy(proxy);
     let mut shown = format!("{options:?} {options:#?}");
 
-    // What the server sees, and the socket of either side.
+    // The server's view, and the socket of either side.
     let (near, far) = tokio::io::duplex(1 << 16);
     let seen = std::sync::Mutex::new(String::new());
     let (server, client) = tokio::join!(

@@ -260,7 +260,7 @@ async fn no_redirect_is_followed_unless_asked_for() {
     server.await.unwrap();
 }
 
-/// V-45, W-023: what goes where, for each status.
+/// V-45, W-023: the headers for each target, for each status.
 #[tokio::test]
 async fn credentials_stay_within_one_origin() {
     for status in [301, 302, 303, 307, 308] {

@@ -178,7 +178,7 @@ async fn the_platforms_roots_are_trusted_by_default_and_no_others() {
         }
         // On a machine without any: no connection is made.
         Error::Tls(TlsError::NoRoots(_)) => server.abort(),
-        // Nor without anybody who does the cryptography.
+        // Nor without a cryptography provider.
         Error::Tls(TlsError::NoProvider)
             if cfg!(not(any(feature = "ring", feature = "aws-lc-rs"))) =>
         {
@@ -368,7 +368,7 @@ async fn a_certificate_that_cannot_stand_for_a_server_is_refused_in_words() {
     }
 }
 
-/// Such as the words above tell to make.
+/// Such as the instructions above make.
 #[tokio::test]
 async fn a_certificate_of_its_own_is_trusted_if_it_is_one_of_a_server() {
     let key = KeyPair::generate().unwrap();

@@ -23,8 +23,8 @@ use tidings_tokio::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// D-006, D-035: without a configuration the client offers nothing, and the server declines what
-/// others offer.
+/// D-006, D-035: without a configuration the client offers nothing, and the server declines the
+/// offers of others.
 #[tokio::test]
 async fn compression_is_off_by_default() {
     let (mut near, far) = streams().await;
@@ -59,7 +59,7 @@ async fn compression_is_off_by_default() {
     }
 }
 
-/// D-001, D-002: what the client is configured to offer, in order of its preference.
+/// D-001, D-002: the configured offers of the client, in order of its preference.
 #[tokio::test]
 async fn the_client_offers_what_it_was_told_to() {
     let mut own = Compression::default();
@@ -437,7 +437,7 @@ async fn a_reader_reads_compressed_messages() {
     assert_eq!(server.recv().await.unwrap(), Some("end".into()));
 }
 
-/// D-011, D-032: what a writer sends in pieces goes in plain, between compressed messages.
+/// D-011, D-032: chunks of a writer are sent plain, between compressed messages.
 #[tokio::test]
 async fn a_writer_sends_plain_pieces_between_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover()).await;

@@ -144,8 +144,8 @@ async fn a_message_for_many_arrives_at_all() {
     }
 }
 
-/// D-008: it goes as it was compressed to those that can take it, and not to others. A control frame
-/// is what it is.
+/// D-008: it goes in compressed form to the connections that can take it, and not to others. A
+/// control frame is unchanged.
 #[tokio::test]
 async fn a_message_for_many_is_sent_as_it_was_compressed() {
     let shared = CompressedMessage::new(Message::text(prose(20_000, 1)));
@@ -248,7 +248,7 @@ async fn nothing_is_sent_where_nothing_may_be() {
             assert_eq!(peer.recv().await, (TEXT, b"begun".to_vec()));
         }
         assert_eq!(peer.recv_close().await, 1000);
-        // What the peer still says is read, compressed or not.
+        // Later messages of the peer are read, compressed or not.
         peer.send(FIN | RSV1 | TEXT, &ForeignDeflate::new().compress(prose(2000, 1).as_bytes()))
             .await;
         assert_eq!(server.recv().await.unwrap(), Some(prose(2000, 1).into()));

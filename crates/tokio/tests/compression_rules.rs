@@ -1,5 +1,5 @@
-//! permessage-deflate (RFC 7692) on a connection: what the handshake settles, and what then goes
-//! over the wire. The peer is a bare transport wherever its bytes matter.
+//! permessage-deflate (RFC 7692) on a connection: the negotiation in the handshake, and the bytes
+//! on the wire after it. The peer is a bare transport wherever its bytes matter.
 
 #![allow(
     clippy::unwrap_used,
@@ -48,7 +48,7 @@ fn extensions(head: &str) -> Option<&str> {
     first
 }
 
-/// A server, the bare transport of its client, which offered this, and what the server answered.
+/// A server, the bare transport of its client, which offered this, and the server's answer.
 async fn server(config: Config, offer: &str) -> (WebSocket<DuplexStream>, DuplexStream, String) {
     let (near, mut far) = tokio::io::duplex(1 << 20);
     let request = format!("{REQUEST}Sec-WebSocket-Extensions: {offer}\r\n\r\n");
@@ -139,8 +139,8 @@ async fn an_offer_that_was_not_taken_up_changes_nothing() {
     assert!(matches!(violation(socket.recv().await), Violation::Frame(_)));
 }
 
-/// W-121: what the two sides put on the wire is the one extension that is registered, with the
-/// parameters that its RFC defines.
+/// W-121: the two sides use only the one registered extension, with the parameters that its RFC
+/// defines.
 #[tokio::test(start_paused = true)]
 async fn only_what_is_registered_is_offered_and_answered() {
     let (_, _, request) = client(compressing(Config::client()), "").await;

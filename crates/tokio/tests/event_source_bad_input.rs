@@ -1,4 +1,4 @@
-//! Servers that send what no server should: too much, too large, garbage, bombs.
+//! Servers that send too much, too large items, garbage, or bombs.
 #![cfg(all(feature = "event-source", feature = "gzip"))]
 #![allow(
     clippy::unwrap_used,
@@ -76,7 +76,7 @@ async fn a_line_that_does_not_end_overflows_once_and_the_stream_goes_on() {
     assert_eq!(data(&mut source).await, "0");
     assert_eq!(overflow(&mut source).await, Limit::Line);
     assert_eq!(data(&mut source).await, "1");
-    // A comment is a line as well; what it stands in is skipped.
+    // A comment is a line as well; the event that contains it is skipped.
     assert_eq!(overflow(&mut source).await, Limit::Line);
     assert_eq!(source.event().await.unwrap(), None);
 }

@@ -163,7 +163,7 @@ fn head(length: Option<&str>) -> Vec<u8> {
     [frame(SETTINGS, 0, 0, &[]), frame(HEADERS, END_HEADERS, 1, &block)].concat()
 }
 
-/// Reads what a client begins with, up to the head of its request.
+/// Reads the first bytes of a client, up to the head of its request.
 async fn read_request(stream: &mut TcpStream) {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.unwrap();

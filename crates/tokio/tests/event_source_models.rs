@@ -200,7 +200,7 @@ async fn an_answer_that_comes_before_the_whole_prompt_is_read_is_read() {
     assert_eq!(event_scene::data(&mut source).await, "early");
 }
 
-/// A program must be able to tell an answer from half of one.
+/// A program must be able to distinguish an answer from half of one.
 #[tokio::test]
 async fn a_stream_that_is_cut_is_told_from_one_that_is_complete() {
     for (stream, _) in streams() {

@@ -188,8 +188,8 @@ async fn a_close_arrives_at_a_peer_that_is_still_sending() {
     }
 }
 
-/// W-072: what a frame has was decided when it was begun. If the future is dropped inside of it
-/// and the caller's buffer changes, the rest of the frame goes out as it was.
+/// W-072: the content of a frame is fixed when it was begun. If the future is dropped inside of it
+/// and the caller's buffer changes, the rest of the frame is sent unchanged.
 #[tokio::test(start_paused = true)]
 async fn a_frame_that_was_begun_does_not_change() {
     for len in [100, 1000, 20_000, 100_000] {

@@ -63,13 +63,13 @@ async fn what_is_no_request_is_refused_before_anybody_decides() {
     let looked = read_request(near, Config::server(), |_| panic!("there is none")).await;
     assert!(matches!(looked, Err(Error::Request(RequestError::Missing(_)))));
     assert!(read_head(&mut far).await.starts_with("HTTP/1.1 426 "));
-    // And who says nothing at all has no more time than elsewhere.
+    // And a client that sends nothing at all has no more time than elsewhere.
     let (near, _far) = tokio::io::duplex(1 << 16);
     let looked = read_request(near, Config::server(), |_| ()).await;
     assert!(matches!(looked, Err(Error::HandshakeTimeout(_))));
 }
 
-/// V-48: the page's host is compared with what the browser asked the proxy for.
+/// V-48: the page's host is compared with the host that the browser asked the proxy for.
 #[tokio::test]
 async fn behind_a_proxy_that_names_the_host_pages_of_it_may_connect() {
     for (lines, trusts, expected) in [

@@ -62,7 +62,7 @@ async fn pair() -> (WebSocket<Stream>, WebSocket<Stream, ClientRole>) {
     )
 }
 
-/// The request with this number: texts and binaries of up to 300 bytes that tell it.
+/// The request with this number: texts and binaries of up to 300 bytes that contain it.
 fn request(number: usize) -> Message {
     let len = Random::new(u64::try_from(number).unwrap()).below(300);
     match number % 3 {
@@ -71,7 +71,7 @@ fn request(number: usize) -> Message {
     }
 }
 
-/// A piece of a large message, which tells its place.
+/// A piece of a large message, which contains its position.
 fn piece(batch: usize, place: usize) -> Vec<u8> {
     let byte = u8::try_from((batch * 31 + place) % 251).unwrap();
     vec![byte; PIECE_LEN]

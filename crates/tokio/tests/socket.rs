@@ -258,7 +258,7 @@ async fn answer_handshake(mut stream: DuplexStream, behind: &[u8]) -> DuplexStre
     stream
 }
 
-/// Queued replies go out before the Close of a violation; the error says what it was.
+/// Queued replies go out before the Close of a violation; the error has the violation.
 #[tokio::test(start_paused = true)]
 async fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     let (mut server, mut far) = server_and_transport().await;
@@ -302,7 +302,7 @@ async fn a_pong_goes_out_before_the_echo_of_a_later_message() {
     assert_eq!(received, expected.collect::<Vec<u8>>());
 }
 
-/// W-088, W-106, W-107: the server hangs up at once when both sides have said Close.
+/// W-088, W-106, W-107: the server hangs up at once when both sides have sent a Close.
 #[tokio::test(start_paused = true)]
 async fn a_closing_handshake_ends_both_sides_without_waiting() {
     let (mut server, mut client) = pair().await;
@@ -318,7 +318,8 @@ async fn a_closing_handshake_ends_both_sides_without_waiting() {
     assert!(server.close_info().is_clean() && client.close_info().is_clean());
 }
 
-/// W-098: what the peer said before its Close is still delivered to a side that is closing.
+/// W-098: messages that the peer sent before its Close are still delivered to a side that is
+/// closing.
 #[tokio::test(start_paused = true)]
 async fn messages_on_their_way_arrive_while_closing() {
     let (mut server, mut client) = pair().await;

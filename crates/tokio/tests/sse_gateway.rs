@@ -167,7 +167,7 @@ async fn a_refusal_is_passed_on_whole_and_unchanged() {
     }
 }
 
-/// A comment would break what a decompressor reads.
+/// A comment would break the input of a decompressor.
 #[tokio::test]
 async fn a_compressed_stream_is_passed_on_unchanged() {
     for http2 in [false, true] {

@@ -1,4 +1,4 @@
-//! Event streams on the server, without a connection: what the body gives, and when.
+//! Event streams on the server, without a connection: the output of the body, and its times.
 
 #![cfg(feature = "sse")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
@@ -518,7 +518,7 @@ proptest! {
     }
 }
 
-/// E-032: what could inject lines is an error value before there is an event.
+/// E-032: text that could inject lines is an error value before there is an event.
 #[test]
 fn nothing_can_be_injected() {
     let line_break = |at| InvalidField::LineBreak { at };

@@ -109,7 +109,7 @@ async fn request(version: Version, server: SocketAddr, headers: HeaderMap) -> Re
     response.unwrap()
 }
 
-/// A stream, and what feeds it.
+/// A stream, and its feeder.
 async fn open(version: Version, responder: Responder) -> (EventSender, Response<Incoming>) {
     let (senders, mut opened) = mpsc::unbounded_channel();
     let (server, _) = hyper(version, PATIENCE, move |_| {
@@ -186,7 +186,7 @@ async fn the_sender_learns_that_the_client_has_hung_up() {
     }
 }
 
-/// E-031, E-035: what other servers lose, split or let through.
+/// E-031, E-035: data that other servers lose, split or let through.
 #[tokio::test]
 async fn data_arrives_as_it_was_but_for_its_line_breaks() {
     let data = [
@@ -395,7 +395,7 @@ async fn a_stream_whose_window_stays_shut_stalls_alone() {
     };
     assert!(matches!(timeout(PATIENCE, flood).await.unwrap(), SendError::Stalled));
     assert_eq!(sender.queued().events, 0);
-    // What the client reads at last is cut.
+    // The client's last read is cut.
     let read = timeout(PATIENCE, response.into_body().collect()).await.unwrap();
     assert!(read.is_err());
 }

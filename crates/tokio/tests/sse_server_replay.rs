@@ -59,7 +59,7 @@ async fn what_was_missed_comes_first_and_once() {
     }
     let mut body = response.into_body();
     assert_eq!(seen(&take(&mut body)), numbers(3..=6));
-    // What a publisher had put into the history before the replay, and sends only now.
+    // An event that a publisher had put into the history before the replay, and sends only now.
     sender.try_send(event(5)).unwrap();
     sender.try_send(event(7)).unwrap();
     assert_eq!(seen(&take(&mut body)), numbers(7..=7));

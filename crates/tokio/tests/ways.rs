@@ -226,7 +226,7 @@ async fn a_message_goes_in_pieces_both_ways() {
     drop(sending.await.unwrap());
 }
 
-/// A reader is an `AsyncRead`, and what it does not read of its message is dropped.
+/// A reader is an `AsyncRead`, and the unread part of its message is dropped.
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_is_dropped_drops_the_rest_of_its_message() {
     let (mut server, mut client) = pair();

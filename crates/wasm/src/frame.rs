@@ -55,7 +55,7 @@ impl FrameDecoder {
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Uint8Array | ArrayBuffer")] chunk: &JsValue,
     ) -> Result<Items, JsValue> {
-        // Unmasked in place: in this copy, not in what the caller has.
+        // Unmasked in place: in this copy, not in the caller's bytes.
         let mut chunk = values::bytes(chunk, "chunk")?;
         let parts = Items::new();
         let mut input = &mut chunk[..];

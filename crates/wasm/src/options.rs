@@ -16,7 +16,7 @@ impl Options<'_> {
         Ok(values::whole_number(self.0, name)?.map(number::to_usize))
     }
 
-    /// As [`length`](Self::length), for what may be beyond a `usize`.
+    /// Like [`length`](Self::length), for values that may be beyond a `usize`.
     pub(crate) fn count(&self, name: &str) -> Result<Option<u64>, JsValue> {
         Ok(values::whole_number(self.0, name)?.map(number::to_u64))
     }

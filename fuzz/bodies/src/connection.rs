@@ -125,7 +125,7 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
     Ok(())
 }
 
-/// One connection and what it said.
+/// One connection and its log.
 struct Side<R> {
     connection: Connection<R>,
     log: Log,

@@ -20,8 +20,8 @@ pub fn run(data: &[u8]) {
     let window_bits = WindowBits::new(8 + (parameters & 7)).unwrap();
     let direction = Direction::new(window_bits, parameters & 8 != 0);
     let fragment_len = usize::from(*cuts) + 1;
-    // A state that is given away remembers the agreed window and no more. Who reaches further back
-    // is then found out, and else perhaps not, so that would not be the same.
+    // A state that was released remembers only the agreed window. A message that reaches further
+    // back is then refused, and otherwise perhaps not, so the results would differ.
     let is_exact = window_bits == WindowBits::MAX || !direction.context_takeover();
     received(direction, fragment_len, is_exact && parameters & 16 != 0, rest);
     sent(direction, fragment_len, rest);

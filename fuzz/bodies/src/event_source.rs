@@ -1,6 +1,7 @@
 //! An `EventSource` in any situation: any responses, bytes, ends and times in any order, in turn or
-//! not. A second one gets the same, its bytes one at a time, and must not differ. Each stream is held
-//! against a decoder alone, each wait against the rules, and once closed nothing comes any more.
+//! not. A second one gets the same, its bytes one at a time, and must not differ. Each stream is
+//! compared with a plain decoder, each wait with the rules, and once closed nothing is returned any
+//! more.
 //!
 //! Input: a byte that sets the configuration, then the steps, each a byte and its arguments.
 

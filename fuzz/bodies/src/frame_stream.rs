@@ -40,7 +40,7 @@ fn limit(selector: u8) -> PayloadLimit {
     }
 }
 
-/// All that a decoder said of a stream.
+/// The whole output of a decoder for a stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Transcript {
     frames: Vec<Frame>,

@@ -192,7 +192,7 @@ fn assert_same_from_pairs(request: &ServerRequest<'_>) {
     assert_eq!(same.accept().to_vec(), request.accept().to_vec());
 }
 
-/// Policies differ in what they let in, never the wrong way round.
+/// A stricter policy never admits more than a laxer one.
 fn judge_origin(request: &ServerRequest<'_>) {
     let patterns = [
         OriginPattern::parse("https://*.example.com").unwrap(),

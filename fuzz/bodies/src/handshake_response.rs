@@ -15,7 +15,7 @@ use crate::http_response::{header_values, list_elements, start_line, trim};
 const SUBPROTOCOLS: [&str; 2] = ["chat", "superchat"];
 const EXTENSIONS: [&str; 2] = ["permessage-deflate", "x-checksum"];
 
-/// Reads the answer, and what follows interim responses.
+/// Reads the answer, and the bytes that follow interim responses.
 pub fn run(data: &[u8]) {
     let extensions = EXTENSIONS.map(|name| Extension::new(name, &[]).unwrap());
     let uri = WebSocketUri::parse("wss://example.com/chat?room=1").unwrap();

@@ -41,7 +41,7 @@ extern "C" fn main() -> i32 {
     done.map_or_else(|fault| fault as i32, |()| 0)
 }
 
-/// RFC 6455, 5.2: a masked frame is what it was before it was encoded.
+/// RFC 6455, 5.2: a masked frame decodes to the original.
 fn frame_comes_back() -> Result<(), Fault> {
     let text = black_box("h\u{e9}llo, world");
     let frame = Frame::data(DataOpcode::Text, text.as_bytes())

@@ -1,8 +1,8 @@
-//! Items of other crates in what rustdoc's JSON says of one crate.
+//! The items of other crates in rustdoc's JSON of one crate.
 //!
-//! The form of that JSON changes from version to version. This reads the little of it that has
+//! The form of that JSON changes from version to version. This reads the small part of it that has
 //! stayed: the index of the crate's public items; in each, at any depth, objects with the `id` of
-//! what they name; and for these ids the crate and the path.
+//! the item that they name; and for these ids the crate and the path.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -47,7 +47,7 @@ pub(super) fn run() -> Result<Outcome, Error> {
     findings.end()
 }
 
-/// The firmwares that were built, and what runs them.
+/// The firmwares that were built, and the emulator that runs them.
 struct Firmwares {
     images: PathBuf,
     emulator: Emulator,

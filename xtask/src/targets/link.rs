@@ -29,7 +29,7 @@ const MUST_NOT_LINK: [(&str, &str); 8] = [
     ("websocket-std", NO_ALLOCATOR),
 ];
 const NO_ALLOCATOR: &str = "no global memory allocator found";
-/// Std brings a panic handler, and the program has its own.
+/// Std has a panic handler, and the program has its own.
 const STD: &str = "duplicate lang item `panic_impl`";
 
 /// The features that need no heap either.

@@ -51,7 +51,7 @@ impl Chat {
 
     fn say(&self, text: SharedStr) {
         self.received.fetch_add(1, Ordering::Relaxed);
-        // Fails if nobody listens; the one who speaks does.
+        // Fails if nobody listens; the sender does.
         let _ = self.messages.send(text);
     }
 }

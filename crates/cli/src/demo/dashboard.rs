@@ -27,7 +27,7 @@ const RECONNECTION_TIME: ReconnectionTime = ReconnectionTime::from_ms(1_000);
 const RETRY_AFTER_END: ReconnectionTime = ReconnectionTime::from_ms(3_000);
 
 pub(super) struct Dashboard {
-    /// They tell the events of this run from those of an earlier one.
+    /// They distinguish the events of this run from those of an earlier one.
     ids: EventIds,
     responder: Responder,
     history: Arc<History>,
@@ -50,7 +50,7 @@ impl Dashboard {
         Self { ids: EventIds::new(), responder, history, live: Mutex::default() }
     }
 
-    /// Tells all streams how things stand.
+    /// Sends the current state to all streams.
     pub(super) fn publish(&self, stats: Stats) {
         let mut live = self.live();
         live.streams.retain(|stream| !stream.is_closed());
@@ -134,7 +134,7 @@ mod tests {
         dashboard.subscribe(&headers).unwrap().into_body()
     }
 
-    /// All that a stream brings before its sender ends it, as (type, number).
+    /// Returns everything that a stream brings before its sender ends it, as (type, number).
     async fn received(dashboard: &Dashboard, body: EventBody) -> Vec<(String, String)> {
         dashboard.live().streams.clear();
         let mut events = EventStream::from_body(body);

@@ -41,7 +41,7 @@ fn a_finished_stream_is_written_to_its_end() {
     assert!(sender.is_closed());
 }
 
-/// The threads that write streams end at a shutdown, and clients are told when to come back.
+/// The threads that write streams end at a shutdown, and clients learn when to reconnect.
 #[test]
 fn all_streams_end_by_one_call_with_a_last_reconnection_time() {
     let responder = Responder::new();

@@ -1,4 +1,4 @@
-//! Clients that reconnect: what they missed, once.
+//! Clients that reconnect: they get the missed events, once.
 
 use std::sync::Arc;
 use std::thread;

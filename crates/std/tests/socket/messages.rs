@@ -147,7 +147,7 @@ fn the_natural_loop_answers_one_read_with_one_write() {
     echo.join().unwrap().unwrap();
 }
 
-/// Queued replies go out before the Close of a violation; the error says what it was.
+/// Queued replies go out before the Close of a violation; the error has the violation.
 #[test]
 fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     let (near, mut far) = loopback();
@@ -167,7 +167,7 @@ fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert_eq!(server.close_info().received, CloseStatus::Missing);
 }
 
-/// V-09, P-07: what may be queued is bounded, exactly.
+/// V-09, P-07: the queue is bounded, exactly.
 #[test]
 fn feeding_is_refused_when_the_queue_is_full() {
     let mut config = Config::server();

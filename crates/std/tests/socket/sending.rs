@@ -139,7 +139,7 @@ fn a_peer_that_sends_on_and_never_reads_is_told_so() {
     flooding.join().unwrap();
 }
 
-/// A sender learns why the connection ended, each time; who receives learns it once.
+/// A sender learns why the connection ended, each time; the receiver learns it once.
 #[test]
 fn who_sends_learns_why_the_connection_ended() {
     let (near, mut far) = loopback();

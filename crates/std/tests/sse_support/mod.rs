@@ -1,4 +1,4 @@
-//! A server that does what a test wants of it, and the vectors of event streams.
+//! A server that a test controls, and the vectors of event streams.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::io::{self, BufReader, Read as _, Write as _};
@@ -122,7 +122,7 @@ pub(crate) fn read_head(reader: &mut impl io::BufRead) -> (Request, usize) {
     (request, len)
 }
 
-/// A stream, and what it says.
+/// A stream, and its events.
 pub(crate) struct Vector {
     pub(crate) name: String,
     pub(crate) input: Vec<u8>,
@@ -158,5 +158,5 @@ fn vector(vector: &Value) -> Vector {
     }
 }
 
-/// For what takes long only if something is wrong.
+/// For waits that are long only if something is wrong.
 pub(crate) const SOON: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! All that a stream said, owned: [`Outcome`].
+//! The whole content of a stream, owned: [`Outcome`].
 
 use tidings_sse::{
     Decoder, EndOfStream, FixedStorage, Item, Limit, LimitExceeded, Limits, MessageEvent,

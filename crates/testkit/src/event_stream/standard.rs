@@ -41,7 +41,7 @@ struct Line {
     ended_at: usize,
 }
 
-/// The lines that have a line end, and what follows the last of them.
+/// The lines that have a line end, and the rest after the last of them.
 fn lines(stream: &[u8]) -> (Vec<Line>, &[u8]) {
     let mut lines = Vec::new();
     let mut rest = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);

@@ -1,4 +1,4 @@
-//! At a client: servers that lie, and what a client says before it has its answer.
+//! At a client: servers that lie, and the client's silence before it has its answer.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::attack_scene::{REQUEST, read_head, request};
 use crate::serve;
 
-/// F-09, V-67: one who sends his request byte by byte, takes no answer, or sends on after his
-/// refusal, is given up.
+/// F-09, V-67: a client that sends its request byte by byte, takes no answer, or keeps sending
+/// after its refusal, is cut off.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handshake_ends_in_every_state() {
     let limit = Config::server().handshake_timeout;
@@ -56,7 +56,7 @@ async fn a_slow_handshake_ends_in_every_state() {
     writing.await.unwrap();
 }
 
-/// V-41, V-40: a head with many headers is told what is wrong with it.
+/// V-41, V-40: the answer to a head with many headers names the fault.
 #[tokio::test(start_paused = true)]
 async fn a_head_that_is_too_large_is_told_so() {
     for (head, status) in [

@@ -82,8 +82,8 @@ async fn a_request_that_is_none_opens_no_tunnel() {
     }
 }
 
-/// V-44: hyper's requests go through the same checks. What hyper's parser would not let through is
-/// left out; the rest is refused by both.
+/// V-44: hyper's requests go through the same checks. Requests that hyper's parser refuses are left
+/// out; the rest is refused by both.
 #[cfg(feature = "hyper")]
 #[tokio::test(start_paused = true)]
 async fn a_framework_is_no_laxer_path() {

@@ -1,4 +1,4 @@
-//! A server that does to an event source what a test tells it to, byte by byte, over loopback TCP.
+//! A server that a test controls byte by byte, for an event source over loopback TCP.
 
 #[cfg(feature = "rustls")]
 pub(crate) mod tls;

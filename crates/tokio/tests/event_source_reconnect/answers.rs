@@ -57,7 +57,7 @@ async fn any_status_but_200_is_the_end_for_a_browser() {
     }
 }
 
-/// E-023, and what a program that nobody watches does better.
+/// E-023, and the improvement for a program that nobody watches.
 #[tokio::test]
 async fn a_status_that_says_not_now_is_tried_again_by_the_client_profile() {
     let statuses = [408, 425, 429, 500, 502, 503, 504, 599];

@@ -280,7 +280,7 @@ async fn each_attempt_gets_a_request_of_its_own() {
         .collect();
     assert_eq!(tokens, ["1 after \"\", 0", "3 after \"7\", 1", "4 after \"7\", 2"]);
 
-    // What cannot be asked for is the end.
+    // An invalid request is final.
     let mut source = EventSource::get(server.url())
         .unwrap()
         .with_request(|_| async { Ok(EventSourceRequest::get("ftp://127.0.0.1/")) });

@@ -188,7 +188,7 @@ async fn without_a_word_of_the_server_the_wait_is_that_of_browsers() {
     assert_eq!(source.ready_state(), ReadyState::Connecting);
 }
 
-/// The wait that the next update tells of.
+/// The wait that the next update reports.
 async fn wait(source: &mut EventSource) -> Duration {
     loop {
         match source.next().await.unwrap() {

@@ -132,7 +132,8 @@ async fn a_send_whose_bytes_are_dropped_is_not_reported_as_done() {
     assert!(sent.is_err(), "90 bytes were dropped, and the sender is told {sent:?}");
 }
 
-/// V-70: a sender that finds the transport dead tells the receiver, which would wait for ever.
+/// V-70: a sender that finds the transport dead wakes the receiver, which would otherwise wait for
+/// ever.
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
     let (near, _far) = FaultTransport::pair(100);

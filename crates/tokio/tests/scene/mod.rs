@@ -111,7 +111,7 @@ pub(crate) fn large(caller_is_client: bool, style: Style) -> Scene {
         Step::Say(vec![Message::binary(bytes(8_192)), Message::binary(bytes(20))]),
         Step::Ping(b"polo"),
     ];
-    // Room for all that is under way at once: who waits for nobody must not be stuck.
+    // Room for all bytes in transit at once: a side that waits for nobody must not be stuck.
     Scene {
         steps,
         room: 1 << 20,

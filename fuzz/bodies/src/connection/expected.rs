@@ -25,7 +25,7 @@ pub(super) enum Last {
     Violation(CloseCode),
 }
 
-/// Reads what a peer sent to a server or to a client.
+/// Reads the frames that a peer sent to a server or to a client.
 pub(super) fn read(
     received: &[u8],
     to_server: bool,
@@ -39,7 +39,7 @@ pub(super) fn read(
 }
 
 impl Expected {
-    /// Stops with the last thing that is said.
+    /// Stops with the last event.
     fn read_frames(
         &mut self,
         received: &[u8],
@@ -132,7 +132,7 @@ impl Expected {
     }
 }
 
-/// Returns whether the bytes are UTF-8, or may become so by what follows.
+/// Returns whether the bytes are UTF-8, or may become so by later ones.
 fn may_be_text(bytes: &[u8], is_over: bool) -> bool {
     match core::str::from_utf8(bytes) {
         Ok(_) => true,

@@ -98,7 +98,7 @@ impl Log {
         let last = match controls.last() {
             Some(Other::Close(close)) => Last::Close(*close),
             Some(Other::Violation(Violation::TooManyControlFrames { .. })) => {
-                // How fast they came, the bytes do not tell. Up to here all is as expected.
+                // The bytes do not show how fast they came. Up to here everything is as expected.
                 assert!(expected.messages.starts_with(&self.messages));
                 assert!(expected.pings_and_pongs.len() >= controls.len() - 1);
                 return;

@@ -67,7 +67,7 @@ impl Model {
     pub(super) fn received(&mut self, log: &mut Log) {
         for other in log.take_news() {
             match other {
-                // 5.5.3: the last Ping is to be answered.
+                // 5.5.3: the last Ping must be answered.
                 Other::Ping(payload) => self.pong_owed = Some(payload),
                 Other::Pong(_) => {}
                 Other::Close(close) => {

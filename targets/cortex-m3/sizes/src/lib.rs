@@ -8,7 +8,7 @@ use core::panic::PanicInfo;
 
 use semihosting::process;
 
-/// Ends the emulation; successfully if the firmware did what it was to do.
+/// Ends the emulation; successfully if the firmware worked.
 pub fn end(is_done: bool) -> ! {
     process::exit(if is_done { 0 } else { 1 })
 }

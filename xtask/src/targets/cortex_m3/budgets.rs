@@ -77,8 +77,8 @@ pub(super) const BUDGETS: [Budget; 7] = [
     },
 ];
 
-/// The whole of a firmware that opens, echoes and closes, and decodes events, with all that it prints
-/// and what formats that.
+/// A whole firmware that opens, echoes and closes, and decodes events, including its output and the
+/// formatting of it.
 pub(super) const ECHO: Budget = Budget {
     name: "the firmware echo, as a whole",
     firmware: "echo",

@@ -188,8 +188,8 @@ fn large_frame() -> usize {
     2
 }
 
-/// Every first two bytes, with no reserved bit allowed and with RSV1, beside a rule that says what
-/// becomes of them.
+/// Every first two bytes, with no reserved bit allowed and with RSV1, compared with a rule for
+/// their result.
 fn headers() -> usize {
     let mut checked = 0;
     for first in 0..=0xFF {

@@ -1,6 +1,6 @@
-//! The vectors of tidings-handshake: the example of RFC 6455, what a server refuses and with which
-//! status, and what a client makes of the answer. Each head is scanned whole, at every cut and byte
-//! by byte.
+//! The vectors of tidings-handshake: the example of RFC 6455, the requests that a server refuses
+//! and their statuses, and a client's result for each answer. Each head is scanned whole, at every
+//! cut and byte by byte.
 
 #![no_std]
 #![no_main]
@@ -281,7 +281,7 @@ const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
 const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 const OTHER_ACCEPT: &str = "Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n";
 
-/// Status and reason, header lines in two parts, and what becomes of the answer.
+/// Status and reason, header lines in two parts, and the result of the answer.
 const ANSWERS: &[(&str, [&str; 3], Verdict)] = &[
     ("101 Switching Protocols", [UPGRADE, ACCEPT, ""], Verdict::Opened(None)),
     ("101", [UPGRADE, ACCEPT, ""], Verdict::Opened(None)),

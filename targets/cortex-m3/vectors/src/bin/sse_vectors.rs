@@ -12,7 +12,7 @@ use tidings_sse::{
     LimitExceeded, Limits, MessageEvent, ReconnectionTime,
 };
 
-/// A stream, and what it says.
+/// A stream, and its events.
 struct Vector {
     name: &'static str,
     stream: &'static [u8],

@@ -1,6 +1,6 @@
-//! The vectors of tidings-websocket: what a connection hears and what it answers, in both roles,
-//! each stream whole, at every cut and byte by byte; every beginning of a frame in both roles; and
-//! the deadlines.
+//! The vectors of tidings-websocket: the input and output of a connection, in both roles, each
+//! stream whole, at every cut and byte by byte; every beginning of a frame in both roles; and the
+//! deadlines.
 
 #![no_std]
 #![no_main]
@@ -240,8 +240,8 @@ impl<R: Role> Echo<R> {
     }
 }
 
-/// Every first two bytes of a frame that begins a connection, completed to a whole header, beside a
-/// rule that says what becomes of it.
+/// Every first two bytes of a frame that begins a connection, completed to a whole header, compared
+/// with a rule for their result.
 fn beginnings<R: Role>(role: impl Fn() -> R, must_be_masked: bool) -> usize {
     let mut checked = 0;
     for first in 0..=0xFF {
@@ -321,7 +321,7 @@ fn outcome(event: Option<Event<'_>>) -> Outcome {
     }
 }
 
-/// RFC 6455, 5.4, 5.5.1, 7.1: what an application may ask for, and when.
+/// RFC 6455, 5.4, 5.5.1, 7.1: the commands of an application, and when they are allowed.
 fn commands() -> usize {
     let mut end = Echo::new(Server);
     let connection = &mut end.connection;
