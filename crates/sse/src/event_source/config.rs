@@ -39,8 +39,8 @@ pub struct Config {
     pub retry_statuses: bool,
     /// Whether there is another attempt after a failure or an end. `false`: the first end is final.
     pub reconnect: bool,
-    /// When the request may be repeated: a GET at any time, a POST only if you know that it is
-    /// safe.
+    /// The conditions for repeating the request: a GET at any time, a POST only if you know that it
+    /// is safe.
     pub repeat: Repeat,
     /// Whether a stream that was open and gave an event ID is resumed by a GET, whatever the method
     /// of the request and [`repeat`](Self::repeat) are: repeating a GET is safe.
