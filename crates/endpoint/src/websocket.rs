@@ -6,11 +6,11 @@
 //! [`Connection`](tidings_websocket::Connection):
 //!
 //! 1. **Bytes in.** Read into the buffer of [`ReceiveHalf::fill`], and pass the result to
-//! [`ReceiveHalf::received`].
+//!    [`ReceiveHalf::received`].
 //! 2. **Events out.** [`ReceiveHalf::find`] says whether there is a message;
-//! [`take`](ReceiveHalf::take) and [`borrow`](ReceiveHalf::borrow) return it.
+//!    [`take`](ReceiveHalf::take) and [`borrow`](ReceiveHalf::borrow) return it.
 //! 3. **Pending output out.** Do the operations of [`SendHalf::next_output`], until it returns
-//! `Nothing`.
+//!    `Nothing`.
 //! 4. **Sleep** until bytes, the deadline of [`SendHalf::poll_timeout`], or a command; then call
 //!    [`SendHalf::handle_timeout`].
 //!

@@ -6,11 +6,11 @@
 //!
 //! 1. Call [`next`](Opening::next) with the time. It returns the next step:
 //! 2. [`Step::Io`]: do this operation on the transport, and pass the result to
-//! [`completed`](Opening::completed). Do not wait longer than
-//! [`poll_timeout`](Opening::poll_timeout).
+//!    [`completed`](Opening::completed). Do not wait longer than
+//!    [`poll_timeout`](Opening::poll_timeout).
 //! 3. [`Step::Head`]: a head has come. Answer the request, or check the response.
 //! 4. [`Step::Done`]: the handshake is over. If the WebSocket is open, the bytes that follow the
-//! head are at [`first_bytes`](Opening::first_bytes).
+//!    head are at [`first_bytes`](Opening::first_bytes).
 //!
 //! ```
 //! use std::io::{self, Read, Write};

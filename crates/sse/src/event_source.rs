@@ -31,14 +31,14 @@ use state::State;
 /// # How to drive it
 ///
 /// 1. When [`poll_attempt`](Self::poll_attempt) returns an [`Attempt`], make the request, with
-/// `Accept: text/event-stream`, `Cache-Control: no-cache` and the attempt's `Last-Event-ID`.
+///    `Accept: text/event-stream`, `Cache-Control: no-cache` and the attempt's `Last-Event-ID`.
 /// 2. Hand the head of the response to [`handle_response`](Self::handle_response). On
 ///    [`ResponseOutcome::Redirect`] follow `Location` and do this again.
 /// 3. On [`ResponseOutcome::Open`] pass all bytes to [`receive`](Self::receive), until it returns
-/// `None`.
+///    `None`.
 /// 4. Call [`handle_end`](Self::handle_end) when the body or the connection ends, at any point.
 /// 5. When the time of [`poll_timeout`](Self::poll_timeout) has come, call
-/// [`handle_timeout`](Self::handle_timeout), and continue at 1.
+///    [`handle_timeout`](Self::handle_timeout), and continue at 1.
 ///
 /// [`Disconnect`] reports each end, and the next step. Whenever it is returned, by 2, 4 or 5, drop
 /// that connection.

@@ -29,8 +29,8 @@ const KEEP_ALIVE: &[u8] = b":\n\n";
 /// 2. When it returns `Pending`, flush, and wait for its waker, or for the time of
 ///    [`poll_timeout`](Self::poll_timeout).
 /// 3. While the connection takes nothing, wait until that time at most. When it has passed, call
-/// [`handle_timeout`](Self::handle_timeout), and continue at 1. A [`Watchdog`] does so from outside
-/// when the connection does not poll.
+///    [`handle_timeout`](Self::handle_timeout), and continue at 1. A [`Watchdog`] does so from
+///    outside when the connection does not poll.
 ///
 /// Drop it when the connection ends. Every time comes from one monotonic clock, the adapter's.
 pub struct EventSink {
