@@ -22,7 +22,7 @@ impl CutHeader {
     /// here; if it is complete, nothing is kept.
     ///
     /// # Errors
-    /// As [`Header::parse`]. The kept bytes are then useless.
+    /// Those of [`Header::parse`]. The kept bytes are then useless.
     #[inline]
     pub(crate) fn read(
         &mut self,

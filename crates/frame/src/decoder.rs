@@ -247,7 +247,7 @@ fn take<'a>(input: &mut &'a mut [u8], len: usize) -> &'a mut [u8] {
     front
 }
 
-/// As [`take`], for a length that may not fit a `usize`.
+/// Like [`take`], for a length that may not fit a `usize`.
 #[inline]
 fn take_payload<'a>(input: &mut &'a mut [u8], remaining: u64) -> &'a mut [u8] {
     take(input, usize::try_from(remaining).unwrap_or(usize::MAX))

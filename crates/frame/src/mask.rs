@@ -154,7 +154,7 @@ fn xor_words(bytes: &mut [u8], key: u64) {
     }
 }
 
-/// As [`xor_words`], from one slice to another of the same length.
+/// Like [`xor_words`], from one slice to another of the same length.
 #[inline]
 fn copy_xor_words(from: &[u8], to: &mut [u8], key: u64) {
     for (from, to) in from.chunks_exact(WORD).zip(to.chunks_exact_mut(WORD)) {

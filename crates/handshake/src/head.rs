@@ -207,7 +207,7 @@ impl HeadScanner {
     ///
     /// # Errors
     ///
-    /// As [`scan`](Self::scan).
+    /// Like [`scan`](Self::scan).
     pub fn scan_mut<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Progress<Head<'a>>, HeadError> {
         self.unfolds = true;
         let len = match self.scan(buffer)? {

@@ -35,7 +35,7 @@ impl<'a> ServerRequest<'a> {
     ///
     /// # Errors
     ///
-    /// As [`ServerRequest::parse`].
+    /// Like [`ServerRequest::parse`].
     pub fn from_http<B>(
         request: &'a Request<B>,
         protocol: Option<&'a str>,
@@ -128,7 +128,7 @@ impl ClientRequest<'_> {
     ///
     /// # Errors
     ///
-    /// As [`ClientRequest::parse_response`].
+    /// Like [`ClientRequest::parse_response`].
     pub fn check_http<'r, B>(
         &self,
         response: &'r http::Response<B>,

@@ -81,7 +81,7 @@ impl<S: TryStream<Ok: AsRef<[u8]>>> EventStream<S> {
         Self::with_decoder(source, Decoder::new())
     }
 
-    /// As [`new`](Self::new), with limits of your choice, or a last event ID to begin with.
+    /// Like [`new`](Self::new), with limits of your choice, or a last event ID to begin with.
     ///
     /// Comments and chunks of data, if the decoder reports them, are skipped.
     pub fn with_decoder(source: S, decoder: Decoder<GrowableStorage>) -> Self {

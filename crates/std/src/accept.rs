@@ -45,7 +45,7 @@ pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, E
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 pub fn read_request<S, T, F>(
     mut stream: S,
     config: Config,
@@ -75,7 +75,7 @@ impl<S: Transport> PendingAccept<S> {
     /// counted against the client.
     ///
     /// # Errors
-    /// As [`accept`].
+    /// Those of [`accept`].
     pub fn answer<F>(self, decide: F) -> Result<WebSocket<S>, Error>
     where
         F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
@@ -115,7 +115,7 @@ impl<S: Transport> PendingAccept<S> {
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 pub fn accept_with<S, F>(mut stream: S, config: Config, decide: F) -> Result<WebSocket<S>, Error>
 where
     S: Transport,

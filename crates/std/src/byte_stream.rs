@@ -40,7 +40,7 @@ impl<S: Transport, R: Role> ByteStream<S, R> {
     /// Ends our direction: sends our Close frame, with code 1000. Reading continues.
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     pub fn shut_down(&mut self) -> io::Result<()> {
         self.socket.start_close(CloseCode::NORMAL, "");
         self.flush()

@@ -38,7 +38,7 @@ impl<'a, S: Transport, R: Role> MessageReader<'a, S, R> {
     /// a text is whole characters.
     ///
     /// # Errors
-    /// As [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
+    /// Those of [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
     pub fn chunk(&mut self) -> Result<Option<&[u8]>, Error> {
         self.wait()?;
         Ok(self.chunks.borrow(&self.socket.receive))

@@ -40,7 +40,7 @@ pub use crate::connect::stream::ClientStream;
 /// ```
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 pub fn connect(
     uri: &(impl Display + ?Sized),
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
@@ -88,7 +88,7 @@ pub fn connect_with(
 /// request. Proxies, TLS and redirects are up to the caller.
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 pub fn client_handshake<S: Transport>(
     mut stream: S,
     uri: &(impl Display + ?Sized),

@@ -28,7 +28,7 @@ impl<'a> Receiver<'a> {
     /// It needs the sender because the protocol may have to write in between.
     ///
     /// # Errors
-    /// As [`WebSocket::recv`](crate::WebSocket::recv).
+    /// Those of [`WebSocket::recv`](crate::WebSocket::recv).
     pub fn recv<S: Transport, R: Role>(
         &mut self,
         sender: &mut Sender<'_, S, R>,
@@ -54,7 +54,7 @@ impl<'a, S: Transport, R: Role> Sender<'a, S, R> {
     /// payload is written from where it is, as far as the transport takes it at once.
     ///
     /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
+    /// Those of [`WebSocket::send`](crate::WebSocket::send).
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.send(message.into())
     }

@@ -67,7 +67,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
 
-    /// As [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
+    /// Like [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
     pub fn from_negotiated(
         stream: S,
         role: R,
@@ -100,10 +100,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         Ok(None)
     }
 
-    /// As [`recv`](Self::recv), but waits at most this long.
+    /// Like [`recv`](Self::recv), but waits at most this long.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Message>, Error> {
         let usual = self.link.recv_timeout.replace(timeout);
         let received = self.recv();
@@ -134,7 +134,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Queues a message without writing it.
     ///
     /// # Errors
-    /// As [`send`](Self::send), without those of the transport.
+    /// Those of [`send`](Self::send), without those of the transport.
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.queue(message.into())
     }
@@ -151,7 +151,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// [`Timeouts::closing`](tidings_websocket::Timeouts). Messages that still come are dropped.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv). After `WouldBlock` call it again.
+    /// Those of [`recv`](Self::recv). After `WouldBlock` call it again.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.start_close(code, reason);
         self.link.wait_for_end(&mut self.receive)
@@ -186,7 +186,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// longer than the defaults.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     pub fn recv_reader(&mut self) -> Result<Option<MessageReader<'_, S, R>>, Error> {
         MessageReader::begin(self)
     }
@@ -214,7 +214,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         Some(self.link.send.poll_timeout()?.since(self.link.stream.now()))
     }
 
-    /// The Close frames of both sides, as far as they came and went.
+    /// Returns the Close frames of both sides, as far as they were received and sent.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         self.link.send.close_info()

@@ -69,10 +69,10 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 ///
 /// # Cancel safety
-/// As [`accept`].
+/// Same as [`accept`].
 pub fn read_request<S, T, F>(
     stream: S,
     config: Config,
@@ -108,10 +108,10 @@ where
     /// counted against the client.
     ///
     /// # Errors
-    /// As [`accept`].
+    /// Those of [`accept`].
     ///
     /// # Cancel safety
-    /// As [`accept`].
+    /// Same as [`accept`].
     pub fn answer<F>(self, decide: F) -> impl Future<Output = Result<WebSocket<S>, Error>>
     where
         F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
@@ -154,10 +154,10 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 ///
 /// # Cancel safety
-/// As [`accept`].
+/// Same as [`accept`].
 pub fn accept_with<S, F>(
     stream: S,
     config: Config,

@@ -50,7 +50,7 @@ where
     /// of a text is whole characters.
     ///
     /// # Errors
-    /// As [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
+    /// Those of [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
     ///
     /// # Cancel safety
     /// Safe.

@@ -39,10 +39,10 @@ pub use crate::connect::stream::ClientStream;
 /// ```
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 ///
 /// # Cancel safety
-/// As [`connect_with`].
+/// Same as [`connect_with`].
 pub async fn connect(
     uri: &(impl Display + ?Sized),
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
@@ -110,10 +110,10 @@ pub async fn connect_with(
 /// ```
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 ///
 /// # Cancel safety
-/// As [`connect_with`].
+/// Same as [`connect_with`].
 pub async fn client_handshake<S>(
     stream: S,
     uri: &(impl Display + ?Sized),

@@ -180,7 +180,7 @@ impl Reconnecting {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// As [`next`](Self::next), for futures written by hand.
+    /// Like [`next`](Self::next), for futures written by hand.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent>> {
         let requested = self.handle.poll(cx);
         if requested.closes {

@@ -1,8 +1,8 @@
-//! An open WebSocket over any tokio stream: [`WebSocket`], and the other ways to hold one: in halves,
+//! An open WebSocket over any tokio stream: [`WebSocket`], and its other forms: in halves,
 //! in chunks, as bytes.
 //!
-//! All protocol state lives in the machine of `tidings-websocket`, order and batching in
-//! `tidings-endpoint`; here they meet tokio and the user.
+//! The machine of `tidings-websocket` has the protocol state, and `tidings-endpoint` has order and
+//! batching. This module connects them to tokio and to the user.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -48,7 +48,7 @@ pub use crate::split::{OwnedReceiver, OwnedSender};
 /// A dropped WebSocket writes as much of its queue as the transport takes at once, and does not
 /// close: the peer sees an abnormal closure (1006). Call `close`.
 ///
-/// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
+/// It has other forms: [`split`](Self::split) borrows messages instead of
 /// copying them, [`into_split`](Self::into_split) gives two tasks an end each,
 /// [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
 /// [`recv_reader`](Self::recv_reader) and [`writer`](Self::writer) take messages of any length in
@@ -70,7 +70,7 @@ where
         Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
 
-    /// As [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
+    /// Like [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
     pub fn from_negotiated(
         stream: S,
         role: R,
@@ -92,12 +92,12 @@ where
     /// transport. It is reported once, followed by `None`.
     ///
     /// # Cancel safety
-    /// Safe: a dropped future has taken nothing that the next one does not see.
+    /// Safe: a dropped future loses nothing.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// As [`recv`](Self::recv), for futures written by hand.
+    /// Like [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.poll_at(End::Receiver, cx, |Self { receive, link, .. }, cx| {
             while receive.find(&mut link.send) || ready!(link.poll_message(cx, receive))? {
@@ -120,8 +120,8 @@ where
     /// [`Error::BothSend`] or an error of the transport the message may or may not arrive.
     ///
     /// # Cancel safety
-    /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
-    /// then it stays queued.
+    /// Safe: the message is queued whole or not at all. It is queued as soon as less than 64 KiB
+    /// are waiting, and then it stays queued.
     pub fn send<'p>(
         &mut self,
         message: impl Into<Outgoing<'p>>,
@@ -132,14 +132,14 @@ where
     /// Queues a message without writing it.
     ///
     /// # Errors
-    /// As [`send`](Self::send), without those of the transport; [`Error::QueueFull`] above
+    /// Those of [`send`](Self::send), without those of the transport; [`Error::QueueFull`] above
     /// [`Config::max_write_queue_len`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         let Link { send, clock, .. } = &mut self.link;
         send.queue(message.into(), || clock.now())
     }
 
-    /// Writes all that is queued.
+    /// Writes the whole queue.
     ///
     /// # Errors
     /// The error of the transport, or [`Error::WriteTimeout`].
@@ -150,16 +150,16 @@ where
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// As [`flush`](Self::flush), for futures written by hand.
+    /// Like [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll_at(End::Sender, cx, |socket, cx| socket.link.poll_flush(cx))
     }
 
     /// Closes with this code and reason, and waits for the peer to do the same. Messages that
-    /// still come are dropped.
+    /// still arrive are dropped.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     ///
     /// # Cancel safety
     /// Safe: the closing handshake continues with the next `close` or `recv`.
@@ -206,7 +206,7 @@ where
     /// longer than the defaults.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     ///
     /// # Cancel safety
     /// Safe.
@@ -223,7 +223,7 @@ where
         MessageWriter::begin(&mut self.link, kind)
     }
 
-    /// The Close frames of both sides, as far as they came and went.
+    /// Returns the Close frames of both sides, as far as they were received and sent.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         self.link.send.close_info()
@@ -248,7 +248,7 @@ where
         self.link.send.set_compressing(compresses);
     }
 
-    /// The subprotocol that both sides agreed on.
+    /// Returns the negotiated subprotocol.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()

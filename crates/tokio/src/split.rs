@@ -54,10 +54,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    /// As [`WebSocket::recv`].
+    /// Like [`WebSocket::recv`].
     ///
     /// # Errors
-    /// As [`WebSocket::recv`].
+    /// Those of [`WebSocket::recv`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -65,12 +65,12 @@ where
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// As [`recv`](Self::recv), for futures written by hand.
+    /// Like [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         lock(&self.0).poll_recv(cx)
     }
 
-    /// As [`WebSocket::close_info`].
+    /// Like [`WebSocket::close_info`].
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         lock(&self.0).close_info()
@@ -106,7 +106,7 @@ where
     /// Sends a message at once.
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// Those of [`WebSocket::send`].
     ///
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
@@ -124,18 +124,18 @@ where
         })
     }
 
-    /// As [`WebSocket::feed`].
+    /// Like [`WebSocket::feed`].
     ///
     /// # Errors
-    /// As [`WebSocket::feed`].
+    /// Those of [`WebSocket::feed`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.lock().tell_both(|socket| socket.feed(message))
     }
 
-    /// As [`WebSocket::flush`].
+    /// Like [`WebSocket::flush`].
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -143,7 +143,7 @@ where
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// As [`flush`](Self::flush), for futures written by hand.
+    /// Like [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll(cx, |socket, cx| socket.link.poll_flush(cx))
     }
@@ -177,7 +177,7 @@ where
     /// Starts the closing handshake and writes our Close frame. The receiver sees the end.
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -186,17 +186,17 @@ where
         self.flush().await
     }
 
-    /// As [`WebSocket::set_compressing`].
+    /// Like [`WebSocket::set_compressing`].
     pub fn set_compressing(&mut self, compresses: bool) {
         self.lock().set_compressing(compresses);
     }
 
-    /// As [`WebSocket::start_close`].
+    /// Like [`WebSocket::start_close`].
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         self.lock().tell_both(|socket| socket.start_close(code, reason));
     }
 
-    /// As [`WebSocket::close_info`].
+    /// Like [`WebSocket::close_info`].
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         lock(&self.0).close_info()

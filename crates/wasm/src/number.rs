@@ -19,7 +19,7 @@ pub(crate) const fn to_u64(number: f64) -> u64 {
     number as u64
 }
 
-/// As [`to_u64`].
+/// Like [`to_u64`].
 #[cfg(feature = "sse")]
 pub(crate) fn to_usize(number: f64) -> usize {
     usize::try_from(to_u64(number)).unwrap_or(usize::MAX)

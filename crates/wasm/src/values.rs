@@ -39,7 +39,7 @@ extern "C" {
         name: &str,
     ) -> Result<Option<alloc::string::String>, JsValue>;
 
-    /// As [`bytes`], or the UTF-8 of a string.
+    /// Like [`bytes`], or the UTF-8 of a string.
     #[cfg(feature = "frame")]
     #[wasm_bindgen(catch, js_name = bytesOrText)]
     pub(crate) fn bytes_or_text(value: &JsValue, name: &str) -> Result<Vec<u8>, JsValue>;

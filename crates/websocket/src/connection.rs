@@ -22,7 +22,7 @@ use tidings_time::Timestamp;
 /// ([`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout)) and getters.
 /// After any input or command, both polls may have something new. The loop:
 ///
-/// 1. **Bytes in.** Read into any buffer and hand it to `receive`.
+/// 1. **Bytes in.** Read into any buffer and pass it to `receive`.
 /// 2. **Events out.** Call `receive` until it returns `None`. Sending inside an event is fine.
 /// 3. **Pending output out.** Call `poll_transmit` until it returns `None`; write, or shut
 ///    down.
@@ -64,7 +64,7 @@ pub struct Connection<R> {
 }
 
 impl<R: Role> Connection<R> {
-    /// A connection whose opening handshake has just been completed.
+    /// Creates a connection whose opening handshake has just been completed.
     #[must_use]
     pub fn new(role: R, limits: Limits, timeouts: Timeouts, now: Timestamp) -> Self {
         Self {
@@ -75,9 +75,9 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Both sides have agreed on permessage-deflate (RFC 7692): messages that are marked as
-    /// compressed come as [`Event::Compressed`], and [`Data::compressed`] may be sent. To be called
-    /// before anything is received.
+    /// Allows permessage-deflate (RFC 7692), which both sides have negotiated: messages that are
+    /// marked as compressed are returned as [`Event::Compressed`], and [`Data::compressed`] may be
+    /// sent. Call it before anything is received.
     #[must_use]
     pub fn allow_compression(mut self) -> Self {
         self.inbound.allow_compression();
@@ -168,8 +168,8 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// The transport has ended on the peer's side. Pending output may still be written; then
-    /// [`Transmit::Shutdown`] follows.
+    /// Reports that the transport has ended on the peer's side. Pending output may still be
+    /// written; then [`Transmit::Shutdown`] follows.
     pub fn receive_eof(&mut self) {
         self.inbound.close();
         self.outbound.end();
@@ -201,8 +201,8 @@ impl<R: Role> Connection<R> {
         self.outbound.pong(payload)
     }
 
-    /// Starts the closing handshake: the Close frame becomes pending, nothing else can be sent, and the
-    /// peer has [`Timeouts::closing`] to answer. Has no effect if closing has begun.
+    /// Starts the closing handshake: the Close frame becomes pending, nothing else can be sent, and
+    /// the peer has [`Timeouts::closing`] to answer. Has no effect if closing has begun.
     pub fn close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
         self.outbound.close(close);
         self.deadlines.closing(now);
@@ -212,8 +212,8 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// The Close frame has left only now: the peer's time to answer it begins. Without effect while
-    /// the connection is open.
+    /// Reports that the Close frame has left only now: the peer's time to answer it begins. Has no
+    /// effect while the connection is open.
     pub fn restart_closing(&mut self, now: Timestamp) {
         self.deadlines.restart_closing(now);
     }
@@ -309,7 +309,7 @@ impl<R: Role> Connection<R> {
         self.outbound.is_shut_down()
     }
 
-    /// The Close frames of both sides, as far as they came and went.
+    /// Returns the Close frames of both sides, as far as they were received and sent.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         CloseInfo { received: self.inbound.close_received(), sent: self.outbound.close_sent() }

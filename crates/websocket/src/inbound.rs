@@ -82,7 +82,7 @@ impl Inbound {
         self.next_part(now, input)
     }
 
-    /// As [`next`](Self::next), for whatever comes.
+    /// Like [`next`](Self::next), for whatever comes.
     #[inline(never)]
     fn next_part<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         while self.is_open {

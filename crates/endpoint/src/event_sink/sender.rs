@@ -44,7 +44,7 @@ impl EventSender {
         poll_fn(|cx| self.stream.poll_push(cx, &event, &mut place.ticket)).await
     }
 
-    /// As [`send`](Self::send), for a thread: it blocks.
+    /// Like [`send`](Self::send), for a thread: it blocks.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -105,7 +105,7 @@ impl EventSender {
         poll_fn(|cx| self.stream.poll_drained(cx, &mut place.ticket)).await
     }
 
-    /// As [`drained`](Self::drained), for a thread: it blocks.
+    /// Like [`drained`](Self::drained), for a thread: it blocks.
     ///
     /// # Errors
     /// As for [`drained`](Self::drained).

@@ -198,8 +198,8 @@ impl EventSink {
 }
 
 impl Watchdog {
-    /// As [`EventSink::handle_timeout`]. Returns whether the connection is stuck: whatever the stream
-    /// has ended by, the connection does not ask and so will not learn of it.
+    /// Like [`EventSink::handle_timeout`]. Returns whether the connection is stuck: whatever the
+    /// stream has ended by, the connection does not ask and so will not learn of it.
     pub fn handle_timeout(&self, now: Timestamp) -> bool {
         self.0.as_ref().is_some_and(|stream| stream.handle_timeout(now))
     }

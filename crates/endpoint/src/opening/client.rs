@@ -90,7 +90,7 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
         }
     }
 
-    /// As [`finish`](Self::finish), of a handshake on a stream of the caller's
+    /// Like [`finish`](Self::finish), for a handshake on the caller's stream
     /// ([`Connecting::on_stream`]): no redirect is followed.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ impl<'o> Connecting<'o> {
     /// [`route`](Self::route) needed.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Those of [`new`](Self::new).
     pub fn on_stream(
         options: &'o ConnectOptions,
         uri: &str,

@@ -34,13 +34,13 @@ use crate::websocket::{self, Config};
 /// [`Config::handshake_timeout`] is the time for all of it: DNS, TCP, proxy, TLS, the opening
 /// handshake and every redirect.
 ///
-/// Of several addresses of a host, each gets a quarter of a second before the next is tried beside
-/// it, and the first that answers is used (RFC 8305).
+/// If a host has several addresses, each gets a quarter of a second before the next is tried in
+/// parallel, and the first that answers is used (RFC 8305).
 ///
-/// RFC 6455, 4.1 item 2, lets at most one connection to the same address be in the making; others
-/// would wait. This is not done here: the rule protects servers from scripts in a browser, and
+/// RFC 6455, 4.1 item 2, allows only one connection to an address to be opening at a time; others
+/// would wait. This is not enforced here: the rule protects servers from scripts in a browser, and
 /// would make the connections of a program wait for each other. To open many to one host, through a
-/// proxy or not, bound them with a semaphore.
+/// proxy or not, limit them with a semaphore.
 ///
 /// Its `Debug` shows the names of headers and not their values.
 #[derive(Clone)]
@@ -87,13 +87,13 @@ impl ConnectOptions {
         }
     }
 
-    /// Limits and times.
+    /// Sets limits and times.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// The subprotocols to offer, best first, in place of those given before.
+    /// Sets the subprotocols to offer, best first. It replaces earlier ones.
     pub fn subprotocols<I>(mut self, subprotocols: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -102,13 +102,13 @@ impl ConnectOptions {
         self
     }
 
-    /// One more header, such as `Authorization`.
+    /// Adds a header, such as `Authorization`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The `Host` to send, with or without a port, in place of the one that the URI names.
+    /// Sets the `Host` to send, with or without a port, instead of the one in the URI.
     ///
     /// It changes neither the address that the client connects to nor the name that the certificate
     /// must have: for that, write the server's name into the URI, and set its address with
@@ -119,7 +119,7 @@ impl ConnectOptions {
         self
     }
 
-    /// The `Origin` to send; only browsers have to.
+    /// Sets the `Origin` to send; only browsers have to.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origin = Some(origin.into());
         self
@@ -127,22 +127,22 @@ impl ConnectOptions {
 
     /// Follows at most this many redirects; the default is 0, five are plenty.
     ///
-    /// Headers go along while scheme, host and port stay the same; to any other origin only
-    /// harmless ones go ([`Redirect::keeps_header`]), and `Origin` becomes `null`. Subprotocols
-    /// always go along, so put no secret into them. From `wss` to `ws` no redirect is followed.
+    /// Headers are kept while scheme, host and port stay the same. Any other origin receives only
+    /// harmless ones ([`Redirect::keeps_header`]), and `Origin` becomes `null`. Subprotocols are
+    /// always kept, so put no secret into them. No redirect from `wss` to `ws` is followed.
     pub const fn max_redirects(mut self, max_redirects: u32) -> Self {
         self.max_redirects = max_redirects;
         self
     }
 
-    /// Goes through this proxy, whatever the host.
+    /// Uses this proxy for every host.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxies = ProxyRules::always(proxy);
         self.socks = None;
         self
     }
 
-    /// Goes through this SOCKS5 proxy, whatever the host.
+    /// Uses this SOCKS5 proxy for every host.
     ///
     /// This needs the feature `socks` of `tidings-tokio`; `tidings-std` cannot do it. Without it,
     /// connecting fails with an error of kind [`Unsupported`](std::io::ErrorKind::Unsupported).
@@ -163,13 +163,13 @@ impl ConnectOptions {
         self
     }
 
-    /// Trusts and shows the certificates of this configuration, in place of trusting those that
-    /// the platform trusts.
+    /// Trusts and presents the certificates of this configuration, instead of trusting the
+    /// platform's.
     ///
-    /// Two of its settings are put right. The server's name is sent in any case (RFC 6455, 4.1
-    /// item 5), and `h2` and `h3` are taken out of the ALPN protocols, since the handshake is one
-    /// of HTTP/1.1, which is offered if nothing else is. A client certificate is shown to a server
-    /// that a redirect leads to as well.
+    /// Two of its settings are corrected. The server's name is always sent (RFC 6455, 4.1 item 5).
+    /// And `h2` and `h3` are removed from the ALPN protocols, because the handshake uses HTTP/1.1,
+    /// which is offered if nothing else is. The target of a redirect sees the client certificate
+    /// as well.
     #[cfg(feature = "rustls")]
     pub fn tls_config(mut self, config: impl Into<Arc<ClientConfig>>) -> Self {
         self.tls = Some(tls::put_right(config.into()));
@@ -180,7 +180,7 @@ impl ConnectOptions {
     /// client's, and the private key of the first. The trusted roots are unchanged; call this after
     /// [`tls_config`](Self::tls_config), which replaces it.
     ///
-    /// A server that a redirect leads to sees it as well.
+    /// The target of a redirect sees it as well.
     ///
     /// # Errors
     /// The key is of an unknown kind or does not match the certificate, or this machine has no TLS:
@@ -205,8 +205,8 @@ impl ConnectOptions {
     /// ```
     /// # use tidings_endpoint::opening::ConnectOptions;
     /// // What is on this machine, as the server that it will be.
-    /// let options = ConnectOptions::new().connect_to("chat.example", ([127, 0, 0, 1], 8443).into());
-    /// ```
+    /// let options = ConnectOptions::new().connect_to("chat.example", ([127, 0, 0, 1],
+    /// 8443).into()); ```
     pub fn connect_to(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
         let host = host.into();
         self.addresses.retain(|(other, _)| !other.eq_ignore_ascii_case(&host));
@@ -221,7 +221,8 @@ impl ConnectOptions {
         self
     }
 
-    /// The address of this machine to connect from. Only addresses of the same family are tried.
+    /// Sets the address of this machine to connect from. Only addresses of the same family are
+    /// tried.
     ///
     /// The standard library cannot do this, so `tidings-std` cannot either: there, connecting fails
     /// with an error of kind [`Unsupported`](std::io::ErrorKind::Unsupported).
@@ -230,7 +231,7 @@ impl ConnectOptions {
         self
     }
 
-    /// The way to the server of this URI. A proxy is asked for a tunnel.
+    /// Returns the route to the server of this URI. A proxy is asked for a tunnel.
     ///
     /// # Errors
     /// The URI is not valid, a proxy is named in a way that makes no sense, or TLS cannot work.
@@ -240,12 +241,13 @@ impl ConnectOptions {
         Ok(route)
     }
 
-    /// The way to the server of this URI, for plain requests of HTTP. A proxy gets requests to `ws`,
-    /// which stands for `http`, itself ([`Route::forwarding_proxy`]), and is asked for a tunnel to
-    /// `wss`, which stands for `https`. Many proxies let CONNECT through to the port of `https` alone.
+    /// Returns the route to the server of this URI, for plain HTTP requests. A proxy gets requests
+    /// to `ws`, which stands for `http`, itself ([`Route::forwarding_proxy`]), and is asked for a
+    /// tunnel to `wss`, which stands for `https`. Many proxies let CONNECT through to the port of
+    /// `https` alone.
     ///
     /// # Errors
-    /// As [`route`](Self::route).
+    /// Those of [`route`](Self::route).
     pub fn http_route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
         let route = self.forwarding_route(uri)?;
         if route.is_secure { self.route(uri) } else { Ok(route) }
@@ -332,7 +334,7 @@ impl<'a> Offer<'a> {
     /// The bytes of the request to the server of this URI.
     ///
     /// # Errors
-    /// As [`with_request`](Self::with_request).
+    /// Those of [`with_request`](Self::with_request).
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method is not general enough in its lifetime"

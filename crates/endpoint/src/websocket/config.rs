@@ -30,8 +30,8 @@ pub struct Config {
     pub head_limits: tidings_handshake::Limits,
     /// The time for the whole opening handshake, not for one read of it.
     pub handshake_timeout: Duration,
-    /// The time that a write may go without any progress before the peer is given up. Once the
-    /// connection ends, the time for all that is still to be written.
+    /// The time that a write may go without any progress before the connection ends. Once closing
+    /// has begun, the time for the rest of the queue.
     pub write_timeout: Duration,
     /// The number of bytes that may be queued before `feed` refuses more. `send` waits at 64 KiB.
     pub max_write_queue_len: usize,
@@ -51,7 +51,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// For a server, whose peers are strangers.
+    /// The defaults of a server, whose peers are strangers.
     #[must_use]
     pub const fn server() -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Config {
         }
     }
 
-    /// For a client, which chose its server.
+    /// The defaults of a client, which chose its server.
     #[must_use]
     pub const fn client() -> Self {
         Self {

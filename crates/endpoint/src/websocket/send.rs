@@ -163,7 +163,7 @@ impl<R: Role> SendHalf<R> {
     /// is queued.
     ///
     /// # Errors
-    /// As [`queue`](Self::queue).
+    /// Those of [`queue`](Self::queue).
     #[inline]
     pub fn start<'p>(
         &mut self,

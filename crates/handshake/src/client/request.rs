@@ -227,7 +227,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// As [`ClientRequest::parse_response`].
+    /// Like [`ClientRequest::parse_response`].
     pub fn check_response<'r>(
         &self,
         line: StatusLine<'r>,

@@ -84,7 +84,7 @@ impl<'a> Acceptance<'a> {
     ///
     /// # Errors
     ///
-    /// As [`headers`](Self::headers).
+    /// Like [`headers`](Self::headers).
     #[cfg(feature = "alloc")]
     pub fn header(
         mut self,

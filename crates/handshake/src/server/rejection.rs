@@ -131,7 +131,7 @@ impl<'a> Rejection<'a> {
     ///
     /// # Errors
     ///
-    /// As [`headers`](Self::headers).
+    /// Like [`headers`](Self::headers).
     #[cfg(feature = "alloc")]
     pub fn header(
         mut self,

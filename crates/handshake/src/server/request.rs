@@ -138,7 +138,7 @@ impl<'a> ServerRequest<'a> {
     ///
     /// # Errors
     ///
-    /// As [`ServerRequest::parse`].
+    /// Like [`ServerRequest::parse`].
     pub fn check(line: RequestLine<'a>, headers: Headers<'a>) -> Result<Self, RequestError> {
         let (target_authority, target, over_http2) = check_line(line)?;
         let fields = Fields::collect(headers, over_http2)?;

@@ -272,7 +272,7 @@ impl EventSource {
         self.client.failures()
     }
 
-    /// As [`next`](Self::next), for futures written by hand.
+    /// Like [`next`](Self::next), for futures written by hand.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         // A stream that never pauses must not starve the other tasks of the thread.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));

@@ -210,7 +210,7 @@ pub(crate) fn quick() -> Config {
     config
 }
 
-/// As [`quick`], and the first end is the end.
+/// Like [`quick`], and the first end is the end.
 pub(crate) fn once() -> Config {
     let mut config = quick();
     config.reconnect = false;

@@ -61,7 +61,7 @@ impl Cut {
         value
     }
 
-    /// As [`first`](Self::first), but not without a poll.
+    /// Like [`first`](Self::first), but not without a poll.
     pub(crate) async fn first_polled<F: Future>(&self, future: F) -> Option<F::Output> {
         let Some(polls) = self.polls else { return Some(future.await) };
         let value = poll_then_drop(polls.max(1), future).await;

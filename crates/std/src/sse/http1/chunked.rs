@@ -51,7 +51,7 @@ impl Chunked {
         matches!(self.place, Place::Over)
     }
 
-    /// As [`Body::next`](super::body::Body::next).
+    /// Like [`Body::next`](super::body::Body::next).
     pub(super) fn next<'i>(
         &mut self,
         input: &mut &'i [u8],

@@ -56,10 +56,10 @@ impl<S: Transport> EventRequest<S> {
         Self::read_within(stream, Limits::server(), TIMEOUT)
     }
 
-    /// As [`read`](Self::read), with limits and a time of your choice.
+    /// Like [`read`](Self::read), with limits and a time of your choice.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     pub fn read_within(
         mut stream: S,
         limits: Limits,

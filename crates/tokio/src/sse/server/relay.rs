@@ -99,9 +99,9 @@ impl<B: Body + Unpin> Relay<B> {
         Response::from_parts(head, Self::new(source))
     }
 
-    /// As [`response`](Self::response), for an upstream that may take long to answer. Its response is
-    /// waited for until `patience` is over. Then the client gets a response of status 200, and
-    /// comments until the upstream's first byte.
+    /// Like [`response`](Self::response), for an upstream that may take long to answer. Its
+    /// response is waited for until `patience` is over. Then the client gets a response of status
+    /// 200, and comments until the upstream's first byte.
     ///
     /// The response to the client depends on when the upstream answers:
     ///
