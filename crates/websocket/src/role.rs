@@ -108,8 +108,8 @@ impl<M> fmt::Debug for Client<M> {
 /// The source of a client's masking keys: one fresh key for each frame.
 ///
 /// RFC 6455, 10.3: the key "MUST be derived from a strong source of entropy", and one key must not
-/// help to predict the next. Use a cryptographic generator; there is no default. Any `FnMut() ->
-/// [u8; 4]` is a source.
+/// help to predict the next. Use a cryptographic generator; there is no default. Any
+/// `FnMut() -> [u8; 4]` is a source.
 pub trait MaskSource {
     /// Draws the key for the next frame.
     fn next_key(&mut self) -> MaskingKey;

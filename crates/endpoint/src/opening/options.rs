@@ -205,8 +205,8 @@ impl ConnectOptions {
     /// ```
     /// # use tidings_endpoint::opening::ConnectOptions;
     /// // What is on this machine, as the server that it will be.
-    /// let options = ConnectOptions::new().connect_to("chat.example", ([127, 0, 0, 1],
-    /// 8443).into()); ```
+    /// let options = ConnectOptions::new().connect_to("chat.example", ([127, 0, 0, 1], 8443).into());
+    /// ```
     pub fn connect_to(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
         let host = host.into();
         self.addresses.retain(|(other, _)| !other.eq_ignore_ascii_case(&host));

@@ -82,7 +82,7 @@ impl ReadBuffer {
         taken
     }
 
-    /// Like [`take_front`](Self::take_front), and where in memory the bytes were.
+    /// Like [`take_front`](Self::take_front). Also returns where in memory the bytes were.
     pub(super) fn take_front_at<'a, T>(
         &'a mut self,
         take: impl FnOnce(&mut &'a mut [u8]) -> Option<T>,
