@@ -92,7 +92,7 @@ where
     })
 }
 
-/// A client that waits for the answer to its request, from [`read_request`]. A drop hangs up.
+/// A client that waits for the answer to its request, from [`read_request`]. Dropping it hangs up.
 #[derive(Debug)]
 #[must_use = "the client waits for the answer"]
 pub struct PendingAccept<S> {
@@ -104,8 +104,8 @@ impl<S> PendingAccept<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read is not
-    /// counted against the client.
+    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read does not
+    /// count against the client.
     ///
     /// # Errors
     /// Those of [`accept`].
@@ -134,8 +134,8 @@ where
     }
 }
 
-/// Accepts a WebSocket if `decide` does: it sees a request that holds every MUST of RFC 6455,
-/// 4.2.1, and answers with its acceptance (perhaps with a subprotocol) or with a rejection.
+/// Accepts a WebSocket if `decide` does: it gets a request that fulfils every MUST of RFC 6455,
+/// 4.2.1, and returns an acceptance (perhaps with a subprotocol) or a rejection.
 ///
 /// ```
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), tidings_tokio::Error> {

@@ -55,13 +55,13 @@ impl Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// Neither the Pong nor anything else came.
+    /// Neither the Pong nor anything else arrived.
     Pong,
     /// A message did not end.
     Message,
-    /// No message came.
+    /// No message arrived.
     Idle,
-    /// The closing handshake, or the end of the transport, did not come.
+    /// The closing handshake did not complete, or the transport did not end.
     Closing,
 }
 
@@ -101,7 +101,7 @@ pub(crate) enum Due {
     Late(Timeout),
 }
 
-/// The clock hands of one connection. At most one Ping is on its way.
+/// The running timers of one connection. At most one Ping is unanswered.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadlines {
     waits: Waits,
@@ -117,7 +117,7 @@ pub(crate) struct Deadlines {
     closing_begun: Option<Timestamp>,
 }
 
-/// The [`Timeouts`] in nanoseconds, which take half the room of a `Duration`.
+/// The [`Timeouts`] in nanoseconds, which take half the space of a `Duration`.
 #[derive(Clone, Debug)]
 struct Waits {
     ping_interval: u64,
@@ -140,7 +140,7 @@ impl From<Timeouts> for Waits {
     }
 }
 
-/// A Ping on its way.
+/// An unanswered Ping.
 #[derive(Clone, Copy, Debug)]
 struct PingSent {
     at: Timestamp,
@@ -184,7 +184,7 @@ impl Deadlines {
         pause
     }
 
-    /// A part of a message came, perhaps its last, in `len` bytes.
+    /// A part of a message arrived, perhaps its last, in `len` bytes.
     #[inline]
     pub(crate) fn data_received(&mut self, now: Timestamp, is_last: bool, len: usize) {
         if is_last {
@@ -233,7 +233,7 @@ impl Deadlines {
         ping.min(self.message_or_idle_due().0)
     }
 
-    /// A message that is coming must end; without one, the next must come.
+    /// A message that has begun must end; without one, the next must begin.
     fn message_or_idle_due(&self) -> (Timestamp, Timeout) {
         match self.incomplete_since {
             Some(since) => (since.after_nanos(self.waits.message), Timeout::Message),

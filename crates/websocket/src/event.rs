@@ -13,8 +13,8 @@ pub enum MessageKind {
     Binary,
 }
 
-/// Something that arrived. Data borrows the slice that it was received in, so the connection is
-/// free while an event lives: sending inside an event is fine.
+/// An event of a connection. Data borrows the slice that it was received in, so the connection is
+/// not borrowed while an event lives: sending inside an event is fine.
 ///
 /// A message is one event if it was whole in the slice, otherwise several; `is_first` and `is_last`
 /// mark its boundaries, and control events may come between.

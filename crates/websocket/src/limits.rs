@@ -16,7 +16,7 @@ pub struct Limits {
     pub max_frame_len: u64,
     /// The longest message, in bytes, over all its frames.
     pub max_message_len: u64,
-    /// The most frames of one message, empty ones included.
+    /// The maximum number of frames of one message, including empty ones.
     pub max_fragments: u32,
     /// The rate at which control frames may arrive.
     pub control_frames: ControlFrameRate,
@@ -40,10 +40,10 @@ impl ControlFrameRate {
 }
 
 impl Limits {
-    /// For "as much as the protocol can say". Only where every part is passed on at once.
+    /// No limit but that of the protocol. Only for code that passes on every part at once.
     pub const UNBOUNDED: u64 = PayloadLimit::UNBOUNDED.max_len();
 
-    /// For a server, whose peers are strangers: messages of 1 MiB in up to 16,384 frames.
+    /// The defaults of a server, whose peers are strangers: messages of 1 MiB in up to 16,384 frames.
     #[must_use]
     pub const fn server() -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Limits {
         }
     }
 
-    /// For a client, which chose its server: messages of 16 MiB.
+    /// The defaults of a client, which chose its server: messages of 16 MiB.
     #[must_use]
     pub const fn client() -> Self {
         Self {

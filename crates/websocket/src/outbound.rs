@@ -21,7 +21,7 @@ pub(crate) struct Outbound<R> {
     allows_half_close: bool,
     /// The message that was begun with [`Data::more`].
     message: Option<DataOpcode>,
-    /// 5.5.3: of several Pings it is enough to answer the last.
+    /// 5.5.3: of several Pings only the last has to be answered.
     pending_pong: Option<Held<ControlPayload>>,
     pending_ping: Option<u64>,
     close: CloseState,
@@ -34,7 +34,7 @@ enum CloseState {
     Open,
     Pending(Option<Held<CloseFrame>>),
     Sent(Option<Held<CloseFrame>>),
-    /// The transport ended before we had anything to say.
+    /// The transport ended before we had anything to send.
     Missed,
 }
 
@@ -43,12 +43,12 @@ enum CloseState {
 enum Shutdown {
     /// The transport is still needed.
     NotDue,
-    /// Once all that is pending was transmitted.
+    /// Once all pending output was transmitted.
     Pending,
     Done,
 }
 
-/// A message, or a piece of one, to send.
+/// A message to send, or a part of one.
 ///
 /// ```
 /// use tidings_websocket::Data;
@@ -73,8 +73,8 @@ impl<'p> Data<'p> {
         Self { opcode: DataOpcode::Text, payload: text.as_bytes(), more: false, compressed: false }
     }
 
-    /// Text that is known to be UTF-8, or a piece of one that is cut anywhere. The caller vouches
-    /// for the whole message: a peer fails the connection over one that is not UTF-8.
+    /// Text that is known to be UTF-8, or a part of it that is cut anywhere. The caller guarantees
+    /// that the whole message is UTF-8: otherwise the peer fails the connection.
     pub const fn utf8(text: &'p [u8]) -> Self {
         Self { opcode: DataOpcode::Text, payload: text, more: false, compressed: false }
     }
@@ -262,7 +262,7 @@ impl<R: Role> Outbound<R> {
         self.pending_ping = Some(number);
     }
 
-    /// Ends the transport once all that is pending was transmitted.
+    /// Ends the transport once all pending output was transmitted.
     pub(crate) fn shut_down(&mut self) {
         if self.shutdown == Shutdown::NotDue {
             self.shutdown = Shutdown::Pending;
@@ -452,7 +452,7 @@ mod tests {
         }
     }
 
-    /// W-099: text that is vouched for is framed as text, cut anywhere.
+    /// W-099: text that the caller guarantees is framed as text, cut anywhere.
     #[test]
     fn text_may_be_sent_as_bytes() {
         let mut outbound = Outbound::new(Server);
@@ -483,7 +483,7 @@ mod tests {
     }
 
     /// W-087, W-117: RFC 6455, 5.5.1: a client answers with the code that it received, 1010 too; a
-    /// server has no 1010 to say.
+    /// server never sends 1010.
     #[test]
     fn a_close_with_1010_is_echoed_by_a_client_alone() {
         let close = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "x");

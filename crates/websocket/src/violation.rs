@@ -41,7 +41,7 @@ pub enum Violation {
         /// The limit.
         max_fragments: u32,
     },
-    /// Control frames come faster than allowed.
+    /// Control frames arrive faster than allowed.
     TooManyControlFrames {
         /// The limit.
         rate: ControlFrameRate,
@@ -49,7 +49,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// The code that the connection is failed with (RFC 6455, 7.4.1).
+    /// Returns the close code that reports the violation (RFC 6455, 7.4.1).
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
@@ -70,7 +70,7 @@ impl Violation {
         }
     }
 
-    /// The reason sent with the code: names the rule, in words that say nothing of this end.
+    /// Returns the reason sent with the code. It names the rule, and reveals nothing about this end.
     #[must_use]
     pub(crate) const fn close_reason(&self) -> &'static str {
         match self {

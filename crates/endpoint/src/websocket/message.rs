@@ -11,7 +11,7 @@ use super::shared_str::SharedStr;
 
 /// A message, or a control frame.
 ///
-/// `recv` returns texts and binaries; the others too if
+/// `recv` returns text and binary messages, and the others if
 /// [`Config::deliver_control_frames`](crate::websocket::Config::deliver_control_frames) is set. All can be
 /// sent.
 ///
@@ -24,12 +24,12 @@ pub enum Message {
     Text(SharedStr),
     /// A binary message.
     Binary(Bytes),
-    /// A Ping. One that is received was answered already.
+    /// A Ping. A received one was already answered.
     Ping(Box<ControlPayload>),
     /// A Pong.
     Pong(Box<ControlPayload>),
-    /// A Close frame. To send it is to start the closing handshake; one that is received was
-    /// answered already.
+    /// A Close frame. Sending it starts the closing handshake; a received one was already
+    /// answered.
     Close(Option<Box<CloseFrame>>),
 }
 
