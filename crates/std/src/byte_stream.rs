@@ -1,4 +1,4 @@
-//! A WebSocket as a stream of bytes, for protocols that know nothing of messages.
+//! A WebSocket as a stream of bytes, for protocols without messages.
 
 use std::io::{self, Read, Write};
 
@@ -9,13 +9,13 @@ use tidings_websocket::{Role, Server};
 use crate::socket::WebSocket;
 use crate::transport::Transport;
 
-/// The longest message that one write becomes.
+/// The maximum length of the message of one write.
 const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`Read`] and [`Write`].
 ///
-/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
-/// message is an error of kind `InvalidData`.
+/// Message boundaries are not kept, neither in reading nor in writing. A text message is an error
+/// of kind `InvalidData`.
 ///
 /// Each direction ends separately. The peer's Close frame reads as the end, and writing continues
 /// until [`shut_down`](Self::shut_down), which sends our Close frame; reading then continues until
@@ -27,7 +27,7 @@ pub struct ByteStream<S, R = Server> {
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
-    /// The WebSocket as a stream of bytes.
+    /// Creates a stream of bytes over the WebSocket.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
         let mut socket = self;
@@ -60,7 +60,7 @@ impl<S: Transport, R: Role> ByteStream<S, R> {
 }
 
 impl<S, R> ByteStream<S, R> {
-    /// The WebSocket, for its getters.
+    /// Returns the WebSocket, for its getters.
     pub const fn get_ref(&self) -> &WebSocket<S, R> {
         &self.socket
     }

@@ -1,5 +1,5 @@
 //! The client: from a URI to an open WebSocket. [`connect`], [`connect_with`] options, and
-//! [`client_handshake`] on a stream of the caller's.
+//! [`client_handshake`] on the caller's stream.
 //!
 //! `opening` of `tidings-endpoint` decides what to ask of the server and of proxies. This module
 //! makes the connections: `dial` those of TCP, `open` adds the tunnel of a proxy and TLS.

@@ -1,8 +1,8 @@
-//! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`], and the other ways to hold
-//! one: in halves, in chunks, as bytes.
+//! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`], and its other forms: in
+//! halves, in chunks, as bytes.
 //!
-//! All protocol state lives in the machine of `tidings-websocket`, order and batching in
-//! `tidings-endpoint`, waiting in `timed`; here they meet the user.
+//! The machine of `tidings-websocket` has the protocol state, `tidings-endpoint` has order and
+//! batching, `timed` waits. This module connects them to the user.
 
 use std::fmt;
 use std::time::Duration;
@@ -50,8 +50,8 @@ pub use crate::halves::{Receiver, Sender};
 /// the stream is readable, or writable if [`wants_write`](Self::wants_write), or when
 /// [`time_left`](Self::time_left) is over.
 ///
-/// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
-/// copying them, [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
+/// It has other forms: [`split`](Self::split) borrows messages instead of copying them,
+/// [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
 /// [`recv_reader`](Self::recv_reader) and [`writer`](Self::writer) take messages of any length in
 /// chunks.
 pub struct WebSocket<S, R = Server> {
@@ -139,7 +139,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.link.queue(message.into())
     }
 
-    /// Writes all that is queued.
+    /// Writes the whole queue.
     ///
     /// # Errors
     /// The error of the transport, or [`Error::WriteTimeout`]. `WouldBlock` ends nothing.
@@ -148,7 +148,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     }
 
     /// Closes with this code and reason, and waits for the peer to do the same, for as long as
-    /// [`Timeouts::closing`](tidings_websocket::Timeouts). Messages that still come are dropped.
+    /// [`Timeouts::closing`](tidings_websocket::Timeouts). Messages that still arrive are dropped.
     ///
     /// # Errors
     /// Those of [`recv`](Self::recv). After `WouldBlock` call it again.
@@ -239,7 +239,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.link.send.set_compressing(compresses);
     }
 
-    /// The subprotocol that both sides agreed on.
+    /// Returns the negotiated subprotocol.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()

@@ -1,8 +1,7 @@
 //! A transport that waits in turns: [`Timed`].
 //!
-//! A blocking transport is made to wait in turns, by its timeouts. Between two turns the connection
-//! keeps its deadlines. A transport that comes back at once is a nonblocking one: then the caller
-//! waits.
+//! Timeouts make a blocking transport wait in turns. Between two turns the connection keeps its
+//! deadlines. A transport that comes back at once is a nonblocking one: then the caller waits.
 
 use std::io::{self, IoSlice};
 use std::mem;
@@ -30,13 +29,13 @@ pub(crate) struct Timed<S> {
     /// The current read timeout.
     read_timeout: Option<Duration>,
     write_timeout_is_set: bool,
-    /// The transport waited, and took nothing, when it was last given something.
+    /// The transport waited, and took nothing, at the last write.
     is_write_blocked: bool,
-    /// Until when the next write may be left out, if something came to be read before it.
+    /// The time until which the next write may be left out, if bytes were read before it.
     rests_from_writing: Option<Instant>,
-    /// Something came since the last write.
+    /// Bytes arrived since the last write.
     has_read: bool,
-    /// The transport came back after a wait, not at once.
+    /// The transport returned after a wait, not at once.
     has_waited: bool,
     /// The time at which the caller stops waiting.
     give_up: Option<Timestamp>,
@@ -81,9 +80,9 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// Makes sure that a read comes back at `until`, or a little later: at most by a sixteenth of
-    /// the time until then. That saves a system call for each message. A read that comes back too
-    /// early is repeated.
+    /// Makes sure that a read returns at `until`, or a little later: at most by a sixteenth of the
+    /// time until then. That saves a system call for each message. A read that comes back too early
+    /// is repeated.
     fn bound_read(&mut self, until: Option<Timestamp>) -> io::Result<Duration> {
         let now = self.now();
         let turn = self.is_write_blocked.then(|| now.after(TURN));

@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// A stream of bytes both ways whose waiting can be bounded.
+/// A bidirectional stream of bytes with read and write timeouts.
 ///
 /// Its timeouts keep the deadlines, so the [`WebSocket`](crate::WebSocket) sets them, and earlier
 /// values are lost. A read or write that has waited this long fails with `WouldBlock` or
@@ -14,13 +14,13 @@ use std::time::Duration;
 ///
 /// For a stream without timeouts see [`Untimed`].
 pub trait Transport: Read + Write {
-    /// The longest time that a read waits; for ever if `None`.
+    /// Sets the longest time that a read waits; for ever if `None`.
     ///
     /// # Errors
     /// The stream has failed.
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The longest time that a write waits; for ever if `None`.
+    /// Sets the longest time that a write waits; for ever if `None`.
     ///
     /// # Errors
     /// The stream has failed.

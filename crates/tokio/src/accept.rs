@@ -104,8 +104,8 @@ impl<S> PendingAccept<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read does not
-    /// count against the client.
+    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read does
+    /// not count against the client.
     ///
     /// # Errors
     /// Those of [`accept`].

@@ -1,4 +1,4 @@
-//! A WebSocket as a stream of bytes, for protocols that know nothing of messages.
+//! A WebSocket as a stream of bytes, for protocols without messages.
 
 use std::io;
 use std::pin::Pin;
@@ -12,13 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::socket::WebSocket;
 use crate::wakers::End;
 
-/// The longest message that one write becomes.
+/// The maximum length of the message of one write.
 const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`AsyncRead`] and [`AsyncWrite`].
 ///
-/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
-/// message is an error of kind `InvalidData`.
+/// Message boundaries are not kept, neither in reading nor in writing. A text message is an error
+/// of kind `InvalidData`.
 ///
 /// Each direction ends separately. The peer's Close frame reads as the end, and writing continues
 /// until it is shut down. `poll_shutdown` sends our Close frame, with code 1000, and reading
@@ -35,7 +35,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    /// The WebSocket as a stream of bytes.
+    /// Creates a stream of bytes over the WebSocket.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
         let mut socket = self;
@@ -46,7 +46,7 @@ where
 }
 
 impl<S, R> ByteStream<S, R> {
-    /// The WebSocket, for its getters.
+    /// Returns the WebSocket, for its getters.
     pub const fn get_ref(&self) -> &WebSocket<S, R> {
         &self.socket
     }

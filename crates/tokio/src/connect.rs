@@ -1,5 +1,5 @@
 //! The client: from a URI to an open WebSocket. [`connect`], [`connect_with`] options, and
-//! [`client_handshake`] on a stream of the caller's.
+//! [`client_handshake`] on the caller's stream.
 //!
 //! `opening` of `tidings-endpoint` decides what to ask of the server and of proxies. This module
 //! makes the connections: `dial` those of TCP, `open` adds the tunnel of a proxy and TLS.
@@ -72,7 +72,7 @@ pub async fn connect(
 /// is made.
 ///
 /// # Cancel safety
-/// Not safe: a dropped future drops the connection that it was making. Nothing else is lost.
+/// Not safe: dropping the future drops the unfinished connection. Nothing else is lost.
 pub async fn connect_with(
     uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
@@ -178,7 +178,7 @@ pub(crate) async fn open(
 mod tests {
     use super::*;
 
-    /// A task keeps the room of every future that it has waited for.
+    /// A task keeps the space of every future that it has awaited.
     #[test]
     fn a_connection_in_the_making_takes_no_room_in_the_task_that_waits_for_it() {
         let options = ConnectOptions::new();

@@ -1,4 +1,4 @@
-//! A client that comes back: [`Reconnecting`] connects again when the connection is lost, as late
+//! A client that reconnects: [`Reconnecting`] connects again when the connection is lost, as late
 //! and as often as a [`Policy`] says.
 
 use std::fmt;
@@ -26,7 +26,7 @@ type Made = Result<(String, ConnectOptions), Error>;
 type Make = Box<dyn FnMut(u32) -> Pin<Box<dyn Future<Output = Made> + Send>> + Send>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 
-/// A WebSocket client that connects again by itself.
+/// A WebSocket client that reconnects by itself.
 ///
 /// It reports events and keeps no messages: a message sent into a connection that broke may or may
 /// not have arrived, and only the application knows which ones to send again.
@@ -56,13 +56,13 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 pub struct Reconnecting {
     uri: String,
     options: ConnectOptions,
-    /// Makes URI and options of each attempt.
+    /// Creates the URI and options of each attempt.
     make: Option<Make>,
     handle: Handle,
     reconnect: Reconnect,
     epoch: Instant,
     state: State,
-    /// It was closed: the end of the connection is the end.
+    /// It was closed: the end of the connection is final.
     closes: bool,
 }
 
@@ -81,7 +81,7 @@ enum State {
 pub enum ReconnectEvent {
     /// A connection is open, the first or a new one.
     Connected,
-    /// A message came.
+    /// A message arrived.
     Message(Message),
     /// The connection was lost, or could not be opened; the next attempt is made after `wait`.
     Disconnected {
@@ -100,7 +100,7 @@ pub enum ReconnectEvent {
 }
 
 impl Reconnecting {
-    /// A client of this URI. The first attempt is made at once, by the first call of
+    /// Creates a client of this URI. The first attempt is made at once, by the first call of
     /// [`next`](Self::next).
     #[must_use]
     pub fn new(uri: impl Into<String>, options: ConnectOptions, policy: Policy) -> Self {

@@ -22,7 +22,7 @@ pub struct OwnedReceiver<S, R = Server>(Arc<Mutex<WebSocket<S, R>>>);
 pub struct OwnedSender<S, R = Server>(Arc<Mutex<WebSocket<S, R>>>);
 
 impl<S, R: Role> WebSocket<S, R> {
-    /// Gives two tasks an end each. The sender writes at once, since it cannot know when the
+    /// Splits the WebSocket for two tasks. The sender writes at once, since it cannot know when the
     /// receiver will be polled; to batch, `feed` and `flush`.
     ///
     /// Poll the receiver, even if no message is expected: it answers Pings and detects a dead peer
@@ -76,7 +76,7 @@ where
         lock(&self.0).close_info()
     }
 
-    /// Puts the ends together again; gives them back if they are not of one WebSocket.
+    /// Joins the two ends again; returns them if they belong to different WebSockets.
     ///
     /// # Errors
     /// The two ends.

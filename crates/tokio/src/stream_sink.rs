@@ -1,4 +1,4 @@
-//! `Stream` and `Sink` of the futures crates, for combinators that want them. The inherent methods
+//! `Stream` and `Sink` of the futures crates, for combinators that need them. The inherent methods
 //! need none of this.
 
 use std::pin::Pin;

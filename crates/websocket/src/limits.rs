@@ -43,7 +43,8 @@ impl Limits {
     /// No limit but that of the protocol. Only for code that passes on every part at once.
     pub const UNBOUNDED: u64 = PayloadLimit::UNBOUNDED.max_len();
 
-    /// The defaults of a server, whose peers are strangers: messages of 1 MiB in up to 16,384 frames.
+    /// The defaults of a server, whose peers are strangers: messages of 1 MiB in up to 16,384
+    /// frames.
     #[must_use]
     pub const fn server() -> Self {
         Self {

@@ -70,7 +70,8 @@ impl Violation {
         }
     }
 
-    /// Returns the reason sent with the code. It names the rule, and reveals nothing about this end.
+    /// Returns the reason sent with the code. It names the rule, and reveals nothing about this
+    /// end.
     #[must_use]
     pub(crate) const fn close_reason(&self) -> &'static str {
         match self {
