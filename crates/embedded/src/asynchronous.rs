@@ -1,4 +1,4 @@
-//! On [`embedded_io_async::Read`] and [`embedded_io_async::Write`].
+//! WebSockets and event streams on [`embedded_io_async::Read`] and [`embedded_io_async::Write`].
 //!
 //! # Time
 //! Race [`recv`](WebSocket::recv) with a timer for [`poll_timeout`](WebSocket::poll_timeout). If the

@@ -11,10 +11,10 @@ use crate::header::{Header, HeaderError, Rsv};
 /// So a proxy can count and limit messages, or see a Close, while it forwards the received bytes,
 /// and can insert its own frame between two others.
 ///
-/// Call [`feed`](Self::feed) until it returns `Ok(None)`, then come back with the next bytes. Slices
-/// may be cut anywhere. Memory is constant. As with the [`Decoder`](crate::Decoder), rules of roles,
-/// of the order of frames and of their length are for the layer above; every header says how long
-/// its payload is, before any of it has come.
+/// Call [`feed`](Self::feed) until it returns `Ok(None)`, then continue with the next bytes. Slices
+/// may be cut anywhere. Memory is constant. As with the [`Decoder`](crate::Decoder), rules of
+/// roles, of the order of frames and of their length are for the layer above; every header says how
+/// long its payload is, before any of it has come.
 ///
 /// ```
 /// use tidings_frame::{ControlOpcode, FrameBoundaries, FrameBoundary, Opcode, Rsv};

@@ -7,7 +7,7 @@ use core::str;
 use crate::control::ControlPayload;
 use crate::utf8::InvalidUtf8;
 
-/// A status code that may stand in a Close frame.
+/// A status code that may be sent in a Close frame.
 ///
 /// 0 to 999 are not used; 1004 is reserved; 1005, 1006 and 1015 "MUST NOT be set as a status code
 /// in a Close control frame" (RFC 6455, 7.4.1); 1016 to 2999 are not registered; nothing is
@@ -296,7 +296,7 @@ impl CloseFrame {
         Ok(Some(Self { code, reason: CloseReason { text } }))
     }
 
-    /// The payload of a Close frame that says this.
+    /// Returns the payload of a Close frame with this content.
     #[must_use]
     pub fn to_payload(&self) -> ControlPayload {
         let mut payload = ControlPayload::EMPTY;

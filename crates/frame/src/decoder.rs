@@ -15,7 +15,7 @@ use crate::mask::Masker;
 
 /// Decodes a stream of frames from slices that are cut anywhere.
 ///
-/// Call [`decode`](Self::decode) until it returns `Ok(None)`, then come back with the next bytes.
+/// Call [`decode`](Self::decode) until it returns `Ok(None)`, then continue with the next bytes.
 /// The decoder knows neither roles nor the order of frames: whether a frame must be masked, and
 /// whether a continuation may come, is for the layer above.
 ///

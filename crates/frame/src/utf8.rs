@@ -6,10 +6,10 @@
 use core::fmt;
 use core::str;
 
-/// Validates text that comes in chunks and hands each chunk out as `&str`.
+/// Validates text that arrives in chunks and returns each chunk as `&str`.
 ///
-/// At most three bytes are kept: those of a character that the end of a chunk cuts. No byte is
-/// scanned twice.
+/// At most three bytes are kept: those of a character that is split by the end of a chunk. No byte
+/// is scanned twice.
 ///
 /// ```
 /// use tidings_frame::Utf8Validator;

@@ -165,7 +165,7 @@ pub enum AuthorityError {
         /// The position of the `@`.
         offset: usize,
     },
-    /// A byte that cannot stand in a host name.
+    /// A byte that is invalid in a host name.
     Host {
         /// The position of the byte.
         offset: usize,

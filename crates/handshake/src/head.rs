@@ -192,7 +192,7 @@ impl HeadScanner {
         }
     }
 
-    /// The same, and makes the folded header lines of a response one (RFC 9112, 5.2): in `buffer`,
+    /// The same, and joins the folded header lines of a response (RFC 9112, 5.2): in `buffer`,
     /// spaces take the place of their line ends. A request with such lines is refused, and so is a
     /// response by [`scan`](Self::scan): use one or the other for all of a head.
     ///

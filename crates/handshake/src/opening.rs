@@ -8,7 +8,7 @@
 //! 2. [`Step::Io`]: do this operation on the transport, and pass the result to
 //!    [`completed`](Opening::completed). Do not wait longer than
 //!    [`poll_timeout`](Opening::poll_timeout).
-//! 3. [`Step::Head`]: a head has come. Answer the request, or check the response.
+//! 3. [`Step::Head`]: a head has arrived. Answer the request, or check the response.
 //! 4. [`Step::Done`]: the handshake is over. If the WebSocket is open, the bytes that follow the
 //!    head are at [`first_bytes`](Opening::first_bytes).
 //!
@@ -89,7 +89,7 @@ pub use server::{Refusal, Server};
 #[cfg(feature = "alloc")]
 pub use tunnel::Tunnel;
 
-/// The number of interim responses, such as 103, that may come before the response.
+/// The number of interim responses, such as 103, that may precede the response.
 pub const MAX_INTERIM_RESPONSES: usize = 8;
 
 /// The number of bytes read and dropped after a refusal. A socket that is closed with unread bytes
@@ -99,7 +99,7 @@ pub const MAX_REFUSED_DRAIN_LEN: usize = 256 * 1024;
 /// The time for which a refused client is read from; see [`MAX_REFUSED_DRAIN_LEN`].
 pub const REFUSED_DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// One exchange of the opening handshake; `R` is whose: [`Server`], [`Client`] or `Tunnel`.
+/// One exchange of the opening handshake; `R` is its role: [`Server`], [`Client`] or `Tunnel`.
 ///
 /// The [module](self) shows the loop that drives it. Every call takes the same buffer, in which
 /// only this machine and the operations that it asks for may write. The caller may exchange it for

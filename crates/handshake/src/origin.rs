@@ -1,7 +1,7 @@
 //! The web pages that may connect (RFC 6455, sections 4.2.2 item 4 and 10.2): [`OriginPolicy`].
 //!
 //! A browser opens a WebSocket to any host for any page, with the user's cookies, and leaves it to
-//! the server to look at `Origin`. Origins are compared in parts, never as strings.
+//! the server to check `Origin`. Origins are compared in parts, never as strings.
 
 use core::fmt;
 
@@ -59,13 +59,13 @@ pub struct OriginPolicy<'a> {
 }
 
 impl<'a> OriginPolicy<'a> {
-    /// Pages of the host and port that the request names, over the same kind of transport.
+    /// Admits pages of the host and port that the request names, over the same kind of transport.
     #[must_use]
     pub const fn same_origin(missing: MissingOrigin) -> Self {
         Self { same_origin: true, ..Self::from_list(&[], missing) }
     }
 
-    /// Pages whose origin one of the patterns matches.
+    /// Admits pages whose origin matches one of the patterns.
     #[must_use]
     pub const fn from_list(patterns: &'a [OriginPattern<'a>], missing: MissingOrigin) -> Self {
         Self {
@@ -79,21 +79,21 @@ impl<'a> OriginPolicy<'a> {
         }
     }
 
-    /// Every page, and every program. Right only for data that is public and where no cookie and
-    /// no address gives a right.
+    /// Admits every page and every program. Right only for public data, where neither a cookie nor
+    /// an address grants access.
     #[must_use]
     pub const fn any() -> Self {
         Self { any: true, null: true, ..Self::from_list(&[], MissingOrigin::Accept) }
     }
 
-    /// These patterns too, in place of those given before.
+    /// Also admits origins that match these patterns. It replaces earlier patterns.
     #[must_use]
     pub const fn or_from(mut self, patterns: &'a [OriginPattern<'a>]) -> Self {
         self.patterns = patterns;
         self
     }
 
-    /// The opaque origin `null` too. Any page can obtain it, by a sandboxed frame.
+    /// Also admits the opaque origin `null`. Any page can obtain it, by a sandboxed frame.
     #[must_use]
     pub const fn or_null(mut self) -> Self {
         self.null = true;
@@ -105,7 +105,7 @@ impl<'a> OriginPolicy<'a> {
     /// origin too, over the scheme in its `proto` or `X-Forwarded-Proto`. A port may come as
     /// `X-Forwarded-Port`.
     ///
-    /// Right if all connections come through a proxy that sets these headers itself; else any
+    /// Right if all connections come through a proxy that sets these headers itself; otherwise any
     /// program can write them. A page cannot: a browser lets it add no header to a handshake.
     ///
     /// [`ServerRequest::check_origin`](crate::ServerRequest::check_origin) looks at them.

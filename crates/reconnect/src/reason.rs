@@ -9,8 +9,8 @@ pub enum Reason {
     /// The network: the name did not resolve, nobody answered, the connection broke, the stream
     /// ended without a word (1006), the server did not answer in time.
     Disconnected,
-    /// The stream ended in good order, which is how some servers make their clients come back:
-    /// nothing failed.
+    /// The stream ended cleanly, which is how some servers make their clients reconnect: nothing
+    /// failed.
     Ended,
     /// The server answered the request with a status that is not the hoped-for one.
     Refused {

@@ -1,4 +1,4 @@
-//! One client's memory of how its attempts went: [`Reconnect`].
+//! The record of one client's attempts: [`Reconnect`].
 
 use core::time::Duration;
 
@@ -7,7 +7,7 @@ use tidings_time::Timestamp;
 use crate::policy::{Policy, spread};
 use crate::reason::Reason;
 
-/// Says when to try again.
+/// Decides when to try again.
 ///
 /// Report the events of the connection to it; each [`failed`](Self::failed) returns the wait before
 /// the next attempt. Every `now` comes from the same monotonic clock, yours.
@@ -71,31 +71,34 @@ const LEAST_SERVER_WAIT: Duration = Duration::from_secs(1);
 const SERVER_WAIT_SPREAD: u32 = 8;
 
 impl Reconnect {
-    /// A client that has not failed yet.
+    /// Creates a client that has not failed yet.
     #[must_use]
     pub const fn new(policy: Policy) -> Self {
         Self { policy, failures: 0, began_with_success: false, connected_since: None }
     }
 
-    /// A connection is open. This alone is not a success yet: see [`Policy::healthy_after`].
+    /// Reports that a connection is open. This alone is not a success yet: see
+    /// [`Policy::healthy_after`].
     pub fn connected(&mut self, now: Timestamp) {
         self.connected_since = Some(now);
     }
 
-    /// The connection was useful: the back-off starts over at its end, however short it was.
+    /// Reports that the connection was useful: the back-off starts over at its end, however short
+    /// it was.
     pub fn progressed(&mut self) {
         self.failures = 0;
         self.began_with_success = true;
     }
 
-    /// The server has set its reconnection time, the `retry` field of an event stream: every wait
-    /// has at least this, and windows double from it. Clamp it before; it is the server's number.
+    /// Reports that the server has set its reconnection time, the `retry` field of an event stream:
+    /// every wait has at least this, and windows double from it. Clamp it first, because the server
+    /// chose the value.
     pub fn set_reconnection_time(&mut self, time: Duration) {
         self.policy.base = time;
         self.policy.minimum = time;
     }
 
-    /// The policy, with the reconnection time that the server has set.
+    /// Returns the policy, with the reconnection time that the server has set.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -103,8 +106,8 @@ impl Reconnect {
 
     /// The attempt failed, or the connection ended.
     ///
-    /// `random` is spread evenly over all of `u64`; where that is poor, clients come back
-    /// together. It need not be secret.
+    /// `random` is distributed evenly over all of `u64`; if the distribution is poor, clients
+    /// reconnect together. It need not be secret.
     pub fn failed(&mut self, now: Timestamp, reason: Reason, random: u64) -> Next {
         if reason.forbids_retry() {
             self.disconnected(now);

@@ -32,7 +32,7 @@ use state::State;
 ///
 /// 1. When [`poll_attempt`](Self::poll_attempt) returns an [`Attempt`], make the request, with
 ///    `Accept: text/event-stream`, `Cache-Control: no-cache` and the attempt's `Last-Event-ID`.
-/// 2. Hand the head of the response to [`handle_response`](Self::handle_response). On
+/// 2. Pass the head of the response to [`handle_response`](Self::handle_response). On
 ///    [`ResponseOutcome::Redirect`] follow `Location` and do this again.
 /// 3. On [`ResponseOutcome::Open`] pass all bytes to [`receive`](Self::receive), until it returns
 ///    `None`.
@@ -98,7 +98,7 @@ pub struct EventSource<S: Storage> {
 }
 
 impl<S: Storage> EventSource<S> {
-    /// An event source whose first attempt is due at once.
+    /// Creates an event source whose first attempt is due at once.
     ///
     /// The decoder supplies its limits, its reporting options, and its last event ID and
     /// reconnection time.
@@ -122,18 +122,18 @@ impl<S: Storage> EventSource<S> {
     /// Sets the last event ID string, to resume where an earlier program stopped.
     ///
     /// # Errors
-    /// [`LimitExceeded`] if the ID is over the decoder's limit. The old one stays.
+    /// [`LimitExceeded`] if the ID exceeds the decoder's limit. The old ID is kept.
     pub fn set_last_event_id(&mut self, id: EventId<'_>) -> Result<(), LimitExceeded> {
         self.decoder.set_last_event_id(id)
     }
 
-    /// The last event ID string. It outlives every connection, and [`close`](Self::close).
+    /// Returns the last event ID string. It outlives every connection, and [`close`](Self::close).
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
-    /// The state, in the standard's words.
+    /// Returns the state, in the standard's terms.
     #[must_use]
     pub const fn ready_state(&self) -> ReadyState {
         self.state.ready_state()
@@ -169,7 +169,7 @@ impl<S: Storage> EventSource<S> {
         self.state.deadline(&self.config)
     }
 
-    /// A request to make now. It comes once for each attempt, when its wait is over.
+    /// Returns the request to make now, once for each attempt, when its wait is over.
     pub fn poll_attempt(&mut self, now: Timestamp) -> Option<Attempt<'_>> {
         match self.state {
             State::Waiting { until } if until <= now => {}
@@ -187,9 +187,9 @@ impl<S: Storage> EventSource<S> {
         Some(Attempt { last_event_id, number, resumes_by_get })
     }
 
-    /// The head of the response has come.
+    /// Handles the head of the response.
     ///
-    /// Where no response is awaited nothing changes, and the outcome says how things stand:
+    /// If no response is awaited nothing changes, and the outcome shows the state:
     /// [`ResponseOutcome::Open`] if the stream is open, else [`DisconnectReason::NoAttempt`].
     pub fn handle_response(
         &mut self,

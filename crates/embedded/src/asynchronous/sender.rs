@@ -58,11 +58,11 @@ struct PartialData {
 const CHUNK_LEN: usize = 256;
 
 impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
-    /// Writes a message, or a chunk of one, as one frame. A server's payload is written from where it
-    /// is; a client's is masked through 256 bytes of the future. The payload does not change.
+    /// Writes a message, or a chunk of one, as one frame. A server's payload is written without a
+    /// copy; a client's is masked through 256 bytes of the future. The payload does not change.
     ///
-    /// This does not flush: `recv` does so before it waits. Call [`flush`](Self::flush) if you do not
-    /// receive next and the stream holds bytes back, as TLS does.
+    /// This does not flush: `recv` does so before it waits. Call [`flush`](Self::flush) if you do
+    /// not receive next and the stream buffers bytes, as TLS does.
     ///
     /// # Cancel safety
     /// A future that is dropped after its first poll leaves an unfinished frame: finish it with

@@ -42,7 +42,8 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
     /// events; `is_first` and `is_last` are its boundaries. `text.rest` has the whole text of each
     /// event: a character that was split is completed in the buffer, so `text.carried` is `None`.
     ///
-    /// Before this waits for the stream, it answers Pings and writes and flushes all that is pending.
+    /// Before this waits for the stream, it answers Pings, and writes and flushes all pending
+    /// output.
     ///
     /// # Cancel safety
     /// Cancel safe if the stream's methods are: nothing is lost or sent twice, and a frame that is
@@ -60,7 +61,7 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         Ok(event.map(|event| (receive_half.event(event), sender)))
     }
 
-    /// The sender.
+    /// Returns the sender.
     pub const fn sender(&mut self) -> &mut Sender<S, R, C> {
         &mut self.sender
     }
@@ -81,7 +82,7 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         self.sender.handle_timeout();
     }
 
-    /// Gives the stream back.
+    /// Returns the stream.
     pub fn into_stream(self) -> S {
         self.sender.stream
     }

@@ -72,18 +72,18 @@ impl Default for Config {
 const MIN_DURATION: Duration = Duration::from_millis(1);
 
 impl<B> Responder<B> {
-    /// Opens streams with the defaults, which are named at each setting.
+    /// Opens streams with the defaults, which each setting documents.
     pub fn new() -> Self {
         Self { config: Arc::default(), body: PhantomData }
     }
 
-    /// The reconnection time, sent at the start of each stream. By default none is sent.
+    /// Sets the reconnection time, sent at the start of each stream. By default none is sent.
     pub fn retry(self, time: ReconnectionTime) -> Self {
         self.with(|config| config.opening = opening(Some(time)))
     }
 
     /// Sends a comment after this long without an event; by default after 15 seconds. Proxies cut
-    /// connections on which nothing moves.
+    /// idle connections.
     pub fn keep_alive(self, interval: Duration) -> Self {
         // WHATWG HTML 9.2.7: "every 15 seconds or so".
         self.with(|config| config.keep_alive = Some(interval.max(MIN_DURATION)))
@@ -124,10 +124,10 @@ impl<B> Responder<B> {
     /// those of clones, even with other settings. Use it for a shutdown: an HTTP server that ends
     /// gracefully waits for its responses, and event streams do not end by themselves.
     ///
-    /// With `retry`, each stream ends with this reconnection time, so that clients come back when the
-    /// server is there again. A client that takes nothing is cut after the
-    /// [stall timeout](Self::stall_timeout), so that this is over in bounded time for it too. A replay
-    /// whose store has not answered is given up: the client asks for it again.
+    /// With `retry`, each stream ends with this reconnection time, so that clients reconnect when
+    /// the server is back. A client that takes nothing is cut after the [stall
+    /// timeout](Self::stall_timeout), so the shutdown ends in bounded time. A replay whose store
+    /// has not answered is abandoned: the client asks for it again.
     ///
     /// Senders get [`SendError::Closed`](super::SendError::Closed).
     ///

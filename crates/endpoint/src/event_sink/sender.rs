@@ -28,13 +28,13 @@ impl EventSender {
         Self { stream }
     }
 
-    /// Queues an event. It waits for room only under [`WhenFull::Wait`](super::WhenFull::Wait), after
-    /// those that wait already.
+    /// Queues an event. It waits for room only under [`WhenFull::Wait`](super::WhenFull::Wait),
+    /// after earlier callers.
     ///
-    /// It can be cancelled: the event is queued when this returns `Ok`, and not at all before.
+    /// It can be cancelled: the event is queued only when this returns `Ok`.
     ///
-    /// An event whose ID the client has got from the [replay](super::Replay) is left out, and that
-    /// is `Ok`.
+    /// An event that the client has already received from the [replay](super::Replay), by its ID,
+    /// is left out and `Ok` is returned.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -89,9 +89,9 @@ impl EventSender {
         reserve.await.map(|reserved| Permit::new(&self.stream, reserved))
     }
 
-    /// Waits until the connection has taken all that is queued, also by other senders. Then it is
-    /// out of this program's hands or about to be: in the buffers of the HTTP server, of the system,
-    /// of the client. That the client has got it, only the client can say.
+    /// Waits until the connection has taken the whole queue, including events of other senders.
+    /// Then they have left this program or are about to: they are in the buffers of the HTTP
+    /// server, of the system, or of the client. Only the client knows whether it has received them.
     ///
     /// [`send`](Self::send) only queues.
     ///
@@ -122,8 +122,8 @@ impl EventSender {
         self.stream.try_push_comment(EncodedEvent::new(&Event::new().comment(comment)))
     }
 
-    /// Waits until the stream has ended: the client is gone, or took nothing for too long, or all
-    /// is sent after [`finish`](Self::finish).
+    /// Waits until the stream has ended: the client is gone, or took nothing for too long, or
+    /// everything was sent after [`finish`](Self::finish).
     pub async fn closed(&self) {
         let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_end };
         poll_fn(|cx| self.stream.poll_ended(cx, &mut place.ticket)).await;

@@ -97,19 +97,20 @@ impl EventSourceRequest {
         }
     }
 
-    /// `POST` this body. It is sent once: see [`repeat`](Self::repeat). The head of the response has
-    /// 30 s to come: for a server that thinks longer, see [`response_timeout`](Self::response_timeout).
+    /// `POST` this body. It is sent once: see [`repeat`](Self::repeat). The head of the response
+    /// must arrive within 30 s: for a server that needs longer, see
+    /// [`response_timeout`](Self::response_timeout).
     pub fn post(url: impl AsRef<str>, body: impl Into<Bytes>) -> Self {
         Self { method: Method::POST, body: body.into(), ..Self::get(url) }
     }
 
-    /// Another method, such as `PUT`.
+    /// Sets another method, such as `PUT`.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// A body; the method stays.
+    /// Sets a body; the method is unchanged.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
@@ -170,7 +171,7 @@ impl EventSourceRequest {
     }
 
     /// Resumes by a GET of the same URL: once a stream was open and gave an event ID, each further
-    /// attempt has that method, no body, and `Last-Event-ID`, as the Model Context Protocol has it.
+    /// attempt has that method, no body, and `Last-Event-ID`, as in the Model Context Protocol.
     pub fn resume_by_get(mut self) -> Self {
         self.resume_by_get = true;
         self

@@ -95,7 +95,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// One is not a token, or stands there twice.
+    /// One is not a token, or is listed twice.
     pub fn subprotocols(mut self, offer: &'a [&'a str]) -> Result<Self, RequestBuildError> {
         // RFC 6455, 4.1 item 10
         subprotocol::check_list(offer)?;
@@ -103,7 +103,7 @@ impl<'a> ClientRequest<'a> {
         Ok(self)
     }
 
-    /// Offers these extensions. One name may stand there several times, with other parameters.
+    /// Offers these extensions. A name may be listed several times, with different parameters.
     #[must_use]
     pub const fn extensions(mut self, offer: &'a [Extension<'a>]) -> Self {
         self.extensions = offer;

@@ -26,17 +26,17 @@ pub enum HeadError {
         /// The limit, in header lines.
         limit: usize,
     },
-    /// A byte that cannot stand in a request method.
+    /// A byte that is invalid in a request method.
     Method {
         /// The position of the byte.
         offset: usize,
     },
-    /// A byte that cannot stand in a request target.
+    /// A byte that is invalid in a request target.
     Target {
         /// The position of the byte.
         offset: usize,
     },
-    /// A byte that cannot stand in an HTTP version.
+    /// A byte that is invalid in an HTTP version.
     Version {
         /// The position of the byte.
         offset: usize,
@@ -46,7 +46,7 @@ pub enum HeadError {
         /// The position of the first digit that differs.
         offset: usize,
     },
-    /// A byte that cannot stand in a status code or reason phrase.
+    /// A byte that is invalid in a status code or reason phrase.
     Status {
         /// The position of the byte.
         offset: usize,
@@ -56,7 +56,7 @@ pub enum HeadError {
         /// The position of the CR.
         offset: usize,
     },
-    /// A byte that cannot stand in a header name.
+    /// A byte that is invalid in a header name.
     HeaderName {
         /// The position of the byte.
         offset: usize,
