@@ -37,7 +37,8 @@ pub struct Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NextAttempt {
-    /// The number of attempts since the last success, or since the beginning; 0 is the first.
+    /// The number of this attempt, counted from the last success or from the beginning; the first
+    /// is 0.
     pub number: u32,
     /// The `Last-Event-ID` that it sends.
     pub last_event_id: Option<String>,

@@ -21,8 +21,8 @@ impl<'a> Attempt<'a> {
         self.last_event_id
     }
 
-    /// Returns the number of attempts since the last success, or since the beginning; 0 is the
-    /// first.
+    /// Returns the number of this attempt, counted from the last success or from the beginning; the
+    /// first is 0.
     #[must_use]
     pub const fn number(&self) -> u32 {
         self.number
