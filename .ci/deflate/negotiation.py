@@ -84,10 +84,10 @@ OFFERS = [
      f"{PLAIN}; client_no_context_takeover; server_max_window_bits=10"),
     ([f",, {PLAIN};client_max_window_bits , ,"], PLAIN),
     (["", PLAIN], PLAIN),
-    # Names of parameters and of the extension are tokens as they are.
+    # Names of parameters and of the extension are case-sensitive.
     ([f"{PLAIN}; Server_Max_Window_Bits=10"], NONE),
     (["Permessage-Deflate"], NONE),
-    # RFC 6455, 9.1: what is no list of extensions fails the handshake.
+    # RFC 6455, 9.1: a malformed list of extensions fails the handshake.
     ([""], 400),
     ([","], 400),
     ([f"{PLAIN};"], 400),

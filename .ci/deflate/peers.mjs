@@ -146,7 +146,7 @@ async function about(parameters, body) {
 
 // ---- the servers, seen by `ws` clients ----
 
-/** What a server must answer that likes contexts and windows of so many bits. */
+/** The required answer of a server that likes contexts and windows of this many bits. */
 function expectedAnswer(offer, { takeover = true, windowBits = 15 }) {
   // Nobody compresses in 256 bytes: zlib takes 512.
   if (offer.serverMaxWindowBits === 8) return undefined;
@@ -393,7 +393,7 @@ async function commandChecks() {
         assert.equal(answer, expected);
         assert.equal(client.stdout, [...lines, ...lines, ''].join('\n'));
         assert.equal(client.stderr, `connected${expected ? ', compressed' : ''}\nclosed: 1000 (normal closure)\n`);
-        // In a window of 8 bits it can't compress itself.
+        // In a window of 8 bits it cannot compress itself.
         const compresses = expected && !expected.includes('client_max_window_bits=8');
         assert.ok(compresses ? socket.bytesRead < received / 5 : socket.bytesRead > received, `${received} bytes took ${socket.bytesRead}`);
       })

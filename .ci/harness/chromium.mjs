@@ -1,4 +1,4 @@
-// Chromium for the Node checks, without a window and with a profile of its own.
+// Chromium for the Node checks, without a window and with a separate profile.
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';

@@ -88,7 +88,7 @@ async function echoChecks(page) {
   await check('texts come back, empty ones too', async () => {
     const closed = await page.evaluate(() => withSocket(async (socket) => {
       for (const text of ['', 'a', 'hello', '電書は便り', '🎉🏳️‍🌈 e\u0301', '\0', '\ufeffa mark']) await echoed(socket, text);
-      // What is no Unicode is made so by the browser.
+      // The browser replaces invalid Unicode.
       socket.send('\ud800!');
       if (await socket.next() !== '\ufffd!') throw new Error('a lone surrogate');
     }));

@@ -95,7 +95,7 @@ async function latencies(base) {
   return all;
 }
 
-/** nginx in the foreground, with a directory of its own. */
+/** nginx in the foreground, with a separate directory. */
 async function startNginx() {
   const port = await freePort();
   const prefix = path.join(directory, 'nginx');

@@ -25,7 +25,7 @@ await check('the response says what it is, and that it must not be held back', a
 });
 await check('names, ids, several lines and all characters arrive', async () => {
   const { events } = await collect(EventSource, `${url}kinds`, ['message', 'named', 'last'], 'last');
-  // To this client an event without an ID of its own has none.
+  // For this client an event without an ID field has no ID.
   const own = new Set(['with an ID', 'with an ID that is not ASCII']);
   assert.deepEqual(events, KINDS.map(([type, data, id]) => [type, data, own.has(data) ? id : '']));
 });

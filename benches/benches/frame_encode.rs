@@ -1,4 +1,4 @@
-//! The group `frame_encode`, timed with criterion. What it measures stands in `tidings_bench::frame_encode`.
+//! The group `frame_encode`, timed with criterion. `tidings_bench::frame_encode` describes it.
 
 fn main() {
     tidings_bench::run(("frame_encode", tidings_bench::frame_encode::cases));

@@ -1,4 +1,4 @@
-//! The group `handshake`, timed with criterion. What it measures stands in `tidings_bench::handshake`.
+//! The group `handshake`, timed with criterion. `tidings_bench::handshake` describes it.
 
 fn main() {
     tidings_bench::run(("handshake", tidings_bench::handshake::cases));

@@ -1,4 +1,4 @@
-//! The group `mask`, timed with criterion. What it measures stands in `tidings_bench::mask`.
+//! The group `mask`, timed with criterion. `tidings_bench::mask` describes it.
 
 fn main() {
     tidings_bench::run(("mask", tidings_bench::mask::cases));

@@ -1,9 +1,9 @@
-//! All contenders of all cases in turns, and Markdown tables of what came out.
+//! Runs all contenders of all cases in turns, and prints Markdown tables of the results.
 //!
-//! `ratios [GROUP]`: the groups are those of `benches/`. In each cell: nanoseconds an item, and how
-//! many times the first contender's time that is. The time is the lower quartile of all turns:
-//! what else the machine does can only add to a turn, so the middle of many turns would measure
-//! that as well, and the least of all would be luck.
+//! `ratios [GROUP]`: the groups are those of `benches/`. Each cell has the nanoseconds per item,
+//! and the ratio to the first contender's time. The time is the lower quartile of all turns: other
+//! work of the machine can only add to a turn, so the median of many turns would include it, and
+//! the minimum would be luck.
 
 #![allow(clippy::indexing_slicing, reason = "a tool on its own data")]
 
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use tidings_bench::{Case, Contender};
 
-/// How long one contender is timed in one turn.
+/// The time of one contender in one turn.
 const TURN: Duration = Duration::from_micros(500);
 const TURNS: usize = 101;
-/// How often each case is built anew: where buffers come to lie in memory is luck.
+/// The number of times that each case is built again: the position of buffers in memory is luck.
 const COPIES: usize = 4;
 
 fn main() -> ExitCode {
@@ -97,7 +97,7 @@ fn time(copies: &mut [Case], items: f64) -> Vec<Time> {
     samples.into_iter().map(time).collect()
 }
 
-/// How many rounds take about a turn; warms up as well.
+/// Returns the number of rounds in about a turn; also warms up.
 fn rounds_per_turn(contender: &mut Contender) -> u32 {
     let mut rounds = 1;
     loop {

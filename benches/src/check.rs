@@ -1,5 +1,5 @@
-//! How a contender shows its output: everything once, before it is timed, and a count in each
-//! timed round, so that none can win by doing less.
+//! The way in which a contender shows its output: everything once, before it is timed, and a count
+//! in each timed round, so that none can win by doing less.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ pub trait Round {
     fn round(&mut self, sink: &mut impl Sink);
 }
 
-/// Where output goes.
+/// The destination of the output.
 pub trait Sink {
     /// The next bytes of a message.
     fn bytes(&mut self, bytes: &[u8]);
@@ -34,8 +34,8 @@ pub fn contender(
     timed(name, work)
 }
 
-/// As [`contender`], for output that may differ in form, such as by masking keys: `read` makes of
-/// all that one round has written what must be as `expected`.
+/// Like [`contender`], for output that may differ in form, such as by masking keys: `read` converts
+/// everything that one round has written to the value that must equal `expected`.
 ///
 /// # Panics
 /// If it is not, or its length changes in a timed round.
@@ -94,7 +94,7 @@ impl Sink for Record {
     }
 }
 
-/// Counts, and keeps the optimizer from dropping what nobody reads.
+/// Counts, and keeps the optimizer from dropping unread output.
 #[derive(Default, PartialEq)]
 struct Tally {
     messages: usize,

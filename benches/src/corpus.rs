@@ -1,5 +1,5 @@
-//! What the contenders work on, made the same way each time, and the plain readers that their
-//! output is checked with.
+//! The input of the contenders, made the same way each time, and the plain readers that check their
+//! output.
 
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ impl Numbers {
     }
 }
 
-/// What payloads are made of.
+/// The content of payloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Any bytes.
@@ -38,7 +38,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// What it is called in the tables.
+    /// Returns its name in the tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ pub fn frame(is_text: bool, masking_key: Option<[u8; 4]>, payload: &[u8]) -> Vec
     raw_frame(if is_text { 0x81 } else { 0x82 }, payload, masking_key)
 }
 
-/// How many frames of this length one round has: about a read full, at least two.
+/// Returns the number of frames of this length in one round: about a full read, at least two.
 #[must_use]
 pub fn frames_per_round(frame_len: usize) -> usize {
     (crate::pipe::READ_LEN / frame_len).max(2)
@@ -98,7 +98,7 @@ pub fn frames_per_round(frame_len: usize) -> usize {
 /// The payloads of a stream of final data frames, read as plainly as [`frame`] writes them.
 ///
 /// # Panics
-/// If it is no such stream, or the frames are masked otherwise than said.
+/// If it is not such a stream, or the frames are not masked as stated.
 #[must_use]
 pub fn payloads(mut stream: &[u8], are_masked: bool) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
@@ -124,7 +124,7 @@ pub struct SseEvent {
 }
 
 impl SseEvent {
-    /// What a contender must show of it: the type, a space, the data.
+    /// Returns the output that a contender must show: the type, a space, the data.
     #[must_use]
     pub fn shown(&self) -> Vec<u8> {
         let event_type = match &*self.event_type {

@@ -1,14 +1,14 @@
-//! Decoding as a server: masked frames, one after the other, as reads bring them.
+//! Decoding as a server: masked frames, one after another, as reads bring them.
 //!
-//! Each contender reads from a [`Pipe`] that gives the same frames again and again, so that each
-//! pays one copy for a read, and what was unmasked in place comes fresh with the next read. A
-//! masking key of zero or a refill before each round would either not be masking, or be paid by
-//! those alone that lend their payloads.
+//! Each contender reads from a [`Pipe`] that returns the same frames again and again. So each pays
+//! one copy for a read, and bytes that were unmasked in place are fresh in the next read. The
+//! alternatives would be unfair: a masking key of zero would not be masking, and only contenders
+//! that return borrowed payloads would pay for a refill before each round.
 //!
-//! Ours is measured at three heights: the frame codec with UTF-8 validation; the connection, which
-//! adds the rules of messages, roles, limits and deadlines and is what the peers are to be held
-//! against; and whole messages. Both former lend payloads in the parts that reads bring; the peers
-//! wait for all of a message.
+//! Ours is measured at three levels: the frame codec with UTF-8 validation; the connection, which
+//! adds the rules of messages, roles, limits and deadlines and is the one to compare with the
+//! peers; and whole messages. The first two return borrowed payloads in the parts that reads bring;
+//! the peers wait for the whole message.
 
 use std::hint::black_box;
 
@@ -271,7 +271,7 @@ impl Round for Websocketz {
     }
 }
 
-/// The reads alone; what they bring is taken as read.
+/// Only the reads; their bytes are not processed.
 struct Memcpy {
     pipe: Pipe,
     wire_len: usize,

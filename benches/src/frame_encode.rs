@@ -1,10 +1,10 @@
 //! Encoding messages of one frame, as a server (plain) and as a client (masked).
 //!
-//! All write into a [`Pipe`], which copies what it is given, as a kernel does. Small frames of ours
-//! go into one buffer that is written when it holds [`READ_LEN`] bytes and at the end of the round;
-//! `vectored` gives header and payload of each frame to the pipe, which costs no copy of our own.
-//! tungstenite collects as well, fastwebsockets and websocketz write each frame. What a write costs
-//! in a kernel is not in these figures.
+//! All write into a [`Pipe`], which copies its input, as a kernel does. Our small frames go into
+//! one buffer that is written when it holds [`READ_LEN`] bytes and at the end of the round;
+//! `vectored` passes header and payload of each frame to the pipe, which needs no copy of ours.
+//! tungstenite collects as well, fastwebsockets and websocketz write each frame. The cost of a
+//! write in a kernel is not in these figures.
 //!
 //! All masking keys come from the same kind of generator: cryptographic, one per thread.
 

@@ -1,12 +1,13 @@
-//! What is counted in instructions, one small piece of work a case: `cargo xtask instructions` runs
-//! each case under callgrind, twice, and takes the difference, so that start-up cancels out.
+//! The cases whose instructions are counted, one small piece of work each: `cargo xtask
+//! instructions` runs each case under callgrind, twice, and takes the difference, so that start-up
+//! cancels out.
 //!
 //! Times of a few hundred nanoseconds change from run to run and from machine to machine;
 //! instructions change only with the code and the compiler, so a bound on them can be tight.
 //!
-//! The transport is memory: `Socket` gives the same frames again and again and counts what it is
-//! given. One task is polled once and is never made to wait. Nothing is printed and nothing
-//! allocated for the counting itself.
+//! The transport is memory: `Socket` returns the same frames again and again and counts its input.
+//! One task is polled once and never has to wait. Nothing is printed and nothing allocated for the
+//! counting itself.
 
 use std::hint::black_box;
 use std::io::{self, IoSlice};
@@ -24,7 +25,7 @@ use crate::pipe::{BUFFER_LEN, Pipe, now};
 /// The length of all messages.
 const LEN: usize = 16;
 
-/// A name, and what handles this many messages.
+/// A name, and the function that handles this many messages.
 pub type Count = (&'static str, fn(u32));
 
 /// All cases. Each message has 16 bytes.
@@ -154,7 +155,7 @@ fn with_socket(content: Content, run: impl AsyncFnOnce(WebSocket<Socket>)) {
     now(run(WebSocket::from_handshaken(stream, ServerRole, Config::server(), &[])));
 }
 
-/// Gives frames as a [`Pipe`] does, and drops what is written.
+/// Returns frames as a [`Pipe`] does, and drops the bytes written.
 struct Socket {
     incoming: Pipe,
     writes: u64,

@@ -1,11 +1,11 @@
-//! What the leaf crates cost, beside their peers, in one run.
+//! The cost of the leaf crates compared with their peers, in one run.
 //!
 //! Each module is one group of [`Case`]s; a case is one piece of work, done by each of its
 //! [`Contender`]s, ours first. The harnesses know nothing else: `benches/` times one contender
 //! after the other with criterion ([`run`]), `examples/ratios.rs` times them in turns and prints
 //! tables of ratios.
 //!
-//! No contender is timed before its output was held against the corpus, byte by byte, and each
+//! No contender is timed before its output was compared with the corpus, byte by byte, and each
 //! timed round is counted again ([`check::contender`]).
 #![allow(
     clippy::unwrap_used,
@@ -33,22 +33,22 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 
-/// One piece of work and those who do it.
+/// One piece of work and its contenders.
 #[derive(Debug)]
 pub struct Case {
-    /// What is done, such as `binary 16 B`.
+    /// The operation, such as `binary 16 B`.
     pub name: String,
-    /// How often it is done in one round: messages, events, calls.
+    /// The number of items in one round: messages, events, calls.
     pub items: u64,
     /// Bytes of payload in one round.
     pub bytes: u64,
-    /// Those who do it. Ratios are to the first.
+    /// The contenders. Ratios are to the first.
     pub contenders: Vec<Contender>,
 }
 
 /// One implementation, ready to do the same round any number of times.
 pub struct Contender {
-    /// What it is called in the tables.
+    /// Its name in the tables.
     pub name: &'static str,
     /// Does one round.
     pub round: Box<dyn FnMut()>,
@@ -60,7 +60,7 @@ impl fmt::Debug for Contender {
     }
 }
 
-/// A group's name and what makes its cases.
+/// A group's name and the function that makes its cases.
 pub type Group = (&'static str, fn() -> Vec<Case>);
 
 /// All groups.

@@ -1,6 +1,6 @@
 //! Masking alone. It is its own inverse, so one buffer can be masked for ever.
 //!
-//! Payloads begin 6 bytes behind a cache line, as they do behind a short header.
+//! Payloads begin 6 bytes after a cache line, as they do after a short header.
 
 use std::hint::black_box;
 

@@ -12,16 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Gives the same bytes again and again, and takes any.
 ///
-/// A clone shares what is written, for those that do not give their stream back.
+/// A clone shares the written bytes, for contenders that do not return their stream.
 #[derive(Clone, Debug, Default)]
 pub struct Pipe {
     incoming: Vec<u8>,
     position: usize,
-    /// Where written bytes are copied to, in place of the kernel's buffer.
+    /// The destination of written bytes, instead of the kernel's buffer.
     outgoing: Rc<RefCell<Vec<u8>>>,
 }
 
-/// About what one read of a busy socket brings.
+/// About the length of one read of a busy socket.
 pub const READ_LEN: usize = 16 * 1024;
 /// The buffers of those that let the caller choose.
 pub const BUFFER_LEN: usize = 64 * 1024;
@@ -39,7 +39,7 @@ impl Pipe {
         Self::default()
     }
 
-    /// Reads what is there, up to the length of `buffer`.
+    /// Reads the available bytes, up to the length of `buffer`.
     pub fn take(&mut self, buffer: &mut [u8]) -> usize {
         let bytes = self.next(buffer.len());
         buffer[..bytes.len()].copy_from_slice(bytes);
@@ -62,7 +62,7 @@ impl Pipe {
         self.outgoing.borrow_mut().extend_from_slice(bytes);
     }
 
-    /// Hands out all that was written, and forgets it.
+    /// Passes all written bytes to `look`, and forgets them.
     pub fn written<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
         let mut outgoing = self.outgoing.borrow_mut();
         let seen = look(&outgoing);

@@ -1,7 +1,7 @@
 //! Decoding event streams in chunks as they come from a network.
 //!
-//! The peers hand out owned strings; ours lends, and `tidings, owned` copies each event into an
-//! owned one, to be held against them. sse-stream yields blocks and leaves the default type and the
+//! The peers return owned strings; ours are borrowed, and `tidings, owned` copies each event into
+//! an owned one for the comparison. sse-stream returns blocks and leaves the default type and the
 //! last event ID to its user.
 
 use std::pin::pin;
@@ -126,7 +126,7 @@ impl Round for OursOwned {
     }
 }
 
-/// The storage that a small device might lend.
+/// The storage that a small device might supply.
 #[derive(Debug)]
 struct Areas {
     data: [u8; 8192],
@@ -206,7 +206,7 @@ impl Round for EventsourceStream {
     }
 }
 
-/// Finds each line end and no more; the events are taken as read.
+/// Only finds each line end; the events are not processed.
 struct LineEnds(Vec<Bytes>, Vec<Vec<u8>>);
 
 impl Round for LineEnds {

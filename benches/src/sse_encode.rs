@@ -1,7 +1,7 @@
 //! Encoding events with type, ID and data, one after the other into one buffer.
 //!
-//! Of the peers only sse-stream writes events. It takes owned strings and gives a buffer for each
-//! event; making those strings is part of its work, as checking type and ID is of ours.
+//! Of the peers only sse-stream writes events. It takes owned strings and returns a buffer for each
+//! event; creating those strings is part of its work, as checking type and ID is of ours.
 
 use tidings_sse::{Event, EventId, EventType};
 

@@ -1,6 +1,6 @@
 //! `cargo xtask autobahn`: the Autobahn suite, unmodified, against our servers and our clients.
 //!
-//! The suite itself is no part of this project. The variable `AUTOBAHN` names a directory that has
+//! The suite itself is not part of this project. The variable `AUTOBAHN` names a directory that has
 //! three programs for it: `setup.sh HOME` installs the suite into a directory, `run-client.sh` runs
 //! the fuzzing client against a server, `run-server.sh` the fuzzing server against a client. Both
 //! print a table and exit with 0 if nothing failed.
@@ -39,8 +39,8 @@ struct Round {
 }
 
 const ROUNDS: [Round; 4] = [
-    // These have time limits of half a second, so what fails is tried once more. 3.4 and 4.1.5 are
-    // races by design: whether the echo before the fault goes out first is up to the machine.
+    // These have time limits of half a second, so a failed one is tried once more. 3.4 and 4.1.5
+    // are races by design: the machine decides whether the echo before the fault is sent first.
     Round {
         name: "protocol",
         options: &["--exclude", "9.*,12.*,13.*", "--retry", "1"],
@@ -142,7 +142,7 @@ impl Server {
         let mut output = BufReader::new(process.stdout.take().ok_or("no output")?);
         let mut line = String::new();
         output.read_line(&mut line)?;
-        // What it says about each connection is not wanted, and must not fill the pipe.
+        // Its output about each connection is not wanted, and must not fill the pipe.
         std::thread::spawn(move || {
             let mut line = String::new();
             while matches!(output.read_line(&mut line), Ok(1..)) {
@@ -157,7 +157,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has no end of its own.
+        // It does not end by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -6,7 +6,7 @@ use crate::Error;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How long each target runs.
+    /// Run each target for this long.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask instructions`: how many instructions a message takes, held against a list.
+//! `cargo xtask instructions`: the number of instructions per message, compared with a list.
 //!
 //! The work is that of `benches/src/instructions.rs`, counted by `valgrind --tool=callgrind`: once
 //! for some messages, once for twice as many. The difference is the cost of the messages alone,
@@ -16,19 +16,19 @@ pub(crate) struct Arguments {
     /// Count only this case; may be given several times.
     #[arg(long, value_name = "CASE", conflicts_with = "update")]
     only: Vec<String>,
-    /// Write what was counted to the list, instead of holding it against the list.
+    /// Write the counts to the list, instead of comparing them with it.
     #[arg(long)]
     update: bool,
 }
 
-/// The list of what is expected, from the root of the project.
+/// The list of expected counts, from the root of the project.
 const LIST: &str = "benches/instructions.toml";
 /// The head of the list.
 const HEAD: &str = "\
 # Instructions a message of 16 bytes, counted by callgrind: see benches/src/instructions.rs.
 # Written by `cargo xtask instructions --update`.
 ";
-/// How much more than expected is an error, in percent.
+/// The allowed excess over the expected count, in percent.
 const MARGIN: u64 = 5;
 /// Messages of the first run; the second has twice as many. Whole reads and batches.
 const MESSAGES: u64 = 16_000;

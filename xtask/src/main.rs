@@ -1,4 +1,4 @@
-//! `cargo xtask`: what is run on the whole project.
+//! `cargo xtask`: tasks for the whole project.
 
 #![forbid(unsafe_code)]
 
@@ -30,11 +30,11 @@ enum Task {
     Autobahn(autobahn::Arguments),
     /// Fuzz every target.
     Fuzz(fuzz::Arguments),
-    /// Count the instructions of a message, and hold them against the list.
+    /// Count the instructions of a message, and compare them with the list.
     Instructions(instructions::Arguments),
-    /// Build every package as published, and look at what it holds.
+    /// Build every package as published, and check its contents.
     Packages(packages::Arguments),
-    /// Hold the types of other crates that the public APIs show against their lists.
+    /// Compare the foreign types in the public APIs with their lists.
     PublicApi(public_api::Arguments),
     /// Let honest clients talk beside attackers.
     Soak(soak::Arguments),
@@ -69,7 +69,7 @@ fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Where cargo puts what it builds.
+/// Returns cargo's target directory.
 fn target_directory() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
@@ -82,7 +82,7 @@ fn cargo() -> Command {
 /// Runs a command in the root of the project.
 ///
 /// # Errors
-/// It can't be run, or did not end well.
+/// It cannot be run, or failed.
 fn run(command: &mut Command) -> Result<(), Error> {
     succeed(command.current_dir(root()))
 }
@@ -90,7 +90,7 @@ fn run(command: &mut Command) -> Result<(), Error> {
 /// Runs a command where it wants to run.
 ///
 /// # Errors
-/// It can't be run, or did not end well.
+/// It cannot be run, or failed.
 fn succeed(command: &mut Command) -> Result<(), Error> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
@@ -99,10 +99,10 @@ fn succeed(command: &mut Command) -> Result<(), Error> {
     }
 }
 
-/// What a command prints that is run in the root of the project.
+/// Returns the output of a command that is run in the root of the project.
 ///
 /// # Errors
-/// It can't be run, or did not end well.
+/// It cannot be run, or failed.
 fn output(command: &mut Command) -> Result<Vec<u8>, Error> {
     match command.current_dir(root()).stderr(Stdio::inherit()).output() {
         Ok(output) if output.status.success() => Ok(output.stdout),

@@ -1,5 +1,5 @@
-//! `cargo xtask packages`: what would be published. Each package is built from nothing but its own
-//! files and the other packages, with all its features; then it is looked at.
+//! `cargo xtask packages`: the packages that would be published. Each package is built only from
+//! its own files and the other packages, with all its features; then its content is checked.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,10 +15,10 @@ const MAX_LEN: u64 = 160 * 1024;
 /// Both licences go with each package, word for word.
 const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
-/// What a package has beside its licences.
+/// The required contents of a package, in addition to its licences.
 const NEEDED: [&str; 3] = ["Cargo.toml", "README.md", "src"];
 
-/// What a package may have at its root. The last three are cargo's own.
+/// The allowed contents of a package's root. The last three are cargo's own.
 const ALLOWED: [&str; 9] = [
     "LICENSE-APACHE",
     "LICENSE-MIT",
@@ -38,12 +38,12 @@ pub(crate) struct Arguments {
     /// Package files that are not committed too.
     #[arg(long)]
     allow_dirty: bool,
-    /// Look at what the packages hold, but do not build them.
+    /// Check the contents of the packages, but do not build them.
     #[arg(long)]
     no_verify: bool,
 }
 
-/// Packages every published crate, and checks what came out.
+/// Packages every published crate, and checks the results.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let crates = published()?;
     forget_the_last_time(&crates)?;
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n       ").into()) }
 }
 
-/// Where packages are made and built.
+/// Returns the directory where packages are made and built.
 fn workshop() -> PathBuf {
     crate::target_directory().join("packages")
 }
@@ -83,9 +83,9 @@ fn package(arguments: &Arguments) -> Result<(), Error> {
     crate::run(&mut command)
 }
 
-/// Cargo puts the packages into a registry of its own, below the target directory, unpacks them to its
-/// home, and builds them, as those of any registry: once for each version. Of a crate that has changed
-/// since, the others would be built on what it was the last time.
+/// Cargo puts the packages into a separate registry, below the target directory, unpacks them to
+/// its home, and builds them like those of any registry: once for each version. If a crate has
+/// changed since, the others would be built on its old version.
 fn forget_the_last_time(crates: &[Published]) -> Result<(), Error> {
     if workshop().exists() {
         fs::remove_dir_all(workshop())?;
@@ -171,7 +171,7 @@ fn collect(root: &Path, below: &Path, files: &mut BTreeSet<PathBuf>) -> Result<(
     Ok(())
 }
 
-/// What lacks in a package, and what does not belong there.
+/// Returns the missing and the unexpected contents of a package.
 fn what_is_out_of_place(files: &BTreeSet<PathBuf>) -> Vec<String> {
     let roots: BTreeSet<&str> =
         files.iter().filter_map(|path| path.components().next()?.as_os_str().to_str()).collect();

@@ -2,8 +2,8 @@
 //! crate in a signature ties our version numbers to that crate's, so each is on a list, and a list
 //! that names one too many is wrong as well.
 //!
-//! What is read is what rustdoc writes as JSON, with all features on: what any set of features
-//! shows is in it.
+//! It reads the JSON of rustdoc, with all features on, which contains the API of any set of
+//! features.
 
 mod foreign;
 
@@ -95,8 +95,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n       ").into()) }
 }
 
-/// What is seen and not on the list of `name`, with an `example` of it; and what is on it for
-/// nothing.
+/// Returns the crates that were seen and are not on the list of `name`, with an `example` of each;
+/// and those that are on it needlessly.
 fn compare(name: &str, seen: &BTreeSet<&str>, example: impl Fn(&str) -> String) -> Vec<String> {
     let Some((_, allowed)) = ALLOWED.iter().find(|(listed, _)| *listed == name) else {
         return vec![format!("{name}: it has no list in {}", file!())];
@@ -110,9 +110,9 @@ fn compare(name: &str, seen: &BTreeSet<&str>, example: impl Fn(&str) -> String) 
         .collect()
 }
 
-/// What rustdoc knows of a crate.
+/// Returns rustdoc's description of a crate.
 fn documented(name: &str) -> Result<Value, Error> {
-    // The variable makes build scripts see another compiler: what they said stays apart.
+    // The variable makes build scripts see another compiler: their output stays separate.
     let directory = crate::target_directory().join("public-api");
     let mut command = crate::cargo();
     command

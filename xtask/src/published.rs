@@ -1,4 +1,4 @@
-//! Which crates of the workspace are meant for others.
+//! The crates of the workspace that are published.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::Error;
 pub(crate) struct Published {
     pub(crate) name: String,
     pub(crate) version: String,
-    /// Whether it has a library, not programs alone.
+    /// Whether it has a library, and not only programs.
     pub(crate) is_library: bool,
 }
 

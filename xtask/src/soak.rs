@@ -1,14 +1,14 @@
-//! `cargo xtask soak`: honest clients beside attackers of every kind, on one server. What it demands
-//! stands at the top of the example.
+//! `cargo xtask soak`: honest clients together with attackers of every kind, on one server. The
+//! documentation of the example has the conditions.
 
 use crate::Error;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How long: half of it quiet, half under attack.
+    /// The duration: half of it quiet, half under attack.
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
-    /// How many honest clients. Each takes two file descriptors.
+    /// The number of honest clients. Each takes two file descriptors.
     #[arg(long, default_value_t = 5000)]
     connections: u32,
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask targets`: the libraries on machines other than this one. Each target builds a
-//! program, runs its vectors there, and measures it; a table says what came out.
+//! program, runs its vectors there, and measures it; a table shows the results.
 //!
 //! One target is one file of `targets/` and one line of [`TARGETS`].
 
@@ -13,7 +13,7 @@ mod wasm;
 use crate::Error;
 use table::Row;
 
-/// What can be asked for by name.
+/// The targets that can be chosen by name.
 const TARGETS: &[Target] = &[
     Target { name: "cortex-m3", run: cortex_m3::run },
     Target { name: "link", run: link::run },
@@ -23,7 +23,7 @@ const TARGETS: &[Target] = &[
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What a target needs and the machine has not is an error, not a loud line.
+    /// Treat a missing tool for a target as an error instead of printing a warning.
     #[arg(long)]
     strict: bool,
     /// Run this target alone; may be given several times.
@@ -37,11 +37,11 @@ struct Target {
     run: fn() -> Result<Outcome, Error>,
 }
 
-/// What became of a target. A failure is an [`Error`] instead.
+/// The outcome of a target. A failure is an [`Error`] instead.
 enum Outcome {
     /// It was built, all vectors passed, and all figures are within their budgets.
     Ran(Vec<Row>),
-    /// It needs what this machine has not. The text says what, and how to get it.
+    /// This machine lacks a tool. The text names it, and how to get it.
     Skipped(String),
 }
 

@@ -34,23 +34,23 @@ use dashboard::Dashboard;
 /// The time to send a request head, and the longest one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_LEN: usize = 16 * 1024;
-/// How long a client may take nothing before its connection is cut.
+/// The time for which a client may take nothing before its connection is cut.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many ports are tried if the first is taken.
+/// The number of ports that are tried if the first is taken.
 const PORTS_TRIED: u16 = 100;
 /// The time that open connections have to end once the server was asked to.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Where to listen; if the port is taken, the next free one.
+    /// Listen on this address; if the port is taken, on the next free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 }
 
 type Body = BoxBody<Bytes, EventBodyError>;
 
-/// What all connections share.
+/// The state shared by all connections.
 struct Demo {
     chat: Chat,
     dashboard: Dashboard,
@@ -75,7 +75,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         interrupt = interrupted() => interrupt?,
     }
 
-    // Open connections are told, and waited for.
+    // Open connections are notified, and waited for.
     drop(listener);
     drop(stopping);
     demo.dashboard.end();
@@ -120,7 +120,7 @@ async fn serve(listener: &TcpListener, demo: &Arc<Demo>, stopping: &watch::Recei
                 let stopping = stopping.clone();
                 tokio::spawn(serve_connection(stream, demo, stopping));
             }
-            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            // Out of file descriptors, most likely: open connections continue, new ones wait.
             Err(error) => {
                 eprintln!("tidings: accept: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -129,7 +129,7 @@ async fn serve(listener: &TcpListener, demo: &Arc<Demo>, stopping: &watch::Recei
     }
 }
 
-/// What goes wrong on one connection ends that connection only.
+/// An error on one connection ends only that connection.
 async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::Receiver<()>) {
     // Messages are written whole; waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
@@ -146,7 +146,7 @@ async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::R
     tokio::pin!(connection);
     let mut stopped = stopping.clone();
     tokio::select! {
-        // hyper has answered what can be answered.
+        // hyper has answered where possible.
         _ = &mut connection => {}
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();

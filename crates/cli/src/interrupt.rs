@@ -11,7 +11,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// From now on Ctrl-C is watched for, by a task of its own: whatever the program waits for, the
+    /// Watches for Ctrl-C from now on, in a separate task: whatever the program waits for, the
     /// second one ends it.
     pub(crate) fn watch() -> Self {
         let (first, receiver) = watch::channel(false);
@@ -22,7 +22,8 @@ impl Interrupt {
                     std::process::exit(INTERRUPTED.into());
                 }
             }
-            // Without signals there is nothing to tell, and a dropped sender would be told as one.
+            // Without signals there is nothing to report, and a dropped sender would be reported as
+            // one.
             std::future::pending::<()>().await;
         });
         Self(receiver)

@@ -1,4 +1,4 @@
-//! The `tidings` command. Each subcommand is a module of its own; exit codes are told there.
+//! The `tidings` command. Each subcommand is a separate module, which documents its exit codes.
 
 #![forbid(unsafe_code)]
 
@@ -62,7 +62,7 @@ impl std::fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// Whether the arguments are to blame.
+/// Returns whether the arguments are the cause.
 fn is_usage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     use tidings_tokio::Error;
 
@@ -77,5 +77,5 @@ fn is_usage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
         || error.downcast_ref::<Error>().is_some_and(is_connect_usage)
 }
 
-/// What ends a subcommand early; shown to the user in one line.
+/// The error that ends a subcommand early; shown to the user in one line.
 type Error = Box<dyn std::error::Error + Send + Sync>;

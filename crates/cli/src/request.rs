@@ -1,4 +1,5 @@
-//! What `ws` and `sse` take alike: headers, whom to trust, whom to show, where the server is.
+//! The options that `ws` and `sse` share: headers, trusted certificates, client certificate,
+//! address.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,17 +33,17 @@ pub(crate) struct Way {
     /// Trust the certificates of this file (PEM) and no others.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Show the certificate of this file (PEM, with its chain) to a server that asks for one.
+    /// Present the certificate in this file (PEM, with its chain) to a server that asks for one.
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
     /// The private key of --cert (PEM).
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
-    /// Connect to this address wherever the host of the URL is to be connected to; the host is still
-    /// the one that is asked for, and whose certificate counts.
+    /// Connect to this address instead of looking up the host of the URL. The request still names
+    /// that host, and its certificate is checked.
     #[arg(long, value_name = "IP:PORT")]
     connect_to: Option<SocketAddr>,
-    /// Go through this SOCKS5 proxy, in place of those that the variables name. It looks the host up.
+    /// Use this SOCKS5 proxy instead of those that the variables name. It looks up the host.
     #[arg(long, value_name = "HOST:PORT", value_parser = Socks5Proxy::parse)]
     socks5: Option<Socks5Proxy>,
 }

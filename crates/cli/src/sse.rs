@@ -34,7 +34,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// What to watch, for example `https://example.com/events`. The variables `https_proxy`,
+    /// The event stream, for example `https://example.com/events`. The variables `https_proxy`,
     /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
     url: String,
     /// Resume after the event with this ID (sent as `Last-Event-ID`).
@@ -50,22 +50,23 @@ pub(crate) struct Arguments {
     /// End with the stream: do not connect again.
     #[arg(long)]
     once: bool,
-    /// Print each event as an object of JSON on a line of its own: `event`, `data`, `id`, and
-    /// `retry` in the first event after it has changed.
+    /// Print each event as a JSON object on one line: `event`, `data`, `id`, and `retry` in the
+    /// first event after it has changed.
     #[arg(long)]
     json: bool,
-    /// Print comments, too: as lines that begin with a colon, or with `--json` as objects with
+    /// Also print comments: as lines that begin with a colon, or with `--json` as objects with
     /// `comment`.
     #[arg(long)]
     comments: bool,
     /// Treat the connection as lost after this many seconds of silence; comments count as activity.
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     idle_timeout: Option<Duration>,
-    /// Wait this many seconds for the head of the response, from DNS on. Without it 30, and with
-    /// `--data` 600, as a model may think before it answers.
+    /// Wait this many seconds for the head of the response, starting with DNS. The default is 30,
+    /// and with `--data` 600, because a model may think before it answers.
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     response_timeout: Option<Duration>,
-    /// The most bytes of an event's data. A larger event is skipped, which the exit code tells.
+    /// The limit for an event's data in bytes. A larger event is skipped, which the exit code
+    /// reports.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_EVENT_LEN)]
     max_event: usize,
     /// Give up after this many failed attempts in a row; 1 makes one attempt.
@@ -78,7 +79,7 @@ pub(crate) struct Arguments {
 /// The stream was there, and broke, or not all of it was shown.
 const BROKEN: u8 = 3;
 
-/// How long the head of the response to `--data` may take.
+/// The time limit for the head of the response to `--data`.
 const DATA_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The most bytes of an event's data, unless set.
@@ -92,7 +93,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let options = arguments.way.apply(options, &arguments.url)?;
     let source = EventSource::open(request(&arguments)?)?.with_connect_options(options);
     match watch(source, arguments.json).await {
-        // Whoever reads our output has enough of it.
+        // The reader of our output has enough of it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         watched => Ok(watched?),
     }

@@ -1,10 +1,10 @@
-//! What a peer wrote, made safe to show: it could otherwise move the cursor, rewrite lines, or
-//! answer for the user.
+//! A peer's text, made safe to show: it could otherwise move the cursor, rewrite lines, or answer
+//! for the user.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-/// Prints one line to stdout: as it is into a pipe or file, with control characters escaped on a
+/// Prints one line to stdout: unchanged into a pipe or file, with control characters escaped on a
 /// terminal.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ pub(crate) fn print_line(text: &str) -> io::Result<()> {
 pub(crate) fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
     let mut line = serde_json::to_string(value)?;
     if io::stdout().is_terminal() {
-        // They stand inside strings, where else nothing but ASCII is.
+        // They are inside strings; everything else is ASCII.
         line = escape(&line, |c| format!("\\u{:04x}", u32::from(c))).into_owned();
     }
     let mut stdout = io::stdout().lock();
@@ -65,7 +65,7 @@ fn is_harmful(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// W-085: what comes from the peer can't drive the terminal.
+    /// W-085: text from the peer cannot drive the terminal.
     #[test]
     fn control_characters_are_shown_not_obeyed() {
         assert_eq!(escape_controls("plain\ttext\n"), "plain\ttext\n");

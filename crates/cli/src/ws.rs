@@ -41,7 +41,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// Where to connect, for example `wss://example.com/chat`. The variables `https_proxy`,
+    /// The WebSocket, for example `wss://example.com/chat`. The variables `https_proxy`,
     /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
     url: String,
     /// Offer a subprotocol; may be given several times, best first.
@@ -68,7 +68,7 @@ const BROKEN: u8 = 3;
 /// Lines were lost.
 const NOT_SENT: u8 = 4;
 
-/// How long the server may take for its Close when nobody reads our output any more.
+/// The time that the server has for its Close when nobody reads our output any more.
 const LAST_CLOSE: Duration = Duration::from_secs(2);
 
 type Socket = WebSocket<ClientStream, ClientRole>;
@@ -94,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         }
     };
     if matches!(&ended, Err(Ended::OutputClosed)) {
-        // Whoever reads our output has enough of it, which is not the server's fault.
+        // The reader of our output has enough of it, which is not the server's fault.
         socket.start_close(CloseCode::NORMAL, "");
         let _ = timeout(LAST_CLOSE, async { while let Ok(Some(_)) = socket.recv().await {} }).await;
         return Ok(ExitCode::SUCCESS);
@@ -152,13 +152,13 @@ async fn open(arguments: Arguments) -> Result<Socket, Error> {
     }
 }
 
-/// Whether a server that closes so is content.
+/// Returns whether a server that closes with this code is content.
 fn ends_well(received: &CloseStatus) -> bool {
     // RFC 6455, 7.4.1: 1000 normal closure, 1001 going away, 1005 no code.
     matches!(received.code(), 1000 | 1001 | 1005)
 }
 
-/// What ends the talk early.
+/// The reason why the session ends early.
 enum Ended {
     /// The connection broke, or the server broke a rule.
     Lost(tidings_tokio::Error),
@@ -185,7 +185,7 @@ async fn talk(socket: &mut Socket, input: &mut Input, linger: Duration) -> Resul
             },
             line = input.next(), if stdin_ended.is_none() => match line {
                 Some(Line(line)) => match socket.send(line).await {
-                    // The server has just closed: `recv` tells how.
+                    // The server has just closed: `recv` returns the reason.
                     Err(error) if error.is_closed() => input.lose(),
                     sent => sent?,
                 },
@@ -196,7 +196,7 @@ async fn talk(socket: &mut Socket, input: &mut Input, linger: Duration) -> Resul
     }
 }
 
-/// Closes, and shows what still comes.
+/// Closes, and prints the remaining messages.
 async fn close(socket: &mut Socket) -> Result<(), Ended> {
     socket.start_close(CloseCode::NORMAL, "");
     while let Some(message) = socket.recv().await? {

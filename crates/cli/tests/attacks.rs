@@ -1,4 +1,4 @@
-//! The demo under attack, as a process of its own with little to live on. Linux only.
+//! The demo under attack, as a separate process with few resources. Linux only.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-/// The demo, with no more than so many open files, until it is dropped.
+/// The demo, with at most this many open files, until it is dropped.
 struct Demo {
     process: Child,
     address: String,
@@ -34,7 +34,7 @@ impl Demo {
         TcpStream::connect(&self.address).unwrap()
     }
 
-    /// A number of its own that the system tells: `name` in `/proc/*/status`.
+    /// Returns a number that the system reports about it: `name` in `/proc/*/status`.
     fn status(&self, name: &str) -> u64 {
         let status = format!("/proc/{}/status", self.process.id());
         let status = std::fs::read_to_string(status).unwrap();
@@ -84,8 +84,8 @@ fn talk(chat: &mut TcpStream) {
     assert_eq!(&heard, b"\x81\x05Hello");
 }
 
-/// F-15: who takes all file descriptors keeps others out, and no longer than he holds them. Those
-/// who are in go on, and the accept loop does not spin.
+/// F-15: a client that takes all file descriptors keeps others out, only as long as it holds them.
+/// Open connections continue, and the accept loop does not spin.
 #[test]
 fn a_server_without_file_descriptors_goes_on() {
     let demo = Demo::start(40);

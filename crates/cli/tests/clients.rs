@@ -1,5 +1,5 @@
-//! What scripts get from `tidings ws` and `tidings sse`: what is printed, and exit codes that can be
-//! trusted. Each command is a process of its own.
+//! The output of `tidings ws` and `tidings sse` for scripts, and exit codes that can be trusted.
+//! Each command is a separate process.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
@@ -31,7 +31,7 @@ fn told(output: &Output) -> (i32, String, String) {
 
 const OPEN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
 
-/// A server that gives these answers, each on a connection of its own; how many it gave.
+/// A server that gives these answers, each on a separate connection; the receiver counts them.
 fn serve(answers: Vec<String>) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -82,7 +82,7 @@ fn wrong_arguments_exit_with_2() {
         let (code, _, stderr) = run(arguments);
         assert_eq!(code, 2, "{arguments:?}: {stderr}");
     }
-    // What the exit codes mean is in the help.
+    // The help explains the exit codes.
     for command in ["ws", "sse"] {
         let (code, stdout, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);
@@ -156,7 +156,7 @@ fn the_head_of_a_response_has_the_time_that_is_set() {
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
-/// What the server of a WebSocket does.
+/// The behaviour of a WebSocket server.
 #[derive(Clone, Copy)]
 enum Peer {
     /// Closes with this code, once a message has come.
@@ -171,7 +171,7 @@ enum Peer {
     Silent,
 }
 
-/// A server of one WebSocket; what it got.
+/// A server of one WebSocket; returns its input.
 fn peer(peer: Peer) -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());

@@ -1,4 +1,5 @@
-//! The clients over TLS, as processes: whom they trust, whom they show, and what they say.
+//! The clients over TLS, as processes: their trusted certificates, their client certificates, and
+//! their messages.
 //!
 //! The certificates are made by openssl: `authority.pem` as `openssl req -x509` makes one by default,
 //! `server.pem` with `basicConstraints=critical,CA:FALSE`. Their keys are for these tests alone, and
@@ -22,7 +23,7 @@ fn path(file: &str) -> String {
     format!("{}/tests/certificates/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a server has seen of one client.
+/// The server's view of one client.
 #[derive(Debug, Default)]
 struct Seen {
     protocol: Option<String>,
@@ -163,7 +164,7 @@ fn a_file_without_a_certificate_is_named() {
     assert!(said.contains(&format!("{file}: there is no certificate in it")), "{said}");
 }
 
-/// RFC 1928, 3: it offers to say nothing of who it is.
+/// RFC 1928, 3: it offers not to authenticate.
 #[test]
 fn a_socks_proxy_is_asked_first() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! What a server answers, [`Answer`], and how a client checks it: [`check_answer`].
+//! A server's answer, [`Answer`], and the client's check of it: [`check_answer`].
 
 use core::fmt;
 
@@ -27,7 +27,7 @@ impl Answer {
         self.set().to_parameters()
     }
 
-    /// What both sides keep to from now on.
+    /// Returns the parameters that both sides keep to from now on.
     #[must_use]
     pub fn negotiated(&self) -> NegotiatedCompression {
         NegotiatedCompression {
@@ -66,7 +66,7 @@ impl Answer {
         })
     }
 
-    /// Whether this answers that offer, and what is then agreed.
+    /// Checks whether this answers that offer, and returns the negotiated parameters.
     fn answers(&self, offer: &Offer) -> Result<NegotiatedCompression, AnswerError> {
         let offer = offer.set();
         // RFC 7692, 7.1.1.1: a server accepts this parameter by sending it back.
@@ -113,11 +113,11 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Checks what the server answered to these offers. `None`: it declined, and no message may be
+/// Checks the server's answer to these offers. `None`: it declined, and no message may be
 /// compressed.
 ///
 /// `answer` has the extensions of the response, over all header lines, each with its parameters.
-/// A value is taken as it displays: unquoted.
+/// Values are read by their `Display`: unquoted.
 ///
 /// ```
 /// use tidings_deflate::{Offer, WindowBits, check_answer};
@@ -132,7 +132,7 @@ impl fmt::Display for Answer {
 ///
 /// # Errors
 /// The client must fail the connection (RFC 7692, 5 and 7); 1010 is the close code for it. If
-/// several offers were made, the error tells why the answer does not suit the last of them.
+/// several offers were made, the error says why the answer does not match the last of them.
 pub fn check_answer<'a, P, V>(
     offers: &[Offer],
     answer: impl IntoIterator<Item = (&'a str, P)>,
@@ -170,33 +170,33 @@ where
 pub enum AnswerError {
     /// An extension that was not offered.
     UnknownExtension {
-        /// Which extension of the answer, from 0.
+        /// The index of the extension in the answer, from 0.
         index: usize,
     },
     /// `permessage-deflate` a second time.
     RepeatedExtension {
-        /// Which extension of the answer, from 0.
+        /// The index of the extension in the answer, from 0.
         index: usize,
     },
     /// A parameter is unknown, repeated or has a wrong value.
     Parameter(ParameterError),
     /// The offer demands this parameter and the answer does not have it.
     Missing {
-        /// Which one.
+        /// The parameter.
         parameter: Parameter,
     },
     /// The answer has a parameter that only an offer with it allows.
     NotOffered {
-        /// Which one.
+        /// The parameter.
         parameter: Parameter,
     },
     /// The answer enlarges a window beyond the offer.
     WindowTooLarge {
-        /// Which window.
+        /// The parameter of the window.
         parameter: Parameter,
         /// The largest that was offered.
         offered: WindowBits,
-        /// What the answer says.
+        /// The value in the answer.
         answered: WindowBits,
     },
 }

@@ -1,4 +1,4 @@
-//! What both sides keep to after the handshake: an [`NegotiatedCompression`], one [`Direction`] each way.
+//! The result of the negotiation: a [`NegotiatedCompression`], with one [`Direction`] each way.
 
 use crate::window_bits::WindowBits;
 
@@ -8,13 +8,13 @@ use crate::window_bits::WindowBits;
 /// [`NegotiatedCompression::client`]; a client the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NegotiatedCompression {
-    /// How the messages that the server sends are compressed.
+    /// The compression of messages from the server.
     pub server: Direction,
-    /// How the messages that the client sends are compressed.
+    /// The compression of messages from the client.
     pub client: Direction,
 }
 
-/// How the messages of one sender are compressed.
+/// The compression of messages from one sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Direction {
     window_bits: WindowBits,
@@ -22,7 +22,7 @@ pub struct Direction {
 }
 
 impl Direction {
-    /// A window of 32 KiB, kept from message to message: what holds where nothing else was agreed.
+    /// A window of 32 KiB, kept from message to message: the default without other parameters.
     pub const UNLIMITED: Self = Self::new(WindowBits::MAX, true);
 
     /// A direction with these parameters.
@@ -37,7 +37,7 @@ impl Direction {
         self.window_bits
     }
 
-    /// Whether a message may refer back to the messages before it.
+    /// Returns whether a message may refer back to the messages before it.
     #[must_use]
     pub const fn context_takeover(self) -> bool {
         self.context_takeover

@@ -46,7 +46,7 @@ fn bits(bits: u8) -> WindowBits {
     WindowBits::new(bits).unwrap()
 }
 
-/// A server that limits nothing itself but what zlib needs.
+/// A server without limits of its own except the one that zlib needs.
 fn permissive() -> ServerConfig {
     ServerConfig::new()
         .server_context_takeover(true)
@@ -56,8 +56,8 @@ fn permissive() -> ServerConfig {
         .client_max_window_bits(WindowBits::MAX)
 }
 
-/// D-001, D-006, D-016, D-021, D-023, D-024, D-025: the examples of RFC 7692, 5 and 7.1, and what
-/// clients are known to send.
+/// D-001, D-006, D-016, D-021, D-023, D-024, D-025: the examples of RFC 7692, 5 and 7.1, and the
+/// known offers of clients.
 #[test]
 fn a_server_takes_the_first_offer_that_it_can_keep() {
     let answer = |parameters: &str| Some(format!("permessage-deflate{parameters}"));
@@ -252,7 +252,7 @@ fn a_client_refuses_an_answer_that_does_not_suit() {
             "permessage-deflate",
             AnswerError::Missing { parameter: Parameter::ServerNoContextTakeover },
         ),
-        // The last offer is the one that tells.
+        // The error is about the last offer.
         (
             vec![limited, strict],
             "permessage-deflate",
@@ -309,7 +309,7 @@ fn a_server_is_not_configured_beyond_its_backend() {
             let result = config.server_max_window_bits(window_bits);
             let error = UnsupportedWindow { window_bits, min_window_bits: min };
             assert_eq!(result.err(), (window_bits < min).then_some(error));
-            // What the client demands is kept or declined, never enlarged.
+            // A client's demand is kept or declined, never enlarged.
             let offer = Offer::new().server_max_window_bits(window_bits);
             let kept = config.answer(&offer).map(|answer| answer.negotiated().server.window_bits());
             match kept {
@@ -321,8 +321,8 @@ fn a_server_is_not_configured_beyond_its_backend() {
     }
 }
 
-/// What is offered and answered where nothing is said about it: the same whichever features are on,
-/// also with none, so that a crate that switches one on changes nothing on the wire.
+/// The default offer and answer are the same whichever features are on, also with none, so that a
+/// crate that enables one changes nothing on the wire.
 #[test]
 fn no_feature_changes_what_is_negotiated_by_default() {
     assert_eq!(Offer::recommended().to_string(), "permessage-deflate; client_max_window_bits");
@@ -361,7 +361,8 @@ fn a_server_can_insist_on_a_small_client_window() {
         accept(&config, "permessage-deflate, permessage-deflate; client_max_window_bits"),
         Some("permessage-deflate; client_max_window_bits=10".into())
     );
-    // Without insistence the client keeps its 15 bits, and nothing is said that it did not allow.
+    // Without insistence the client keeps its 15 bits, and the answer has only parameters that it
+    // allowed.
     let config = config.require_client_max_window_bits(false);
     assert_eq!(accept(&config, "permessage-deflate"), Some("permessage-deflate".into()));
 }
@@ -413,7 +414,7 @@ fn config_strategy() -> impl Strategy<Value = ServerConfig> {
 }
 
 proptest! {
-    /// D-002, D-003, D-008, D-023, D-025: what our server answers, our client takes, and both mean
+    /// D-002, D-003, D-008, D-023, D-025: our client accepts our server's answers, and both mean
     /// the same; the client may only be stricter with itself.
     #[test]
     fn both_sides_agree(
@@ -443,7 +444,7 @@ proptest! {
         }
     }
 
-    /// W-121, D-001: whatever is configured, what goes into the header is the registered name with
+    /// W-121, D-001: whatever the configuration, the header contains the registered name with
     /// parameters that RFC 7692, 7.1, defines.
     #[test]
     fn only_defined_parameters_are_written(

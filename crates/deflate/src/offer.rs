@@ -1,4 +1,4 @@
-//! What a client offers (RFC 7692, 7.1): [`Offer`], in the order of its preference.
+//! A client's offers (RFC 7692, 7.1): [`Offer`], in the order of its preference.
 
 use core::fmt;
 
@@ -42,8 +42,9 @@ impl Offer {
         }
     }
 
-    /// What browsers offer: no demand, and leave to limit our window. A client whose compressor knows
-    /// the largest window alone, as `miniz_oxide` does, offers [`new`](Self::new) instead.
+    /// The offer of browsers: no demand, and permission to limit our window. A client whose
+    /// compressor supports only the largest window, such as `miniz_oxide`, offers
+    /// [`new`](Self::new) instead.
     #[must_use]
     pub const fn recommended() -> Self {
         Self::new().client_max_window_bits()
@@ -58,15 +59,15 @@ impl Offer {
         self
     }
 
-    /// Tells that we shall not refer back to earlier messages, whatever the server answers
-    /// (RFC 7692, 7.1.1.2).
+    /// Announces that we shall not refer back to earlier messages, whatever the server answers (RFC
+    /// 7692, 7.1.1.2).
     #[must_use]
     pub const fn client_no_context_takeover(mut self) -> Self {
         self.set.client_no_context_takeover = true;
         self
     }
 
-    /// Demands that the server's window is no larger (RFC 7692, 7.1.2.1).
+    /// Demands that the server's window is at most this large (RFC 7692, 7.1.2.1).
     #[must_use]
     pub const fn server_max_window_bits(mut self, window_bits: WindowBits) -> Self {
         self.set.server_max_window_bits = Some(window_bits);
@@ -83,8 +84,8 @@ impl Offer {
         self
     }
 
-    /// Lets the server limit our window, and tells that it will not be larger than this in any case
-    /// (RFC 7692, 7.1.2.2).
+    /// Lets the server limit our window, and announces that it will not be larger than this in any
+    /// case (RFC 7692, 7.1.2.2).
     #[must_use]
     pub const fn client_max_window_bits_hint(mut self, window_bits: WindowBits) -> Self {
         self.set.client_max_window_bits = Some(ClientMaxWindowBits::Value(window_bits));
@@ -93,7 +94,8 @@ impl Offer {
 
     /// Reads the parameters of an element with the name `permessage-deflate`.
     ///
-    /// A value is taken as it displays: unquoted. See [`ServerConfig::accept`] for the usual way.
+    /// Values are read by their `Display`: unquoted. See [`ServerConfig::accept`] for the usual
+    /// way.
     ///
     /// # Errors
     /// The server must decline such an offer (RFC 7692, 7).

@@ -64,7 +64,7 @@ pub(crate) enum ClientMaxWindowBits {
     Value(WindowBits),
 }
 
-/// Whose element is read.
+/// The side whose element is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Offer,
@@ -186,7 +186,7 @@ impl fmt::Write for Token {
 
 /// The parameters to write, as pairs of name and value.
 ///
-/// They are what the builder of a `Sec-WebSocket-Extensions` header wants, beside
+/// The builder of a `Sec-WebSocket-Extensions` header takes them, in addition to
 /// [`EXTENSION_NAME`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
@@ -211,22 +211,22 @@ impl Parameters {
     }
 }
 
-/// What is wrong with the parameters of an element.
+/// The fault in the parameters of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterError {
-    /// Which parameter of the element, from 0.
+    /// The index of the parameter in the element, from 0.
     pub index: usize,
     /// Its meaning; `None` if it is unknown.
     pub parameter: Option<Parameter>,
-    /// What is wrong with it.
+    /// The fault.
     pub kind: ParameterErrorKind,
 }
 
-/// What can be wrong with a parameter.
+/// The kind of fault of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParameterErrorKind {
-    /// Its name is none of the four.
+    /// Its name is not one of the four.
     Unknown,
     /// It was there before.
     Repeated,

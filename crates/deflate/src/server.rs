@@ -1,4 +1,4 @@
-//! How a server chooses among a client's offers: [`ServerConfig`].
+//! A server's choice among a client's offers: [`ServerConfig`].
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use crate::offer::Offer;
 use crate::parameters::{ClientMaxWindowBits, EXTENSION_NAME};
 use crate::window_bits::{UnsupportedWindow, WindowBits};
 
-/// What a server agrees to.
+/// The parameters that a server agrees to.
 ///
 /// The default spends no memory on an idle connection and little on a busy one: no context
 /// takeover in either direction, and windows of 4 KiB where the client lets us choose.
@@ -56,14 +56,14 @@ impl ServerConfig {
         }
     }
 
-    /// Whether our messages may refer back to earlier ones, if the client has nothing against it.
+    /// Sets whether our messages may refer back to earlier ones, if the client allows it.
     #[must_use]
     pub const fn server_context_takeover(mut self, allowed: bool) -> Self {
         self.server_context_takeover = allowed;
         self
     }
 
-    /// Whether the client's messages may refer back to earlier ones.
+    /// Sets whether the client's messages may refer back to earlier ones.
     ///
     /// If not, the answer says so, and a client must obey (RFC 7692, 7.1.1.2).
     #[must_use]
@@ -94,7 +94,8 @@ impl ServerConfig {
         self
     }
 
-    /// The largest window for our messages. The answer tells it, so that the client can save memory.
+    /// The largest window for our messages. The answer announces it, so that the client can save
+    /// memory.
     ///
     /// # Errors
     /// It is smaller than the smallest window that our compressor keeps to.
@@ -119,7 +120,7 @@ impl ServerConfig {
         self
     }
 
-    /// Whether to decline an offer that does not let us choose the client's window.
+    /// Sets whether to decline an offer that does not let us choose the client's window.
     #[must_use]
     pub const fn require_client_max_window_bits(mut self, required: bool) -> Self {
         self.client_max_window_bits_required = required;
@@ -130,7 +131,7 @@ impl ServerConfig {
     /// `permessage-deflate`; no message may be compressed.
     ///
     /// `offers` has the extensions of the request, over all header lines, each with its parameters.
-    /// Other extensions are passed over. A value is taken as it displays: unquoted.
+    /// Other extensions are skipped. Values are read by their `Display`: unquoted.
     pub fn accept<'a, P, V>(&self, offers: impl IntoIterator<Item = (&'a str, P)>) -> Option<Answer>
     where
         P: IntoIterator<Item = (&'a str, Option<V>)>,
@@ -143,7 +144,7 @@ impl ServerConfig {
             .find_map(|(_, params)| self.answer(&Offer::parse(params).ok()?).ok())
     }
 
-    /// Answers one offer. [`Offer::parse`] tells why another cannot be read at all.
+    /// Answers one offer. [`Offer::parse`] says why another cannot be read at all.
     ///
     /// # Errors
     /// Why the offer must be declined.
@@ -154,7 +155,7 @@ impl ServerConfig {
         let server_window = self
             .server_max_window_bits
             .min(offer.server_max_window_bits.unwrap_or(WindowBits::MAX));
-        // RFC 7692, 7: what is not supported is declined. A larger window would break the promise.
+        // RFC 7692, 7: an unsupported window is declined. A larger one would break the promise.
         server_window.check_min(self.server_min_window_bits).map_err(Decline::Window)?;
         let client_window = match offer.client_max_window_bits {
             Some(ClientMaxWindowBits::Value(hint)) => Some(hint.min(self.client_max_window_bits)),
@@ -182,7 +183,8 @@ impl ServerConfig {
     }
 }
 
-/// Why a server declines an offer. It is no fault: the next offer, or none, is taken instead.
+/// The reason why a server declines an offer. It is not a fault: the next offer, or none, is taken
+/// instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decline {

@@ -37,13 +37,13 @@ impl WindowBits {
         self.0
     }
 
-    /// How many bytes back a match may begin.
+    /// Returns the maximum distance of a match in bytes.
     #[must_use]
     pub const fn window_len(self) -> usize {
         1 << self.0
     }
 
-    /// The smallest window in which nothing of `len` bytes is out of reach; `None` if there is none.
+    /// Returns the smallest window that covers `len` bytes; `None` if there is none.
     #[cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
     pub(crate) fn covering(len: usize) -> Option<Self> {
         (Self::MIN.0..=Self::MAX.0).map(Self).find(|bits| len <= bits.window_len())
@@ -68,7 +68,8 @@ impl WindowBits {
         (Self::MIN.0..=Self::MAX.0).map(Self).find(|bits| token.is(bits.as_str()))
     }
 
-    /// Whether a compressor keeps to this window that keeps to none below `min_window_bits`.
+    /// Checks whether a compressor that supports no window below `min_window_bits` keeps to this
+    /// one.
     pub(crate) const fn check_min(self, min_window_bits: Self) -> Result<(), UnsupportedWindow> {
         if self.0 < min_window_bits.0 {
             Err(UnsupportedWindow { window_bits: self, min_window_bits })

@@ -1,5 +1,5 @@
-//! A message that grows a thousandfold is refused with little memory. A file of its own, for the
-//! peak of the process is what it measures.
+//! A message that grows a thousandfold is refused with little memory. A separate file, because it
+//! measures the peak of the process.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![cfg(any(feature = "zlib-rs", feature = "miniz_oxide"))]
 
@@ -76,7 +76,7 @@ fn a_gibibyte_of_zeros_is_refused_at_the_limit() {
         }
         assert_eq!(result, Err(InflateError::TooLong { max_len: LIMIT as u64 }));
         assert!(message.len() <= LIMIT);
-        // What it held is gone, and it stays shut.
+        // Its memory is freed, and it stays shut.
         assert!(inflater.needs_state());
         assert!(inflater.inflate(&mut &first[..]).is_err());
         if let (Some(before), Some(after)) = (before, peak_kib()) {
@@ -113,8 +113,8 @@ fn exhaustive_a_gibibyte_of_zeros_is_read_in_constant_memory() {
     }
 }
 
-/// The most memory that the process ever had, where the system tells. Linux notes it now and then, so
-/// it may be told a little less later.
+/// The peak memory of the process, where the system reports it. Linux updates it now and then, so a
+/// later value may be a little lower.
 fn peak_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

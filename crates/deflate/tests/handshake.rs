@@ -1,5 +1,5 @@
-//! With the parser and the builder of `tidings-handshake`: what stands in the header is what is
-//! agreed.
+//! With the parser and the builder of `tidings-handshake`: the header contains exactly the
+//! negotiated parameters.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use tidings_deflate::{EXTENSION_NAME, Offer, ServerConfig, WindowBits, check_answer};

@@ -1,4 +1,4 @@
-//! On [`embedded_io_async::Read`] and [`embedded_io_async::Write`].
+//! WebSockets and event streams on [`embedded_io_async::Read`] and [`embedded_io_async::Write`].
 //!
 //! # Time
 //! Race [`recv`](WebSocket::recv) with a timer for [`poll_timeout`](WebSocket::poll_timeout). If the
@@ -47,9 +47,10 @@
 //! ```
 //!
 //! # Cancel safety
-//! The state of the protocol is in the socket, not in the futures, so a future may be dropped at every
-//! await point. Each method says what follows from that. All of this requires that a `read` or `write`
-//! of the stream has done nothing if its future is dropped early, as `embedded-io-async` encourages.
+//! The state of the protocol is in the socket, not in the futures, so a future may be dropped at
+//! every await point. Each method documents the consequences. All of this requires that a `read` or
+//! `write` of the stream has done nothing if its future is dropped early, as `embedded-io-async`
+//! encourages.
 
 mod event_stream;
 mod event_writer;

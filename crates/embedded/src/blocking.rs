@@ -1,4 +1,4 @@
-//! On [`embedded_io::Read`] and [`embedded_io::Write`].
+//! WebSockets and event streams on [`embedded_io::Read`] and [`embedded_io::Write`].
 //!
 //! The same as [`asynchronous`](crate::asynchronous), which has the documentation, without `.await`:
 //! each call runs the async code over a stream that blocks.

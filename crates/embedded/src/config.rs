@@ -15,16 +15,16 @@ use tidings_websocket::{Limits, Timeouts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Limits on what the peer sends. A message may be longer than the buffer: it then comes in
-    /// several events.
+    /// Limits on the peer's messages and frames. A message may be longer than the buffer: it then
+    /// comes in several events.
     pub limits: Limits,
-    /// How long to wait for the peer.
+    /// Keep-alive, message, idle and closing timeouts.
     pub timeouts: Timeouts,
     /// The time for the whole opening handshake, checked after each read.
     pub handshake_timeout: Duration,
-    /// Whether `recv` flushes before it waits. If not, flush yourself what a stream holds back, as TLS
-    /// does. If so, nothing is received while the stream flushes, and some streams, such as those of
-    /// embassy-net, flush until the peer has acknowledged everything.
+    /// Whether `recv` flushes before it waits. If not, call `flush` yourself for a stream that
+    /// buffers bytes, as TLS does. If so, nothing is received while the stream flushes, and some
+    /// streams, such as those of embassy-net, flush until the peer has acknowledged everything.
     pub flush_before_waiting: bool,
 }
 

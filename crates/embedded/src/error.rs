@@ -1,4 +1,4 @@
-//! What can go wrong with a WebSocket: [`Error`].
+//! The errors of a WebSocket: [`Error`].
 
 use core::fmt;
 
@@ -6,8 +6,8 @@ use tidings_handshake::opening::{OpeningError, Refusal};
 use tidings_handshake::{BufferTooSmall, RequestError, ResponseError};
 use tidings_websocket::{SendError, Timeout, Violation};
 
-/// Why a connection could not be opened, why it ended, or why a call did nothing. `E` is the error of
-/// the stream. A normal closure is not an error.
+/// The reason why a connection could not be opened, why it ended, or why a call did nothing. `E` is
+/// the error of the stream. A normal closure is not an error.
 ///
 /// `Display` shows all of it, the error inside too, which is therefore not a
 /// [`source`](core::error::Error::source).
@@ -62,7 +62,7 @@ pub enum Error<E> {
     FrameUnfinished,
 }
 
-/// Where an [`Error`] comes from.
+/// The source of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorSource {
@@ -75,7 +75,7 @@ pub enum ErrorSource {
 }
 
 impl<E> Error<E> {
-    /// Where the error comes from.
+    /// Returns the source of the error.
     #[must_use]
     pub const fn error_source(&self) -> ErrorSource {
         match self {

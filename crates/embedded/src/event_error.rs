@@ -1,11 +1,11 @@
-//! What can go wrong with Server-Sent Events on a stream.
+//! The errors of Server-Sent Events on a stream.
 
 use core::fmt;
 
 use tidings_sse::BufferTooSmall;
 
-/// Why nothing more was read of an event stream. `E` is the error of the source, which `Display` shows
-/// too.
+/// The reason why nothing more was read of an event stream. `E` is the error of the source, which
+/// `Display` shows too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventStreamError<E> {
@@ -37,8 +37,8 @@ impl<E: fmt::Display> fmt::Display for EventStreamError<E> {
 
 impl<E: core::error::Error> core::error::Error for EventStreamError<E> {}
 
-/// Why an event was not sent, or not completely. `E` is the error of the stream, which `Display` shows
-/// too.
+/// The reason why an event was not sent, or not completely. `E` is the error of the stream, which
+/// `Display` shows too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventWriterError<E> {

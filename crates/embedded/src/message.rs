@@ -6,9 +6,9 @@ use crate::slice::slice;
 
 /// Gathers the chunks of a message in the caller's memory.
 ///
-/// A message that comes in one chunk is borrowed from where it is, and not copied. The memory is the
-/// limit of a message. Set [`Limits::max_message_len`](tidings_websocket::Limits) to its length too,
-/// so that a peer that sends a longer message is told.
+/// A message that arrives in one chunk is borrowed and not copied. The memory limits the length of
+/// a message. Set [`Limits::max_message_len`](tidings_websocket::Limits) to its length too, so that
+/// a peer that sends a longer message gets the right close code.
 ///
 /// ```
 /// use tidings_embedded::websocket::{Connection, Event, Limits, Server, Timeouts, Timestamp};
@@ -34,7 +34,7 @@ use crate::slice::slice;
 #[derive(Debug)]
 pub struct MessageBuffer<'m> {
     memory: &'m mut [u8],
-    /// How many bytes of the message are in the memory.
+    /// The number of bytes of the message in the memory.
     len: usize,
     /// Whether a chunk did not fit: nothing of the message is returned.
     is_too_long: bool,
@@ -172,11 +172,11 @@ mod tests {
             assert_eq!(messages.push(text(None, "ab", true, false)), Gathered::Incomplete);
             assert_eq!(messages.push(text(None, end, false, true)), gathered);
         }
-        // What is too long in its middle stays so, even if its end would fit.
+        // A message that is too long in its middle stays so, even if its end would fit.
         assert_eq!(messages.push(text(None, "abc", true, false)), Gathered::Incomplete);
         assert_eq!(messages.push(text(None, "de", false, false)), Gathered::Incomplete);
         assert_eq!(messages.push(text(None, "f", false, true)), Gathered::TooLong);
-        // What comes whole needs no memory.
+        // A whole message needs no memory.
         let whole = Gathered::Message(Message::Text("abcdef"));
         assert_eq!(messages.push(text(None, "abcdef", true, true)), whole);
     }

@@ -1,5 +1,5 @@
 //! Parts of a buffer by ranges that this crate keeps, and that are always inside. A range outside
-//! would be a bug here: tests stop at it, and a firmware goes on with an empty slice.
+//! would be a bug here: tests stop at it, and firmware continues with an empty slice.
 
 use core::ops::Range;
 

@@ -164,7 +164,7 @@ fn errors_of_the_source_are_told() {
     assert_eq!(events.fill(), Err(EventStreamError::NoBuffer));
 }
 
-/// E-014, E-018: what a reconnection needs is kept, and the decoder can be used again.
+/// E-014, E-018: the state for a reconnection is kept, and the decoder can be used again.
 #[test]
 fn the_last_event_id_outlives_the_stream() {
     let mut areas = Areas::NEW;

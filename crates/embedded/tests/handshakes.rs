@@ -310,7 +310,7 @@ fn an_extension_is_the_applications_fault() {
     assert_eq!(connect(answer, &request, 512).0, Err(error));
 }
 
-/// P-003, P-009, W-036: what HTTP and RFC 6455 let a peer write is read.
+/// P-003, P-009, W-036: everything that HTTP and RFC 6455 allow a peer to write is read.
 #[test]
 fn a_peer_may_write_what_http_allows() {
     let request = ClientRequest::new(uri(), key()).subprotocols(&["chat"]).unwrap();
@@ -347,7 +347,7 @@ fn a_peer_may_write_what_http_allows() {
     }
 }
 
-/// W-040: the page's host is compared with what a trusted proxy says of the request.
+/// W-040: the page's host is compared with the host that a trusted proxy reports.
 #[test]
 fn a_page_is_compared_with_the_host_that_a_trusted_proxy_names() {
     let request = String::from_utf8(REQUEST.to_vec()).unwrap();

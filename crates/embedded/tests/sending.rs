@@ -1,4 +1,4 @@
-//! What the application sends, written whole, cut, or resumed.
+//! Messages of the application, written whole, interrupted, or resumed.
 
 #![cfg(feature = "blocking")]
 #![allow(
@@ -82,7 +82,7 @@ fn a_cut_send_is_resumed() {
         assert_eq!(socket.sender().send(Data::binary(&payload)), Err(TIMED_OUT));
         assert_eq!(script.written.borrow().len(), cut);
 
-        // Nothing else gets in between: not what the application sends ...
+        // Nothing else gets in between: no message of the application ...
         let sender = socket.sender();
         assert_eq!(sender.send(Data::binary(&payload)), Err(Error::FrameUnfinished));
         assert_eq!(sender.ping(ControlPayload::EMPTY), Err(Error::FrameUnfinished));
@@ -102,7 +102,7 @@ fn a_cut_send_is_resumed() {
     }
 }
 
-/// Nobody has to resume: a connection that ends inside a frame of ours ends without a Close frame.
+/// Resuming is optional: a connection that ends inside a frame of ours ends without a Close frame.
 #[test]
 fn a_cut_send_keeps_no_connection_from_its_end() {
     let violation = b"\x81\x05Hello".to_vec();

@@ -1,4 +1,4 @@
-//! The async and the blocking sockets on the same scripts: what they report, and what they write.
+//! The async and the blocking sockets on the same scripts: their events, and their output.
 
 #![cfg(feature = "blocking")]
 #![allow(
@@ -21,7 +21,7 @@ use tidings_embedded::websocket::{Client, Data, Event, Role, Server, Timestamp};
 use tidings_embedded::{Config, Error, asynchronous, blocking};
 use tidings_testkit::{Unit, Wire};
 
-/// What an application sees, with whole messages.
+/// The application's view, with whole messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Log {
     lines: Vec<String>,
@@ -29,7 +29,7 @@ struct Log {
 }
 
 impl Log {
-    /// Logs an event and, if it is a chunk of a message, returns what echoes it: for text the obvious
+    /// Logs an event and, if it is a chunk of a message, returns its echo: for text the obvious
     /// `text.rest`.
     fn event<'a>(&mut self, event: &'a Event<'_>) -> Option<Data<'a>> {
         match event {

@@ -73,7 +73,7 @@ async fn recv_beside_a_timer<C: FnMut() -> Timestamp>(
     }
 }
 
-/// What a server has written.
+/// Returns everything that a server has written.
 fn units(script: &Script) -> Vec<Unit> {
     Wire::read(false, &script.written.borrow()).unwrap().units().to_vec()
 }
@@ -119,7 +119,7 @@ fn a_blocking_stream_that_times_out_keeps_the_deadlines() {
         assert!(matches!(socket.recv(), Err(Error::Io(TIMED_OUT))));
         assert_eq!(units(&script), expected);
     }
-    // The peer is told, and the application, once.
+    // The peer learns of it, and the application too, once.
     assert!(matches!(socket.recv(), Err(Error::Timeout(Timeout::Pong))));
     assert_eq!(units(&script), [ping(2), no_pong()]);
     assert!(matches!(socket.recv(), Ok(None)));
@@ -140,7 +140,8 @@ fn an_async_stream_is_raced_with_a_timer() {
     assert!(block_on(async { matches!(socket.recv().await, Ok(None)) }));
 }
 
-/// A peer that reads nothing cannot delay the end, neither with a Ping of ours nor with half a frame.
+/// A peer that reads nothing cannot delay the end, neither with a Ping of ours nor with half a
+/// frame.
 #[test]
 fn a_peer_that_takes_nothing_is_given_up() {
     for is_inside_frame in [false, true] {
@@ -170,8 +171,8 @@ fn a_peer_that_takes_nothing_is_given_up() {
     }
 }
 
-/// The same on a blocking stream whose writes time out: `recv` still reads, as the peer may be
-/// waiting for that, and what is pending goes out later.
+/// The same on a blocking stream whose writes time out: `recv` still reads, because the peer may be
+/// waiting for that, and pending output is written later.
 #[test]
 fn a_blocked_write_does_not_keep_from_reading() {
     let script = Script::new([]);
@@ -244,7 +245,7 @@ fn a_peer_that_dribbles_keeps_its_deadline() {
             }
             Err(error) => break error,
         }
-        // So that the test can go on.
+        // So that the test can continue.
         script.then(Read::Fails(ErrorKind::Interrupted));
     };
     assert_eq!(error, Error::Timeout(Timeout::Message));
@@ -273,8 +274,8 @@ fn a_message_that_waits_for_us_is_not_late() {
     assert!(socket.sender().connection().is_open());
 }
 
-/// The application is busy for longer than a message may take: the rest may have come meanwhile, or be
-/// on its way.
+/// The application is busy for longer than a message may take: the rest may have arrived in that
+/// time, or be on its way.
 #[test]
 fn a_pause_of_the_application_is_not_charged_to_the_peer() {
     let script = Script::new([&b"\x82\x85\0\0\0\0a"[..]]);

@@ -1,4 +1,4 @@
-//! What can go wrong, told apart by whose fault it is.
+//! The errors of a connection, classified by whose fault they are.
 
 use std::fmt;
 use std::io;
@@ -14,11 +14,12 @@ use tidings_websocket::{CloseInfo, SendError, Timeout, Violation};
 #[cfg(feature = "rustls")]
 use crate::opening::TlsError;
 
-/// Why a connection could not be opened, or did not end well. A normal closure is not an error.
+/// The reason why a connection could not be opened, or did not end well. A normal closure is not an
+/// error.
 ///
-/// `Display` shows all of it, the error inside too, which is therefore not a
-/// [`source`](std::error::Error::source). A source is only what an [`Io`](Self::Io) error of the
-/// caller's transport has below it.
+/// `Display` shows all of it, including the inner error, which is therefore not a
+/// [`source`](std::error::Error::source). Only an [`Io`](Self::Io) error of the caller's transport
+/// has a source: the one of that error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -34,7 +35,8 @@ pub enum Error {
     },
     /// The server's answer breaks the rules of the handshake.
     Response(ResponseError),
-    /// The server's answer about compression breaks the rules of RFC 7692; it was told, by 1010.
+    /// The server's answer about compression breaks the rules of RFC 7692. The server was told with
+    /// 1010.
     Compression(AnswerError),
     /// The server answered in plain HTTP and did not open the WebSocket.
     Declined(Box<Declined>),
@@ -44,9 +46,10 @@ pub enum Error {
     Uri(UriError),
     /// The scheme is `wss` or `https`, and this was built without the feature `rustls`.
     TlsUnsupported,
-    /// There is no TLS with this server, or none that can be trusted, or the peer ended it by an
-    /// alert. In TLS 1.3 a server does so after the TLS handshake, for example if it asks for a client
-    /// certificate and gets none. A server that is not trusted gets not one byte of the request.
+    /// TLS with this server failed: it is not available, the server is not trusted, or the peer
+    /// ended it by an alert. In TLS 1.3 a server does the last after the TLS handshake, for example
+    /// if it asks for a client certificate and gets none. An untrusted server receives no byte of
+    /// the request.
     #[cfg(feature = "rustls")]
     Tls(TlsError),
     /// The proxy opened no tunnel. 407: it wants credentials, or others.
@@ -66,13 +69,13 @@ pub enum Error {
         /// The rule.
         error: ResponseError,
     },
-    /// What an environment variable holds is not the URI of an HTTP proxy.
+    /// The value of an environment variable is not a valid URI of an HTTP proxy.
     ProxyUri(ProxyUriError),
     /// The server redirects to where this client does not go, or once too often.
     Redirect(RedirectError),
-    /// The caller asked for a request that can't be sent.
+    /// The caller asked for a request that cannot be sent.
     RequestBuild(RequestBuildError),
-    /// The peer broke the protocol or a limit; it was told.
+    /// The peer broke the protocol or a limit. It was told so.
     Violation(Violation),
     /// The peer did not do its part in time.
     Timeout(Timeout),
@@ -80,22 +83,22 @@ pub enum Error {
     /// end not all of them.
     WriteTimeout(Duration),
     /// Both sides send and neither receives: the peer took nothing for as long as
-    /// [`Config::write_timeout`](crate::websocket::Config), and as much of what it sent waits to be
-    /// received as `max_read_ahead_len` allows. It was told, by 1008.
+    /// [`Config::write_timeout`](crate::websocket::Config), and as many of its bytes wait to be
+    /// received as `max_read_ahead_len` allows. The peer was told with 1008.
     BothSend {
-        /// How many bytes of the peer's wait.
+        /// The number of unread bytes from the peer.
         unread_len: usize,
     },
-    /// The caller sent after the peer had closed: what the Close frames said.
+    /// The caller sent after the peer had closed; it has the content of the Close frames.
     Closed(Box<CloseInfo>),
-    /// The caller sent what cannot be sent now.
+    /// The caller sent a message that cannot be sent now.
     Send(SendError),
     /// The caller sent a message inside one that a `MessageWriter` has begun and not
     /// finished.
     MessageUnfinished,
     /// The caller feeds faster than the peer takes; nothing was queued. Flush first.
     QueueFull {
-        /// What is queued, in bytes.
+        /// The number of queued bytes.
         len: usize,
         /// [`Config::max_write_queue_len`](crate::websocket::Config).
         max_len: usize,
@@ -116,7 +119,7 @@ pub struct Declined {
     pub reason: String,
     /// The headers, in order.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The beginning of the body: at most 64 KiB, and what came before the handshake timeout.
+    /// The beginning of the body: at most 64 KiB, received before the handshake timeout.
     pub body_start: Vec<u8>,
 }
 
@@ -133,14 +136,14 @@ impl fmt::Debug for Declined {
 }
 
 impl Error {
-    /// Whether nothing can be sent because the connection was closed, by either side and without a
-    /// fault.
+    /// Returns whether nothing can be sent because the connection was closed, by either side and
+    /// without a fault.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_) | Self::Send(SendError::NotOpen))
     }
 
-    /// Whether the transport ended without a closing handshake, as when the peer vanished.
+    /// Returns whether the transport ended without a closing handshake, as when the peer vanished.
     #[must_use]
     pub fn is_disconnect(&self) -> bool {
         matches!(self, Self::Io(error) if matches!(
@@ -154,7 +157,7 @@ impl Error {
 }
 
 impl Error {
-    /// The same error for another who asks, of those that end an open connection.
+    /// The same error for another caller, if it is one that ends an open connection.
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Violation(violation) => Self::Violation(*violation),
@@ -172,7 +175,7 @@ impl Error {
         }
     }
 
-    /// Whether the fault is in what the caller asked for: another attempt would ask the same.
+    /// Returns whether the fault is in the caller's request: another attempt would ask the same.
     #[must_use]
     pub const fn is_user(&self) -> bool {
         matches!(
@@ -244,7 +247,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
-            // `Display` shows what is inside.
+            // `Display` shows the inner error.
             _ => None,
         }
     }

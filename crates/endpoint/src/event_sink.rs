@@ -1,12 +1,12 @@
-//! What the servers of event streams share: all but the connection.
+//! The shared code of servers of event streams: everything but the connection.
 //!
-//! A [`Responder`] opens streams. Each is an [`EventSender`], to be kept, and a response whose body is
-//! made of an [`EventSink`], which the adapter writes. Between them are the [queue](WhenFull), the
-//! [replay](Replay) of what a client missed, keep-alive comments, and gap notices. An [`EncodedEvent`]
-//! is encoded once and goes out to any number of senders without a copy. [`LastEventId`] and
-//! [`History`] let a client that reconnects miss nothing.
+//! A [`Responder`] opens streams. Each is an [`EventSender`], to be kept, and a response whose body
+//! is made of an [`EventSink`], which the adapter writes. Between them are the [queue](WhenFull),
+//! the [replay](Replay) of missed events, keep-alive comments, and gap notices. An [`EncodedEvent`]
+//! is encoded once and goes out to any number of senders without a copy. With [`LastEventId`] and
+//! [`History`] a client that reconnects misses nothing.
 //!
-//! Only the sink is told the time: [`EventSink::poll_next`] is the loop of an adapter.
+//! Only the sink is given the time: [`EventSink::poll_next`] is the loop of an adapter.
 
 mod encoded_event;
 mod event_ids;

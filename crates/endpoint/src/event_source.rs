@@ -1,6 +1,6 @@
-//! What the clients of event streams share: all but the transport ([`Client`]), with the request and
-//! its redirects ([`EventSourceRequest`], [`RedirectableRequest`]), the content coding
-//! ([`ContentDecoder`]), and what the application is told ([`ClientEvent`], [`DisconnectCause`]).
+//! The shared code of clients of event streams: everything but the transport ([`Client`]), with the
+//! request and its redirects ([`EventSourceRequest`], [`RedirectableRequest`]), the content coding
+//! ([`ContentDecoder`]), and the items for the application ([`ClientEvent`], [`DisconnectCause`]).
 //!
 //! The rules of WHATWG HTML, 9.2, are those of
 //! [`tidings_sse::event_source`]; a transport is the adapter's.

@@ -1,9 +1,9 @@
-//! The opening handshake without its transport: what a driver does is decided here, and done by the
-//! adapter.
+//! The opening handshake without its transport: it decides the operations, and the adapter does
+//! them.
 //!
 //! - A server: [`ServerHandshake`], or a [`RequestHandshake`] whose answer is decided later.
-//! - A client: [`ConnectOptions`] say what to ask for. [`Connecting`] follows the server's
-//!   redirects; for each server in turn it gives the [`Route`] to it, which may lead through a
+//! - A client: [`ConnectOptions`] have its options. [`Connecting`] follows the server's redirects;
+//!   for each server in turn it returns the [`Route`] to it, which may lead through a
 //!   [`TunnelHandshake`], and then the [`ClientHandshake`].
 //! - A client that lost its connection: [`Disconnect`] says whether to try again.
 //!
@@ -33,7 +33,7 @@
 //! }
 //! ```
 //!
-//! Then `finish` says what came of it.
+//! Then `finish` returns the result.
 
 mod addresses;
 mod client;
@@ -83,15 +83,15 @@ pub trait Handshake {
     /// over. An operation that is not complete by then is given up: call this again.
     fn next_io(&mut self, now: Timestamp) -> Option<(Io<'_>, Timestamp)>;
 
-    /// What came of the operation: the number of bytes that were read or written, any number for
-    /// the others.
+    /// Reports the result of the operation: the number of bytes that were read or written, any
+    /// number for the others.
     fn completed(&mut self, result: io::Result<usize>);
 }
 
 /// An open WebSocket, without its transport.
 #[derive(Debug)]
 pub struct Opened {
-    /// What both sides agreed on.
+    /// The result of the negotiation.
     pub negotiated: Negotiated,
     /// The first frames, as far as they came with the handshake.
     pub received: Vec<u8>,

@@ -79,7 +79,7 @@ mod tests {
         assert!(different.len() + 10 > first.len() + second.len(), "{}", different.len());
     }
 
-    /// W-018: the key of a handshake is 16 bytes, drawn anew.
+    /// W-018: the key of a handshake is 16 bytes, new for each connection.
     #[test]
     fn no_two_handshakes_have_the_same_key() {
         let keys: HashSet<String> =

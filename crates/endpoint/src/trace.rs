@@ -1,12 +1,12 @@
-//! What happens to a connection, told to `tracing` (feature `tracing`): ends and their reasons at
-//! debug, frames at trace. Lengths and codes are told, payloads, headers and URIs never, since they
-//! may be secret.
+//! Reports of a connection to `tracing` (feature `tracing`): ends and their reasons at debug,
+//! frames at trace. Lengths and codes are reported; payloads, headers and URIs never are, because
+//! they may be secret.
 
 /// The target of all events.
 #[cfg(feature = "tracing")]
 const TARGET: &str = "tidings";
 
-/// A message was received, whole, in memory of its own or not.
+/// A whole message was received, owned or borrowed.
 #[inline]
 pub(crate) fn message_received(is_text: bool, len: usize) {
     #[cfg(feature = "tracing")]
@@ -15,7 +15,7 @@ pub(crate) fn message_received(is_text: bool, len: usize) {
     let _ = (is_text, len);
 }
 
-/// A frame of a message was queued or handed out to be written.
+/// A frame of a message was queued or returned for writing.
 #[inline]
 pub(crate) fn frame_sent(payload_len: usize) {
     #[cfg(feature = "tracing")]
@@ -100,7 +100,7 @@ pub(crate) fn redirected() {
     tracing::debug!(target: TARGET, "the server redirects the opening handshake");
 }
 
-/// What a client does after it lost its connection, or could not open one.
+/// The next step of a client that lost its connection, or could not open one.
 pub(crate) fn retry(next: tidings_reconnect::Next) {
     #[cfg(feature = "tracing")]
     match next {
@@ -124,7 +124,7 @@ pub(crate) fn event_stream_opened(resumed: bool) {
     let _ = resumed;
 }
 
-/// A client gets what it missed; without a gap that is all.
+/// A client gets its missed events; without a gap those are all.
 #[cfg(feature = "event-sink")]
 pub(crate) fn events_replayed(events: usize, gap: bool) {
     #[cfg(feature = "tracing")]
@@ -133,7 +133,7 @@ pub(crate) fn events_replayed(events: usize, gap: bool) {
     let _ = (events, gap);
 }
 
-/// Events were dropped from the queue of a slow client, which is told.
+/// Events were dropped from the queue of a slow client, which learns of it.
 #[cfg(feature = "event-sink")]
 pub(crate) fn events_dropped(dropped: u64) {
     #[cfg(feature = "tracing")]
@@ -142,7 +142,7 @@ pub(crate) fn events_dropped(dropped: u64) {
     let _ = dropped;
 }
 
-/// A piece of an event stream was handed out to be written.
+/// A piece of an event stream was returned for writing.
 #[cfg(feature = "event-sink")]
 #[inline]
 pub(crate) fn event_sent(len: usize) {

@@ -1,15 +1,16 @@
-//! An open WebSocket without its transport and its clock: what the adapters share.
+//! An open WebSocket without its transport and its clock: the shared code of the adapters.
 //!
 //! There are two halves, so that a received payload can be borrowed while it is sent on:
 //! [`ReceiveHalf`] has the bytes that came and the message they make, [`SendHalf`] has the machine,
 //! the bytes to write and the end. An adapter is one loop over its own I/O, with the steps of
 //! [`Connection`](tidings_websocket::Connection):
 //!
-//! 1. **Bytes in.** Read into the buffer of [`ReceiveHalf::fill`], and hand what came of it to
+//! 1. **Bytes in.** Read into the buffer of [`ReceiveHalf::fill`], and pass the result to
 //!    [`ReceiveHalf::received`].
-//! 2. **Events out.** [`ReceiveHalf::find`] says whether a message is at hand;
-//!    [`take`](ReceiveHalf::take) and [`borrow`](ReceiveHalf::borrow) hand it out.
-//! 3. **Pending output out.** Do what [`SendHalf::next_output`] asks for, until that is nothing.
+//! 2. **Events out.** [`ReceiveHalf::find`] says whether there is a message;
+//!    [`take`](ReceiveHalf::take) and [`borrow`](ReceiveHalf::borrow) return it.
+//! 3. **Pending output out.** Do the operations of [`SendHalf::next_output`], until it returns
+//!    `Nothing`.
 //! 4. **Sleep** until bytes, the deadline of [`SendHalf::poll_timeout`], or a command; then call
 //!    [`SendHalf::handle_timeout`].
 //!

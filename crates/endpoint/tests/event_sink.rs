@@ -1,4 +1,5 @@
-//! Event streams on the server without any adapter: what the sink gives, and when, in virtual time.
+//! Event streams on the server without any adapter: the output of the sink, and its times, in
+//! virtual time.
 
 #![cfg(feature = "event-sink")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
@@ -49,7 +50,8 @@ fn poll(sink: &mut EventSink, now: Timestamp) -> Poll<Option<Result<String, Even
     polled.map(|next| next.map(|bytes| bytes.map(|b| String::from_utf8(b.to_vec()).unwrap())))
 }
 
-/// What a client sees of all that is there: data, with the type before it if that is not `message`.
+/// Returns a client's view of all the output: data, with the type before it if that is not
+/// `message`.
 fn seen(sink: &mut EventSink, now: Timestamp) -> Vec<String> {
     let (mut decoder, mut seen) = (Decoder::new(), Vec::new());
     while let Poll::Ready(Some(Ok(text))) = poll(sink, now) {
@@ -101,7 +103,8 @@ fn a_queued_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_know
     }
 }
 
-/// A store that tells the number of the missing events does not vouch for the client's own either.
+/// A store that gives the number of the missing events does not confirm the client's own event
+/// either.
 #[test]
 fn after_a_gap_only_what_was_replayed_is_left_out() {
     struct Cut;
@@ -161,7 +164,7 @@ fn a_connection_that_does_not_come_back_is_stalled() {
     assert!(sink.has_ended());
 }
 
-/// Its body is not asked, so that it cannot tell of the end.
+/// Its body is not polled, so that it cannot report the end.
 #[test]
 fn a_connection_that_does_not_come_back_is_stuck_also_after_an_abort() {
     let (sender, sink) = opened(&Responder::new());
@@ -277,8 +280,8 @@ fn without_a_reconnection_time_streams_just_end() {
     assert_eq!(poll(&mut sink, at(0)), Poll::Ready(None));
 }
 
-/// A store that hangs does not hold up the shutdown, and nothing is sent that would move the
-/// client's last event ID past what it missed.
+/// A store that hangs does not delay the shutdown, and nothing is sent that would move the client's
+/// last event ID past the missed events.
 #[test]
 fn a_replay_without_an_answer_is_given_up_when_all_streams_end() {
     struct Hangs;
@@ -305,7 +308,7 @@ fn a_replay_without_an_answer_is_given_up_when_all_streams_end() {
     assert_eq!(seen(&mut sink, at(0)), [""; 0]);
     assert!(sink.has_ended());
 
-    // What has begun is brought to its end.
+    // An event that has begun is completed.
     let responder = Responder::new();
     let (_sender, response) = responder.replay(history(1..4), last(1));
     let mut sink: EventSink = response.into_body();

@@ -1,20 +1,20 @@
-//! Where frames begin and end, for those who pass them on untouched: [`FrameBoundaries`].
+//! The boundaries of frames, for code that passes them on untouched: [`FrameBoundaries`].
 
 use crate::cut_header::CutHeader;
 use crate::decoder::{DecodeError, DecodeErrorKind};
 use crate::header::{Header, HeaderError, Rsv};
 
-/// Follows a stream of frames that is forwarded as it comes, and tells where each frame begins and
-/// ends.
+/// Follows a stream of frames that is forwarded as it arrives, and finds where each frame begins
+/// and ends.
 ///
 /// It reads headers and skips payloads: nothing is unmasked, and no byte of a payload is looked at.
-/// So a proxy can count and limit messages, or see a Close, while it forwards the bytes it got, and
-/// can send a frame of its own between two others.
+/// So a proxy can count and limit messages, or see a Close, while it forwards the received bytes,
+/// and can insert its own frame between two others.
 ///
-/// Call [`feed`](Self::feed) until it returns `Ok(None)`, then come back with the next bytes. Slices
-/// may be cut anywhere. Memory is constant. As with the [`Decoder`](crate::Decoder), rules of roles,
-/// of the order of frames and of their length are for the layer above; every header says how long
-/// its payload is, before any of it has come.
+/// Call [`feed`](Self::feed) until it returns `Ok(None)`, then continue with the next bytes. Slices
+/// may be cut anywhere. Memory is constant. As with the [`Decoder`](crate::Decoder), rules of
+/// roles, of the order of frames and of their length are for the layer above; every header says how
+/// long its payload is, before any of it has come.
 ///
 /// ```
 /// use tidings_frame::{ControlOpcode, FrameBoundaries, FrameBoundary, Opcode, Rsv};
@@ -44,7 +44,7 @@ use crate::header::{Header, HeaderError, Rsv};
 pub struct FrameBoundaries {
     rsv_allowed: Rsv,
     state: State,
-    /// Where in the stream the current frame, or the next one, begins.
+    /// The start of the current frame, or of the next one, in the stream.
     frame_offset: u64,
 }
 
@@ -109,7 +109,7 @@ impl FrameBoundaries {
                 }
             },
             State::Payload { header, remaining } => {
-                // What does not fit a `usize` is longer than any slice.
+                // A length that does not fit a `usize` is longer than any slice.
                 let len =
                     usize::try_from(*remaining).map_or(input.len(), |len| len.min(input.len()));
                 skip(input, len);
@@ -129,8 +129,8 @@ impl FrameBoundaries {
         }
     }
 
-    /// Whether the stream stands between two frames, where a frame of another origin may be put in
-    /// and where the stream may end.
+    /// Returns whether the stream is between two frames, where another frame may be inserted and
+    /// where the stream may end.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
         matches!(&self.state, State::Header(cut) if cut.is_empty())
@@ -146,8 +146,8 @@ impl FrameBoundaries {
         }
     }
 
-    /// Where the current frame begins, or between frames the next one, in bytes from the start of
-    /// the stream.
+    /// Returns the start of the current frame, or between frames of the next one, in bytes from the
+    /// start of the stream.
     #[must_use]
     pub const fn frame_offset(&self) -> u64 {
         self.frame_offset

@@ -1,5 +1,5 @@
-//! Why a connection closes (RFC 6455, 5.5.1 and 7.4): codes that may stand in a Close frame,
-//! reasons that fit into one, and the frame's payload as a value, [`CloseFrame`].
+//! The reason for closing a connection (RFC 6455, 5.5.1 and 7.4): codes that may be in a Close
+//! frame, reasons that fit into one, and the frame's payload as a value, [`CloseFrame`].
 
 use core::fmt;
 use core::str;
@@ -7,7 +7,7 @@ use core::str;
 use crate::control::ControlPayload;
 use crate::utf8::InvalidUtf8;
 
-/// A status code that may stand in a Close frame.
+/// A status code that may be sent in a Close frame.
 ///
 /// 0 to 999 are not used; 1004 is reserved; 1005, 1006 and 1015 "MUST NOT be set as a status code
 /// in a Close control frame" (RFC 6455, 7.4.1); 1016 to 2999 are not registered; nothing is
@@ -33,7 +33,7 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: the peer sent a type of data that the endpoint can't accept.
+    /// 1003: the peer sent a type of data that the endpoint cannot accept.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1007: data did not fit the message's type, for example text that is not UTF-8.
     pub const INVALID_PAYLOAD_DATA: Self = Self(1007);
@@ -50,12 +50,14 @@ impl CloseCode {
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: the service is overloaded; try again later.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// 1014: a gateway got an invalid response from the server behind it.
+    /// 1014: a gateway got an invalid response from its upstream server.
     pub const BAD_GATEWAY: Self = Self(1014);
 
-    /// What the API reports when a Close frame had no code (RFC 6455, 7.1.5). Never on the wire.
+    /// The code that the API reports when a Close frame had no code (RFC 6455, 7.1.5). Never on the
+    /// wire.
     pub const NO_STATUS_RECEIVED: u16 = 1005;
-    /// What the API reports when no Close frame came at all (RFC 6455, 7.1.5). Never on the wire.
+    /// The code that the API reports when there was no Close frame at all (RFC 6455, 7.1.5). Never
+    /// on the wire.
     pub const ABNORMAL_CLOSURE: u16 = 1006;
 
     /// The code with this number, `None` if it must not be on the wire.
@@ -73,7 +75,7 @@ impl CloseCode {
         self.0
     }
 
-    /// Who may give the code a meaning.
+    /// Returns who may define the meaning of the code.
     #[must_use]
     pub const fn range(self) -> CloseCodeRange {
         match self.0 {
@@ -83,8 +85,8 @@ impl CloseCode {
         }
     }
 
-    /// Whether an application may choose the code: 1000 and 3000 to 4999, as in browsers. The
-    /// others say something about the protocol that the endpoint itself has to know.
+    /// Returns whether an application may choose the code: 1000 and 3000 to 4999, as in browsers.
+    /// The others describe the protocol's state, which the endpoint itself has to know.
     #[must_use]
     pub const fn is_for_applications(self) -> bool {
         matches!(self.0, 1000 | 3000..=4999)
@@ -155,7 +157,7 @@ impl fmt::Display for InvalidCloseCode {
 
 impl core::error::Error for InvalidCloseCode {}
 
-/// Who defines the meaning of a [`CloseCode`] (RFC 6455, 7.4.2).
+/// The authority that defines the meaning of a [`CloseCode`] (RFC 6455, 7.4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CloseCodeRange {
     /// 1000 to 2999: the protocol, its extensions and revisions.
@@ -246,7 +248,7 @@ impl fmt::Debug for CloseReason {
     }
 }
 
-/// What a Close frame with a payload says: a code and a reason.
+/// The content of a Close frame with a payload: a code and a reason.
 ///
 /// ```
 /// use tidings_frame::{CloseCode, CloseFrame};
@@ -265,7 +267,7 @@ pub struct CloseFrame {
 }
 
 impl CloseFrame {
-    /// A code and a reason; the reason is cut to 123 bytes at a character's border.
+    /// A code and a reason; the reason is cut to 123 bytes at a character boundary.
     #[must_use]
     pub fn new(code: CloseCode, reason: &str) -> Self {
         Self { code, reason: CloseReason::truncated(reason) }
@@ -294,7 +296,7 @@ impl CloseFrame {
         Ok(Some(Self { code, reason: CloseReason { text } }))
     }
 
-    /// The payload of a Close frame that says this.
+    /// Returns the payload of a Close frame with this content.
     #[must_use]
     pub fn to_payload(&self) -> ControlPayload {
         let mut payload = ControlPayload::EMPTY;
@@ -315,7 +317,7 @@ impl fmt::Display for CloseFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason.as_str() {
             "" => write!(f, "{}", self.code),
-            // Untrusted text: escaped, so that it can't forge a line of a log.
+            // Untrusted text: escaped, so that it cannot forge a line of a log.
             reason => write!(f, "{}: {}", self.code, reason.escape_debug()),
         }
     }
@@ -467,7 +469,7 @@ mod tests {
         }
     }
 
-    /// W-083, W-084, W-116: each error says what the peer did and which rule it broke.
+    /// W-083, W-084, W-116: each error shows the peer's fault and the broken rule.
     #[test]
     fn an_error_names_the_rule() {
         for (error, shown) in [
@@ -494,7 +496,7 @@ mod tests {
         assert_eq!(format!("{reason:?}"), r#""über\n""#);
     }
 
-    /// W-085: what the peer wrote can't forge a line where it is displayed.
+    /// W-085: the peer's text cannot forge a line where it is displayed.
     #[test]
     fn a_displayed_reason_is_escaped() {
         let close = CloseFrame::new(CloseCode::NORMAL, "a\r\nb\x1b[31m");

@@ -42,7 +42,7 @@ impl ControlPayload {
         }
     }
 
-    /// Appends what fits of `bytes` and returns how many that were.
+    /// Appends as much of `bytes` as fits and returns its length.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let len = usize::from(self.len);
         let mut taken = 0u8;
@@ -68,7 +68,7 @@ impl ControlPayload {
         self.len
     }
 
-    /// Whether there is none.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
@@ -130,7 +130,7 @@ impl fmt::Debug for ControlPayload {
 /// The caller gave a control frame more than 125 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlPayloadTooLong {
-    /// How many bytes were given.
+    /// The length that was given.
     pub len: usize,
 }
 
@@ -166,7 +166,7 @@ mod tests {
         let payload = |bytes| ControlPayload::new(bytes).unwrap();
         assert_eq!(payload(b"ab"), payload(b"ab"));
         assert_ne!(payload(b"ab"), payload(b"ac"));
-        // What lies behind the payload does not count.
+        // Bytes after the payload do not count.
         assert_ne!(payload(b"a"), payload(b"a\0"));
         assert_eq!(ControlPayload::default(), payload(b""));
         assert_eq!(payload(b"ab").as_ref(), b"ab");

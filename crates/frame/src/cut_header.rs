@@ -17,12 +17,12 @@ impl CutHeader {
         self.len == 0
     }
 
-    /// Reads the header that goes on at the front of `input`, and returns how many bytes of
-    /// `input` belong to it. Without a header it goes on after `input`, whose bytes are kept here;
-    /// with one, nothing is.
+    /// Reads the header that continues at the front of `input`, and returns how many bytes of
+    /// `input` belong to it. If the header continues after `input`, the bytes of `input` are kept
+    /// here; if it is complete, nothing is kept.
     ///
     /// # Errors
-    /// As [`Header::parse`]. What was kept is then of no use.
+    /// Those of [`Header::parse`]. The kept bytes are then useless.
     #[inline]
     pub(crate) fn read(
         &mut self,

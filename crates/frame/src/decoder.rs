@@ -1,7 +1,7 @@
 //! From bytes to frames: [`Decoder`] streams over whatever slice the caller has.
 //!
-//! It takes all of every slice, unmasks in place, and keeps nothing but a header that a read has
-//! cut (14 bytes), so its memory does not depend on the size of frames, and no byte is looked at
+//! It consumes every slice completely, unmasks in place, and keeps only a header that was cut by a
+//! read (14 bytes), so its memory does not depend on the size of frames, and no byte is looked at
 //! twice.
 
 use core::fmt;
@@ -15,7 +15,7 @@ use crate::mask::Masker;
 
 /// Decodes a stream of frames from slices that are cut anywhere.
 ///
-/// Call [`decode`](Self::decode) until it returns `Ok(None)`, then come back with the next bytes.
+/// Call [`decode`](Self::decode) until it returns `Ok(None)`, then continue with the next bytes.
 /// The decoder knows neither roles nor the order of frames: whether a frame must be masked, and
 /// whether a continuation may come, is for the layer above.
 ///
@@ -42,7 +42,7 @@ pub struct Decoder {
     limit: PayloadLimit,
     rsv_allowed: Rsv,
     state: State,
-    /// Where in the stream the current frame, or the next one, begins.
+    /// The start of the current frame, or of the next one, in the stream.
     frame_offset: u64,
 }
 
@@ -173,17 +173,17 @@ impl Decoder {
         }
     }
 
-    /// Whether the front of `input`, the bytes that come next, is a whole unfragmented text or
-    /// binary message without reserved bits: [`decode`](Self::decode) then returns it in one part,
-    /// or says what is wrong with it. Nothing is taken.
+    /// Returns whether the front of `input`, the next bytes of the stream, is a whole unfragmented
+    /// text or binary message without reserved bits: [`decode`](Self::decode) then returns it in
+    /// one part, or reports its fault. Nothing is consumed.
     #[inline]
     #[must_use]
     pub fn has_whole_message(&self, input: &[u8]) -> bool {
         self.is_between_frames() && Header::begins_whole_message(input)
     }
 
-    /// Whether the stream stands between two frames: nothing of a frame is pending. A stream that
-    /// ends elsewhere was cut off.
+    /// Returns whether the stream is between two frames: nothing of a frame is pending. A stream
+    /// that ends elsewhere was cut off.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
         matches!(&self.state, State::Header(cut) if cut.is_empty())
@@ -199,8 +199,8 @@ impl Decoder {
         }
     }
 
-    /// Judges a complete header and takes what `input` has of its payload. The state must be
-    /// between frames.
+    /// Checks a complete header and takes the bytes of its payload that are in `input`. The state
+    /// must be between frames.
     #[inline]
     fn begin_frame<'a>(
         &mut self,
@@ -247,22 +247,22 @@ fn take<'a>(input: &mut &'a mut [u8], len: usize) -> &'a mut [u8] {
     front
 }
 
-/// As [`take`], for a length that may not fit a `usize`.
+/// Like [`take`], for a length that may not fit a `usize`.
 #[inline]
 fn take_payload<'a>(input: &mut &'a mut [u8], remaining: u64) -> &'a mut [u8] {
     take(input, usize::try_from(remaining).unwrap_or(usize::MAX))
 }
 
-/// The peer sent a frame that can't be taken.
+/// The peer sent a frame that cannot be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
-    /// What is wrong with it.
+    /// The fault.
     pub kind: DecodeErrorKind,
-    /// Where the frame begins, in bytes from the start of the stream.
+    /// The start of the frame, in bytes from the start of the stream.
     pub frame_offset: u64,
 }
 
-/// What is wrong with a frame.
+/// The fault of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {

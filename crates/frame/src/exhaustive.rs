@@ -6,7 +6,7 @@ use std::vec::Vec;
 use crate::utf8::tests::{in_chunks, oracle};
 use crate::*;
 
-/// What RFC 6455, 5.2 and 5.5 say of a header's first two bytes, in the order of the rules.
+/// The rules of RFC 6455, 5.2 and 5.5 for a header's first two bytes, in order.
 fn expected(first: u8, second: u8, rsv_allowed: u8) -> Result<(), HeaderError> {
     let (opcode, length) = (first & 0x0F, second & 0x7F);
     if first & 0x70 & !rsv_allowed != 0 {
@@ -41,7 +41,7 @@ fn all_first_two_bytes_are_judged_by_the_table() {
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
                 let verdict = expected(first, second, allowed_bits);
-                // Behind the first two bytes: a length that needs its form, and a masking key.
+                // After the first two bytes: a length that needs its form, and a masking key.
                 let mut bytes = std::vec![first, second];
                 match second & 0x7F {
                     126 => bytes.extend(126u16.to_be_bytes()),

@@ -10,8 +10,8 @@ use crate::{HeaderBytes, Rsv};
 
 /// A frame and its payload, ready to be encoded.
 ///
-/// The length comes from the payload and control frames take a [`ControlPayload`], so a frame
-/// that breaks RFC 6455 can't be built.
+/// The length comes from the payload and control frames take a [`ControlPayload`], so a frame that
+/// breaks RFC 6455 cannot be built.
 ///
 /// ```
 /// use tidings_frame::{DataOpcode, Frame, MaskingKey};
@@ -81,7 +81,7 @@ impl<'p> Frame<'p> {
         self.payload
     }
 
-    /// How many bytes the encoded frame has.
+    /// Returns the number of bytes of the encoded frame.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
         self.header.encoded_len() + self.payload.len() // no slice has more than isize::MAX bytes
@@ -115,7 +115,7 @@ impl<'p> Frame<'p> {
     #[inline]
     pub fn append_to(&self, out: &mut alloc::vec::Vec<u8>) {
         match self.header.masking_key() {
-            // What servers send most: two bytes of header, and no mask.
+            // The most common frame of servers: two bytes of header, and no mask.
             None if self.payload.len() <= usize::from(Header::MAX_SHORT_LEN) => {
                 out.reserve(2 + self.payload.len());
                 out.extend_from_slice(&self.header.encode_short());

@@ -47,19 +47,19 @@ pub struct Header {
     payload_len: u64,
 }
 
-/// What [`Header::parse`] found.
+/// The result of [`Header::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParsedHeader {
     /// The whole header.
     Complete {
         /// The header.
         header: Header,
-        /// How many bytes it took, 2 to 14. The payload begins behind them.
+        /// The length of the header, 2 to 14 bytes. The payload begins after it.
         header_len: usize,
     },
-    /// Legal so far, but the header goes on. Not an error.
+    /// Legal so far, but the header continues. Not an error.
     Partial {
-        /// At least so many more bytes are needed; all of them belong to the header.
+        /// At least this many more bytes are needed; all of them belong to the header.
         missing: usize,
     },
 }
@@ -82,7 +82,7 @@ impl Header {
         Ok(Self { opcode, fin: true, rsv: Rsv::NONE, masking_key: None, payload_len })
     }
 
-    /// An unmasked data frame with FIN = 0: the message goes on in a continuation frame.
+    /// An unmasked data frame with FIN = 0: the message continues in a continuation frame.
     ///
     /// # Errors
     /// [`HeaderError::LengthTopBit`] if `payload_len` is 2^63 or more.
@@ -93,7 +93,7 @@ impl Header {
         }
     }
 
-    /// An unmasked control frame. It can't be fragmented, nor carry more than 125 bytes.
+    /// An unmasked control frame. It cannot be fragmented, nor carry more than 125 bytes.
     #[must_use]
     pub fn control(opcode: ControlOpcode, payload: &ControlPayload) -> Self {
         Self {
@@ -128,9 +128,9 @@ impl Header {
     /// Reads a header from the front of `bytes`.
     ///
     /// `rsv_allowed` are the reserved bits that a negotiated extension has given a meaning.
-    /// Everything that the header alone can show is judged here, byte by byte in order, so that
-    /// an illegal header is refused for the same reason wherever the bytes were cut, and before
-    /// a byte of payload is looked at.
+    /// Everything that the header alone can show is checked here, byte by byte in order, so that an
+    /// illegal header is refused for the same reason wherever the bytes were split, and before a
+    /// byte of payload is looked at.
     ///
     /// # Errors
     /// [`HeaderError`] names the rule that the peer broke.
@@ -202,9 +202,9 @@ impl Header {
         Ok(ParsedHeader::Complete { header, header_len: 2 + length_len + key_len })
     }
 
-    /// The header that nearly all frames have: final text or binary, no reserved bit, a length of 7
-    /// or 16 bits in its shortest form. `None` for any other, for one with a fault, and for one that
-    /// is cut: then [`parse`](Self::parse) has the verdict.
+    /// The header of nearly all frames: final text or binary, no reserved bit, a length of 7 or 16
+    /// bits in its shortest form. `None` for any other, for one with a fault, and for one that is
+    /// cut: then [`parse`](Self::parse) decides.
     #[inline(always)]
     pub(crate) fn parse_common(bytes: &[u8]) -> Option<(Self, usize)> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
@@ -232,8 +232,8 @@ impl Header {
         Some((Self { opcode, fin: true, rsv: Rsv::NONE, masking_key, payload_len }, header_len))
     }
 
-    /// Whether `bytes` begin with a whole frame that is final, text or binary, and has no reserved
-    /// bit. What else may be wrong with it is for [`parse`](Self::parse) to say.
+    /// Returns whether `bytes` begin with a whole frame that is final, text or binary, and has no
+    /// reserved bit. Any other fault is reported by [`parse`](Self::parse).
     #[inline]
     pub(crate) fn begins_whole_message(bytes: &[u8]) -> bool {
         let &[0x81 | 0x82, second, ..] = bytes else { return false };
@@ -303,7 +303,7 @@ impl Header {
         [fin | self.rsv.0 | self.opcode.bits(), length]
     }
 
-    /// How many bytes [`encode`](Self::encode) yields, 2 to 14.
+    /// Returns the number of bytes that [`encode`](Self::encode) writes, 2 to 14.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
         let length_len = match self.payload_len {
@@ -321,7 +321,7 @@ impl Header {
         self.encoded_len() as u64 + self.payload_len
     }
 
-    /// What the frame is for.
+    /// Returns the type of the frame.
     #[must_use]
     pub const fn opcode(&self) -> Opcode {
         self.opcode
@@ -352,7 +352,7 @@ impl Header {
     }
 }
 
-/// So many bytes must follow the first two; `rest` are those that are there.
+/// This many bytes must follow the first two; `rest` are those received.
 fn partial(needed: usize, rest: &[u8]) -> ParsedHeader {
     debug_assert!(rest.len() < needed, "the bytes that are needed are there");
     ParsedHeader::Partial { missing: needed.saturating_sub(rest.len()) }
@@ -436,7 +436,7 @@ impl Rsv {
         Self(byte & Self::ALL.0)
     }
 
-    /// Whether all bits of `other` are set here. [`Rsv::NONE`] is always contained.
+    /// Returns whether all bits of `other` are set here. [`Rsv::NONE`] is always contained.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         other.0 & !self.0 == 0
@@ -468,12 +468,12 @@ pub enum HeaderError {
     },
     /// A control frame has FIN = 0.
     FragmentedControl {
-        /// Which control frame.
+        /// The kind of control frame.
         opcode: ControlOpcode,
     },
     /// A control frame declares more than 125 bytes of payload.
     OversizedControl {
-        /// Which control frame.
+        /// The kind of control frame.
         opcode: ControlOpcode,
     },
     /// The length is written in a longer form than it needs.

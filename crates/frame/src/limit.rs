@@ -1,10 +1,10 @@
-//! How long a frame's payload may be. Judged on the header, before a byte of payload is looked at.
+//! The limit for a frame's payload. Checked on the header, before a byte of payload is looked at.
 
 use core::fmt;
 
 /// The longest payload, in bytes, that a frame may declare.
 ///
-/// There is no default: whoever decodes says how much they take. [`PayloadLimit::SERVER`] and
+/// There is no default: every caller chooses a limit. [`PayloadLimit::SERVER`] and
 /// [`PayloadLimit::CLIENT`] are good choices.
 ///
 /// ```
@@ -38,7 +38,7 @@ impl PayloadLimit {
         self.0
     }
 
-    /// Judges a declared length. It stays a `u64` until here, so no platform truncates it.
+    /// Checks a declared length. It stays a `u64` until here, so no platform truncates it.
     ///
     /// # Errors
     /// [`PayloadTooLong`] for more than [`max_len`](Self::max_len) bytes.
@@ -54,9 +54,9 @@ impl PayloadLimit {
 /// The peer declared a frame payload that is longer than the [`PayloadLimit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayloadTooLong {
-    /// What the header declares, in bytes.
+    /// The length that the header declares, in bytes.
     pub payload_len: u64,
-    /// What was allowed, in bytes.
+    /// The limit, in bytes.
     pub max_len: u64,
 }
 

@@ -7,7 +7,7 @@ use core::fmt;
 /// The 4-byte key that masks one frame.
 ///
 /// A client draws a fresh one for each frame from a strong source of randomness (RFC 6455, 10.3),
-/// so there is no default and no way to make one but from bytes.
+/// so there is no default, and a key can only be made from bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MaskingKey([u8; Self::LEN]);
 
@@ -48,7 +48,7 @@ impl MaskingKey {
     }
 }
 
-/// A key that shows up in a log helps whoever wants to predict the next one.
+/// A key in a log would help to predict the next one.
 impl fmt::Debug for MaskingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MaskingKey(..)")
@@ -75,7 +75,7 @@ pub struct Masker {
 }
 
 const WORD: usize = size_of::<u64>();
-/// Blocks of four words are what compilers turn into vector instructions at any baseline.
+/// Compilers turn blocks of four words into vector instructions at any baseline.
 const BLOCK: usize = 4 * WORD;
 
 impl Masker {
@@ -94,8 +94,8 @@ impl Masker {
 
     /// Writes the next bytes of the payload, masked, to the front of `out`, in one pass.
     ///
-    /// Returns how many bytes were masked: the shorter of both lengths. The payload stays as it
-    /// is, so what the application still holds can't change on the wire (RFC 6455, 10.3).
+    /// Returns how many bytes were masked: the shorter of both lengths. The payload is unchanged,
+    /// so data that the application still holds cannot change on the wire (RFC 6455, 10.3).
     #[inline]
     #[must_use = "`out` may be shorter than the payload"]
     pub fn apply_to(&mut self, payload: &[u8], out: &mut [u8]) -> usize {
@@ -144,7 +144,7 @@ fn words_of(key: [u8; 4]) -> u64 {
     key << 32 | key
 }
 
-/// XORs whole words: a load, an XOR and a store each, or fewer where vectors are to be had.
+/// XORs whole words: a load, an XOR and a store each, or fewer with vector instructions.
 #[inline]
 fn xor_words(bytes: &mut [u8], key: u64) {
     for word in bytes.chunks_exact_mut(WORD) {
@@ -154,7 +154,7 @@ fn xor_words(bytes: &mut [u8], key: u64) {
     }
 }
 
-/// As [`xor_words`], from one slice to another of the same length.
+/// Like [`xor_words`], from one slice to another of the same length.
 #[inline]
 fn copy_xor_words(from: &[u8], to: &mut [u8], key: u64) {
     for (from, to) in from.chunks_exact(WORD).zip(to.chunks_exact_mut(WORD)) {

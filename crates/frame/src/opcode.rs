@@ -1,10 +1,10 @@
-//! What a frame is for: the six opcodes of RFC 6455, 5.2, sorted by the rules that govern them.
+//! The type of a frame: the six opcodes of RFC 6455, 5.2, sorted by the rules that govern them.
 
 use core::fmt;
 
 /// The opcode of a frame (RFC 6455, 5.2).
 ///
-/// Reserved values (3 to 7, B to F) can't be represented: a header that carries one is refused
+/// Reserved values (3 to 7, B to F) cannot be represented: a header that carries one is refused
 /// with [`HeaderError::ReservedOpcode`](crate::HeaderError::ReservedOpcode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Opcode {
@@ -17,7 +17,7 @@ pub enum Opcode {
 /// The opcodes of data frames (RFC 6455, 5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DataOpcode {
-    /// `%x0`: goes on with the message that an earlier frame began.
+    /// `%x0`: continues the message that an earlier frame began.
     Continuation,
     /// `%x1`: begins a message that is UTF-8 as a whole.
     Text,
@@ -32,7 +32,7 @@ pub enum ControlOpcode {
     Close,
     /// `%x9`: asks for a Pong.
     Ping,
-    /// `%xA`: answers a Ping, or is a heartbeat of its own.
+    /// `%xA`: answers a Ping, or is an unsolicited heartbeat.
     Pong,
 }
 
@@ -64,7 +64,7 @@ impl Opcode {
         }
     }
 
-    /// Whether this is Close, Ping or Pong.
+    /// Returns whether this is Close, Ping or Pong.
     #[must_use]
     pub const fn is_control(self) -> bool {
         matches!(self, Self::Control(_))

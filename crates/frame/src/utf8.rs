@@ -6,10 +6,10 @@
 use core::fmt;
 use core::str;
 
-/// Validates text that comes in chunks and hands each chunk out as `&str`.
+/// Validates text that arrives in chunks and returns each chunk as `&str`.
 ///
-/// At most three bytes are kept: those of a character that the end of a chunk cuts. No byte is
-/// scanned twice.
+/// At most three bytes are kept: those of a character that is split by the end of a chunk. No byte
+/// is scanned twice.
 ///
 /// ```
 /// use tidings_frame::Utf8Validator;
@@ -27,11 +27,11 @@ pub struct Utf8Validator {
     /// The first bytes of a character that the last chunk cut.
     cut: [u8; 4],
     cut_len: u8,
-    /// How many bytes came before those in `cut`.
+    /// The number of bytes before those in `cut`.
     offset: u64,
 }
 
-/// The text of one chunk: what was cut before it, then the rest.
+/// The text of one chunk: the character that was cut before it, then the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a> {
     /// The character that began in an earlier chunk and ended in this one.
@@ -119,7 +119,7 @@ impl Utf8Validator {
         if cut_len == 0 { Ok(()) } else { Err(InvalidUtf8 { offset }) }
     }
 
-    /// Adds a byte to the cut character; yields it when it is complete.
+    /// Adds a byte to the cut character; returns the character when it is complete.
     fn push_cut(&mut self, byte: u8) -> Result<Option<char>, InvalidUtf8> {
         let invalid = InvalidUtf8 { offset: self.offset };
         let place = self.cut.get_mut(usize::from(self.cut_len)).ok_or(invalid)?;
@@ -160,7 +160,7 @@ impl Utf8Validator {
     }
 }
 
-/// How many bytes at the end of `chunk` are the start of a character that needs more.
+/// Returns how many bytes at the end of `chunk` are the start of a character that needs more.
 #[inline]
 fn cut_suffix_len(chunk: &[u8]) -> usize {
     if chunk.last().is_none_or(u8::is_ascii) {
@@ -206,7 +206,7 @@ const ASCII_BELOW: usize = 512;
 /// The text is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidUtf8 {
-    /// Where the first ill-formed sequence begins, in bytes from the start of the text.
+    /// The start of the first ill-formed sequence, in bytes from the start of the text.
     pub offset: u64,
 }
 
@@ -224,7 +224,7 @@ pub(crate) mod tests {
     use std::string::{String, ToString};
     use std::vec::Vec;
 
-    /// What the whole text gives: the text, or where it fails.
+    /// The result for the whole text: the text, or the position of the fault.
     pub(crate) fn oracle(bytes: &[u8]) -> Result<String, InvalidUtf8> {
         match str::from_utf8(bytes) {
             Ok(text) => Ok(text.into()),
@@ -232,7 +232,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// What the text gives in these chunks.
+    /// The result for the text in these chunks.
     pub(crate) fn in_chunks<'a>(
         chunks: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<String, InvalidUtf8> {
@@ -252,7 +252,7 @@ pub(crate) mod tests {
         b"plain",
         "κόσμε".as_bytes(),
         "aé€😀z".as_bytes(),
-        b"\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF", // the borders of the surrogates, and the end
+        b"\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF", // the limits of the surrogates, and the end
         b"\xCE\xBA\xE1\xBD\xB9\xED\xA0\x80edited",   // a surrogate in the middle
         b"\xC0\xAF",                                 // overlong /
         b"\xE0\x80\xAF",
@@ -285,8 +285,8 @@ pub(crate) mod tests {
     #[test]
     fn the_first_bad_byte_fails_at_once() {
         let cases: &[(&[u8], usize)] = &[
-            (b"\xCE\xBA\xE1\xBD\xB9\xED\xA0\x80edited", 6), // A0 can't follow ED
-            (b"\xF4\x90\x80\x80", 1),                       // 90 can't follow F4
+            (b"\xCE\xBA\xE1\xBD\xB9\xED\xA0\x80edited", 6), // A0 cannot follow ED
+            (b"\xF4\x90\x80\x80", 1),                       // 90 cannot follow F4
             (b"\xE0\x80", 1),
             (b"abc\xFF", 3),
             (b"\xC1", 0),

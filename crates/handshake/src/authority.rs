@@ -29,7 +29,7 @@ impl<'a> Authority<'a> {
     ///
     /// # Errors
     ///
-    /// There is no host, or a part is not what the grammar allows. User information is refused.
+    /// There is no host, or a part breaks the grammar. User information is refused.
     pub fn parse(text: &'a str) -> Result<Self, AuthorityError> {
         // RFC 9110, 4.2.4: user information in an authority is most often an attempt to deceive.
         if let Some(offset) = text.bytes().position(|byte| byte == b'@') {
@@ -64,7 +64,7 @@ impl<'a> Authority<'a> {
         self.host
     }
 
-    /// Whether the host is an IPv6 address.
+    /// Returns whether the host is an IPv6 address.
     #[must_use]
     pub const fn is_ipv6(&self) -> bool {
         self.address.is_some()
@@ -93,13 +93,13 @@ impl<'a> Authority<'a> {
         self
     }
 
-    /// Whether both can stand for one server: the same host, and no two ports that differ.
+    /// Returns whether both can name one server: the same host, and no two different ports.
     pub(crate) fn agrees_with(&self, other: &Authority<'_>) -> bool {
         let ports = self.port.zip(other.port);
         self.is_same_host(other) && ports.is_none_or(|(port, other)| port == other)
     }
 
-    /// Whether both name the same host: names in any case, addresses by value.
+    /// Returns whether both name the same host: names in any case, addresses by value.
     ///
     /// A trailing dot counts: `example.com.` is another host than `example.com`, as it is for a
     /// browser.
@@ -154,7 +154,7 @@ fn parse_port(digits: &str) -> Result<Option<u16>, ()> {
     digits.parse().map(Some).map_err(|_| ())
 }
 
-/// What is wrong with an authority. An `offset` counts bytes from its start.
+/// The fault of an authority. An `offset` counts bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthorityError {
@@ -162,22 +162,22 @@ pub enum AuthorityError {
     NoHost,
     /// There is user information: `user@host`.
     UserInfo {
-        /// Where the `@` is.
+        /// The position of the `@`.
         offset: usize,
     },
-    /// A byte that cannot stand in a host name.
+    /// A byte that is invalid in a host name.
     Host {
-        /// Where the byte is.
+        /// The position of the byte.
         offset: usize,
     },
     /// The text in brackets is not an IPv6 address, or its bracket is not closed.
     Ipv6 {
-        /// Where the bracket is.
+        /// The position of the bracket.
         offset: usize,
     },
     /// The port is not a number from 0 to 65535.
     Port {
-        /// Where the port begins.
+        /// The start of the port.
         offset: usize,
     },
 }

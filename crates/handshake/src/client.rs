@@ -1,4 +1,4 @@
-//! The client's half: the request, and what the server may answer to it.
+//! The client's half: the request, and the check of the server's answer.
 
 #[cfg(feature = "alloc")]
 pub(crate) mod declined_body;

@@ -1,5 +1,5 @@
-//! The `Sec-WebSocket-Extensions` grammar (RFC 6455, 9.1): [`Extensions`] reads what the peer
-//! sent, [`Extension`] is what the caller sends.
+//! The `Sec-WebSocket-Extensions` grammar (RFC 6455, 9.1): [`Extensions`] reads the peer's header,
+//! [`Extension`] is sent by the caller.
 //!
 //! ```text
 //! extension-list  = 1#extension
@@ -7,7 +7,7 @@
 //! extension-param = token [ "=" ( token | quoted-string ) ]
 //! ```
 //!
-//! Every reader goes over the bytes once, forwards, and keeps nothing but its place.
+//! Every reader goes over the bytes once, forwards, and keeps only its position.
 
 use core::fmt;
 
@@ -159,7 +159,7 @@ impl<'a> ParamValue<'a> {
 
     /// The characters of the value.
     pub fn chars(&self) -> impl Iterator<Item = char> + Clone + use<'a> {
-        // A backslash is no token character, so each one only escapes what follows it.
+        // A backslash is not a token character, so each one only escapes the next character.
         self.raw.chars().filter(|character| *character != '\\')
     }
 }
@@ -198,8 +198,8 @@ fn skip_separators(mut rest: &[u8]) -> &[u8] {
     rest
 }
 
-/// An extension from the front; what follows it begins with a comma or is empty, if the list is
-/// well-formed. The error is what is left from the wrong byte on.
+/// Takes an extension from the front; the rest begins with a comma or is empty, if the list is
+/// well-formed. The error is the rest from the wrong byte on.
 fn take_extension(bytes: &[u8]) -> Result<(PeerExtension<'_>, &[u8]), &[u8]> {
     let (name, params) = take_token(bytes)?;
     let mut rest = trim_start(params);
@@ -239,7 +239,7 @@ fn take_token(bytes: &[u8]) -> Result<(&str, &[u8]), &[u8]> {
     }
 }
 
-/// The inside of a quoted string from the front, and what follows the closing quote.
+/// The inside of a quoted string from the front, and the rest after the closing quote.
 ///
 /// RFC 6455, 9.1: after unescaping, the value must be a token.
 fn take_quoted(bytes: &[u8]) -> Result<(&str, &[u8]), &[u8]> {
@@ -269,9 +269,9 @@ pub enum ExtensionsError {
     Empty,
     /// A byte where the grammar calls for another.
     Malformed {
-        /// Which of the `Sec-WebSocket-Extensions` lines, from 0.
+        /// The index of the `Sec-WebSocket-Extensions` line, from 0.
         line: usize,
-        /// Where in its value, in bytes.
+        /// The position in its value, in bytes.
         offset: usize,
     },
 }
@@ -376,12 +376,12 @@ pub enum ExtensionBuildError {
     Name,
     /// A parameter's name is not a token.
     ParamName {
-        /// Which parameter.
+        /// The index of the parameter.
         index: usize,
     },
     /// A parameter's value is not a token.
     ParamValue {
-        /// Which parameter.
+        /// The index of the parameter.
         index: usize,
     },
 }

@@ -46,7 +46,7 @@ impl fmt::Debug for ExtraHeaders<'_> {
     }
 }
 
-/// Whether this header may follow those of the handshake.
+/// Checks whether this header may follow those of the handshake.
 pub(crate) fn check(index: usize, name: &str, value: &str) -> Result<(), ExtraHeaderError> {
     if !is_token(name.as_bytes()) {
         return Err(ExtraHeaderError::Name { index });
@@ -75,19 +75,19 @@ fn is_reserved(name: &str) -> bool {
 pub enum ExtraHeaderError {
     /// The name is not a token.
     Name {
-        /// Which header.
+        /// The index of the header.
         index: usize,
     },
     /// The name belongs to the handshake, or would change how the message is read.
     Reserved {
-        /// Which header.
+        /// The index of the header.
         index: usize,
     },
     /// The value holds a control character.
     Value {
-        /// Which header.
+        /// The index of the header.
         index: usize,
-        /// Where in the value, in bytes.
+        /// The position in the value, in bytes.
         offset: usize,
     },
 }

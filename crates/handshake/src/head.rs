@@ -14,7 +14,7 @@ use crate::token::{is_field_value_byte, is_optional_white_space, is_tchar};
 
 pub use error::HeadError;
 
-/// Whether a head is complete yet.
+/// The progress of a head: partial or complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Progress<T> {
@@ -37,7 +37,8 @@ impl<'a> Head<'a> {
         self.bytes
     }
 
-    /// Bytes of the head. What follows in the buffer belongs to the new protocol, or is the body.
+    /// Returns the number of bytes of the head. The bytes after it in the buffer belong to the new
+    /// protocol, or are the body.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a head is never empty")]
     pub const fn len(&self) -> usize {
@@ -66,7 +67,7 @@ impl fmt::Debug for Head<'_> {
 /// assert_eq!(&buffer[head.len()..], b"first frame");
 /// ```
 ///
-/// What cannot be HTTP is refused at its first wrong byte, a TLS record for example:
+/// Input that cannot be HTTP is refused at its first wrong byte, a TLS record for example:
 ///
 /// ```
 /// # use tidings_handshake::{HeadError, HeadScanner, Limits};
@@ -80,10 +81,10 @@ pub struct HeadScanner {
     state: State,
     /// Bytes looked at.
     scanned: usize,
-    /// Where the start line begins: empty lines may stand before it.
+    /// The start of the start line: empty lines may precede it.
     start_line_offset: usize,
     headers: usize,
-    /// Whether folded lines are made one.
+    /// Whether folded lines are joined into one.
     unfolds: bool,
     /// Whether there are such lines, still folded.
     is_folded: bool,
@@ -95,7 +96,7 @@ enum Kind {
     Response,
 }
 
-/// What the bytes so far call for next.
+/// The action that the bytes so far require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The start line, or an empty line before it.
@@ -162,7 +163,7 @@ impl HeadScanner {
     ///
     /// # Errors
     ///
-    /// The peer sent what is not a head, or more of it than the limits allow.
+    /// The peer sent bytes that are not a head, or more of it than the limits allow.
     pub fn scan<'a>(&mut self, buffer: &'a [u8]) -> Result<Progress<Head<'a>>, HeadError> {
         let room = self.limits.max_head_len.saturating_sub(self.scanned);
         let fresh = buffer.get(self.scanned..).unwrap_or_default();
@@ -191,7 +192,7 @@ impl HeadScanner {
         }
     }
 
-    /// The same, and makes the folded header lines of a response one (RFC 9112, 5.2): in `buffer`,
+    /// The same, and joins the folded header lines of a response (RFC 9112, 5.2): in `buffer`,
     /// spaces take the place of their line ends. A request with such lines is refused, and so is a
     /// response by [`scan`](Self::scan): use one or the other for all of a head.
     ///
@@ -206,7 +207,7 @@ impl HeadScanner {
     ///
     /// # Errors
     ///
-    /// As [`scan`](Self::scan).
+    /// Like [`scan`](Self::scan).
     pub fn scan_mut<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Progress<Head<'a>>, HeadError> {
         self.unfolds = true;
         let len = match self.scan(buffer)? {
@@ -282,7 +283,7 @@ impl HeadScanner {
                     self.first_byte(byte)
                 }
             },
-            // RFC 9112, 2.2: a bare CR is no line end.
+            // RFC 9112, 2.2: a bare CR is not a line end.
             State::StartLineFeed | State::LineFeed | State::LastLineFeed if byte != b'\n' => {
                 Err(HeadError::BareCarriageReturn { offset: offset.saturating_sub(1) })
             }

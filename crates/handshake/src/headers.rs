@@ -1,4 +1,4 @@
-//! The header lines of a head, whoever parsed them: [`Headers`].
+//! The header lines of a head, from any parser: [`Headers`].
 
 use core::fmt;
 
@@ -29,8 +29,8 @@ impl<const N: usize> HeaderSlots<'_, N> {
 impl<'a, const N: usize> HeaderSlots<'a, N> {
     /// Empty slots for this many header lines: those over `N` make them stand on the heap.
     ///
-    /// Take the number of lines that have come, such as
-    /// [`Opening::headers`](crate::opening::Opening::headers), not one that the peer tells.
+    /// Take the number of lines that have arrived, such as
+    /// [`Opening::headers`](crate::opening::Opening::headers), not a number that the peer sent.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn with_room_for(lines: usize) -> Self {

@@ -19,7 +19,7 @@ impl<'a> ServerRequest<'a> {
     /// Checks a request that hyper or another stack of the `http` crate has read.
     ///
     /// `protocol` is the `:protocol` pseudo-header of a request over HTTP/2, which hyper keeps as
-    /// an extension of type `hyper::ext::Protocol`. Over HTTP/1.1 there is none.
+    /// an extension of type `hyper::ext::Protocol`. Over HTTP/1.1 it is `None`.
     ///
     /// ```
     /// use tidings_handshake::{Rejection, ServerRequest};
@@ -35,7 +35,7 @@ impl<'a> ServerRequest<'a> {
     ///
     /// # Errors
     ///
-    /// As [`ServerRequest::parse`].
+    /// Like [`ServerRequest::parse`].
     pub fn from_http<B>(
         request: &'a Request<B>,
         protocol: Option<&'a str>,
@@ -128,7 +128,7 @@ impl ClientRequest<'_> {
     ///
     /// # Errors
     ///
-    /// As [`ClientRequest::parse_response`].
+    /// Like [`ClientRequest::parse_response`].
     pub fn check_http<'r, B>(
         &self,
         response: &'r http::Response<B>,

@@ -7,11 +7,11 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest as _, Sha1};
 
-/// RFC 6455, 1.3: what the server appends to the key before it hashes.
+/// RFC 6455, 1.3: the text that the server appends to the key before it hashes.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// RFC 6455, 4.2.1 item 5: what a client sends has to decode to 16 bytes. The bits after them, which
-/// are zero in what an encoder writes, say nothing; the RFC's own example, in 4.1, has others.
+/// RFC 6455, 4.2.1 item 5: the client's value has to decode to 16 bytes. The bits after them, which
+/// an encoder sets to zero, mean nothing; the RFC's own example, in 4.1, has others.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -62,7 +62,7 @@ impl Key {
         ascii(&self.0)
     }
 
-    /// What the server must answer to this key.
+    /// Returns the server's required answer to this key.
     ///
     /// RFC 6455, 4.2.2 item 5.4: the key is hashed as text, not decoded.
     #[must_use]
@@ -99,7 +99,8 @@ impl Accept {
         ascii(&self.0)
     }
 
-    /// Whether a server's header value is this one, byte by byte, without outer white space.
+    /// Returns whether a server's header value is this one, byte by byte, without outer white
+    /// space.
     #[must_use]
     pub fn matches(&self, value: &[u8]) -> bool {
         crate::token::trim(value) == self.0
@@ -124,7 +125,7 @@ fn ascii(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Why a `Sec-WebSocket-Key` is not one.
+/// The reason why a `Sec-WebSocket-Key` is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {

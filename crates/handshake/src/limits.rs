@@ -1,4 +1,4 @@
-//! How much of a head is read before it is refused.
+//! The limits for reading a head.
 
 /// The bounds of one HTTP head, checked byte by byte as the head arrives.
 ///
@@ -24,13 +24,13 @@ impl Limits {
     pub const UNBOUNDED: Self =
         Self { max_head_len: usize::MAX, max_start_line_len: usize::MAX, max_headers: usize::MAX };
 
-    /// What a server allows a stranger: 16 KiB of head, 8 KiB of request line, 100 headers.
+    /// The limits of a server for any client: 16 KiB of head, 8 KiB of request line, 100 headers.
     #[must_use]
     pub const fn server() -> Self {
         Self { max_head_len: 16 * 1024, max_start_line_len: 8 * 1024, max_headers: 100 }
     }
 
-    /// What a client reads from a server that it chose: the same numbers.
+    /// The limits of a client for a server that it chose: the same numbers.
     #[must_use]
     pub const fn client() -> Self {
         Self::server()

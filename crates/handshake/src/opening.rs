@@ -4,12 +4,13 @@
 //! [`Opening`] is one exchange of a request and its response, at a [`Server`], at a [`Client`], or
 //! with a proxy that is asked for a [`Tunnel`]. All three are driven by the same loop:
 //!
-//! 1. [`next`](Opening::next) with the time. It says what to do:
-//! 2. [`Step::Io`]: do this operation on the transport, and tell [`completed`](Opening::completed)
-//!    what came of it. Do not wait longer than [`poll_timeout`](Opening::poll_timeout).
-//! 3. [`Step::Head`]: a head has come. Answer the request, or check the response.
-//! 4. [`Step::Done`]: the handshake is over. If it is open, what follows the head is at
-//!    [`first_bytes`](Opening::first_bytes).
+//! 1. Call [`next`](Opening::next) with the time. It returns the next step:
+//! 2. [`Step::Io`]: do this operation on the transport, and pass the result to
+//!    [`completed`](Opening::completed). Do not wait longer than
+//!    [`poll_timeout`](Opening::poll_timeout).
+//! 3. [`Step::Head`]: a head has arrived. Answer the request, or check the response.
+//! 4. [`Step::Done`]: the handshake is over. If the WebSocket is open, the bytes that follow the
+//!    head are at [`first_bytes`](Opening::first_bytes).
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -88,17 +89,17 @@ pub use server::{Refusal, Server};
 #[cfg(feature = "alloc")]
 pub use tunnel::Tunnel;
 
-/// The number of interim responses, such as 103, that may come before the response.
+/// The number of interim responses, such as 103, that may precede the response.
 pub const MAX_INTERIM_RESPONSES: usize = 8;
 
-/// How much is read and dropped after a refusal. A socket that is closed with unread bytes resets
-/// the connection, and the client may lose the response.
+/// The number of bytes read and dropped after a refusal. A socket that is closed with unread bytes
+/// resets the connection, and the client may lose the response.
 pub const MAX_REFUSED_DRAIN_LEN: usize = 256 * 1024;
 
-/// How long a refused client is read from; see [`MAX_REFUSED_DRAIN_LEN`].
+/// The time for which a refused client is read from; see [`MAX_REFUSED_DRAIN_LEN`].
 pub const REFUSED_DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// One exchange of the opening handshake; `R` is whose: [`Server`], [`Client`] or `Tunnel`.
+/// One exchange of the opening handshake; `R` is its role: [`Server`], [`Client`] or `Tunnel`.
 ///
 /// The [module](self) shows the loop that drives it. Every call takes the same buffer, in which
 /// only this machine and the operations that it asks for may write. The caller may exchange it for
@@ -108,9 +109,9 @@ pub struct Opening<R> {
     scanner: HeadScanner,
     phase: Phase,
     deadline: Timestamp,
-    /// What was received stands at the front of the buffer.
+    /// The length of the received bytes, at the front of the buffer.
     received_len: usize,
-    /// The part of it that is a head and was dealt with.
+    /// The length of the head among them that was handled.
     head_len: usize,
     interim_responses: usize,
     /// Whether bytes that follow the head are left in the transport.
@@ -130,21 +131,21 @@ enum Phase {
         then: Then,
     },
     Reading,
-    /// A head is complete, or what came cannot be one.
+    /// A head is complete, or the received bytes cannot be one.
     Head,
     ShuttingDown,
-    /// Reads what a refused client still sends.
+    /// Reads the remaining input of a refused client.
     Draining {
         left: usize,
     },
     Done,
-    /// The transport did what no transport can do.
+    /// The transport did something impossible.
     Broken,
     /// The transport ended in the middle of a head.
     Ended,
 }
 
-/// What comes after bytes that are written.
+/// The state after writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     /// A request: the response.
@@ -171,8 +172,8 @@ impl<R> Opening<R> {
         }
     }
 
-    /// What to do next. Without a call to another method in between, it is the same again, unless
-    /// the time is over.
+    /// Returns the next step. Without a call to another method in between, it is the same again,
+    /// unless the time is over.
     ///
     /// # Errors
     ///
@@ -219,8 +220,8 @@ impl<R> Opening<R> {
         }))
     }
 
-    /// What came of the operation that [`next`](Self::next) asked for: the number of bytes that
-    /// were read or written; any number for the others.
+    /// Reports the result of the operation that [`next`](Self::next) asked for: the number of bytes
+    /// that were read or written; any number for the others.
     ///
     /// # Errors
     ///
@@ -265,8 +266,8 @@ impl<R> Opening<R> {
         Ok(())
     }
 
-    /// When to call [`next`](Self::next) again at the latest, even if the operation that it asked
-    /// for is not complete.
+    /// Returns the time at which to call [`next`](Self::next) again at the latest, even if the
+    /// operation that it asked for is not complete.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
@@ -281,14 +282,14 @@ impl<R> Opening<R> {
         self.deadline = deadline;
     }
 
-    /// The bytes of the buffer that hold what was received.
+    /// Returns the number of received bytes in the buffer.
     #[must_use]
     pub const fn received_len(&self) -> usize {
         self.received_len
     }
 
-    /// Where in the buffer the bytes are that follow the head, after [`Step::Done`]: the first
-    /// frames, the beginning of the body of a declined handshake.
+    /// Returns the range of the buffer with the bytes that follow the head, after [`Step::Done`]:
+    /// the first frames, or the beginning of the body of a declined handshake.
     #[must_use]
     pub const fn first_bytes(&self) -> Range<usize> {
         self.head_len..self.received_len
@@ -305,7 +306,7 @@ impl<R> Opening<R> {
     ///
     /// # Errors
     ///
-    /// The peer sent what is not a head, or too much of one.
+    /// The peer sent bytes that are not a head, or too many.
     pub fn head<'b>(&mut self, buffer: &'b [u8]) -> Result<Head<'b>, HeadError> {
         debug_assert_eq!(self.phase, Phase::Head, "only after Step::Head");
         debug_assert!(self.received_len <= buffer.len(), "always the same buffer");
@@ -316,7 +317,7 @@ impl<R> Opening<R> {
         }
     }
 
-    /// Looks at what has come since the last time.
+    /// Scans the bytes received since the last call.
     fn scan(&mut self, buffer: &mut [u8]) -> Result<(), OpeningError> {
         let len = buffer.len();
         let Some(received) = buffer.get_mut(..self.received_len) else {
@@ -354,7 +355,7 @@ impl<R> Opening<R> {
         room.get_mut(..len).unwrap_or_default()
     }
 
-    /// Whether the outcome is known, and the rest serves the peer alone.
+    /// Returns whether the outcome is known, and the remaining steps serve only the peer.
     const fn is_over_but_for_courtesy(&self) -> bool {
         match self.phase {
             Phase::ShuttingDown | Phase::Draining { .. } | Phase::Done => true,
@@ -363,7 +364,7 @@ impl<R> Opening<R> {
         }
     }
 
-    /// The bytes at this place of the buffer are to be written, and then?
+    /// The bytes in this range of the buffer are to be written; `then` follows.
     fn write(&mut self, Range { start, end }: Range<usize>, then: Then) {
         debug_assert_eq!(self.phase, Phase::Head, "only after Step::Head");
         self.phase = Phase::Writing { start, end, then };
@@ -375,7 +376,7 @@ impl<R> Opening<R> {
     }
 }
 
-/// Why a handshake failed without a word to the peer.
+/// The reason why a handshake failed without an answer to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpeningError {
     /// The transport ended before the head was complete.

@@ -1,7 +1,7 @@
-//! Which web pages may connect (RFC 6455, sections 4.2.2 item 4 and 10.2): [`OriginPolicy`].
+//! The web pages that may connect (RFC 6455, sections 4.2.2 item 4 and 10.2): [`OriginPolicy`].
 //!
 //! A browser opens a WebSocket to any host for any page, with the user's cookies, and leaves it to
-//! the server to look at `Origin`. Origins are compared in parts, never as strings.
+//! the server to check `Origin`. Origins are compared in parts, never as strings.
 
 use core::fmt;
 
@@ -9,13 +9,13 @@ use crate::authority::{Authority, AuthorityError};
 use crate::server::forwarded::Forwarded;
 use crate::uri::{default_port, split_scheme};
 
-/// What to do with a request that has no `Origin`: it does not come from a browser
-/// (RFC 6455, 4.2.1), so it was not made by a page, but neither is it known who made it.
+/// The policy for a request that has no `Origin`. It does not come from a browser (RFC 6455,
+/// 4.2.1), so it was not made by a page, but its author is unknown too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingOrigin {
-    /// Let programs in. Right where something else tells who they are, or all may come.
+    /// Admits programs. Right where something else identifies them, or all may connect.
     Accept,
-    /// Let only browsers in.
+    /// Admits only browsers.
     Refuse,
 }
 
@@ -42,8 +42,8 @@ pub enum MissingOrigin {
 /// - A trailing dot counts, as it does for browsers: `https://example.com.` is not
 ///   `https://example.com`.
 /// - `null`, which a sandboxed frame or a local file sends, is refused unless
-///   [`OriginPolicy::or_null`] lets it in. Apps have origins of their own, such as `file://` or
-///   `capacitor://localhost`, which an [`OriginPattern`] lets in.
+///   [`OriginPolicy::or_null`] admits it. Apps have their own origins, such as `file://` or
+///   `capacitor://localhost`, which an [`OriginPattern`] admits.
 /// - Behind a proxy that does not pass on the `Host` of the browser, see
 ///   [`OriginPolicy::behind_proxy`].
 /// - A value that is not an origin (with a path, user information, several origins in one) is refused.
@@ -59,13 +59,13 @@ pub struct OriginPolicy<'a> {
 }
 
 impl<'a> OriginPolicy<'a> {
-    /// Pages of the host and port that the request names, over the same kind of transport.
+    /// Admits pages of the host and port that the request names, over the same kind of transport.
     #[must_use]
     pub const fn same_origin(missing: MissingOrigin) -> Self {
         Self { same_origin: true, ..Self::from_list(&[], missing) }
     }
 
-    /// Pages whose origin one of the patterns matches.
+    /// Admits pages whose origin matches one of the patterns.
     #[must_use]
     pub const fn from_list(patterns: &'a [OriginPattern<'a>], missing: MissingOrigin) -> Self {
         Self {
@@ -79,32 +79,33 @@ impl<'a> OriginPolicy<'a> {
         }
     }
 
-    /// Every page, and every program. Right only for data that is public and where no cookie and
-    /// no address gives a right.
+    /// Admits every page and every program. Right only for public data, where neither a cookie nor
+    /// an address grants access.
     #[must_use]
     pub const fn any() -> Self {
         Self { any: true, null: true, ..Self::from_list(&[], MissingOrigin::Accept) }
     }
 
-    /// These patterns too, in place of those given before.
+    /// Also admits origins that match these patterns. It replaces earlier patterns.
     #[must_use]
     pub const fn or_from(mut self, patterns: &'a [OriginPattern<'a>]) -> Self {
         self.patterns = patterns;
         self
     }
 
-    /// The opaque origin `null` too. Any page can obtain it, by a sandboxed frame.
+    /// Also admits the opaque origin `null`. Any page can obtain it, by a sandboxed frame.
     #[must_use]
     pub const fn or_null(mut self) -> Self {
         self.null = true;
         self
     }
 
-    /// Trusts the proxy in front of this server to say what the browser asked for: pages of the host
-    /// that `Forwarded` (RFC 7239) or `X-Forwarded-Host` names are of the same origin too, over what
-    /// its `proto` or `X-Forwarded-Proto` says. A port may come as `X-Forwarded-Port`.
+    /// Trusts the proxy in front of this server to report the host that the browser asked for:
+    /// pages of the host that `Forwarded` (RFC 7239) or `X-Forwarded-Host` names are of the same
+    /// origin too, over the scheme in its `proto` or `X-Forwarded-Proto`. A port may come as
+    /// `X-Forwarded-Port`.
     ///
-    /// Right if all connections come through a proxy that sets these headers itself; else any
+    /// Right if all connections come through a proxy that sets these headers itself; otherwise any
     /// program can write them. A page cannot: a browser lets it add no header to a handshake.
     ///
     /// [`ServerRequest::check_origin`](crate::ServerRequest::check_origin) looks at them.
@@ -135,8 +136,8 @@ impl<'a> OriginPolicy<'a> {
 
     /// Decides on one request.
     ///
-    /// `origin` is the header's value, `host` what the request names as its host, and `secure`
-    /// tells whether the browser came over TLS, which behind a proxy only the caller knows.
+    /// `origin` is the header's value, `host` the host that the request names, and `secure` says
+    /// whether the browser used TLS, which behind a proxy only the caller knows.
     ///
     /// # Errors
     ///
@@ -150,7 +151,7 @@ impl<'a> OriginPolicy<'a> {
         self.check_forwarded(origin, host, secure, Forwarded::default)
     }
 
-    /// Decides on one request, for which a proxy may have said more.
+    /// Decides on one request, for which a proxy may have reported more.
     pub(crate) fn check_forwarded<'o>(
         &self,
         origin: Option<&'o str>,
@@ -186,7 +187,8 @@ impl<'a> OriginPolicy<'a> {
             secure: forwarded.secure.or(secure),
             is_forwarded: true,
         });
-        // The port that a proxy tells beside the host may be the browser's, or that of a proxy after it.
+        // The port that a proxy reports with the host may be the browser's, or that of a proxy
+        // after it.
         let with_port = by_proxy.filter(|_| forwarded.host.is_some()).map(|by_proxy| {
             let host = by_proxy.host.or_port(forwarded.port);
             OwnOrigin { host, ..by_proxy }
@@ -198,7 +200,8 @@ impl<'a> OriginPolicy<'a> {
     }
 }
 
-/// The origin of the pages of a server: what a request says, or the proxy that has passed it on.
+/// The origin of the pages of a server: as given by a request, or by the proxy that has passed it
+/// on.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnOrigin<'a> {
     host: Authority<'a>,
@@ -214,7 +217,8 @@ impl<'a> OwnOrigin<'a> {
         self.host
     }
 
-    /// Whether a [trusted proxy](OriginPolicy::behind_proxy) says so, and not `Host`.
+    /// Returns whether it comes from a [trusted proxy](OriginPolicy::behind_proxy), and not from
+    /// `Host`.
     #[must_use]
     pub const fn is_forwarded(&self) -> bool {
         self.is_forwarded
@@ -241,7 +245,8 @@ impl fmt::Display for OwnOrigin<'_> {
     }
 }
 
-/// What of a host or an origin is shown: a name has 253 characters at most, an attack has more.
+/// The part of a host or an origin that is shown: a name has at most 253 characters, an attack has
+/// more.
 struct Short<T>(T);
 
 const MAX_SHOWN_LEN: usize = 120;
@@ -292,7 +297,7 @@ impl<'a> Origin<'a> {
         if !is_scheme(scheme) {
             return Err(OriginError::Malformed);
         }
-        // What follows the scheme is all authority: a path or a query is refused with it.
+        // Everything after the scheme is the authority: a path or a query is refused with it.
         let authority = parse_authority(scheme, authority).map_err(|_| OriginError::Malformed)?;
         Ok(Self::Tuple(TupleOrigin { scheme, authority }))
     }
@@ -348,8 +353,8 @@ fn scheme_port(scheme: &str) -> Option<u16> {
 /// - `https://example.com`: that origin;
 /// - `https://*.example.com`: its subdomains at any depth, but not `https://example.com` itself;
 /// - `http://localhost:*`: any port;
-/// - other schemes too, such as `chrome-extension://...`, `capacitor://localhost` or `file://`, which
-///   has no host. The origin `null` is none of them: see [`OriginPolicy::or_null`].
+/// - other schemes too, such as `chrome-extension://...`, `capacitor://localhost` or `file://`,
+///   which has no host. The origin `null` is not one of them: see [`OriginPolicy::or_null`].
 #[derive(Clone, Copy, Debug)]
 pub struct OriginPattern<'a> {
     scheme: &'a str,
@@ -365,7 +370,7 @@ impl<'a> OriginPattern<'a> {
     /// # Errors
     ///
     /// The text is not `scheme://host`, `scheme://*.host`, or either with a port or `:*`. A star
-    /// anywhere else is refused, since it would not do what it seems to.
+    /// anywhere else is refused, since its effect would be surprising.
     pub fn parse(text: &'a str) -> Result<Self, OriginPatternError> {
         let (scheme, rest) = split_scheme(text).ok_or(OriginPatternError::Scheme)?;
         if !is_scheme(scheme) {
@@ -405,7 +410,7 @@ impl<'a> OriginPattern<'a> {
     }
 }
 
-/// Whether the host is one or more labels, a dot, and the domain.
+/// Returns whether the host is one or more labels, a dot, and the domain.
 fn is_subdomain(host: &str, domain: &str) -> bool {
     let at = host.len().checked_sub(domain.len());
     at.and_then(|at| host.split_at_checked(at)).is_some_and(|(labels, end)| {
@@ -424,7 +429,7 @@ fn is_label(label: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginError<'a> {
-    /// There is no `Origin` header and the policy asks for one.
+    /// There is no `Origin` header and the policy requires one.
     Missing,
     /// The origin is `null`.
     Null,
@@ -434,7 +439,7 @@ pub enum OriginError<'a> {
     NotAccepted {
         /// The `Origin` of the request.
         origin: &'a str,
-        /// What it was compared with, if pages of the same origin are accepted.
+        /// The origin that it was compared with, if pages of the same origin are accepted.
         own: Option<OwnOrigin<'a>>,
     },
 }

@@ -1,6 +1,6 @@
 //! An HTTP proxy on the way to the server (RFC 6455, 4.1, "Proxy Usage"): [`Proxy`].
 //!
-//! Which proxy it is say [`ProxyRules`]; what to ask it for says [`TunnelRequest`].
+//! [`ProxyRules`] choose the proxy; [`TunnelRequest`] is the request to it.
 
 pub(crate) mod rules;
 pub(crate) mod tunnel;
@@ -33,7 +33,7 @@ use crate::uri::{WebSocketUri, split_scheme};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Its `Debug` tells that there are credentials, not which.
+/// Its `Debug` shows that there are credentials, not which.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     host: String,
@@ -46,7 +46,7 @@ impl Proxy {
     /// Reads the URI of a proxy: `http://[user[:password]@]host[:port]`.
     ///
     /// The scheme may be left out, as many do in environment variables. Without a port it is 80.
-    /// User and password are percent-decoded and sent as they are (RFC 7617). The connection to
+    /// User and password are percent-decoded and sent unchanged (RFC 7617). The connection to
     /// the proxy itself is not encrypted, so a passer-by there reads them.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Proxy {
         if authority.contains(['/', '?', '#']) {
             return Err(ProxyUriError::Resource);
         }
-        // The last one: many write an `@` of the password as it is.
+        // The last one: many write an `@` in the password without encoding it.
         let (credentials, authority) = match authority.rsplit_once('@') {
             Some((credentials, authority)) => (Some(credentials), authority),
             None => (None, authority),
@@ -128,8 +128,8 @@ impl Proxy {
 
     /// The request for a tunnel to the server of this URI.
     ///
-    /// For `ws` too: a proxy that sees the handshake itself may not know what to make of it, and
-    /// RFC 6455, 4.1, asks for a tunnel in any case.
+    /// Also for `ws`: a proxy that sees the handshake itself may not understand it, and RFC 6455,
+    /// 4.1, asks for a tunnel in any case.
     #[must_use]
     pub fn tunnel_to<'a>(&'a self, uri: WebSocketUri<'a>) -> TunnelRequest<'a> {
         TunnelRequest::new(uri, self.authorization.as_deref())
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(proxy.credentials("a", "\n"), Err(Credentials));
     }
 
-    /// It is told without a part of the URI, which may hold a password.
+    /// It is shown without a part of the URI, which may contain a password.
     #[test]
     fn an_error_says_what_is_wrong() {
         for (error, shown) in [

@@ -9,11 +9,11 @@ use crate::client::response::DeclinedResponse;
 use crate::token::trim;
 use crate::uri::{UriError, WebSocketUri};
 
-/// Headers of the caller that go to another origin too. All others stay behind, since any of them
-/// may be a credential under a name of its own, such as `X-Api-Key`.
+/// The headers of the caller that are also sent to another origin. All others are dropped, since
+/// any of them may be a credential under a special name, such as `X-Api-Key`.
 const HEADERS_FOR_ALL: [&str; 4] = ["accept", "accept-language", "accept-encoding", "user-agent"];
 
-/// How many redirects a client follows, and to where.
+/// The number of redirects that a client follows, and their targets.
 ///
 /// ```
 /// use tidings_handshake::{
@@ -34,9 +34,9 @@ const HEADERS_FOR_ALL: [&str; 4] = ["accept", "accept-language", "accept-encodin
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A client that shows its credentials to one server does not mean any other that this one names.
-/// So headers survive only within one origin, which is scheme, host and port; and a connection
-/// that was asked for with TLS never goes on without.
+/// A client that shows its credentials to one server does not mean to show them to another that
+/// this one names. So headers survive only within one origin, which is scheme, host and port; and a
+/// connection that was requested with TLS never continues without.
 #[derive(Clone, Debug)]
 pub struct Redirects {
     max: u32,
@@ -50,8 +50,8 @@ impl Redirects {
         Self { max, followed: 0 }
     }
 
-    /// Where the answer to a request for `current` sends the client. `None`: nowhere, because it
-    /// is no redirect or none is to be followed.
+    /// Returns where the answer to a request for `current` sends the client. `None`: it is not a
+    /// redirect, or no redirect is to be followed.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Redirects {
     }
 }
 
-/// Where to go next, from [`Redirects::follow`].
+/// The next target, from [`Redirects::follow`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     uri: String,
@@ -109,15 +109,15 @@ impl Redirect {
         self.uri
     }
 
-    /// Whether scheme, host and port stay the same.
+    /// Returns whether scheme, host and port stay the same.
     #[must_use]
     pub const fn is_same_origin(&self) -> bool {
         self.same_origin
     }
 
-    /// Whether the request that follows may still have this header of the application: within one
-    /// origin every header, else only `User-Agent`, `Accept`, `Accept-Language` and
-    /// `Accept-Encoding`. What was dropped once stays dropped.
+    /// Returns whether the request that follows may still have this header of the application:
+    /// within one origin every header, otherwise only `User-Agent`, `Accept`, `Accept-Language` and
+    /// `Accept-Encoding`. A dropped header stays dropped.
     ///
     /// An `Origin` becomes `null` when the origin changes, as it does in a browser: the server
     /// that redirects could else speak in the name of the page.

@@ -7,7 +7,7 @@ use crate::token::{is_token, trim};
 
 pub(crate) const HEADER: &str = "Sec-WebSocket-Protocol";
 
-/// How many subprotocols a request may offer: they are compared with each other.
+/// The number of subprotocols that a request may offer: they are compared with each other.
 pub const MAX_SUBPROTOCOLS: usize = 64;
 
 /// The subprotocols that a client offers, in its order of preference, over all header lines.
@@ -70,7 +70,7 @@ pub(crate) fn check_offer(headers: Headers<'_>) -> Result<(), SubprotocolError> 
     if count == 0 { Err(SubprotocolError::Empty) } else { Ok(()) }
 }
 
-/// The same rule for what a client is about to offer.
+/// The same rule for a client's offer.
 pub(crate) fn check_list(subprotocols: &[&str]) -> Result<(), SubprotocolError> {
     for (index, subprotocol) in subprotocols.iter().enumerate() {
         if !is_token(subprotocol.as_bytes()) {
@@ -94,12 +94,12 @@ pub enum SubprotocolError {
     Empty,
     /// An element is not a token.
     NotToken {
-        /// Which element.
+        /// The index of the element.
         index: usize,
     },
     /// An element stands there a second time.
     Repeated {
-        /// Which element.
+        /// The index of the element.
         index: usize,
     },
     /// There are more than [`MAX_SUBPROTOCOLS`].

@@ -1,4 +1,4 @@
-//! [`Text`]: what a response of the application says, in words made at run time.
+//! [`Text`]: text in a response of the application, which may be created at run time.
 
 use core::fmt;
 

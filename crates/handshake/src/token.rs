@@ -51,7 +51,7 @@ pub(crate) fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone
     value.split(|byte| *byte == b',').map(trim).filter(|element| !element.is_empty())
 }
 
-/// Whether a list field such as `Connection` names this option, in any case.
+/// Returns whether a list field such as `Connection` names this option, in any case.
 pub(crate) fn list_contains(value: &[u8], option: &str) -> bool {
     list_elements(value).any(|element| element.eq_ignore_ascii_case(option.as_bytes()))
 }

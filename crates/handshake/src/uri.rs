@@ -65,7 +65,7 @@ impl<'a> WebSocketUri<'a> {
         })
     }
 
-    /// Whether the connection is to be made over TLS: the scheme is `wss`.
+    /// Returns whether the connection is to be made over TLS: the scheme is `wss`.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.secure
@@ -138,8 +138,8 @@ pub(crate) const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// `scheme "://" rest` (RFC 3986, 3). To search for the three characters would bring a kilobyte of
-/// code along, and no scheme has a colon.
+/// `scheme "://" rest` (RFC 3986, 3). A search for the three characters would add a kilobyte of
+/// code, and no scheme has a colon.
 pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     Some((scheme, rest.strip_prefix("//")?))
@@ -202,19 +202,19 @@ pub enum UriError {
     Scheme,
     /// There is a fragment. A number sign that is meant must be written `%23`.
     Fragment {
-        /// Where the `#` is.
+        /// The position of the `#`.
         offset: usize,
     },
     /// The host or port is wrong, or there is user information.
     Authority(AuthorityError),
     /// A character that must be percent-encoded.
     Character {
-        /// Where the character is.
+        /// The position of the character.
         offset: usize,
     },
     /// A percent sign without two hexadecimal digits.
     PercentEncoding {
-        /// Where the percent sign is.
+        /// The position of the percent sign.
         offset: usize,
     },
 }

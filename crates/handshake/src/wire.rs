@@ -1,8 +1,8 @@
-//! How a message becomes bytes: written once, as text, and either counted or stored.
+//! The encoding of messages: written once, as text, and either counted or stored.
 
 use core::fmt::{self, Write};
 
-/// The caller's buffer cannot hold the message. What it holds now is of no use.
+/// The caller's buffer cannot hold the message. Its content is now useless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferTooSmall {
     /// Bytes that the message takes.
@@ -41,7 +41,7 @@ pub(crate) fn encoded_len(message: impl Fn(&mut dyn Write) -> fmt::Result) -> us
     counter.0
 }
 
-/// A message in a vector of its own.
+/// Encodes a message into a new vector.
 #[cfg(feature = "alloc")]
 pub(crate) fn to_vec(message: impl Fn(&mut dyn Write) -> fmt::Result) -> alloc::vec::Vec<u8> {
     let mut text = alloc::string::String::with_capacity(encoded_len(&message));

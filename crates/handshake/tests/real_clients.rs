@@ -1,4 +1,4 @@
-//! What browsers and programs send, fed at every cut and byte by byte.
+//! Requests of browsers and programs, split at every position and byte by byte.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of tests")]
 
 use tidings_handshake::{
@@ -150,7 +150,7 @@ const CLIENTS: &[Client] = &[
     },
 ];
 
-/// Holds the request against what the client meant.
+/// Checks that the request says what the client meant.
 fn check(client: &Client, request: &ServerRequest<'_>) {
     let name = client.name;
     assert_eq!(request.path(), client.path, "{name}");

@@ -1,9 +1,9 @@
-//! How patient a client is: [`Policy`], and the arithmetic of its waits.
+//! The patience of a client: [`Policy`], and the arithmetic of its waits.
 
 use core::time::Duration;
 
-/// How long to wait between attempts, and when to stop. Start from [`Policy::websocket`] or
-/// [`Policy::event_source`] and change what you want.
+/// The waits between attempts, and the conditions for giving up. Start from [`Policy::websocket`]
+/// or [`Policy::event_source`] and change the fields that you want.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,17 +20,16 @@ pub struct Policy {
     pub base: Duration,
     /// The longest random window.
     pub cap: Duration,
-    /// What every wait has at least, before anything random.
+    /// The minimum of every wait, before the random part.
     pub minimum: Duration,
-    /// How long a connection must live to be a success, after which the waits start anew.
+    /// The lifetime of a connection that makes it a success, after which the back-off starts over.
     pub healthy_after: Duration,
-    /// The most that a server can make this client wait with `Retry-After`. Zero: the header is
-    /// ignored.
+    /// The maximum wait that a server can impose with `Retry-After`. Zero: the header is ignored.
     pub max_server_wait: Duration,
-    /// The least wait for a server that restarts or has too much to do, and sets no time of its
-    /// own: Close 1012 and 1013, status 429 and 503.
+    /// The minimum wait for a server that restarts or is overloaded, and names no time: Close 1012
+    /// and 1013, status 429 and 503.
     pub busy_minimum: Duration,
-    /// The least random window after such a wait.
+    /// The minimum random window after such a wait.
     pub busy_spread: Duration,
     /// Give up after this many failed attempts in a row: 1 makes one attempt.
     /// [`Policy::UNLIMITED`] sets no limit.
@@ -44,7 +43,7 @@ impl Policy {
     /// For [`max_attempts`](Self::max_attempts): never give up because of failures alone.
     pub const UNLIMITED: u32 = u32::MAX;
 
-    /// For a WebSocket client.
+    /// The policy of a WebSocket client.
     ///
     /// RFC 6455, 7.2.3: the first attempt after "a random delay between 0 and 5 seconds", the
     /// next ones by "truncated binary exponential backoff". The meaning of 1012 was registered
@@ -63,8 +62,8 @@ impl Policy {
         }
     }
 
-    /// For an EventSource, which waits for its reconnection time, 3 s unless the server says
-    /// else, and then "optionally, wait some more" (WHATWG HTML, 9.2.3).
+    /// The policy of an EventSource, which waits for its reconnection time, 3 s unless the server
+    /// sets another, and then "optionally, wait some more" (WHATWG HTML, 9.2.3).
     #[must_use]
     pub const fn event_source() -> Self {
         Self { base: Duration::from_secs(3), minimum: Duration::from_secs(3), ..Self::websocket() }

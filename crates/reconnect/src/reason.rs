@@ -1,16 +1,16 @@
-//! Why there is no connection: [`Reason`], and what it says about another attempt.
+//! The reason why there is no connection: [`Reason`], and its meaning for another attempt.
 
 use core::time::Duration;
 
-/// Why an attempt failed, or why a connection ended.
+/// The reason why an attempt failed, or why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// The network: the name did not resolve, nobody answered, the connection broke, the stream
     /// ended without a word (1006), the server did not answer in time.
     Disconnected,
-    /// The stream ended in good order, which is how some servers make their clients come back:
-    /// nothing failed.
+    /// The stream ended cleanly, which is how some servers make their clients reconnect: nothing
+    /// failed.
     Ended,
     /// The server answered the request with a status that is not the hoped-for one.
     Refused {
@@ -24,7 +24,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether another attempt makes no sense, or is not welcome.
+    /// Returns whether another attempt makes no sense, or is not welcome.
     #[must_use]
     pub const fn forbids_retry(&self) -> bool {
         match self {
@@ -38,15 +38,15 @@ impl Reason {
                 408 | 425 | 429 => false,
                 _ => matches!(status, 300..=499),
             },
-            // RFC 6455, 7.4.1. 1000: "the purpose for which the connection was established has
-            // been fulfilled". 1008: this client is against the server's policy. 1010: an
-            // extension is missing, and will be. What else a server finds wrong (1002, 1003,
-            // 1007, 1009) was one message's fault: the next connection may not send it.
+            // RFC 6455, 7.4.1. 1000: "the purpose for which the connection was established has been
+            // fulfilled". 1008: this client is against the server's policy. 1010: an extension is
+            // missing, and will be. The other errors that a server reports (1002, 1003, 1007, 1009)
+            // were one message's fault: the next connection may not send it.
             Self::Closed(code) => matches!(code, 1000 | 1008 | 1010),
         }
     }
 
-    /// Whether the server said that it has no time now.
+    /// Returns whether the server said that it is busy.
     pub(crate) const fn is_busy(&self) -> bool {
         match self {
             Self::Disconnected | Self::Ended => false,

@@ -1,4 +1,4 @@
-//! One client's memory of how its attempts went: [`Reconnect`].
+//! The record of one client's attempts: [`Reconnect`].
 
 use core::time::Duration;
 
@@ -7,10 +7,10 @@ use tidings_time::Timestamp;
 use crate::policy::{Policy, spread};
 use crate::reason::Reason;
 
-/// Says when to try again.
+/// Decides when to try again.
 ///
-/// Tell it what happens to the connection; each [`failed`](Self::failed) says how long to wait
-/// before the next attempt. Every `now` comes from the same monotonic clock, yours.
+/// Report the events of the connection to it; each [`failed`](Self::failed) returns the wait before
+/// the next attempt. Every `now` comes from the same monotonic clock, yours.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +44,7 @@ pub struct Reconnect {
     connected_since: Option<Timestamp>,
 }
 
-/// What to do after a failure.
+/// The next step after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
@@ -54,7 +54,7 @@ pub enum Next {
     GiveUp(GiveUp),
 }
 
-/// Why there is no next attempt.
+/// The reason why there is no next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GiveUp {
@@ -71,31 +71,34 @@ const LEAST_SERVER_WAIT: Duration = Duration::from_secs(1);
 const SERVER_WAIT_SPREAD: u32 = 8;
 
 impl Reconnect {
-    /// A client that has not failed yet.
+    /// Creates a client that has not failed yet.
     #[must_use]
     pub const fn new(policy: Policy) -> Self {
         Self { policy, failures: 0, began_with_success: false, connected_since: None }
     }
 
-    /// A connection is open. Alone this is no success yet: see [`Policy::healthy_after`].
+    /// Reports that a connection is open. This alone is not a success yet: see
+    /// [`Policy::healthy_after`].
     pub fn connected(&mut self, now: Timestamp) {
         self.connected_since = Some(now);
     }
 
-    /// The connection was of use: the waits start anew at its end, however short it was.
+    /// Reports that the connection was useful: the back-off starts over at its end, however short
+    /// it was.
     pub fn progressed(&mut self) {
         self.failures = 0;
         self.began_with_success = true;
     }
 
-    /// The server has set its reconnection time, the `retry` field of an event stream: every wait
-    /// has at least this, and windows double from it. Clamp it before; it is the server's number.
+    /// Reports that the server has set its reconnection time, the `retry` field of an event stream:
+    /// every wait has at least this, and windows double from it. Clamp it first, because the server
+    /// chose the value.
     pub fn set_reconnection_time(&mut self, time: Duration) {
         self.policy.base = time;
         self.policy.minimum = time;
     }
 
-    /// The policy, with the reconnection time that the server has set.
+    /// Returns the policy, with the reconnection time that the server has set.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -103,8 +106,8 @@ impl Reconnect {
 
     /// The attempt failed, or the connection ended.
     ///
-    /// `random` is spread evenly over all of `u64`; where that is poor, clients come back
-    /// together. It need not be secret.
+    /// `random` is distributed evenly over all of `u64`; if the distribution is poor, clients
+    /// reconnect together. It need not be secret.
     pub fn failed(&mut self, now: Timestamp, reason: Reason, random: u64) -> Next {
         if reason.forbids_retry() {
             self.disconnected(now);
@@ -113,7 +116,7 @@ impl Reconnect {
         self.retry(now, reason, random)
     }
 
-    /// The same as [`failed`](Self::failed) for a caller who decided that another attempt makes
+    /// The same as [`failed`](Self::failed) for a caller that decided that another attempt makes
     /// sense: no reason [forbids](Reason::forbids_retry) it.
     pub fn retry(&mut self, now: Timestamp, reason: Reason, random: u64) -> Next {
         self.disconnected(now);
@@ -128,8 +131,8 @@ impl Reconnect {
         Next::Wait(wait)
     }
 
-    /// How many attempts have failed and connections have ended since the last success: what the
-    /// next wait grows with.
+    /// Returns the number of failed attempts and ended connections since the last success, with
+    /// which the next wait grows.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.failures
@@ -145,7 +148,7 @@ impl Reconnect {
     fn wait(&self, reason: Reason, random: u64) -> Duration {
         let policy = &self.policy;
         if let Some(asked) = reason.retry_after().filter(|_| !policy.max_server_wait.is_zero()) {
-            // The server knows best. A little spread keeps those who were told the same time apart.
+            // The server knows best. A little spread separates clients that got the same time.
             let wait = asked.max(LEAST_SERVER_WAIT).min(policy.max_server_wait);
             return wait.saturating_add(spread(wait / SERVER_WAIT_SPREAD, random));
         }
@@ -158,7 +161,7 @@ impl Reconnect {
             minimum = minimum.max(policy.busy_minimum);
             window = window.max(policy.busy_spread);
         }
-        // The random part comes on top: those who wait the same time must not come together.
+        // The random part is added: clients that wait the same time must not reconnect together.
         minimum.saturating_add(spread(window, random))
     }
 }

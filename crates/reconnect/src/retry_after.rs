@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// When a server wants to be asked again.
+/// The time at which a server wants to be asked again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ impl RetryAfter {
         imf_fixdate(value).map(|unix_seconds| Self::Date { unix_seconds })
     }
 
-    /// How long to wait from `now_unix_seconds`, by the wall clock; a delay does not need it.
+    /// Returns the wait from `now_unix_seconds`, by the wall clock; a delay does not need it.
     #[must_use]
     pub const fn wait(self, now_unix_seconds: u64) -> Duration {
         match self {
@@ -102,7 +102,7 @@ fn imf_fixdate(value: &[u8]) -> Option<u64> {
         .then_some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// A number of exactly `N` digits, at most 4, and what follows it.
+/// A number of exactly `N` digits, at most 4, and the rest after it.
 fn digits<const N: usize>(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (digits, rest) = bytes.split_first_chunk::<N>()?;
     digits.iter().all(u8::is_ascii_digit).then(|| {

@@ -10,7 +10,7 @@ use tidings_reconnect::{Next, Policy, Reason, Reconnect, Timestamp};
 
 const CLIENTS: usize = 10_000;
 
-/// What a server does with an attempt, `second` seconds after it was killed.
+/// A server's reaction to an attempt, `second` seconds after it was killed.
 type Server<'a> = &'a mut dyn FnMut(u64) -> Result<(), Reason>;
 
 /// The times in milliseconds of all attempts within `end`, and how many clients got in.

@@ -1,15 +1,15 @@
-//! Where one event ends and the next begins, for those who pass an event stream on unread:
+//! The boundaries between events, for code that passes an event stream on unread:
 //! [`EventBoundaries`].
 
 use memchr::memrchr2;
 
-/// Follows a stream that is forwarded as it comes, and knows its boundaries: the places behind a blank
-/// line.
+/// Follows a stream that is forwarded as it arrives, and finds its boundaries: the positions after
+/// a blank line.
 ///
-/// At a boundary, and nowhere else, a gateway can put in lines of its own such as a keep-alive
-/// comment, end the stream without cutting an event, or go on with another stream.
+/// At a boundary, and nowhere else, a gateway can insert its own lines such as a keep-alive
+/// comment, end the stream without cutting an event, or continue with another stream.
 ///
-/// Memory is constant. From a chunk no more is read than what is behind its last boundary.
+/// Memory is constant. Only the bytes of a chunk after its last boundary are read.
 ///
 /// ```
 /// use tidings_sse::EventBoundaries;
@@ -22,25 +22,26 @@ use memchr::memrchr2;
 /// assert!(boundaries.at_boundary()); // a comment here changes nothing
 /// ```
 ///
-/// - CR, LF and CRLF end a line, at any cut. Behind the CR of a blank line there is a boundary at once:
-///   the LF that may follow is read as one more blank line, if something is put in before it.
-/// - Before the first byte there is no boundary: a byte order mark may follow, which counts only at the
-///   very start. Whoever sends lines of their own first, or puts a stream behind another one, takes it
-///   off.
+/// - CR, LF and CRLF end a line, wherever the stream is split. After the CR of a blank line there
+///   is a boundary at once: an LF that follows is read as one more blank line, if something is
+///   inserted before it.
+/// - Before the first byte there is no boundary: a byte order mark may follow, which counts only at
+///   the very start. Code that sends its own lines first, or appends a stream to another one, must
+///   remove it.
 /// - An event that a decoder skips, as it is over a limit, ends at a boundary like any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventBoundaries {
     place: Place,
 }
 
-/// Where in a line the stream stands.
+/// The position of the stream in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// At the start of the stream, behind this many bytes of a byte order mark.
+    /// At the start of the stream, after this many bytes of a byte order mark.
     StreamStart { matched: u8 },
     /// Within a line.
     Line,
-    /// At the start of a line: behind the byte order mark, or behind a line end.
+    /// At the start of a line: after the byte order mark, or after a line end.
     LineStart {
         /// The last byte is a CR: an LF that follows belongs to it.
         after_cr: bool,
@@ -56,8 +57,8 @@ impl EventBoundaries {
         Self { place: Place::StreamStart { matched: 0 } }
     }
 
-    /// Follows the stream through its next chunk. Returns where in the chunk its last boundary is, if
-    /// there is one: `chunk[..boundary]` ends behind a blank line.
+    /// Follows the stream through its next chunk. Returns the position of its last boundary in the
+    /// chunk, if there is one: `chunk[..boundary]` ends after a blank line.
     pub fn feed(&mut self, chunk: &[u8]) -> Option<usize> {
         let rest = self.skip_byte_order_mark(chunk);
         let (&last, _) = rest.split_last()?;
@@ -85,7 +86,7 @@ impl EventBoundaries {
         None
     }
 
-    /// Whether the bytes so far end behind a blank line: whole lines can be put in here.
+    /// Returns whether the bytes so far end with a blank line: whole lines can be inserted here.
     #[must_use]
     pub const fn at_boundary(&self) -> bool {
         matches!(self.place, Place::LineStart { after_blank: true, .. })
@@ -123,12 +124,12 @@ impl Default for EventBoundaries {
     }
 }
 
-/// Whether the CR or LF at `at` ends a blank line, or is the LF of a CRLF that does. `before` is
-/// where the stream stood before these bytes.
+/// Returns whether the CR or LF at `at` ends a blank line, or is the LF of a CRLF that does.
+/// `before` is the position of the stream before these bytes.
 fn ends_blank_line(bytes: &[u8], at: usize, before: Place) -> bool {
     let byte_before = at.checked_sub(1).and_then(|at| bytes.get(at));
     match (bytes.get(at), byte_before) {
-        // One line end of two bytes: it ends what its CR ends.
+        // One line end of two bytes: the LF ends the same line as its CR.
         (Some(b'\n'), Some(b'\r')) => ends_blank_line(bytes, at - 1, before), // there is a byte before
         (_, Some(byte)) => matches!(byte, b'\n' | b'\r'),
         (Some(b'\n'), None) => {
@@ -149,7 +150,7 @@ mod tests {
     use super::*;
     use crate::work;
 
-    /// The lengths of what has come at each boundary, found byte by byte.
+    /// Returns the length of the input at each boundary, found byte by byte.
     fn boundaries(stream: &[u8]) -> Vec<usize> {
         let mut boundaries = EventBoundaries::new();
         let mut found = Vec::new();
@@ -189,7 +190,7 @@ mod tests {
         }
     }
 
-    /// E-003: a byte order mark counts at the very start alone, so that is no boundary.
+    /// E-003: a byte order mark counts only at the very start, so that is not a boundary.
     #[test]
     fn there_is_no_boundary_before_the_first_byte() {
         let mut boundaries = EventBoundaries::default();
@@ -237,7 +238,7 @@ mod tests {
         at_any_cut(8);
     }
 
-    /// P-04: a chunk is read from behind, up to its last boundary, and never twice.
+    /// P-04: a chunk is read backwards, up to its last boundary, and never twice.
     #[test]
     fn no_more_is_read_than_what_is_behind_the_last_boundary() {
         let work = |stream: &[u8]| {

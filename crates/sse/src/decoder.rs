@@ -1,8 +1,8 @@
 //! The decoder: an event stream in, [`Item`]s out. The way in is [`Decoder::decode`].
 //!
-//! An event of one line is read right there. All others go line by line: a line that lies whole in
-//! the input through [`whole_line`], which leaves in place what it holds; a line that the input cuts,
-//! and all that is out of the ordinary, through [`line`].
+//! An event of one line is read right there. All others go line by line: a line that is whole in
+//! the input through [`whole_line`], which leaves its content in place; a line that is split by the
+//! input, and every unusual case, through [`line`].
 
 mod end;
 mod line;
@@ -24,8 +24,8 @@ use whole_line::{Borrowed, WholeLine, find_line_end, value};
 
 /// Decodes an event stream, after WHATWG HTML 9.2.5 and 9.2.6.
 ///
-/// The stream is handed over in slices, cut anywhere. No byte sequence is an error; what is over a
-/// [limit](Limits) costs one event. An event comes out at the very byte that ends its blank line.
+/// The stream is passed in slices, split anywhere. No byte sequence is an error; exceeding a
+/// [limit](Limits) costs one event. An event is returned at the very byte that ends its blank line.
 ///
 /// ```
 /// # #[cfg(feature = "alloc")] {
@@ -46,13 +46,13 @@ use whole_line::{Borrowed, WholeLine, find_line_end, value};
 /// ```
 pub struct Decoder<S: Storage> {
     areas: Areas<S::Area>,
-    /// No larger than what the areas can hold.
+    /// At most the size of the areas.
     limits: Limits,
     report_comments: bool,
     report_unknown_fields: bool,
     report_data_chunks: bool,
 
-    /// Where in a line the stream stands.
+    /// The position of the stream in a line.
     line: Line,
     /// Bytes of the open line.
     line_len: usize,
@@ -74,7 +74,7 @@ pub struct Decoder<S: Storage> {
     chunks_len: usize,
     /// [`Limits::max_data_len`] as it was given: chunks do not need the data area.
     max_chunks_len: usize,
-    /// How much of the input is looked at for the next data chunk.
+    /// The length of input that is searched for the next data chunk.
     chunk_window: usize,
     /// A character that the input cuts within a data chunk.
     carry: Carry,
@@ -87,7 +87,7 @@ pub struct Decoder<S: Storage> {
 /// The type of an event whose event type buffer is empty.
 const DEFAULT_EVENT_TYPE: &str = "message";
 
-/// How an event stream ended.
+/// The way in which an event stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndOfStream {
     /// Between events: all that came was delivered.
@@ -122,7 +122,7 @@ impl Default for Decoder<GrowableStorage> {
 }
 
 impl<S: Storage> Decoder<S> {
-    /// A decoder that keeps what it must in `storage`.
+    /// Creates a decoder that keeps its data in `storage`.
     #[must_use]
     pub fn with_storage(storage: S, limits: Limits) -> Self {
         let areas = storage.into_areas();
@@ -158,16 +158,16 @@ impl<S: Storage> Decoder<S> {
         }
     }
 
-    /// Yields comments as [`Item::Comment`], for example as a sign of life. Otherwise they pass
-    /// unseen.
+    /// Also returns comments, as [`Item::Comment`], for example as a sign of life. By default they
+    /// are skipped.
     #[must_use]
     pub fn report_comments(self) -> Self {
         Self { report_comments: true, ..self }
     }
 
-    /// Yields each line whose field has no meaning in the standard, as [`Item::UnknownField`]: for
-    /// servers that say more than the standard knows. Otherwise they pass unseen. Their length is
-    /// limited as that of a comment is.
+    /// Also returns each line whose field has no meaning in the standard, as
+    /// [`Item::UnknownField`]: for servers that extend the standard. By default these lines are
+    /// skipped. Their length has the same limit as that of a comment.
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
@@ -184,9 +184,9 @@ impl<S: Storage> Decoder<S> {
         Self { report_unknown_fields: true, ..self }
     }
 
-    /// Yields data as it arrives, as [`Item::DataChunk`], and [`Item::EventEnd`] where it is
-    /// dispatched, so that an event of any length passes in constant memory. Limits count as
-    /// always; raise [`Limits::max_line_len`] and [`Limits::max_data_len`] to taste.
+    /// Returns data as it arrives, as [`Item::DataChunk`], and [`Item::EventEnd`] where it is
+    /// dispatched, so that an event of any length needs constant memory. Limits still apply; raise
+    /// [`Limits::max_line_len`] and [`Limits::max_data_len`] as needed.
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
@@ -233,8 +233,8 @@ impl<S: Storage> Decoder<S> {
         self.decode_lines(input, first_line_end)
     }
 
-    /// The last event ID string: that of the last event whose blank line was seen, or the one that
-    /// was [set](Self::set_last_event_id). This is what a reconnection sends as `Last-Event-ID`.
+    /// Returns the last event ID string: that of the last event whose blank line was seen, or the
+    /// one that was [set](Self::set_last_event_id). A reconnection sends it as `Last-Event-ID`.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.areas.id_string.text()
@@ -253,7 +253,7 @@ impl<S: Storage> Decoder<S> {
         Ok(())
     }
 
-    /// What the last valid `retry` field said, as it said it. See [`RetryClamp`].
+    /// Returns the value of the last valid `retry` field, unchanged. See [`RetryClamp`].
     ///
     /// [`RetryClamp`]: crate::RetryClamp
     #[must_use]
@@ -265,9 +265,9 @@ impl<S: Storage> Decoder<S> {
     /// cut, too. For a stream that is over, before [`finish`](Self::finish): some servers do not end
     /// their last event with a blank line. By the standard such an event is dropped.
     ///
-    /// Its ID is that of the event before, as a stream that is resumed brings it again. There is
-    /// none of an event that is over a limit, or whose data is [reported in
-    /// chunks](Self::report_data_chunks).
+    /// Its ID is that of the event before, because a resumed stream sends the event again.
+    /// Nothing is returned for an event that is over a limit, or whose data is
+    /// [reported in chunks](Self::report_data_chunks).
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
@@ -296,7 +296,7 @@ impl<S: Storage> Decoder<S> {
         })
     }
 
-    /// The stream is over: tells how it ended, and makes the decoder ready for the next one.
+    /// Ends the stream: returns how it ended, and prepares the decoder for the next one.
     ///
     /// An unfinished event is discarded. The last event ID string and the reconnection time stay.
     pub fn finish(&mut self) -> EndOfStream {
@@ -325,15 +325,15 @@ impl<S: Storage> Decoder<S> {
         end
     }
 
-    /// Whether the open event has not begun, and is to be yielded as one.
+    /// Returns whether the open event has not begun, and is to be returned whole.
     #[inline]
     fn expects_whole_event(&self) -> bool {
         let begun = self.has_data | self.has_event_type | self.has_id | self.skipping;
         self.line == Line::Start && !(begun | self.returned | self.report_data_chunks)
     }
 
-    /// The data of an event that is one line, and what is behind the event. `value` begins behind
-    /// the name of that line, which ends at `line_end`.
+    /// Returns the data of an event that is one line, and the rest after the event. `value` begins
+    /// after the name of that line, which ends at `line_end`.
     #[inline]
     fn whole_event<'i>(
         &self,
@@ -467,7 +467,7 @@ impl<S: Storage> Decoder<S> {
     }
 }
 
-/// What [`Decoder::advance`] came to. Text that is `None` is in its area.
+/// The result of [`Decoder::advance`]. Text that is `None` is in its area.
 enum Step<'i> {
     Event { event_type: Option<&'i str>, data: Option<&'i str> },
     EventEnd { event_type: Option<&'i str> },

@@ -1,4 +1,4 @@
-//! The encoder: an [`Event`] is put together from its parts, then written to a slice or a `Vec`.
+//! The encoder: an [`Event`] is built from its parts, then written to a slice or a `Vec`.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use crate::{Comment, EventId, EventType, ReconnectionTime};
 
 /// An event to be sent, made of optional parts.
 ///
-/// Whatever can be put together can be encoded, and decodes to the same parts. Only line breaks
+/// Every event that can be built can be encoded, and decodes to the same parts. Only line breaks
 /// within the data change: each of CR, LF and CRLF arrives as LF.
 ///
 /// ```
@@ -74,7 +74,7 @@ impl<'a> Event<'a> {
         Self { comment: Some(comment), ..self }
     }
 
-    /// How many bytes [`encode_into`](Self::encode_into) writes.
+    /// Returns the number of bytes that [`encode_into`](Self::encode_into) writes.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         let mut counter = Counter(0);
@@ -85,7 +85,7 @@ impl<'a> Event<'a> {
     /// Writes the event to the start of `buffer`, and returns how many bytes that took.
     ///
     /// # Errors
-    /// [`BufferTooSmall`]; what the buffer then holds is unspecified.
+    /// [`BufferTooSmall`]; the content of the buffer is then unspecified.
     pub fn encode_into(&self, buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut writer = SliceWriter { buffer, written: 0, full: false };
         self.write(&mut writer);
@@ -101,8 +101,8 @@ impl<'a> Event<'a> {
         self.write(buffer);
     }
 
-    /// WHATWG HTML 9.2.5: the `event` production. Each value gets its space behind the colon, so
-    /// that a space of its own survives.
+    /// WHATWG HTML 9.2.5: the `event` production. Each value gets its space after the colon, so
+    /// that a leading space in the value survives.
     #[inline]
     fn write(&self, writer: &mut impl Writer) {
         if let Some(comment) = self.comment {
@@ -145,7 +145,7 @@ fn write_data(writer: &mut impl Writer, data: &str) {
     writer.bytes(b"\n");
 }
 
-/// What an event is written to.
+/// The destination of an event.
 trait Writer {
     fn bytes(&mut self, bytes: &[u8]);
 
@@ -166,7 +166,7 @@ impl Writer for Counter {
     }
 }
 
-/// Writes what fits, and remembers whether that was all.
+/// Writes as much as fits, and remembers whether that was all.
 struct SliceWriter<'b> {
     buffer: &'b mut [u8],
     written: usize,
@@ -228,7 +228,7 @@ impl Decimal {
 /// The buffer is too short for the encoded event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferTooSmall {
-    /// How many bytes the event takes.
+    /// The number of bytes that the event takes.
     pub needed: usize,
 }
 

@@ -1,8 +1,8 @@
 //! The client's side of a connection, over all its attempts: [`EventSource`].
 //!
-//! It says when a request is due, checks the response, decodes the stream, and knows what to do when
-//! there is no stream any more. It has no socket, no clock and no random source: those are the
-//! driver's. Every `now` is a [`Timestamp`] of one monotonic clock, the caller's; every `random` is spread
+//! It says when a request is due, checks the response, decodes the stream, and knows what to do
+//! when there is no stream any more. The driver supplies sockets, clock and random source. Every
+//! `now` is a [`Timestamp`] of one monotonic clock, the caller's; every `random` is distributed
 //! evenly over all of `u64`.
 
 mod attempt;
@@ -26,21 +26,22 @@ pub use disconnect::{Disconnect, DisconnectReason, End, GiveUp, Next, ResponseOu
 pub use state::ReadyState;
 use state::State;
 
-/// An EventSource, after WHATWG HTML 9.2.2 and 9.2.3, for whoever does the I/O.
+/// An EventSource, after WHATWG HTML 9.2.2 and 9.2.3, for a driver that does the I/O.
 ///
 /// # How to drive it
 ///
-/// 1. When [`poll_attempt`](Self::poll_attempt) yields an [`Attempt`], make the request, with
+/// 1. When [`poll_attempt`](Self::poll_attempt) returns an [`Attempt`], make the request, with
 ///    `Accept: text/event-stream`, `Cache-Control: no-cache` and the attempt's `Last-Event-ID`.
-/// 2. Hand the head of the response to [`handle_response`](Self::handle_response). On
+/// 2. Pass the head of the response to [`handle_response`](Self::handle_response). On
 ///    [`ResponseOutcome::Redirect`] follow `Location` and do this again.
-/// 3. On [`ResponseOutcome::Open`] hand all that comes to [`receive`](Self::receive), until it yields `None`.
-/// 4. Tell [`handle_end`](Self::handle_end) when the body or the connection ends, at any point.
+/// 3. On [`ResponseOutcome::Open`] pass all bytes to [`receive`](Self::receive), until it returns
+///    `None`.
+/// 4. Call [`handle_end`](Self::handle_end) when the body or the connection ends, at any point.
 /// 5. When the time of [`poll_timeout`](Self::poll_timeout) has come, call
-///    [`handle_timeout`](Self::handle_timeout), and go on at 1.
+///    [`handle_timeout`](Self::handle_timeout), and continue at 1.
 ///
-/// [`Disconnect`] tells of each end, and what is next. Whenever it comes, from 2, 4 or 5, drop that
-/// connection.
+/// [`Disconnect`] reports each end, and the next step. Whenever it is returned, by 2, 4 or 5, drop
+/// that connection.
 ///
 /// ```
 /// # #[cfg(feature = "alloc")] {
@@ -97,10 +98,10 @@ pub struct EventSource<S: Storage> {
 }
 
 impl<S: Storage> EventSource<S> {
-    /// An event source whose first attempt is due at once.
+    /// Creates an event source whose first attempt is due at once.
     ///
-    /// The decoder brings its limits, what it reports, and the last event ID and reconnection time
-    /// that it has.
+    /// The decoder supplies its limits, its reporting options, and its last event ID and
+    /// reconnection time.
     #[must_use]
     pub fn new(mut decoder: Decoder<S>, config: Config) -> Self {
         let _ = decoder.finish(); // what it may have begun belongs to no stream of this source
@@ -118,28 +119,28 @@ impl<S: Storage> EventSource<S> {
         }
     }
 
-    /// Sets the last event ID string, to go on where an earlier program stopped.
+    /// Sets the last event ID string, to resume where an earlier program stopped.
     ///
     /// # Errors
-    /// [`LimitExceeded`] if the ID is over the decoder's limit. The old one stays.
+    /// [`LimitExceeded`] if the ID exceeds the decoder's limit. The old ID is kept.
     pub fn set_last_event_id(&mut self, id: EventId<'_>) -> Result<(), LimitExceeded> {
         self.decoder.set_last_event_id(id)
     }
 
-    /// The last event ID string. It outlives every connection, and [`close`](Self::close).
+    /// Returns the last event ID string. It outlives every connection, and [`close`](Self::close).
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
-    /// The state, in the standard's words.
+    /// Returns the state, in the standard's terms.
     #[must_use]
     pub const fn ready_state(&self) -> ReadyState {
         self.state.ready_state()
     }
 
-    /// How long the source waits after a stream has ended: what the server said by `retry`, as far
-    /// as the [`Config`] lets it, or the time that the client began with.
+    /// Returns the time that the source waits after a stream has ended: the last `retry` from the
+    /// server, as far as the [`Config`] allows it, or the client's initial value.
     #[must_use]
     pub const fn reconnection_time(&self) -> Duration {
         self.reconnect.policy().minimum
@@ -154,20 +155,21 @@ impl<S: Storage> EventSource<S> {
         true
     }
 
-    /// How many attempts have failed in a row: what the next wait grows with. An event sets it to 0.
+    /// Returns the number of consecutive failed attempts, with which the next wait grows. An event
+    /// sets it to 0.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.reconnect.failures()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) and then
-    /// [`poll_attempt`](Self::poll_attempt). `None`: not because of time.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout) and then
+    /// [`poll_attempt`](Self::poll_attempt). `None` means no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.state.deadline(&self.config)
     }
 
-    /// A request to make now. It comes once for each attempt, when its wait is over.
+    /// Returns the request to make now, once for each attempt, when its wait is over.
     pub fn poll_attempt(&mut self, now: Timestamp) -> Option<Attempt<'_>> {
         match self.state {
             State::Waiting { until } if until <= now => {}
@@ -185,9 +187,9 @@ impl<S: Storage> EventSource<S> {
         Some(Attempt { last_event_id, number, resumes_by_get })
     }
 
-    /// The head of the response has come.
+    /// Handles the head of the response.
     ///
-    /// Where no response is awaited nothing changes, and the outcome says how things stand:
+    /// If no response is awaited nothing changes, and the outcome shows the state:
     /// [`ResponseOutcome::Open`] if the stream is open, else [`DisconnectReason::NoAttempt`].
     pub fn handle_response(
         &mut self,
@@ -257,7 +259,7 @@ impl<S: Storage> EventSource<S> {
         }
         let item = self.decoder.decode(input)?;
         match item {
-            // A server that answers 200 and hangs up is no success: an event is.
+            // A server that answers 200 and hangs up is not a success: an event is.
             Item::Event(_) | Item::EventEnd(_) => {
                 self.reconnect.progressed();
                 self.attempts = 0;
@@ -268,8 +270,9 @@ impl<S: Storage> EventSource<S> {
         Some(item)
     }
 
-    /// What there is of the event that the open stream is in the middle of, see
-    /// [`Decoder::unfinished`]. For a stream that is over, before [`handle_end`](Self::handle_end).
+    /// Returns the received part of the event that the open stream is in the middle of, see
+    /// [`Decoder::unfinished`]. For a stream that is over, call it before
+    /// [`handle_end`](Self::handle_end).
     pub fn unfinished(&mut self) -> Option<MessageEvent<'_>> {
         match self.state {
             State::Open { .. } => self.decoder.unfinished(),
@@ -312,8 +315,8 @@ impl<S: Storage> EventSource<S> {
         Some(self.disconnect(now, reason, Some(Reason::Disconnected), false, random))
     }
 
-    /// Closes the source, for good. Abort the request or drop the connection, if there is one.
-    /// Returns how the stream stood; where none was open, that is between events.
+    /// Closes the source permanently. Abort the request or drop the connection, if there is one.
+    /// Returns the position of the stream; where none was open, that is between events.
     pub fn close(&mut self) -> EndOfStream {
         if self.ready_state() != ReadyState::Closed {
             self.state = State::Closed(GiveUp::Closed);
@@ -321,8 +324,8 @@ impl<S: Storage> EventSource<S> {
         self.decoder.finish()
     }
 
-    /// The attempt or the stream is over for this reason. `again` is what the reason means for
-    /// another attempt; `None`: there is none. `unprocessed` tells that the server has surely not
+    /// The attempt or the stream is over for this reason. `again` is the meaning of the reason for
+    /// another attempt; `None`: there is none. `unprocessed` says that the server has certainly not
     /// processed the request.
     fn disconnect(
         &mut self,
@@ -357,7 +360,7 @@ impl<S: Storage> EventSource<S> {
         Disconnect { reason, next }
     }
 
-    /// Whether the next attempt is allowed after this end.
+    /// Returns whether the next attempt is allowed after this end.
     fn may_repeat(&self, reason: DisconnectReason, unprocessed: bool) -> bool {
         match self.config.repeat {
             _ if self.resumes_by_get() => true,
@@ -369,13 +372,13 @@ impl<S: Storage> EventSource<S> {
         }
     }
 
-    /// Whether the caller has chosen to repeat what was not processed, which the standard has no word
-    /// for.
+    /// Returns whether the caller has chosen to repeat requests that were not processed, which the
+    /// standard does not provide for.
     const fn wants_unprocessed(&self) -> bool {
         matches!(self.config.repeat, Repeat::Unprocessed | Repeat::UntilOpen | Repeat::UntilEnd)
     }
 
-    /// Whether the next attempt asks for the rest of a stream, by a GET.
+    /// Returns whether the next attempt asks for the rest of a stream, by a GET.
     fn resumes_by_get(&self) -> bool {
         self.config.resume_by_get && self.was_open && !self.last_event_id().is_empty()
     }

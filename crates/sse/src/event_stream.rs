@@ -21,8 +21,8 @@ pub use body::{BodyChunks, BodyEvents};
 /// Decodes an event stream from any stream of byte chunks ([`new`](Self::new)) or, with the feature
 /// `http-body`, from any body (`from_body`), such as those of reqwest and hyper.
 ///
-/// It neither connects nor reconnects. Whoever fetched the response checks its status, and its media
-/// type with [`is_event_stream`](crate::is_event_stream).
+/// It neither connects nor reconnects. Check the status of the response before, and its media type
+/// with [`is_event_stream`](crate::is_event_stream).
 ///
 /// ```
 /// # futures_util::FutureExt::now_or_never(async {
@@ -39,14 +39,14 @@ pub use body::{BodyChunks, BodyEvents};
 /// # });
 /// ```
 ///
-/// An error does not hide the events before it. After an event over a limit the stream goes on.
+/// An error does not hide the events before it. After an event over a limit the stream continues.
 pub struct EventStream<S: TryStream> {
     source: Pin<Box<S>>,
     decoder: Decoder<GrowableStorage>,
     /// The last chunk, and how much of it is decoded.
     chunk: Option<(S::Ok, usize)>,
     has_ended: bool,
-    /// What the end has cut.
+    /// The event that was cut by the end.
     unfinished: Option<OwnedMessageEvent>,
 }
 
@@ -60,18 +60,18 @@ pub trait StreamEvents: TryStream<Ok: AsRef<[u8]>> + Sized {
 
 impl<S: TryStream<Ok: AsRef<[u8]>>> StreamEvents for S {}
 
-/// What an [`EventStream`] yields instead of an event.
+/// The error that an [`EventStream`] returns instead of an event.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventStreamError<E> {
-    /// The source failed. The end of the stream tells whether part of an event is missing.
+    /// The source failed. The state of the stream shows whether part of an event is missing.
     Source(E, EndOfStream),
     /// The stream ended inside an event, which is therefore not dispatched.
     InsideEvent {
         /// Bytes since the last blank line.
         dropped_len: u64,
     },
-    /// An event went over a limit and was skipped. The stream goes on.
+    /// An event exceeded a limit and was skipped. The stream continues.
     Overflow(LimitExceeded),
 }
 
@@ -81,7 +81,7 @@ impl<S: TryStream<Ok: AsRef<[u8]>>> EventStream<S> {
         Self::with_decoder(source, Decoder::new())
     }
 
-    /// As [`new`](Self::new), with limits of your choice, or a last event ID to begin with.
+    /// Like [`new`](Self::new), with limits of your choice, or a last event ID to begin with.
     ///
     /// Comments and chunks of data, if the decoder reports them, are skipped.
     pub fn with_decoder(source: S, decoder: Decoder<GrowableStorage>) -> Self {
@@ -160,9 +160,9 @@ impl<S: TryStream> EventStream<S> {
         self.decoder.last_event_id()
     }
 
-    /// What has come of the event that the end of the stream cut, once: some servers do not end their
-    /// last event with a blank line. By the standard it is dropped. It is there after
-    /// [`EventStreamError::InsideEvent`] or [`EventStreamError::Source`].
+    /// Returns the received part of an event that was cut by the end of the stream, once: some
+    /// servers do not end their last event with a blank line. By the standard it is dropped. It is
+    /// available after [`EventStreamError::InsideEvent`] or [`EventStreamError::Source`].
     pub fn take_unfinished(&mut self) -> Option<OwnedMessageEvent> {
         self.unfinished.take()
     }
@@ -209,7 +209,7 @@ impl<E: fmt::Display> fmt::Display for EventStreamError<E> {
     }
 }
 
-/// The text is the source's own, so the chain goes on after it.
+/// The text is that of the source's error, so the chain continues after it.
 impl<E: core::error::Error> core::error::Error for EventStreamError<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {

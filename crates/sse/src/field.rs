@@ -101,13 +101,13 @@ impl<'a> EventId<'a> {
         self.0
     }
 
-    /// Whether there is no ID.
+    /// Returns whether there is no ID.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a server gets back exactly this ID from a `Last-Event-ID` header.
+    /// Returns whether a server gets back exactly this ID from a `Last-Event-ID` header.
     ///
     /// Pin D6: WHATWG HTML 9.2.4 sends any ID, as its UTF-8 bytes. But a header value cannot hold
     /// controls other than a tab (RFC 9110, 5.5), and loses spaces and tabs around it. An empty ID
@@ -184,7 +184,7 @@ const fn has(byte: u8, text: &str) -> bool {
     false
 }
 
-/// Why a text is not a value of its field.
+/// The reason why a text is not a valid value of its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidField {

@@ -1,4 +1,4 @@
-//! What a decoder yields.
+//! The items of a decoder.
 
 #[cfg(feature = "alloc")]
 use alloc::{borrow::ToOwned, string::String};
@@ -18,7 +18,7 @@ pub enum Item<'a> {
     /// The event whose data came as [`Item::DataChunk`] is complete and dispatched. An event whose
     /// data is empty has no chunks, only this.
     EventEnd(EventEnd<'a>),
-    /// A comment, without its colon and without one space behind that. Only after
+    /// A comment, without its colon and without one space after it. Only with
     /// [`Decoder::report_comments`](crate::Decoder::report_comments).
     Comment(&'a str),
     /// A line whose field has no meaning in the standard, as it stands in the stream. Only after
@@ -47,7 +47,7 @@ pub struct MessageEvent<'a> {
     pub last_event_id: &'a str,
 }
 
-/// What is known at the end of an event whose data was delivered in chunks.
+/// The parts of an event that are known at its end, if its data was delivered in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventEnd<'a> {
     /// The event type, `message` if the stream named none.

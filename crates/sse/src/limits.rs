@@ -1,8 +1,8 @@
-//! What a stream may make the decoder keep. [`Limits`] is given to the decoder when it is built.
+//! The limits of a decoder's memory. [`Limits`] is passed to the decoder when it is built.
 
 use core::fmt;
 
-/// The most that a stream may bring, in bytes. A length of exactly the limit is accepted.
+/// The limits of a stream, in bytes. A length of exactly the limit is accepted.
 ///
 /// Text is measured as it is delivered: where the stream was not UTF-8, with its U+FFFD.
 ///
@@ -80,7 +80,7 @@ impl Default for Limits {
     }
 }
 
-/// Which of the [`Limits`].
+/// One of the [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -98,11 +98,11 @@ pub enum Limit {
 
 /// The stream brought more than a limit allows.
 ///
-/// It costs one event, or for [`Limit::Comment`] one comment; the stream itself goes on. See
+/// It costs one event, or for [`Limit::Comment`] one comment; the stream itself continues. See
 /// [`Item::Overflow`](crate::Item::Overflow).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitExceeded {
-    /// Which limit.
+    /// The limit that was exceeded.
     pub limit: Limit,
     /// Its value, in bytes. At least one byte more than this had arrived.
     pub max_len: usize,

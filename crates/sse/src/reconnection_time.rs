@@ -1,4 +1,4 @@
-//! The reconnection time: what `retry` says, and how much of it a client obeys.
+//! The reconnection time: the value of `retry`, and the bounds within which a client obeys it.
 
 use core::time::Duration;
 
@@ -30,7 +30,7 @@ impl ReconnectionTime {
     }
 }
 
-/// How far a client lets the server choose the reconnection time.
+/// The bounds within which a server may choose the reconnection time.
 ///
 /// ```
 /// use tidings_sse::{ReconnectionTime, RetryClamp};

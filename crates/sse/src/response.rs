@@ -1,5 +1,5 @@
-//! What makes an HTTP response an event stream: the headers that a server sends, and the media type
-//! that a client looks for.
+//! The head of an event stream: the headers that a server sends, and the media type that a client
+//! looks for.
 
 /// The media type of an event stream (WHATWG HTML 9.2.5). It needs no `charset`: the stream is UTF-8,
 /// always.
@@ -8,10 +8,10 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// The headers of a response, status 200, that carries an event stream. Names are in lower case, as
 /// HTTP/2 and HTTP/3 want them.
 ///
-/// - `content-type`: without it a client fails the connection, for good.
-/// - `cache-control`: `no-cache`, as an answer to this request is none to a later one, which has
-///   another `Last-Event-ID`. `no-transform` (RFC 9111, 5.2.2.6) keeps a proxy from compressing the
-///   body, which would hold events back until the compressor's block is full.
+/// - `content-type`: without it a client fails the connection permanently.
+/// - `cache-control`: `no-cache`, because the answer to one request is not valid for a later one,
+///   which has another `Last-Event-ID`. `no-transform` (RFC 9111, 5.2.2.6) keeps a proxy from
+///   compressing the body, which would delay events until the compressor's block is full.
 /// - `x-accel-buffering`: `no` tells nginx, and the proxies that follow it, to pass each event on at
 ///   once instead of filling a buffer first. Others ignore it.
 ///
@@ -28,7 +28,7 @@ pub const RESPONSE_HEADERS: [(&str, &str); 3] = [
     ("x-accel-buffering", "no"),
 ];
 
-/// Whether the value of a `Content-Type` header says that the body is an event stream.
+/// Returns whether the value of a `Content-Type` header says that the body is an event stream.
 ///
 /// Fetch, "extract a MIME type": of several media types, separated by commas as after several header
 /// lines, the last valid one counts. WHATWG HTML 9.2.3 looks at its essence alone, which is type and
@@ -65,8 +65,8 @@ pub fn is_event_stream(content_type: &[u8]) -> bool {
 /// The parts of [`MEDIA_TYPE`].
 const ESSENCE: (&[u8], &[u8]) = (b"text", b"event-stream");
 
-/// Fetch, "get, decode, and split": the value up to the first comma outside a quoted string, and what
-/// is after the comma.
+/// Fetch, "get, decode, and split": returns the value up to the first comma outside a quoted
+/// string, and the rest after the comma.
 fn split_element(list: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut quoted, mut escaped) = (false, false);
     for (index, byte) in list.iter().enumerate() {
@@ -158,7 +158,7 @@ mod tests {
         assert!(!is_event_stream(b"\xFF"));
     }
 
-    /// E-030: the headers are what a client accepts, and are headers.
+    /// E-030: a client accepts the headers, and they are valid headers.
     #[test]
     fn the_headers_open_a_stream() {
         let [(name, value), ..] = RESPONSE_HEADERS;

@@ -1,6 +1,6 @@
-//! Where the decoder keeps what it cannot borrow from the input: an event that the input cuts, data
-//! of several lines, and the last event ID. The caller's arrays ([`FixedStorage`]) or
-//! the heap (`GrowableStorage`).
+//! The storage for data that the decoder cannot borrow from the input: an event that is split by
+//! the input, data of several lines, and the last event ID. It is in the caller's arrays
+//! ([`FixedStorage`]) or on the heap (`GrowableStorage`).
 
 mod fixed;
 #[cfg(feature = "alloc")]
@@ -31,7 +31,7 @@ pub(crate) struct Areas<A> {
     pub(crate) event_type: A,
     /// A comment that the input cuts.
     pub(crate) comment: A,
-    /// The last event ID string of the standard: what the last blank line committed.
+    /// The last event ID string of the standard, as of the last blank line.
     pub(crate) id_string: A,
     /// The last event ID buffer of the standard, once the open event has set it.
     pub(crate) id_buffer: A,
@@ -44,14 +44,14 @@ pub(crate) trait Area: core::fmt::Debug {
     /// The most bytes that it can ever hold.
     fn max_len(&self) -> usize;
 
-    /// How many bytes it holds.
+    /// Returns the number of bytes that it holds.
     fn len(&self) -> usize;
 
     /// Appends bytes. The caller has made sure that they fit.
     fn push(&mut self, bytes: &[u8]);
 
-    /// Makes text of what was collected, with U+FFFD for what is malformed, unless that gets longer
-    /// than `max_len`.
+    /// Converts the collected bytes to text, with U+FFFD for malformed sequences, unless that gets
+    /// longer than `max_len`.
     fn make_text(&mut self, max_len: usize) -> Result<(), TooLong>;
 
     /// Replaces all by a text. The caller has made sure that it fits.
@@ -60,7 +60,8 @@ pub(crate) trait Area: core::fmt::Debug {
         self.push(text.as_bytes());
     }
 
-    /// What [`make_text`](Self::make_text) made or [`set_text`](Self::set_text) set.
+    /// Returns the text made by [`make_text`](Self::make_text) or set by
+    /// [`set_text`](Self::set_text).
     fn text(&self) -> &str;
 
     /// Empties the area, and gives memory back after something large.

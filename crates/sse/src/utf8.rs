@@ -23,7 +23,7 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<&str, Utf8Error> {
     text
 }
 
-/// How long the text is once its malformed sequences are replaced.
+/// Returns the length of the text once its malformed sequences are replaced.
 pub(crate) fn replaced_len(bytes: &[u8]) -> usize {
     #[cfg(test)]
     crate::work::count(bytes.len());
@@ -33,7 +33,7 @@ pub(crate) fn replaced_len(bytes: &[u8]) -> usize {
     })
 }
 
-/// What stands for a malformed sequence.
+/// The replacement for a malformed sequence.
 pub(crate) const REPLACEMENT: &str = "\u{FFFD}";
 
 /// Decodes text that comes in pieces, piece by piece. A character that is cut by the end of a

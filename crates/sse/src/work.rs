@@ -8,7 +8,7 @@ thread_local! {
     static WORK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// So many bytes were looked at or moved.
+/// This many bytes were looked at or moved.
 pub(crate) fn count(bytes: usize) {
     WORK.set(WORK.get() + bytes);
 }

@@ -1,4 +1,4 @@
-//! What a gateway puts in at a boundary is seen by no one. The decoder is the judge.
+//! Lines that a gateway inserts at a boundary are invisible. The decoder checks it.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use tidings_testkit::event_stream::Heard;
 const COMMENTS: [&[u8]; 6] =
     [b":\n", b": \n\n", b":keep alive\r", b":a\r\n", b":a\r\n\r\n", b":\r\r"];
 
-/// What a stream says, without its comments.
+/// Returns the events of a stream, without its comments.
 fn events(stream: &[u8]) -> (Vec<Heard>, String) {
     let outcome = decode(Limits::DEFAULT, [stream]);
     let is_comment = |heard: &Heard| matches!(heard, Heard::Comment(_));
@@ -102,7 +102,7 @@ proptest! {
         check(&stream);
     }
 
-    /// A boundary is not missed: each event but what is pending ends at one.
+    /// No boundary is missed: each event except the pending one ends at one.
     #[test]
     fn every_event_that_is_complete_ends_at_a_boundary(pieces in prop::collection::vec(piece(), 0..20)) {
         let stream = pieces.concat();
@@ -137,7 +137,7 @@ fn a_comment_elsewhere_may_change_events() {
         assert!(!boundaries(stream).contains(&at), "{why}");
         assert_ne!(events(&with(stream, at, b":\n")), events(stream), "{why}");
     }
-    // A whole block of its own dispatches what was pending.
+    // A whole inserted block dispatches the pending event.
     let stream = b"data: one\ndata: two\n\n";
     assert!(!boundaries(stream).contains(&10));
     assert_ne!(events(&with(stream, 10, b": \n\n")), events(stream));

@@ -114,7 +114,7 @@ proptest! {
         prop_assert_eq!(&decode(Limits::DEFAULT, slices.iter().copied()), &expected);
     }
 
-    /// Cuts change nothing of what is over a limit either, nor does the storage.
+    /// The split of the input makes no difference to the limits either, nor does the storage.
     #[test]
     fn limits_strike_at_the_same_place_at_every_cut(
         stream in stream(),

@@ -1,5 +1,5 @@
-//! The rules of WHATWG HTML 9.2.2 and 9.2.3 for responses, IDs and closing, and what this client adds to
-//! them.
+//! The rules of WHATWG HTML 9.2.2 and 9.2.3 for responses, IDs and closing, and the additions of
+//! this client.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use tidings_sse::event_source::{
 };
 use tidings_sse::{Decoder, EndOfStream, EventId, FixedStorage, Item, RetryClamp, Timestamp};
 
-/// E-020, E-028: what is behind the event that made the client close is not dispatched, though it came
+/// E-020, E-028: data after the event that made the client close is not dispatched, though it came
 /// in the same read.
 #[test]
 fn nothing_is_dispatched_once_closed() {
@@ -38,7 +38,7 @@ fn nothing_is_dispatched_once_closed() {
     assert_closed(&mut source, GiveUp::Closed);
 }
 
-/// E-020: nor is what comes late from a connection that is lost.
+/// E-020: nor is data that arrives late from a lost connection.
 #[test]
 fn nothing_is_dispatched_from_a_lost_connection() {
     let mut source = open(Config::event_source(), at(0));
@@ -51,7 +51,8 @@ fn nothing_is_dispatched_from_a_lost_connection() {
     assert_eq!(hear(&mut source, at(3), b"data: five\n\n"), ["five"]);
 }
 
-/// E-023: every status but 200 fails the connection for good; 204 is how a server stops a client.
+/// E-023: every status but 200 fails the connection permanently; 204 is how a server stops a
+/// client.
 #[test]
 fn any_status_but_200_fails_the_connection() {
     for number in (0..=999).filter(|number| *number != 200) {
@@ -145,7 +146,7 @@ fn the_media_type_must_be_that_of_an_event_stream() {
     }
 }
 
-/// A decoder that has read a stream before brings what it knows, and nothing that it has begun.
+/// A decoder that has read a stream before keeps its state, and drops the event that it has begun.
 #[test]
 fn a_decoder_brings_its_reconnection_time_and_last_event_id() {
     let mut decoder = decoder();
@@ -170,7 +171,7 @@ fn the_last_event_id_goes_into_the_header() {
         ("id: 1\n\nid\n\n", "", None), // never an empty header
         ("id: \u{2026}é\n\n", "\u{2026}é", Some("\u{2026}é")),
         ("id: a b\tc\n\n", "a b\tc", Some("a b\tc")),
-        // What a header cannot carry unchanged stays at home.
+        // A value that a header cannot carry unchanged is not sent.
         ("id:  a\n\n", " a", None),
         ("id: a \n\n", "a ", None),
         ("id: a\u{1}b\n\n", "a\u{1}b", None),
@@ -212,8 +213,7 @@ fn the_last_event_id_outlives_connections() {
     assert_eq!(source.last_event_id(), "start");
 }
 
-/// E-029: what a source does that was not told otherwise, and what a program does better than a
-/// browser.
+/// E-029: the defaults of a source, and the improvements of a program over a browser.
 #[test]
 fn the_defaults_are_those_of_the_standard() {
     let standard = Config::event_source();
@@ -301,7 +301,7 @@ fn redirects_are_followed_and_counted() {
     }
 }
 
-/// P-01: what is reported out of turn changes nothing.
+/// P-01: reports out of turn change nothing.
 #[test]
 fn reports_out_of_turn_are_harmless() {
     let nothing = |next| Disconnect { reason: DisconnectReason::NoAttempt, next };
@@ -401,7 +401,7 @@ fn a_204_and_an_end_between_events_are_no_failures() {
     }
 }
 
-/// What is printed for a log tells where the source stands, and nothing of the data.
+/// The `Debug` output for a log shows the state of the source, and none of the data.
 #[test]
 fn a_source_is_printed_without_its_data() {
     let mut source = open(Config::event_source(), at(0));

@@ -29,7 +29,7 @@ fn decoder() -> Decoder<FixedStorage<'static>> {
     Decoder::with_storage(storage, Limits::DEFAULT).report_comments()
 }
 
-/// What a driver can do.
+/// An action of a driver.
 #[derive(Clone, Debug)]
 enum Step {
     Advance(Duration),
@@ -111,7 +111,7 @@ fn config() -> impl Strategy<Value = Config> {
     )
 }
 
-/// The event source in milliseconds, with a decoder of its own. Random waits are at their earliest.
+/// The event source in milliseconds, with its own decoder. Random waits are at their minimum.
 struct Model {
     config: Config,
     decoder: Decoder<FixedStorage<'static>>,
@@ -213,7 +213,7 @@ impl Model {
         })
     }
 
-    /// Whether a server that set a time is asked again in any case.
+    /// Returns whether a server that set a time is asked again in any case.
     fn is_wanted(&self, response: &Response<'_>) -> bool {
         response.status != 500
             && response.retry_after.is_some()
@@ -424,7 +424,7 @@ proptest! {
         }
     }
 
-    /// P-02: how a body is cut makes no difference to what is heard of it, nor to what is next.
+    /// P-02: the way a body is split makes no difference to its items, nor to the next step.
     #[test]
     fn cuts_make_no_difference(
         bodies in prop::collection::vec(prop::collection::vec(0..6usize, 0..12), 1..4),

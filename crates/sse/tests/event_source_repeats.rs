@@ -1,4 +1,4 @@
-//! Which requests an EventSource makes again, and how.
+//! The requests that an EventSource repeats, and how.
 
 #![allow(
     clippy::unwrap_used,
@@ -52,7 +52,7 @@ fn a_request_that_must_not_be_repeated_is_not() {
     }
 }
 
-/// Whether there is another attempt after this, for each policy.
+/// Returns whether there is another attempt after this, for each policy.
 fn repeats(repeat: Repeat, end: &dyn Fn(&mut Source) -> Disconnect) -> bool {
     let mut config = Config::client();
     config.repeat = repeat;
@@ -74,8 +74,8 @@ fn answered(source: &mut Source, response: &Response<'_>) -> Disconnect {
     }
 }
 
-/// RFC 9110, 9.2.2: what is not idempotent is repeated only if it was surely not done, or if the
-/// caller knows better; and what was done to its end is not done again.
+/// RFC 9110, 9.2.2: a request that is not idempotent is repeated only if it was certainly not
+/// processed, or if the caller knows that it is safe; and a completed one is not repeated.
 #[test]
 fn a_request_is_repeated_as_far_as_its_policy_goes() {
     use Repeat::{Always, Never, Unprocessed, UntilEnd, UntilOpen};
@@ -120,7 +120,7 @@ fn a_request_is_repeated_as_far_as_its_policy_goes() {
     }
 }
 
-/// Who repeats what was not processed need not know which statuses say so.
+/// A caller that repeats unprocessed requests need not know the statuses that say so.
 #[test]
 fn a_time_that_the_server_sets_is_enough_to_repeat_what_it_did_not_process() {
     for (repeat, number, retry_after, again) in [

@@ -1,4 +1,4 @@
-//! When an EventSource tries again, how long it waits, and when it gives up, in virtual time.
+//! The times of an EventSource in virtual time: attempts, waits, and giving up.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,8 +22,8 @@ use tidings_sse::event_source::{
 };
 use tidings_sse::{EndOfStream, Item, ReconnectionTime, RetryClamp, Timestamp};
 
-/// RFC 9110, 10.2.3: the time of `Retry-After` is kept to, up to what the policy lets a server ask
-/// for, with a random eighth on top.
+/// RFC 9110, 10.2.3: the time of `Retry-After` is obeyed, up to the policy's limit, plus a random
+/// eighth.
 #[test]
 fn a_server_is_asked_again_at_the_time_it_gave() {
     for (number, asked, first, last) in [
@@ -94,7 +94,7 @@ fn a_network_error_or_the_end_of_the_body_leads_to_another_attempt() {
     }
 }
 
-/// E-026, E-029: at once at first; then 3 s, or what `retry` said, and never earlier.
+/// E-026, E-029: at once at first; then 3 s, or the value of `retry`, and never earlier.
 #[test]
 fn an_attempt_waits_for_the_reconnection_time() {
     let mut source = source(Config::event_source());
@@ -117,7 +117,7 @@ fn an_attempt_waits_for_the_reconnection_time() {
     assert_eq!(source.poll_attempt(at(204)), None);
 }
 
-/// E-013, E-026: `retry` counts at once, also within an event that never ends, and for good.
+/// E-013, E-026: `retry` counts at once, also within an event that never ends, and permanently.
 #[test]
 fn the_server_sets_the_reconnection_time() {
     for (retry, expected) in [
@@ -177,7 +177,7 @@ fn a_flapping_server_is_backed_off_from() {
     }
 }
 
-/// An event is a success; so is a stream that stayed open for long. The waits start anew.
+/// An event is a success; so is a stream that stayed open for long. The back-off starts over.
 #[test]
 fn an_event_or_a_healthy_time_ends_the_back_off() {
     for (body, open_for, succeeds) in [

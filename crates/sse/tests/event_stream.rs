@@ -62,7 +62,7 @@ async fn any_stream_of_chunks_is_read() {
         let bytes = stream::iter(chunks().map(|chunk| chunk.map(Bytes::copy_from_slice)));
         assert_eq!(all(&mut EventStream::new(bytes)).await, ok(three()), "{size}");
     }
-    // Empty chunks are no end.
+    // Empty chunks are not an end.
     let chunks = [&b""[..], &text[..9], b"", b"", &text[9..], b""];
     let chunks = stream::iter(chunks.map(Ok::<_, io::Error>));
     assert_eq!(all(&mut EventStream::new(chunks)).await, ok(three()));
@@ -94,7 +94,7 @@ fn failing(text: &str) -> impl Stream<Item = Result<Vec<u8>, io::Error>> + use<>
     stream::iter([text, Err(io::Error::other("pulled")), Ok(b"data: never\n\n".to_vec())])
 }
 
-/// The error comes behind the events, and says how the stream stood.
+/// The error follows the events, and gives the state of the stream.
 #[tokio::test]
 async fn an_error_of_the_source_hides_nothing_and_is_the_end() {
     for (rest, error) in [("", "pulled"), ("data: f", "pulled, 7 bytes into an event")] {
@@ -125,7 +125,7 @@ async fn an_end_inside_an_event_is_told_once() {
             let unfinished = events.take_unfinished().map(|event| event.data);
             assert_eq!(unfinished.as_deref(), rest.contains("data").then_some("x"), "{rest:?}");
             assert!(events.take_unfinished().is_none(), "told once");
-            // E-019: an id of an event that is none does not count.
+            // E-019: the id of an event that is not dispatched does not count.
             assert_eq!(events.last_event_id(), "");
         }
     }
@@ -156,7 +156,7 @@ async fn an_event_over_a_limit_is_an_error_and_the_stream_goes_on() {
     }
 }
 
-/// Comments and parts that a decoder is told to report are passed over.
+/// Comments and parts that a decoder reports on request are skipped.
 #[tokio::test]
 async fn what_is_no_event_is_passed_over() {
     let text = ":one\n:two\nretry: 3\ndata: x\n:three\n\n";

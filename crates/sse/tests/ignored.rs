@@ -1,12 +1,12 @@
-//! What the standard ignores, for those who ask for it: unknown fields, and the last event of a stream
-//! that ends within it.
+//! Parts that the standard ignores, for callers that ask for them: unknown fields, and the last
+//! event of a stream that ends within it.
 
 #![cfg(feature = "alloc")]
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use tidings_sse::{Decoder, EndOfStream, GrowableStorage, Item, Limit, Limits};
 
-/// What comes of a stream that is cut into these pieces, in short.
+/// Returns the items of a stream that is split into these pieces, in short.
 fn items<'i>(
     mut decoder: Decoder<GrowableStorage>,
     pieces: impl Iterator<Item = &'i [u8]>,
@@ -51,7 +51,7 @@ fn a_field_without_a_meaning_is_told_as_it_stands_however_it_is_cut() {
         let (first, second) = STREAM.as_bytes().split_at(cut);
         assert_eq!(items(decoder(), [first, second].into_iter()), expected, "{cut}");
     }
-    // Who does not ask is not told.
+    // Without the option nothing is reported.
     assert_eq!(items(Decoder::new(), [STREAM.as_bytes()].into_iter()), ["message a\n\u{e9}"]);
 }
 

@@ -1,4 +1,4 @@
-//! What a stream may bring, exactly, and how it goes on after more than that.
+//! The exact limits of a stream, and how it continues when they are exceeded.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,8 +25,9 @@ fn limits() -> Limits {
     Limits::DEFAULT
 }
 
-/// V-81: the limit is accepted, one byte more is refused, in order, and the stream goes on. Behind a
-/// blank line as at the start of the stream: an event that lies whole in the input is read apart.
+/// V-81: the limit is accepted, one byte more is refused, in order, and the stream continues. After
+/// a blank line the result is the same as at the start of the stream, although an event that is
+/// whole in the input takes another path.
 #[test]
 fn each_limit_is_exact() {
     type Case = (Limit, usize, &'static [u8], &'static [u8]);
@@ -182,7 +183,7 @@ fn parts_up_to_the_limit_are_delivered_before_the_overflow() {
                 }
             }
         }
-        // The é does not fit, and what comes behind it is not delivered either.
+        // The é does not fit, and the bytes after it are not delivered either.
         assert_eq!((parts.as_str(), overflows), ("12345\n7", 1), "slices of {slice_len}");
     }
 }
@@ -249,7 +250,7 @@ fn a_decoder_on_the_heap_has_the_default_limits() {
     }
 }
 
-/// What is printed for a log tells where the stream stands, and nothing of the data.
+/// The `Debug` output for a log shows the state of the stream, and none of the data.
 #[test]
 fn a_decoder_is_printed_without_its_data() {
     let mut decoder = fixed(limits());

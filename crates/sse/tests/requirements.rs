@@ -166,7 +166,7 @@ fn lines_of_data_are_joined() {
     assert_eq!(data(b"data: YHOO\ndata: +2\ndata: 10\n\n"), ["YHOO\n+2\n10"]);
 }
 
-/// A line of data with the blank line behind it is an event of its own only if nothing came before it.
+/// A line of data with the blank line after it is a separate event only if nothing came before it.
 #[test]
 fn whatever_has_begun_an_event_belongs_to_it() {
     for fields in 0..1 << 3 {
@@ -178,7 +178,7 @@ fn whatever_has_begun_an_event_belongs_to_it() {
         let event_type = if has(0) { "e" } else { "message" };
         let text = if has(2) { "a\nb" } else { "b" };
         let expected = [Heard::event(event_type, text, if has(1) { "7" } else { "" })];
-        // At one cut the line of data lies whole in a slice of its own.
+        // At one cut the line of data is whole in a separate slice.
         let stream = [b"\n", &begun[..], b"data: b\n\n"].concat();
         assert_eq!(outcome(&stream).heard, expected, "behind {}", begun.escape_ascii());
     }
@@ -311,7 +311,8 @@ fn the_last_event_id_is_kept_over_a_reconnection() {
     assert!(matches!(decoder.decode(&mut first), Some(Item::Event(_))));
     assert_eq!(decoder.decode(&mut first), None);
     assert!(matches!(decoder.finish(), EndOfStream::InsideEvent { .. }));
-    // The next stream: a mark of its own, nothing of the event that was cut off, the same ID.
+    // The next stream: it may have its own mark, gets nothing of the event that was cut off, and
+    // has the same ID.
     let mut second = &b"\xEF\xBB\xBFdata: d\n\n"[..];
     let Some(Item::Event(said)) = decoder.decode(&mut second) else { panic!() };
     assert_eq!((said.event_type, said.data, said.last_event_id), ("message", "d", "1"));

@@ -1,4 +1,4 @@
-//! What can be constructed can be encoded, and decodes to itself.
+//! Every event that can be constructed can be encoded, and decodes to itself.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ fn normalise(data: &str) -> String {
     data.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Encodes an event of these parts, behind another one, and checks what is heard of it.
+/// Encodes an event of these parts, after another one, and checks the decoded items.
 fn check(
     comment: Option<&str>,
     event_type: Option<&str>,
@@ -131,8 +131,8 @@ proptest! {
     }
 }
 
-/// E-031, E-035: what servers get wrong: leading spaces, trailing line breaks, CR alone, and fields
-/// in the data.
+/// E-031, E-035: common mistakes of servers: leading spaces, trailing line breaks, CR alone, and
+/// fields in the data.
 #[test]
 fn data_of_any_lines_arrives_as_it_was_sent() {
     let cases = [

@@ -75,7 +75,7 @@ fn every_vector_holds_whole_and_byte_by_byte() {
 fn every_vector_holds_at_every_cut() {
     for vector in vectors() {
         let stream = vector.stream();
-        // The one long vector is a run of one letter: its ends are what matters.
+        // The one long vector is a run of one letter: only its ends matter.
         let long = stream.len() > 4096;
         for cut in (0..=stream.len()).filter(|cut| !long || cut.min(&(stream.len() - cut)) < &32) {
             let (head, tail) = stream.split_at(cut);

@@ -3,8 +3,8 @@
 //!
 //! Run it with `cargo run --release -p tidings-std --example blocking_autobahn_server -- 127.0.0.1:9001`
 //!
-//! `--no-takeover` and `--window-bits N` are what it agrees to instead, in both directions;
-//! `--max-message-len BYTES` is another limit.
+//! `--no-takeover` and `--window-bits N` restrict the parameters that it agrees to, in both
+//! directions; `--max-message-len BYTES` sets another limit.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn echo(stream: TcpStream, config: Config) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket = accept(stream, config)?;
-    // Messages are lent from the buffer that they were received or inflated into.
+    // Messages are borrowed from the buffer that they were received or inflated into.
     let (mut receiver, mut sender) = socket.split();
     while let Some(message) = receiver.recv(&mut sender)? {
         sender.send(message)?;

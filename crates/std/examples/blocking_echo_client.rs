@@ -1,4 +1,4 @@
-//! Sends a few messages to an echo server and shows what comes back.
+//! Sends a few messages to an echo server and prints the replies.
 //!
 //! Run it with `cargo run --release -p tidings-std --example blocking_echo_client -- ws://127.0.0.1:9001/`
 //! beside the example `blocking_echo_server`.

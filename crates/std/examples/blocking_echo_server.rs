@@ -18,7 +18,7 @@ fn main() -> Result<(), Error> {
     loop {
         let (stream, peer) = match listener.accept() {
             Ok(accepted) => accepted,
-            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            // Out of file descriptors, most likely: open connections continue, new ones wait.
             Err(error) => {
                 println!("accept: {error}");
                 thread::sleep(Duration::from_millis(100));
@@ -36,7 +36,7 @@ fn main() -> Result<(), Error> {
 fn echo(stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket = accept(stream, Config::server())?;
-    // Messages are lent from the read buffer and copied nowhere but to the write buffer.
+    // Messages are borrowed from the read buffer and copied only to the write buffer.
     let (mut receiver, mut sender) = socket.split();
     while let Some(message) = receiver.recv(&mut sender)? {
         sender.send(message)?;

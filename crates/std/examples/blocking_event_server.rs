@@ -63,7 +63,8 @@ fn serve(stream: TcpStream, feed: &Feed) -> Result<(), ServeError> {
     }
     match request.last_event_id() {
         Ok(last_event_id) => {
-            // Registered before the replay: what is published in between is neither lost nor doubled.
+            // Registered before the replay: events published in between are neither lost nor
+            // doubled.
             let history = Arc::clone(&feed.history);
             let (sender, mut response) = feed.responder.replay(history, last_event_id);
             feed.senders.lock().unwrap_or_else(PoisonError::into_inner).push(sender);

@@ -1,4 +1,4 @@
-//! The server's side of the opening handshake, on a stream of its own.
+//! The server's side of the opening handshake, on the caller's stream.
 
 use tidings_endpoint::Error;
 use tidings_endpoint::opening::{
@@ -13,20 +13,20 @@ use crate::opening::drive;
 use crate::socket::WebSocket;
 use crate::transport::Transport;
 
-/// Accepts a WebSocket at any path, from clients that are no browser and from pages of the same
-/// host (RFC 6455, 10.2). For anything else see [`accept_with`].
+/// Accepts a WebSocket at any path, from clients that are not browsers and from pages of the same
+/// host (RFC 6455, 10.2). For other rules see [`accept_with`].
 ///
-/// A nonblocking stream is to be made so afterwards.
+/// Make a stream nonblocking only after this.
 ///
 /// # Errors
-/// Why there is no WebSocket. A client that can be answered has its answer already.
+/// The handshake failed. If the client could be answered, it has already received its answer.
 pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, Error> {
     accept_with(stream, config, accept_same_origin)
 }
 
 /// Reads a request and leaves the answer for later: for a decision that takes longer than
-/// [`Config::handshake_timeout`], or that another thread makes. `look` sees a request that holds every
-/// MUST of RFC 6455, 4.2.1, and takes from it what the decision needs.
+/// [`Config::handshake_timeout`], or that another thread makes. `look` gets a request that fulfils
+/// every MUST of RFC 6455, 4.2.1, and returns the values that the decision needs.
 ///
 /// ```
 /// # fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
@@ -45,7 +45,7 @@ pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, E
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 pub fn read_request<S, T, F>(
     mut stream: S,
     config: Config,
@@ -75,7 +75,7 @@ impl<S: Transport> PendingAccept<S> {
     /// counted against the client.
     ///
     /// # Errors
-    /// As [`accept`].
+    /// Those of [`accept`].
     pub fn answer<F>(self, decide: F) -> Result<WebSocket<S>, Error>
     where
         F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
@@ -89,7 +89,7 @@ impl<S: Transport> PendingAccept<S> {
         Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
     }
 
-    /// The stream, for example to see who the client is.
+    /// Returns the stream, for example to find out who the client is.
     #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.stream
@@ -115,7 +115,7 @@ impl<S: Transport> PendingAccept<S> {
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 pub fn accept_with<S, F>(mut stream: S, config: Config, decide: F) -> Result<WebSocket<S>, Error>
 where
     S: Transport,

@@ -1,4 +1,4 @@
-//! A WebSocket as a stream of bytes, for protocols that know nothing of messages.
+//! A WebSocket as a stream of bytes, for protocols without messages.
 
 use std::io::{self, Read, Write};
 
@@ -9,17 +9,17 @@ use tidings_websocket::{Role, Server};
 use crate::socket::WebSocket;
 use crate::transport::Transport;
 
-/// The longest message that one write becomes.
+/// The maximum length of the message of one write.
 const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`Read`] and [`Write`].
 ///
-/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
-/// message is an error of kind `InvalidData`.
+/// Message boundaries are not kept, neither in reading nor in writing. A text message is an error
+/// of kind `InvalidData`.
 ///
-/// Each direction ends for itself. The peer's Close frame reads as the end, and writing goes on
-/// until [`shut_down`](Self::shut_down), which sends our Close frame; after it reading goes on until
-/// the peer's. A peer that is no stream of bytes answers at once (RFC 6455, 5.5.1).
+/// Each direction ends separately. The peer's Close frame reads as the end, and writing continues
+/// until [`shut_down`](Self::shut_down), which sends our Close frame; reading then continues until
+/// the peer's. A peer that does not use a stream of bytes answers at once (RFC 6455, 5.5.1).
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
@@ -27,7 +27,7 @@ pub struct ByteStream<S, R = Server> {
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
-    /// The WebSocket as a stream of bytes.
+    /// Creates a stream of bytes over the WebSocket.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
         let mut socket = self;
@@ -37,17 +37,17 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 }
 
 impl<S: Transport, R: Role> ByteStream<S, R> {
-    /// Ends our direction: sends our Close frame, with code 1000. Reading goes on.
+    /// Ends our direction: sends our Close frame, with code 1000. Reading continues.
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     pub fn shut_down(&mut self) -> io::Result<()> {
         self.socket.start_close(CloseCode::NORMAL, "");
         self.flush()
     }
 
-    /// The WebSocket, for example to close it. What was received of a message and not read is
-    /// lost.
+    /// Returns the WebSocket, for example to close it. Bytes of a message that were received and
+    /// not read are lost.
     pub fn into_inner(self) -> WebSocket<S, R> {
         let mut socket = self.socket;
         let send = &mut socket.link.send;
@@ -60,7 +60,7 @@ impl<S: Transport, R: Role> ByteStream<S, R> {
 }
 
 impl<S, R> ByteStream<S, R> {
-    /// The WebSocket, for its getters.
+    /// Returns the WebSocket, for its getters.
     pub const fn get_ref(&self) -> &WebSocket<S, R> {
         &self.socket
     }
@@ -83,7 +83,8 @@ impl<S: Transport, R: Role> Read for ByteStream<S, R> {
 impl<S: Transport, R: Role> Write for ByteStream<S, R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
-        // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
+        // For a stream of bytes, queued counts as written; the transport gets as much as it takes
+        // at once.
         self.socket.link.send.stop_batching();
         self.socket.link.send(Outgoing::Binary(chunk)).map_err(io::Error::from)?;
         Ok(chunk.len())

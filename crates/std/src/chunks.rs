@@ -28,17 +28,17 @@ impl<'a, S: Transport, R: Role> MessageReader<'a, S, R> {
         Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }
 
-    /// Whether the message is a text or binary.
+    /// The kind of the message: text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.chunks.kind()
     }
 
-    /// The next chunk of the message, borrowed until the next call; `None` after the last. A chunk of
-    /// a text is whole characters.
+    /// Returns the next chunk of the message, borrowed until the next call; `None` after the last.
+    /// A chunk of a text is whole characters.
     ///
     /// # Errors
-    /// As [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
+    /// Those of [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
     pub fn chunk(&mut self) -> Result<Option<&[u8]>, Error> {
         self.wait()?;
         Ok(self.chunks.borrow(&self.socket.receive))
@@ -65,10 +65,10 @@ impl<S: Transport, R: Role> Drop for MessageReader<'_, S, R> {
     }
 }
 
-/// A message that is sent in chunks, as a [`Write`]. A text may be cut anywhere; a piece that makes
+/// A message that is sent in chunks, as a [`Write`]. Text may be split anywhere; a piece that makes
 /// it no UTF-8 is refused with [`Error::NotUtf8`] inside the [`io::Error`], and not sent.
 ///
-/// A message must be finished: WebSocket has no way to give one up, so after a writer that was
+/// A message must be finished: WebSocket has no way to abandon one, so after a writer that was
 /// dropped only closing is left ([`Error::MessageUnfinished`]).
 #[derive(Debug)]
 pub struct MessageWriter<'a, S, R> {
@@ -82,10 +82,10 @@ impl<'a, S: Transport, R: Role> MessageWriter<'a, S, R> {
         Ok(Self { link, chunks })
     }
 
-    /// Ends the message and writes all that is queued.
+    /// Ends the message and writes the whole queue.
     ///
     /// # Errors
-    /// [`Error::NotUtf8`] if a text ends inside a character: the message is then unfinished.
+    /// [`Error::NotUtf8`] if the text ends inside a character: the message is then unfinished.
     pub fn finish(mut self) -> Result<(), Error> {
         self.chunks.queue_end(&mut self.link.send)?;
         self.link.flush_now()
@@ -93,7 +93,7 @@ impl<'a, S: Transport, R: Role> MessageWriter<'a, S, R> {
 }
 
 impl<S: Transport, R: Role> Write for MessageWriter<'_, S, R> {
-    /// Sends a frame of at most 64 KiB; waits while the peer does not take what is queued.
+    /// Sends a frame of at most 64 KiB; waits while the peer does not take the queued bytes.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);

@@ -1,8 +1,8 @@
 //! The client: from a URI to an open WebSocket. [`connect`], [`connect_with`] options, and
-//! [`client_handshake`] on a stream of the caller's.
+//! [`client_handshake`] on the caller's stream.
 //!
-//! What is asked of whom is decided by `opening` of `tidings-endpoint`. Here are the connections:
-//! `dial` makes those of TCP, `open` adds the tunnel of a proxy and TLS.
+//! `opening` of `tidings-endpoint` decides what to ask of the server and of proxies. This module
+//! makes the connections: `dial` those of TCP, `open` adds the tunnel of a proxy and TLS.
 
 mod dial;
 mod stream;
@@ -27,7 +27,8 @@ pub use crate::connect::stream::ClientStream;
 /// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
 /// certificate that the platform trusts. For anything else see [`connect_with`].
 ///
-/// The URI is a `&str` or a reference to what is shown as one, such as `url::Url` and `http::Uri`.
+/// The URI is a `&str` or a reference to a type that displays as one, such as `url::Url` and
+/// `http::Uri`.
 ///
 /// ```no_run
 /// # fn talk() -> Result<(), tidings_std::Error> {
@@ -39,7 +40,7 @@ pub use crate::connect::stream::ClientStream;
 /// ```
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 pub fn connect(
     uri: &(impl Display + ?Sized),
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
@@ -63,9 +64,9 @@ pub fn connect(
 /// ```
 ///
 /// # Errors
-/// Why there is no WebSocket. [`Error::Declined`] if the server answered something else, with up to
-/// 64 KiB of what it said. What is wrong with the URI or with the options is found before any
-/// connection is made.
+/// The connection or the handshake failed. [`Error::Declined`] if the server answered something
+/// else, with up to 64 KiB of its body. An invalid URI or option is reported before any connection
+/// is made.
 pub fn connect_with(
     uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
@@ -82,12 +83,12 @@ pub fn connect_with(
     }
 }
 
-/// Does the opening handshake on a stream of yours, for example one with a TLS of your own: then a
-/// `wss://` URI is fine without the feature `rustls`. The URI tells what to ask for. Proxies, TLS
-/// and redirects are the caller's.
+/// Does the opening handshake on your own stream, for example one with your own TLS: then a
+/// `wss://` URI works without the feature `rustls`. The URI supplies the host and the path of the
+/// request. Proxies, TLS and redirects are up to the caller.
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 pub fn client_handshake<S: Transport>(
     mut stream: S,
     uri: &(impl Display + ?Sized),

@@ -9,10 +9,10 @@ use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
 
-/// "For ever", for those who want a number.
+/// "For ever" as a number.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// When there must be a WebSocket, on the clock of the handshake.
+/// The deadline of the handshake, on its clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     /// The moment that the handshake's times count from.
@@ -41,7 +41,7 @@ impl Deadline {
         Timestamp::from_epoch(self.epoch.elapsed())
     }
 
-    /// How long there is left to wait: no time, at the deadline.
+    /// Returns the remaining time: zero from the deadline on.
     pub(crate) fn time_left(self) -> Duration {
         self.time_until(self.deadline.at())
     }

@@ -25,10 +25,10 @@ impl<'a> Receiver<'a> {
     }
 
     /// Receives the next message, borrowed until the next call; `None` after the closing handshake.
-    /// The sender is needed for what the protocol has to write in between.
+    /// It needs the sender because the protocol may have to write in between.
     ///
     /// # Errors
-    /// As [`WebSocket::recv`](crate::WebSocket::recv).
+    /// Those of [`WebSocket::recv`](crate::WebSocket::recv).
     pub fn recv<S: Transport, R: Role>(
         &mut self,
         sender: &mut Sender<'_, S, R>,
@@ -54,12 +54,12 @@ impl<'a, S: Transport, R: Role> Sender<'a, S, R> {
     /// payload is written from where it is, as far as the transport takes it at once.
     ///
     /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
+    /// Those of [`WebSocket::send`](crate::WebSocket::send).
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.send(message.into())
     }
 
-    /// Whether messages are compressed from now on; see
+    /// Sets whether messages are compressed from now on; see
     /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);

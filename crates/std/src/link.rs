@@ -43,8 +43,8 @@ impl<S: Transport, R: Role> Link<S, R> {
         }
     }
 
-    /// What was sent and waits to be written goes to the transport as far as that takes it at once;
-    /// a stream of bytes that was read to its end is closed.
+    /// Writes as much of the queue as the transport takes at once, and closes a stream of bytes
+    /// that was read to its end.
     fn write_what_fits(&mut self) {
         if self.send.is_half_closed() {
             self.start_close(Some(CloseFrame::new(CloseCode::NORMAL, "")));
@@ -52,19 +52,19 @@ impl<S: Transport, R: Role> Link<S, R> {
         let _ = self.poll_output();
     }
 
-    /// Receives until a message is at hand in `receive`; false at the end of the connection.
+    /// Receives until `receive` has a message; false at the end of the connection.
     pub(crate) fn wait_for_message(&mut self, receive: &mut ReceiveHalf) -> Result<bool, Error> {
         let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find(send).then_some(());
         self.receive_until(receive, find).map(|found| found.is_some())
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), for a message that is to be borrowed.
+    /// Like [`wait_for_message`](Self::wait_for_message), for a message that will be borrowed.
     pub(crate) fn wait_for_data(&mut self, receive: &mut ReceiveHalf) -> Result<bool, Error> {
         let find = |receive: &mut ReceiveHalf, send: &mut _| receive.find_data(send).then_some(());
         self.receive_until(receive, find).map(|found| found.is_some())
     }
 
-    /// Drops what still comes until the end, however long the caller waits for messages.
+    /// Drops the remaining input until the end, however long the caller waits for messages.
     pub(crate) fn wait_for_end(&mut self, receive: &mut ReceiveHalf) -> Result<(), Error> {
         self.within(None, |link| link.poll_closed(receive))
     }
@@ -115,8 +115,8 @@ impl<S: Transport, R: Role> Link<S, R> {
         if self.send.has_room() { Ok(()) } else { self.flush() }
     }
 
-    /// Writes all that is queued. While the peer takes nothing, what it sends is read ahead: it may
-    /// be waiting for us to do so.
+    /// Writes the whole queue. While the peer takes nothing, its bytes are read ahead: it may be
+    /// waiting for us to read.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.stream.begin_writing();
         self.within(None, Self::poll_flush)
@@ -151,7 +151,8 @@ impl<S: Transport, R: Role> Link<S, R> {
         }
     }
 
-    /// Flushes what the transport takes; what is queued is safe, so that is not an error.
+    /// Flushes as much as the transport takes. A failure is not an error, because the queue is
+    /// kept.
     pub(crate) fn flush_now(&mut self) -> Result<(), Error> {
         match self.flush() {
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
@@ -163,7 +164,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         self.send.start_close(self.stream.now(), close);
     }
 
-    /// What `work` comes to, for a caller that waits this long.
+    /// Returns the result of `work`, for a caller that waits this long.
     fn within<T>(
         &mut self,
         timeout: Option<Duration>,
@@ -198,8 +199,8 @@ impl<S: Transport, R: Role> Link<S, R> {
             if let Some(found) = find(receive, &mut self.send) {
                 return Poll::Ready(Some(found));
             }
-            // 3. Pending output out. That the peer does not take it is no reason not to read: it may
-            // itself be waiting for us to do so.
+            // 3. Pending output out. Keep reading even if the peer does not take it: the peer may
+            // itself be waiting for us to read.
             let _ = self.poll_output();
             if self.send.has_ended() {
                 return Poll::Ready(None);
@@ -243,14 +244,14 @@ impl<S: Transport, R: Role> Link<S, R> {
         }
     }
 
-    /// One write of what is queued, and of `payload` after it.
+    /// Makes one write of the queue, followed by `payload`.
     fn write(&mut self, payload: &[u8]) -> Poll<io::Result<usize>> {
         let stream = &mut self.stream;
         let written = self.send.write_with(payload, |slices| stream.write(slices));
         written.unwrap_or(Poll::Ready(Ok(0)))
     }
 
-    /// One read into the read buffer, if anything is to be read.
+    /// Makes one read into the read buffer, if bytes should be read.
     fn read(&mut self, receive: &mut ReceiveHalf) -> Poll<io::Result<usize>> {
         if !self.send.wants_read() {
             return Poll::Pending;
@@ -261,7 +262,7 @@ impl<S: Transport, R: Role> Link<S, R> {
         receive.fill(&mut self.send, |buffer| stream.read(buffer, until))
     }
 
-    /// Step 4: does what is due, if it is time for that or the transport has waited.
+    /// Step 4: does the work that is due, if its time has come or the transport has waited.
     fn poll_timer(&mut self) -> Poll<()> {
         ready!(self.stream.wait(self.send.poll_timeout()));
         self.send.handle_timeout(self.stream.now());

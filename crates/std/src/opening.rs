@@ -7,7 +7,8 @@ use tidings_endpoint::opening::{Handshake, Io};
 use crate::deadline::{Bounded, Deadline};
 use crate::transport::Transport;
 
-/// Does what the handshake asks for until it is over. It tells the time by the clock of `deadline`.
+/// Does the operations of the handshake until it is over. The time comes from the clock of
+/// `deadline`.
 pub(crate) fn drive<S, H>(stream: &mut S, handshake: &mut H, deadline: Deadline)
 where
     S: Transport,

@@ -1,8 +1,8 @@
-//! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`], and the other ways to hold
-//! one: in halves, in chunks, as bytes.
+//! An open WebSocket over a blocking or nonblocking stream: [`WebSocket`], and its other forms: in
+//! halves, in chunks, as bytes.
 //!
-//! All protocol state lives in the machine of `tidings-websocket`, order and batching in
-//! `tidings-endpoint`, waiting in `timed`; here they meet the user.
+//! The machine of `tidings-websocket` has the protocol state, `tidings-endpoint` has order and
+//! batching, `timed` waits. This module connects them to the user.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,13 +36,13 @@ pub use crate::halves::{Receiver, Sender};
 /// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
 /// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
-/// Pings are answered, and a dead peer is noticed, inside `recv` and `close`: a connection that
-/// should stay open needs a thread in `recv`, or calls of it in time. A `send` or `flush` that has
-/// to wait takes in what the peer sends, up to [`Config::max_read_ahead_len`], and judges the peer by
-/// what it takes alone.
+/// Pings are answered, and a dead peer is detected, only inside `recv` and `close`: a connection
+/// that should stay open needs a thread in `recv`, or regular calls of it. A `send` or `flush` that
+/// has to wait reads ahead, up to [`Config::max_read_ahead_len`], and ends the connection only if
+/// the peer takes no bytes.
 ///
-/// A WebSocket that is dropped writes what was sent and still waits, as far as the transport takes
-/// it at once, and does not close: the peer sees an abnormal closure (1006). Call `close`.
+/// A dropped WebSocket writes as much of its queue as the transport takes at once, and does not
+/// close: the peer sees an abnormal closure (1006). Call `close`.
 ///
 /// # Nonblocking
 /// Make the stream nonblocking after the opening handshake. Where one of the methods would have to
@@ -50,8 +50,8 @@ pub use crate::halves::{Receiver, Sender};
 /// the stream is readable, or writable if [`wants_write`](Self::wants_write), or when
 /// [`time_left`](Self::time_left) is over.
 ///
-/// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
-/// copying them, [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
+/// It has other forms: [`split`](Self::split) borrows messages instead of copying them,
+/// [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
 /// [`recv_reader`](Self::recv_reader) and [`writer`](Self::writer) take messages of any length in
 /// chunks.
 pub struct WebSocket<S, R = Server> {
@@ -61,13 +61,13 @@ pub struct WebSocket<S, R = Server> {
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
-    /// Takes over a stream whose opening handshake was done elsewhere, and did not agree on
-    /// compression. `received` is what came behind the handshake: the first frames.
+    /// Takes over a stream whose opening handshake was done elsewhere, without compression.
+    /// `received` has the bytes received after the handshake: the first frames.
     pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
         Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
 
-    /// As [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
+    /// Like [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
     pub fn from_negotiated(
         stream: S,
         role: R,
@@ -85,10 +85,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Receives the next message; `None` after the closing handshake.
     ///
     /// # Errors
-    /// What ended the connection otherwise: the peer's violation, a timeout, the transport. It is
-    /// reported once; after it comes `None`. Two errors end nothing: [`Error::Io`] of kind
-    /// `TimedOut`, if nothing came within the [`recv_timeout`](Self::set_recv_timeout), and of
-    /// kind `WouldBlock`, if the stream is nonblocking.
+    /// The reason for any other end of the connection: the peer's violation, a timeout, the
+    /// transport. It is reported once, followed by `None`. Two errors end nothing: [`Error::Io`] of
+    /// kind `TimedOut`, if nothing arrived within the [`recv_timeout`](Self::set_recv_timeout), and
+    /// of kind `WouldBlock`, if the stream is nonblocking.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         let Self { receive, link, .. } = self;
         while link.wait_for_message(receive)? {
@@ -100,10 +100,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         Ok(None)
     }
 
-    /// As [`recv`](Self::recv), but waits at most this long.
+    /// Like [`recv`](Self::recv), but waits at most this long.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Message>, Error> {
         let usual = self.link.recv_timeout.replace(timeout);
         let received = self.recv();
@@ -111,22 +111,22 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         received
     }
 
-    /// How long everything that receives waits at most: `recv`, the halves, a reader, a stream of
+    /// Sets how long every receiving call waits at most: `recv`, the halves, a reader, a stream of
     /// bytes. The default is `None`: until the deadlines of [`Config`] find the peer dead.
     pub fn set_recv_timeout(&mut self, timeout: Option<Duration>) {
         self.link.recv_timeout = timeout;
     }
 
-    /// Sends a message: queues it and writes it, unless the rule of
-    /// [`WebSocket`] lets it wait for the next one. Over a nonblocking stream `Ok` says that it is queued; [`flush`](Self::flush)
-    /// tells whether all was written.
+    /// Sends a message: queues it and writes it, unless the rule of [`WebSocket`] lets it wait for
+    /// the next one. Over a nonblocking stream `Ok` means that it is queued; [`flush`](Self::flush)
+    /// reports whether all was written.
     ///
     /// # Errors
     /// Nothing was queued: [`Error::Closed`] if the peer has closed, [`Error::Send`] if this side
     /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, [`Error::Io`]
-    /// of kind `WouldBlock` if 64 KiB wait to be written to a nonblocking stream, and what ended the
-    /// connection once that has failed. [`Error::WriteTimeout`], [`Error::BothSend`] or what the
-    /// transport said: the message may or may not arrive.
+    /// of kind `WouldBlock` if 64 KiB are queued for a nonblocking stream, and the reason of the
+    /// failure once the connection has failed. With [`Error::WriteTimeout`], [`Error::BothSend`] or
+    /// an error of the transport the message may or may not arrive.
     pub fn send<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.send(message.into())
     }
@@ -134,31 +134,31 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Queues a message without writing it.
     ///
     /// # Errors
-    /// As [`send`](Self::send), without those of the transport.
+    /// Those of [`send`](Self::send), without those of the transport.
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.link.queue(message.into())
     }
 
-    /// Writes all that is queued.
+    /// Writes the whole queue.
     ///
     /// # Errors
-    /// What the transport said, or [`Error::WriteTimeout`]. `WouldBlock` ends nothing.
+    /// The error of the transport, or [`Error::WriteTimeout`]. `WouldBlock` ends nothing.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.link.flush()
     }
 
     /// Closes with this code and reason, and waits for the peer to do the same, for as long as
-    /// [`Timeouts::closing`](tidings_websocket::Timeouts). Messages that still come are dropped.
+    /// [`Timeouts::closing`](tidings_websocket::Timeouts). Messages that still arrive are dropped.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv). After `WouldBlock` call it again.
+    /// Those of [`recv`](Self::recv). After `WouldBlock` call it again.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.start_close(code, reason);
         self.link.wait_for_end(&mut self.receive)
     }
 
-    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
-    /// what the peer still has to say, then `None`. Has no effect once closing has begun.
+    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` returns
+    /// the remaining messages of the peer, then `None`. Has no effect once closing has begun.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         self.link.start_close(Some(CloseFrame::new(code, reason)));
     }
@@ -186,7 +186,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// longer than the defaults.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     pub fn recv_reader(&mut self) -> Result<Option<MessageReader<'_, S, R>>, Error> {
         MessageReader::begin(self)
     }
@@ -200,47 +200,46 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         MessageWriter::begin(&mut self.link, kind)
     }
 
-    /// Whether there is something to write: over a nonblocking stream `flush` or `recv` is to be
-    /// called when it is writable.
+    /// Returns whether there are bytes to write: over a nonblocking stream call `flush` or `recv`
+    /// when it is writable.
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.link.send.wants_write()
     }
 
-    /// When `recv` is to be called again even if nothing comes, to keep the deadlines of a
-    /// nonblocking stream; `None` if there are none.
+    /// Returns the time after which `recv` must be called even if nothing arrives, to keep the
+    /// deadlines of a nonblocking stream; `None` if there are none.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         Some(self.link.send.poll_timeout()?.since(self.link.stream.now()))
     }
 
-    /// The Close frames of both sides, as far as they came and went.
+    /// Returns the Close frames of both sides, as far as they were received and sent.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         self.link.send.close_info()
     }
 
-    /// How long the last answered Ping of the connection's own took.
+    /// Returns the round-trip time of the last answered Ping that the connection sent by itself.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.link.send.round_trip_time()
     }
 
-    /// Whether the peer has agreed to compressed messages (RFC 7692); see
-    /// [`Config::compression`].
+    /// Returns whether compressed messages were negotiated (RFC 7692); see [`Config::compression`].
     #[must_use]
     pub const fn may_compress(&self) -> bool {
         self.link.send.may_compress()
     }
 
-    /// Whether messages are compressed from now on, where that was agreed on and gains something;
-    /// they are. For a message that holds a secret beside what a stranger chose, switch it off
-    /// (RFC 7692, 8).
+    /// Sets whether messages are compressed from now on, where compression was negotiated and makes
+    /// them shorter. It is on by default. Switch it off for a message that contains a secret next
+    /// to text chosen by a stranger (RFC 7692, 8).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);
     }
 
-    /// The subprotocol that both sides agreed on.
+    /// Returns the negotiated subprotocol.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
@@ -252,14 +251,14 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         &self.link.stream.stream
     }
 
-    /// The transport, to change its options other than its timeouts. What is read from it or written
-    /// to it here is missing there.
+    /// Returns the transport, to change its options other than its timeouts. Bytes that you read
+    /// from it or write to it are missing in the WebSocket.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.link.stream.stream
     }
 
-    /// Gives the transport back. What was received and not returned, or queued and not written, is
-    /// lost.
+    /// Returns the transport. Bytes that were received and not returned, or queued and not written,
+    /// are lost.
     #[must_use]
     pub fn into_inner(mut self) -> S {
         self.link.stream.stream.take()

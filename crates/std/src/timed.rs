@@ -1,8 +1,7 @@
 //! A transport that waits in turns: [`Timed`].
 //!
-//! A blocking transport is made to wait in turns, by its timeouts. Between two turns the connection
-//! keeps its deadlines. A transport that comes back at once is a nonblocking one: then the caller
-//! waits.
+//! Timeouts make a blocking transport wait in turns. Between two turns the connection keeps its
+//! deadlines. A transport that comes back at once is a nonblocking one: then the caller waits.
 
 use std::io::{self, IoSlice};
 use std::mem;
@@ -15,8 +14,8 @@ use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
 
-/// How long a write waits before something is read, and how long a read waits while there is
-/// something to write: the peer may be waiting for the one or the other.
+/// The time that a write waits before something is read, and that a read waits while there are
+/// bytes to write: the peer may be waiting for either.
 const TURN: Duration = Duration::from_millis(50);
 /// The bounds of a read timeout: zero would be "for ever".
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -27,18 +26,18 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(crate) struct Timed<S> {
     pub(crate) stream: Takeable<S>,
     epoch: Instant,
-    /// The read timeout as it is set.
+    /// The current read timeout.
     read_timeout: Option<Duration>,
     write_timeout_is_set: bool,
-    /// The transport waited, and took nothing, when it was last given something.
+    /// The transport waited, and took nothing, at the last write.
     is_write_blocked: bool,
-    /// Until when the next write may be left out, if something came to be read before it.
+    /// The time until which the next write may be left out, if bytes were read before it.
     rests_from_writing: Option<Instant>,
-    /// Something came since the last write.
+    /// Bytes arrived since the last write.
     has_read: bool,
-    /// The transport came back after a wait, not at once.
+    /// The transport returned after a wait, not at once.
     has_waited: bool,
-    /// How long the caller waits.
+    /// The time at which the caller stops waiting.
     give_up: Option<Timestamp>,
 }
 
@@ -57,18 +56,18 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// What follows writes and does not read.
+    /// Marks the following work as writing without reading.
     pub(crate) fn begin_writing(&mut self) {
         self.has_read = false;
     }
 
-    /// The caller waits this long for what follows; without a bound if that is `None`.
+    /// The caller waits this long for the following calls; `None` is no limit.
     pub(crate) fn give_up_after(&mut self, timeout: Option<Duration>) {
         self.give_up = timeout.map(|timeout| self.now().after(timeout));
     }
 
-    /// What the work came to that the caller waited for. "Not now" becomes an error: `TimedOut` if
-    /// the caller has waited enough, `WouldBlock` if the transport does not wait.
+    /// Returns the result of the work that the caller waited for. "Not now" becomes an error:
+    /// `TimedOut` if the caller has waited enough, `WouldBlock` if the transport does not wait.
     pub(crate) fn settle<T>(&mut self, polled: Poll<Result<T, Error>>) -> Result<T, Error> {
         let give_up = self.give_up.take();
         match polled {
@@ -81,9 +80,9 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// Makes sure that a read comes back at `until`, or a little later: at most by a sixteenth of
-    /// the time until then. That saves a system call for each message. A read that comes back too
-    /// early is repeated.
+    /// Makes sure that a read returns at `until`, or a little later: at most by a sixteenth of the
+    /// time until then. That saves a system call for each message. A read that comes back too early
+    /// is repeated.
     fn bound_read(&mut self, until: Option<Timestamp>) -> io::Result<Duration> {
         let now = self.now();
         let turn = self.is_write_blocked.then(|| now.after(TURN));
@@ -99,7 +98,7 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// What a call to the transport comes to that may have waited for `timeout`.
+    /// Returns the result of a call to the transport that may have waited for `timeout`.
     fn call<T>(
         &mut self,
         timeout: Duration,
@@ -118,7 +117,7 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// As [`call`](Self::call), for what writes.
+    /// Like [`call`](Self::call), for writes.
     fn call_to_write<T>(
         &mut self,
         work: impl FnMut(&mut S) -> io::Result<T>,
@@ -136,7 +135,7 @@ impl<S: Transport> Timed<S> {
         result
     }
 
-    /// Reads what has come, waiting for it until `until`.
+    /// Reads the next bytes, waiting for them until `until`.
     pub(crate) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -159,7 +158,7 @@ impl<S: Transport> Timed<S> {
         result
     }
 
-    /// Reads what has come already, without waiting for more.
+    /// Reads the bytes that have already arrived, without waiting for more.
     pub(crate) fn read_at_once(&mut self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.read_timeout != Some(SHORTEST) {
             self.stream.set_read_timeout(Some(SHORTEST))?;

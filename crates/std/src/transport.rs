@@ -1,4 +1,4 @@
-//! What a WebSocket runs over: [`Transport`].
+//! The transport of a WebSocket: [`Transport`].
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,30 +6,30 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// A stream of bytes both ways whose waiting can be bounded.
+/// A bidirectional stream of bytes with read and write timeouts.
 ///
-/// Deadlines are kept by its timeouts, so the [`WebSocket`](crate::WebSocket) sets them and those
-/// set before are lost. A read or write that has waited so long answers with `WouldBlock` or
+/// Its timeouts keep the deadlines, so the [`WebSocket`](crate::WebSocket) sets them, and earlier
+/// values are lost. A read or write that has waited this long fails with `WouldBlock` or
 /// `TimedOut`. A nonblocking stream does so at once; its timeouts have no effect.
 ///
 /// For a stream without timeouts see [`Untimed`].
 pub trait Transport: Read + Write {
-    /// The longest time that a read waits; for ever if `None`.
+    /// Sets the longest time that a read waits; for ever if `None`.
     ///
     /// # Errors
     /// The stream has failed.
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The longest time that a write waits; for ever if `None`.
+    /// Sets the longest time that a write waits; for ever if `None`.
     ///
     /// # Errors
     /// The stream has failed.
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// Ends our side: the peer reads the end, we still read what it sends.
+    /// Ends our side: the peer reads the end, and we still read its data.
     ///
     /// # Errors
-    /// The stream has failed, or can't end one side alone: then it ends when it is dropped.
+    /// The stream has failed, or cannot end one direction alone: then it ends when it is dropped.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
     /// Whether a write or flush that cannot be done now goes on to read, as TLS may: then the read
@@ -85,7 +85,7 @@ where
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
-        // RFC 8446, 6.1: the end is said, once, or it could be an attacker's.
+        // RFC 8446, 6.1: the end is announced, once, or it could be an attacker's.
         self.conn.send_close_notify();
         self.flush()?;
         self.sock.shutdown_write()
@@ -98,11 +98,11 @@ where
 
 /// A stream without timeouts.
 ///
-/// Nothing interrupts a read that blocks: pings are sent and deadlines are judged between reads
-/// alone, and a read timeout has no effect. If the stream can be nonblocking, all is as with any
+/// Nothing interrupts a read that blocks: pings are sent and deadlines are checked only between
+/// reads, and a read timeout has no effect. If the stream can be nonblocking, it behaves like any
 /// other nonblocking stream.
 ///
-/// It can't end one side alone, so the connection is to be dropped after the closing handshake.
+/// It cannot end one direction alone, so drop the connection after the closing handshake.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Untimed<S>(pub S);
 
@@ -140,7 +140,7 @@ impl<S: Read + Write> Transport for Untimed<S> {
     }
 }
 
-/// Whether a read or write could not be done now, but perhaps later.
+/// Returns whether a read or write could not be done now, but perhaps later.
 pub(crate) fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

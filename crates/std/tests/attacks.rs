@@ -1,5 +1,6 @@
 //! Attacks on the adapter for blocking streams, over loopback TCP. The machines below it are those
-//! of `tidings-tokio`, which has the long lists; here is what an adapter could get wrong.
+//! of `tidings-tokio`, which has the long lists; this file tests the possible mistakes of an
+//! adapter.
 
 #![allow(
     clippy::unwrap_used,
@@ -57,8 +58,8 @@ fn config() -> Config {
     config
 }
 
-/// These bytes at a server, behind a handshake that agreed on compression: what it delivered, and
-/// the code that the attacker was told.
+/// Sends these bytes to a server, after a handshake that negotiated compression: returns the
+/// delivered messages, and the close code that the attacker got.
 fn attack(bytes: Vec<u8>) -> (Vec<Message>, Option<Error>, Option<u16>) {
     let (near, mut far) = loopback();
     let serving = thread::spawn(move || receive(&mut accept(near, config()).unwrap()));
@@ -106,7 +107,7 @@ fn every_attack_on_an_open_connection_ends_with_its_code() {
 }
 
 /// V-48, V-12, V-55, V-57: no page of another site, no request with a body, no wrong version opens
-/// a WebSocket, and what is pipelined behind it is not answered.
+/// a WebSocket, and bytes pipelined after it are not answered.
 #[test]
 fn a_request_that_is_none_opens_no_tunnel() {
     for lines in [
@@ -160,7 +161,7 @@ fn a_head_without_end_is_refused() {
     }
 }
 
-/// V-47: nothing that a stranger said becomes a line of a request.
+/// V-47: no text from a stranger becomes a line of a request.
 #[test]
 fn no_line_can_be_injected_into_a_request() {
     for (options, uri) in [
@@ -180,8 +181,8 @@ fn no_line_can_be_injected_into_a_request() {
     }
 }
 
-/// V-67, F-09: a frame that trickles, and one who says nothing to our Close, are given up. Lower
-/// bounds only: a busy machine is no failure.
+/// V-67, F-09: a frame that trickles, and a peer that does not answer our Close, end the
+/// connection. Lower bounds only: a busy machine is not a failure.
 #[test]
 fn a_slow_writer_is_given_up() {
     let mut config = Config::server();

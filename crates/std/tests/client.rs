@@ -1,4 +1,4 @@
-//! The client over real sockets: what goes to which host, and what comes of each answer.
+//! The client over real sockets: the requests for each host, and the result of each answer.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
@@ -122,7 +122,7 @@ fn what_the_options_say_is_in_the_request_and_on_the_socket() {
         assert!(requests[0].lines().any(|other| other == line), "{line} in {}", requests[0]);
     }
 
-    // What the standard library cannot do is not passed over in silence.
+    // An option that the standard library cannot honour is not ignored silently.
     let options = options.local_address("127.0.0.1".parse().unwrap());
     match connect_with(&format!("ws://127.0.0.1:{port}/"), &options).unwrap_err() {
         Error::Io(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
@@ -130,7 +130,7 @@ fn what_the_options_say_is_in_the_request_and_on_the_socket() {
     }
 }
 
-/// W-007: the proxy is told the host by name; what comes behind its answer is not lost.
+/// W-007: the proxy gets the host by name; bytes after its answer are not lost.
 #[test]
 fn a_proxy_is_asked_for_a_tunnel() {
     const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
@@ -205,7 +205,7 @@ fn credentials_stay_within_one_origin() {
     server.join().unwrap();
 }
 
-/// W-023: the body is read on behind the head, as far as its framing says or the time allows.
+/// W-023: the body is read after the head, as far as its framing says or the time allows.
 #[test]
 fn the_body_of_a_declined_handshake_is_read_on() {
     for (content_len, expected) in [(12, "first second"), (13, "first second")] {
@@ -254,7 +254,7 @@ fn one_deadline_holds_for_all_steps() {
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
 }
 
-/// V-43: a server that is none.
+/// V-43: a server that does not speak the protocol.
 #[test]
 fn an_answer_that_breaks_the_rules_is_the_servers_fault() {
     let upgrade = "HTTP/1.1 101 \r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";

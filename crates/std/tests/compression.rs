@@ -1,5 +1,5 @@
-//! permessage-deflate over real sockets and threads: what is negotiated, every way to hold a WebSocket,
-//! and peers made by hand, whose frames and whose DEFLATE (that of `flate2`) share no code with the
+//! permessage-deflate over real sockets and threads: the negotiation, every form of a WebSocket,
+//! and hand-written peers, whose frames and whose DEFLATE (that of `flate2`) share no code with the
 //! library.
 
 #![allow(
@@ -112,7 +112,7 @@ fn prose(len: usize, number: usize) -> String {
     text
 }
 
-/// An end that sends what it is told to.
+/// An end that sends exactly what the test says.
 struct Peer {
     stream: TcpStream,
     /// Whether it is the client.
@@ -154,7 +154,7 @@ impl Peer {
     }
 }
 
-/// A server of ours, a bare client that offered this, and whether that was taken.
+/// A server of ours, a bare client that offered this, and whether the offer was accepted.
 fn server_and_peer(config: Config, offer: &str) -> (Server, Peer, bool) {
     let (near, mut far) = loopback();
     let request = format!(
@@ -170,7 +170,7 @@ fn server_and_peer(config: Config, offer: &str) -> (Server, Peer, bool) {
     (server, peer, is_taken)
 }
 
-/// A client of ours and a bare server that agreed as such a server of ours would.
+/// A client of ours and a bare server with the answer that our server would give.
 fn client_and_peer(config: Config) -> (Client, Peer) {
     let (near, far) = loopback();
     let copy = near.try_clone().unwrap();
@@ -209,7 +209,8 @@ fn compression_is_off_by_default() {
     }
 }
 
-/// D-013, D-014, D-015, D-016: a client that offers what can't be kept goes on uncompressed.
+/// D-013, D-014, D-015, D-016: a client that offers parameters that cannot be kept continues
+/// uncompressed.
 #[test]
 fn an_offer_of_nonsense_is_declined() {
     for (offer, expected) in [
@@ -247,7 +248,7 @@ fn messages_come_through_whatever_was_agreed() {
     }
 }
 
-/// D-010, D-012, D-032, D-034: compressed, then cut into frames, with Pings between; and what is sent
+/// D-010, D-012, D-032, D-034: compressed, then cut into frames, with Pings between; and the output
 /// is read by another library, with plain messages between.
 #[test]
 fn a_foreign_peer_is_understood_and_understands() {
@@ -294,7 +295,7 @@ fn talk_with_foreign<R: Role>(
     assert!(lens[1] < lens[0] / 3, "{lens:?}");
 }
 
-/// The borrowed halves: what is lent is sent on.
+/// The borrowed halves: a borrowed message is sent on.
 #[test]
 fn halves_lend_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover());
@@ -365,7 +366,8 @@ fn a_byte_stream_is_compressed() {
     sending.join().unwrap();
 }
 
-/// D-007, D-012, D-027: bad peers in both roles are told, and the error says that it is their fault.
+/// D-007, D-012, D-027: bad peers in both roles get the right code, and the error says that it is
+/// their fault.
 #[test]
 fn bad_peers_are_refused() {
     let cut = ForeignDeflate::new().compress(prose(2000, 1).as_bytes());
@@ -492,7 +494,7 @@ fn plain_own_and_shared_messages_alternate() {
     }
 }
 
-/// D-008: over a nonblocking stream, a message that finds no room was not said: it is not in the
+/// D-008: over a nonblocking stream, a message that finds no room was not sent: it is not in the
 /// context either.
 #[test]
 fn a_message_that_would_block_does_not_enter_the_context() {

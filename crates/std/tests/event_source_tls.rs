@@ -36,7 +36,7 @@ fn open(port: u16, authority: &tls_support::Authority, config: Config) -> EventS
     EventSource::open(request).unwrap().with_connect_options(trusting(authority))
 }
 
-/// Sends this and goes on with the connection as `end` says.
+/// Sends this and continues with the connection as `end` says.
 fn answer(
     config: ServerConfig,
     answer: String,
@@ -76,7 +76,7 @@ fn a_stream_comes_over_tls_and_its_end_must_be_said() {
     }
 }
 
-/// A body whose length is told needs no end of TLS.
+/// A body with a declared length needs no end of TLS.
 #[test]
 fn a_counted_body_over_tls_ends_by_its_count() {
     let authority = authority();
@@ -152,7 +152,7 @@ fn what_comes_while_a_large_body_is_sent_over_tls_is_read() {
     serving.join().unwrap();
 
     let (port, serving) = serve(signed(&authority, "localhost"), |mut stream| {
-        // Many records at once: what one read of the connection brings is more than one read takes.
+        // Many records at once: one read of the connection brings more than one read takes.
         let large = format!("data: {}\n\n", "y".repeat(100_000));
         stream.write_all(format!("{OPEN}{large}").as_bytes()).unwrap();
         let (mut len, mut buffer) = (0, vec![0; 1 << 16]);

@@ -21,7 +21,7 @@ use tidings_std::sse::{
     Decoder, EndOfStream, EventId, EventStream, EventStreamError, Item, Limits, ReconnectionTime,
 };
 
-/// What each read comes to. It must not be read behind the end.
+/// The result of each read. It must not be read after the end.
 struct Script(VecDeque<Result<Vec<u8>, ErrorKind>>);
 
 impl Script {
@@ -70,7 +70,7 @@ fn every_vector_is_read_through_any_source() {
     }
 }
 
-/// E-034: the script has no read behind that of the event.
+/// E-034: the script has no read after that of the event.
 #[test]
 fn an_event_is_there_before_more_is_read() {
     for end in ["\n", "\r", "\r\n"] {

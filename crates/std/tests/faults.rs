@@ -49,18 +49,18 @@ impl Transport for Faulty {
     }
 }
 
-/// What one end saw.
+/// The view of one end.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     events: Vec<Message>,
-    /// `None`: not at the end. Otherwise what ended it.
+    /// `None`: not at the end. Otherwise the result of the end.
     end: Option<Result<(), String>>,
     is_disconnect: bool,
     close_received: Option<CloseStatus>,
 }
 
 impl Seen {
-    /// Receives what there is, and hands it to `on_message`.
+    /// Receives the available messages, and passes them to `on_message`.
     fn step<R: tidings_std::websocket::Role>(
         &mut self,
         socket: &mut WebSocket<Faulty, R>,
@@ -69,7 +69,7 @@ impl Seen {
         while self.end.is_none() {
             let received = socket.recv().and_then(|message| {
                 if let Some(message) = &message {
-                    // What was received counts, whatever comes of the answer.
+                    // A received message counts, whatever happens to the answer.
                     self.events.push(message.clone());
                     on_message(socket, message)?;
                 }
@@ -102,7 +102,7 @@ fn config() -> Config {
     config
 }
 
-/// What the client sends before it closes.
+/// The messages that the client sends before it closes.
 fn samples() -> Vec<Message> {
     vec![
         Message::text("Hello"),
@@ -113,8 +113,9 @@ fn samples() -> Vec<Message> {
     ]
 }
 
-/// A client talks to an echoing server whose transport has faults. All on one thread, so that the
-/// calls come in the same order in each run. Returns also what the server asked of its transport.
+/// A client exchanges messages with an echoing server whose transport has faults. All on one
+/// thread, so that the calls come in the same order in each run. Also returns the server's calls to
+/// its transport.
 fn talk(faults: Faults) -> (Seen, Seen, Counters) {
     let (near, far) = FaultTransport::pair(200);
     let counters = near.counters_later();
@@ -214,7 +215,7 @@ fn all_of_it_at_random_changes_nothing() {
     });
 }
 
-/// What was received is a beginning of what was sent, and the end is told precisely.
+/// The received messages are a beginning of the sent ones, and the end is reported precisely.
 #[track_caller]
 fn assert_cut(served: &Seen, case: &str) {
     let expected = expected_data();
@@ -254,7 +255,7 @@ fn a_connection_that_is_cut_at_any_byte_is_a_disconnect() {
     }
 }
 
-/// F-05, V-66: a transport that claims what can't be is not trusted.
+/// F-05, V-66: a transport that claims the impossible is not trusted.
 #[test]
 fn a_transport_that_lies_is_an_error() {
     for call in 0..talk(Faults::none()).2.calls() {
@@ -271,7 +272,8 @@ fn a_transport_that_lies_is_an_error() {
     }
 }
 
-/// P-14: what was sent to a full nonblocking stream is queued up to 64 KiB, then refused untouched.
+/// P-14: messages sent to a full nonblocking stream are queued up to 64 KiB, then refused
+/// untouched.
 #[test]
 fn a_full_queue_refuses_what_it_can_not_take() {
     let (near, far) = FaultTransport::pair(100);

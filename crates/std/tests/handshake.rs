@@ -1,4 +1,4 @@
-//! What happens before a WebSocket is open, and when its transport ends: who speaks when, how each
+//! The time before a WebSocket is open, and the end of its transport: who speaks when, and how each
 //! side hangs up.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
@@ -60,8 +60,8 @@ fn a_server_that_gives_a_handshake_up_just_hangs_up() {
     }
 }
 
-/// W-103: the peer reads our Close though it was still sending: what comes is drained, so that no
-/// reset destroys what is on its way.
+/// W-103: the peer reads our Close although it was still sending: its bytes are drained, so that no
+/// reset destroys data in transit.
 #[test]
 fn a_close_arrives_at_a_peer_that_is_still_sending() {
     // A masked binary frame of 64 KiB.

@@ -1,5 +1,5 @@
-//! Openings that take a way of their own: an answer that is decided later, a server that is elsewhere, a
-//! proxy that gets the request itself; and what their errors say.
+//! Special openings: an answer that is decided later, a server at another address, a proxy that
+//! gets the request itself; and the texts of their errors.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 

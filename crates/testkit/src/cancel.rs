@@ -4,10 +4,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-/// What came of a future that was dropped and started anew.
+/// The result of a future that was dropped and started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cancelled<T> {
-    /// What the last future gave.
+    /// The value of the last future.
     pub value: T,
     /// Whether there was an earlier one, dropped before it was done.
     pub was_cancelled: bool,
@@ -60,7 +60,7 @@ mod tests {
     use crate::wake::run_when_woken;
     use std::cell::Cell;
 
-    /// Is pending so many times, and counts each poll.
+    /// Is pending this many times, and counts each poll.
     async fn pending_for(times: usize, polls: &Cell<usize>) {
         let mut left = times;
         poll_fn(|context| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidings_websocket::Timestamp;
 
-/// A clock that moves when it is told to, in any direction.
+/// A clock that moves only on command, in any direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
     now: Timestamp,
@@ -17,7 +17,7 @@ impl Clock {
         Self::default()
     }
 
-    /// What the clock shows.
+    /// Returns the time of the clock.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now

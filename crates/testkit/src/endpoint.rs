@@ -1,5 +1,4 @@
-//! One side of a [`Pair`](crate::Pair): a connection, what it was told to do, what it wrote, and
-//! what it saw.
+//! One side of a [`Pair`](crate::Pair): a connection, its commands, its output, and its events.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use tidings_websocket::{Connection, Data, Event, Role, SendError, Timeout, Times
 
 use crate::wire::{Unit, Wire};
 
-/// Which of the two.
+/// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// The one that a scenario names first.
@@ -28,12 +27,12 @@ impl Side {
     }
 }
 
-/// What happens next in a scenario. What a side writes is under way until it is delivered.
+/// The next step in a scenario. Bytes that a side writes are in transit until they are delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Sends text, or a piece of it if the message goes on (`more`).
+    /// Sends text, or a part of it if the message continues (`more`).
     Text(Side, String, bool),
-    /// Sends bytes, or a piece of them if the message goes on (`more`).
+    /// Sends bytes, or a part of them if the message continues (`more`).
     Binary(Side, Vec<u8>, bool),
     /// Sends a Ping.
     Ping(Side, Vec<u8>),
@@ -41,7 +40,7 @@ pub enum Step {
     Pong(Side, Vec<u8>),
     /// Starts the closing handshake.
     Close(Side, Option<(u16, String)>),
-    /// The transport from this side ends, after what was written so far.
+    /// The transport from this side ends, after the bytes written so far.
     Eof(Side),
     /// The transport is lost in both directions, with all that is under way.
     Reset,
@@ -49,7 +48,7 @@ pub enum Step {
     Advance(Duration),
     /// Time leaps, as for a suspended host; nothing is delivered before it.
     Leap(Duration),
-    /// Delivers so many bytes to this side, or what there is.
+    /// Delivers this many bytes to this side, or all there are.
     Deliver(Side, usize),
     /// Delivers everything, until nothing is under way.
     Settle,
@@ -62,7 +61,7 @@ impl Step {
         Self::Text(side, text.into(), false)
     }
 
-    /// The next piece of a text message that goes on.
+    /// The next part of a text message that continues.
     #[must_use]
     pub fn text_more(side: Side, text: &str) -> Self {
         Self::Text(side, text.into(), true)
@@ -74,7 +73,7 @@ impl Step {
         Self::Binary(side, bytes.into(), false)
     }
 
-    /// The next piece of a binary message that goes on.
+    /// The next part of a binary message that continues.
     #[must_use]
     pub fn binary_more(side: Side, bytes: &[u8]) -> Self {
         Self::Binary(side, bytes.into(), true)
@@ -105,10 +104,10 @@ pub struct Endpoint<R> {
     connection: Connection<R>,
     wire: Wire,
     written: Vec<u8>,
-    /// How much of `written` has reached the peer.
+    /// The number of bytes of `written` that have reached the peer.
     delivered: usize,
     shut_down: bool,
-    /// Where the transport ended below this side: what was written behind it went nowhere.
+    /// The position at which the transport ended below this side: later bytes went nowhere.
     cut_at: Option<usize>,
     end_delivered: bool,
     told: Vec<Unit>,
@@ -120,7 +119,7 @@ pub struct Endpoint<R> {
 }
 
 impl<R: Role> Endpoint<R> {
-    /// An endpoint that has said and seen nothing.
+    /// Creates an endpoint that has sent and received nothing.
     #[must_use]
     pub fn new(connection: Connection<R>, is_client: bool) -> Self {
         Self {
@@ -146,13 +145,13 @@ impl<R: Role> Endpoint<R> {
         &self.connection
     }
 
-    /// What it has seen.
+    /// Returns everything that it has received.
     #[must_use]
     pub fn received(&self) -> &[Unit] {
         &self.received
     }
 
-    /// What it has written, as an independent reader sees it.
+    /// Returns everything that it has written, as read by an independent reader.
     #[must_use]
     pub const fn wire(&self) -> &Wire {
         &self.wire
@@ -217,7 +216,7 @@ impl<R: Role> Endpoint<R> {
         Ok(bytes)
     }
 
-    /// Bytes come in: the events go to the books, and what is owed goes out.
+    /// Receives bytes: the events are recorded, and pending output is written.
     pub(crate) fn receive(&mut self, now: Timestamp, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
         let mut input = &mut bytes[..];
@@ -267,7 +266,7 @@ impl<R: Role> Endpoint<R> {
         self.transmit();
     }
 
-    /// Does what is due.
+    /// Does the work that is due.
     pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
         self.timeouts.extend(self.connection.handle_timeout(now));
         self.transmit();
@@ -298,23 +297,23 @@ impl<R: Role> Endpoint<R> {
         self.cut_at.get_or_insert(self.written.len());
     }
 
-    /// The transport from this side ends here: what is under way is lost.
+    /// The transport from this side ends here: bytes in transit are lost.
     pub(crate) fn cut_here(&mut self) {
         self.cut_at = Some(self.delivered);
     }
 
-    /// The transport is gone, with what is under way.
+    /// The transport is gone, with the bytes in transit.
     pub(crate) fn reset(&mut self) {
         self.cut_at = Some(self.delivered);
         self.end_delivered = true;
     }
 
-    /// What was written and not delivered.
+    /// The bytes that were written and not delivered.
     pub(crate) fn under_way(&self) -> &[u8] {
         &self.written[self.delivered..self.cut_at.unwrap_or(self.written.len())]
     }
 
-    /// How much of what was written was delivered.
+    /// The number of written bytes that were delivered.
     pub(crate) const fn delivered(&self) -> usize {
         self.delivered
     }
@@ -326,27 +325,27 @@ impl<R: Role> Endpoint<R> {
         bytes
     }
 
-    /// Takes the end of the transport, if it is what comes next.
+    /// Takes the end of the transport, if it is next.
     pub(crate) fn take_end(&mut self) -> bool {
         let ends = self.has_end_under_way();
         self.end_delivered |= ends;
         ends
     }
 
-    /// Whether the end of the transport is what comes next.
+    /// Returns whether the end of the transport is next.
     pub(crate) fn has_end_under_way(&self) -> bool {
         let ended = self.shut_down || self.cut_at.is_some();
         ended && !self.end_delivered && self.under_way().is_empty()
     }
 
-    /// How long the rest of the next frame is that is under way.
+    /// Returns the length of the rest of the next frame in transit.
     pub(crate) fn next_frame_len(&self) -> usize {
         let mut ends = self.wire.frames().iter().map(|frame| frame.end);
         let end = ends.find(|end| *end > self.delivered);
         end.map_or(0, |end| end - self.delivered).min(self.under_way().len())
     }
 
-    /// That it said what it was told and nothing that it was not, and owes no Pong.
+    /// Checks that it sent what it was told to and nothing else, and that no Pong is pending.
     pub(crate) fn check_written(&self) {
         let messages = |units: &[Unit]| -> Vec<Unit> {
             units.iter().filter(|unit| unit.is_message()).cloned().collect()
@@ -376,7 +375,7 @@ impl<R: Role> Endpoint<R> {
         }
     }
 
-    /// That `peer` saw what this side wrote, as far as it was delivered.
+    /// Checks that `peer` received everything that this side wrote, as far as it was delivered.
     pub(crate) fn check_seen_by<P: Role>(&self, peer: &Endpoint<P>, is_client: bool) {
         let delivered = Wire::read(is_client, &self.written[..self.delivered]).unwrap();
         if peer.timeouts.is_empty() {

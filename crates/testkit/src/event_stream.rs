@@ -1,4 +1,4 @@
-//! What an event stream says: as a decoder hears it ([`Outcome::of`]), and as the standard has it
+//! The content of an event stream: as a decoder reports it ([`Outcome::of`]), and by the standard
 //! ([`interpret`]). The two are the same, or the decoder is wrong.
 
 mod outcome;

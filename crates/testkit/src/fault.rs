@@ -1,4 +1,4 @@
-//! A transport in memory that does what real ones do on bad days: [`FaultTransport`].
+//! A transport in memory that has the faults of real ones: [`FaultTransport`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, IoSlice};
@@ -14,15 +14,15 @@ mod tokio;
 /// One end of a duplex transport in memory, with faults.
 ///
 /// Without faults it is honest: bytes arrive in order, a full pipe blocks its writer and an empty
-/// one its reader, and whoever was told to wait is woken. A dropped end is the end of the stream
-/// for the reader, and a broken pipe for the writer, on the other side.
+/// one its reader, and a waiting side is woken. A dropped end is the end of the stream for the
+/// reader, and a broken pipe for the writer, on the other side.
 ///
 /// `Read` and `Write` answer `WouldBlock` where they would have to wait, unless the end is made
 /// [`blocking`](Self::blocking). With the feature `tokio` it is `AsyncRead` and `AsyncWrite` too.
 #[derive(Debug)]
 pub struct FaultTransport {
     link: Arc<Link>,
-    /// Which pipe this end reads; it writes the other.
+    /// The pipe that this end reads; it writes the other.
     reads: usize,
     is_blocking: bool,
     faults: Faults,
@@ -45,11 +45,11 @@ struct Pipe {
     is_reset: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
-    /// What the end that writes this pipe has done, reads of the other pipe included.
+    /// The calls of the end that writes this pipe, reads of the other pipe included.
     counters: Counters,
 }
 
-/// What one end was asked for, and what it did.
+/// The calls of one end, and their results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Calls to read.
@@ -62,7 +62,7 @@ pub struct Counters {
     pub shutdowns: u64,
     /// Calls that were answered with "not now".
     pub blocked: u64,
-    /// Bytes that were handed out.
+    /// Bytes that were returned.
     pub bytes_read: u64,
     /// Bytes that were taken.
     pub bytes_written: u64,
@@ -76,7 +76,7 @@ impl Counters {
     }
 }
 
-/// What goes wrong at one end. Calls are counted from 0: reads, writes, flushes and shutdowns.
+/// The faults at one end. Calls are counted from 0: reads, writes, flushes and shutdowns.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     max_read_len: Option<usize>,
@@ -88,7 +88,7 @@ pub struct Faults {
     random: Option<Random>,
 }
 
-/// What one call does instead of its work.
+/// The action of one call instead of its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// `WouldBlock`; with tokio, `Pending`, and the task is woken at once.
@@ -117,13 +117,13 @@ impl Faults {
         Self::default()
     }
 
-    /// Reads give at most so many bytes.
+    /// Reads return at most this many bytes.
     #[must_use]
     pub fn reads_of(self, max_len: usize) -> Self {
         Self { max_read_len: Some(max_len), ..self }
     }
 
-    /// Writes take at most so many bytes.
+    /// Writes take at most this many bytes.
     #[must_use]
     pub fn writes_of(self, max_len: usize) -> Self {
         Self { max_write_len: Some(max_len), ..self }
@@ -136,19 +136,19 @@ impl Faults {
         self
     }
 
-    /// The connection is reset once so many bytes were read.
+    /// The connection is reset once this many bytes were read.
     #[must_use]
     pub fn reset_after_reading(self, len: u64) -> Self {
         Self { reset_after_reading: Some(len), ..self }
     }
 
-    /// The connection is reset once so many bytes were written.
+    /// The connection is reset once this many bytes were written.
     #[must_use]
     pub fn reset_after_writing(self, len: u64) -> Self {
         Self { reset_after_writing: Some(len), ..self }
     }
 
-    /// The stream ends once so many bytes were read.
+    /// The stream ends once this many bytes were read.
     #[must_use]
     pub fn eof_after_reading(self, len: u64) -> Self {
         Self { eof_after_reading: Some(len), ..self }
@@ -161,7 +161,7 @@ impl Faults {
     }
 }
 
-/// What a call comes to.
+/// The result of a call.
 #[derive(Clone, Copy)]
 enum Answer {
     Done(usize),
@@ -172,7 +172,7 @@ enum Answer {
     Error(ErrorKind),
 }
 
-/// The kind of a call, with what it brings.
+/// The kind of a call, with its input.
 enum Call<'a, 'b> {
     Read(&'a mut [u8]),
     Write(&'a [IoSlice<'b>]),
@@ -210,7 +210,7 @@ impl FaultTransport {
         self
     }
 
-    /// What this end has done so far.
+    /// Returns the calls of this end so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.pipes()[self.writes()].counters

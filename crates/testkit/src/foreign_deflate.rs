@@ -1,13 +1,13 @@
-//! The DEFLATE of another library, for peers made by hand and to hold ours against:
+//! The DEFLATE of another library, for hand-written peers and to compare ours with:
 //! [`ForeignDeflate`], and [`deflate_bomb`].
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// What a sender cuts off and a receiver puts back (RFC 7692, 7.2.1 and 7.2.2).
+/// The bytes that a sender cuts off and a receiver puts back (RFC 7692, 7.2.1 and 7.2.2).
 const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
-/// Both directions of permessage-deflate by `flate2`: windows of 15 bits, and a context that goes on
-/// from message to message.
+/// Both directions of permessage-deflate by `flate2`: windows of 15 bits, and a context that
+/// continues from message to message.
 #[derive(Debug)]
 pub struct ForeignDeflate {
     /// It is large, so it is there once it is needed.
@@ -34,7 +34,7 @@ impl ForeignDeflate {
     }
 
     /// The message of this payload (RFC 7692, 7.2.2), of any length. `None` if a block is marked as
-    /// the last: that ends the stream of `flate2`, and only the WebSocket's goes on (7.2.3.5).
+    /// the last: that ends the stream of `flate2`, and only the WebSocket's continues (7.2.3.5).
     pub fn decompress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         // No byte is an empty message; with the tail it would be the beginning of a stored block.
         if payload.is_empty() {
@@ -42,7 +42,7 @@ impl ForeignDeflate {
         }
         let mut rest = &[payload, &TAIL].concat()[..];
         let mut message = Vec::with_capacity(4 * payload.len() + 64);
-        // Where there was no room left there may be more to come.
+        // Where there was no room left there may be more output.
         while !rest.is_empty() || message.len() == message.capacity() {
             message.reserve(64);
             let before = self.inflate.total_in();
@@ -56,14 +56,14 @@ impl ForeignDeflate {
         Some(message)
     }
 
-    /// Forgets what was received, as where a sender has no context takeover (RFC 7692, 7.1.1.1).
+    /// Forgets the received data, for a sender that has no context takeover (RFC 7692, 7.1.1.1).
     pub fn forget_received(&mut self) {
         self.inflate.reset(false);
     }
 }
 
-/// The payload of a message of so many MiB of zeros, a thousandth as long, which refers to nothing
-/// outside of each MiB.
+/// The payload of a message of this many MiB of zeros, a thousandth as long, which refers to
+/// nothing outside of each MiB.
 #[must_use]
 pub fn deflate_bomb(mebibytes: usize) -> Vec<u8> {
     let mut block = Vec::with_capacity(1 << 16);

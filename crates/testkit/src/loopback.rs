@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 
-/// The two ends of a TCP connection: that which was accepted, and that which connected. Both send at
-/// once what is written.
+/// The two ends of a TCP connection: the accepted one, and the connecting one. Both send every
+/// write at once.
 #[must_use]
 pub fn loopback() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -27,19 +27,19 @@ pub struct Pair<A, B> {
 pub enum Delivery {
     /// All that is under way.
     Whole,
-    /// At most so many bytes.
+    /// At most this many bytes.
     Chunks(usize),
     /// All, but with a cut at this offset of the stream to this side.
     CutAt(Side, usize),
     /// Random pieces.
     Random(Random),
-    /// All, until this side got so many bytes; there its stream ends.
+    /// All, until this side got this many bytes; there its stream ends.
     EofAt(Side, usize),
-    /// All, until this side got so many bytes; there the transport is lost both ways.
+    /// All, until this side got this many bytes; there the transport is lost both ways.
     ResetAt(Side, usize),
 }
 
-/// What both sides saw.
+/// The results of both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Side A.
@@ -48,8 +48,8 @@ pub struct Outcome {
     pub b: SideOutcome,
 }
 
-/// What one side saw. Without Pongs: of several Pings the last is answered, so their number
-/// depends on how the bytes are cut.
+/// The results of one side. Without Pongs: of several Pings the last is answered, so their number
+/// depends on how the bytes are split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SideOutcome {
     /// The messages, Pings and Closes that it received.
@@ -58,7 +58,7 @@ pub struct SideOutcome {
     pub closure: CloseInfo,
     /// Whether nothing is left to do.
     pub is_finished: bool,
-    /// What the peer missed.
+    /// The deadlines that the peer missed.
     pub timeouts: Vec<Timeout>,
 }
 
@@ -141,7 +141,7 @@ impl<A: Role, B: Role> Pair<A, B> {
         }
     }
 
-    /// Whether anything is under way to this side, bytes or the end.
+    /// Returns whether anything is in transit to this side, bytes or the end.
     #[must_use]
     pub fn has_under_way(&self, to: Side) -> bool {
         match to {
@@ -150,7 +150,7 @@ impl<A: Role, B: Role> Pair<A, B> {
         }
     }
 
-    /// Delivers up to `len` bytes, or the end if that is what comes next.
+    /// Delivers up to `len` bytes, or the end if that is next.
     pub fn deliver(&mut self, to: Side, len: usize) {
         let now = self.clock.now();
         let under_way = match to {
@@ -172,7 +172,7 @@ impl<A: Role, B: Role> Pair<A, B> {
         }
     }
 
-    /// Delivers the rest of one frame, or the end if that is what comes next.
+    /// Delivers the rest of one frame, or the end if that is next.
     pub fn deliver_frame(&mut self, to: Side) {
         let len = match to {
             Side::A => self.b.next_frame_len(),
@@ -181,7 +181,7 @@ impl<A: Role, B: Role> Pair<A, B> {
         self.deliver(to, len);
     }
 
-    /// How many bytes come next, by the kind of delivery.
+    /// Returns the number of bytes that are delivered next, by the kind of delivery.
     fn next_len(&mut self, to: Side) -> usize {
         let (delivered, under_way) = match to {
             Side::A => (self.b.delivered(), self.b.under_way().len()),
@@ -237,7 +237,7 @@ impl<A: Role, B: Role> Pair<A, B> {
         self.clock.set(end);
     }
 
-    /// When the first of both sides has something due.
+    /// Returns the earlier of both sides' deadlines.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let a = self.a.connection().poll_timeout();
@@ -250,8 +250,8 @@ impl<A: Role, B: Role> Pair<A, B> {
         self.b.handle_timeout(self.clock.now());
     }
 
-    /// What must hold whenever nothing is under way: each side wrote what it was told, and what
-    /// was delivered is what the other saw.
+    /// Checks the properties that hold whenever nothing is in transit: each side wrote what it was
+    /// told to, and the other side received all delivered bytes.
     pub fn check(&self) {
         self.a.check_written();
         self.b.check_written();
@@ -259,13 +259,13 @@ impl<A: Role, B: Role> Pair<A, B> {
         self.b.check_seen_by(&self.a, !self.a_is_client);
     }
 
-    /// What both sides saw.
+    /// Returns the results of both sides.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         Outcome { a: outcome(&self.a), b: outcome(&self.b) }
     }
 
-    /// How many bytes were delivered to this side.
+    /// Returns the number of bytes that were delivered to this side.
     #[must_use]
     pub const fn delivered_len(&self, to: Side) -> usize {
         match to {

@@ -1,5 +1,5 @@
-//! Frames byte by byte, legal or not: what a peer writes that no encoder of ours would, and what it
-//! reads without a decoder of ours.
+//! Frames byte by byte, legal or not: frames that no encoder of ours would write, and frames read
+//! without a decoder of ours.
 
 /// A frame as it was written, whatever its first byte says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,15 +12,15 @@ pub struct RawFrame {
     pub payload: Vec<u8>,
 }
 
-/// At least so many bytes are missing from a frame, and they are all its own.
+/// At least this many bytes are missing from a frame, and all belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing(pub usize);
 
 impl RawFrame {
-    /// The frame that these bytes begin with. Nothing is judged: the length may be longer than its
+    /// The frame that these bytes begin with. Nothing is checked: the length may be longer than its
     /// shortest form.
     ///
-    /// Who reads from a stream begins with no byte, and reads as many as are missing until none is:
+    /// A reader of a stream begins with no byte, and reads as many as are missing until none is:
     /// then it has the frame and nothing of the next one.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl RawFrame {
         Self::split_first(bytes).map(|(frame, _)| frame)
     }
 
-    /// As [`parse`](Self::parse), with what follows the frame.
+    /// Like [`parse`](Self::parse), with the rest after the frame.
     ///
     /// # Errors
     /// [`Missing`] if the frame is not complete.
@@ -114,8 +114,8 @@ mod tests {
         assert_eq!(raw_header(0x82, 65_536, None), [0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 
-    /// Reading only what is missing takes the frame and nothing behind it, and each byte is asked for
-    /// once.
+    /// Reading only the missing bytes takes the frame and nothing after it, and each byte is asked
+    /// for once.
     #[test]
     fn a_frame_is_read_back_however_it_comes() {
         for len in [0, 1, 125, 126, 65_535, 65_536] {

@@ -7,19 +7,19 @@ use crate::pair::{Delivery, Outcome, Pair};
 use crate::random::Random;
 use crate::wire::Unit;
 
-/// Steps, and how they end. Each check runs the steps for both roles of side A, and judges what
-/// was written, what was seen, and the end.
+/// Steps, and their end. Each check runs the steps for both roles of side A, and verifies the
+/// written bytes, the received events, and the end.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// What happens, in a sentence.
+    /// A sentence that describes it.
     pub name: &'static str,
     /// The steps; at their end everything is delivered.
     pub steps: Vec<Step>,
-    /// How both sides stand at the end.
+    /// The state of both sides at the end.
     pub ending: Ending,
 }
 
-/// How a scenario ends.
+/// The end of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Both are open.
@@ -58,7 +58,8 @@ impl Scenario {
     pub fn check_random(&self, random: &Random) {
         for role in ROLES {
             let delivery = Delivery::Random(random.clone());
-            // A step that delivers so many bytes finds others there if a Ping more was answered.
+            // A step that delivers this many bytes finds others there if one more Ping was
+            // answered.
             if self.steps.iter().any(|step| matches!(step, Step::Deliver(..))) {
                 self.run_as(role, &delivery);
             } else {
@@ -198,7 +199,7 @@ impl Scenario {
     }
 }
 
-/// What side A is.
+/// The role of side A.
 #[derive(Clone, Copy, Debug)]
 enum RoleOfA {
     Client,
@@ -209,7 +210,7 @@ const ROLES: [RoleOfA; 2] = [RoleOfA::Client, RoleOfA::Server];
 
 struct Run {
     outcome: Outcome,
-    /// How many bytes each side got.
+    /// The number of bytes that each side got.
     delivered: [(Side, usize); 2],
 }
 

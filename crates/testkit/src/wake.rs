@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// What two futures gave, and what it took.
+/// The results of two futures, and the number of polls and wake-ups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Woken<A, B> {
-    /// What they gave.
+    /// The results.
     pub values: (A, B),
-    /// How often each was polled.
+    /// The number of polls of each.
     pub polls: (usize, usize),
-    /// How often each was woken.
+    /// The number of wake-ups of each.
     pub wakes: (usize, usize),
 }
 

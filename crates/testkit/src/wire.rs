@@ -1,11 +1,11 @@
-//! An independent reader of what a connection writes: [`Wire`]. It shares no code with the
-//! library, and judges what a *sender* must obey (RFC 6455, 5 and 7.4).
+//! An independent reader of the bytes that a connection writes: [`Wire`]. It shares no code with
+//! the library, and checks the rules for a *sender* (RFC 6455, 5 and 7.4).
 
 use std::fmt;
 
 use crate::raw_frame::raw_len;
 
-/// What one side says, as its peer should see it.
+/// A unit that one side sends, as its peer should see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A whole text message.
@@ -21,7 +21,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Whether this is a message.
+    /// Returns whether this is a message.
     #[must_use]
     pub const fn is_message(&self) -> bool {
         matches!(self, Self::Text(_) | Self::Binary(_))
@@ -39,7 +39,7 @@ pub struct WireFrame {
     pub key: Option<[u8; 4]>,
     /// The payload, unmasked.
     pub payload: Vec<u8>,
-    /// Where the frame ends, in bytes from the start of the stream.
+    /// The end of the frame, in bytes from the start of the stream.
     pub end: usize,
 }
 
@@ -111,7 +111,7 @@ impl Wire {
         &self.units
     }
 
-    /// Whether the last frame is incomplete.
+    /// Returns whether the last frame is incomplete.
     #[must_use]
     pub fn is_inside_frame(&self) -> bool {
         !self.pending.is_empty()

@@ -1,5 +1,5 @@
-//! `docs/CONFORMANCE.md` against the sources: each rule has a test that exists and names it, or a
-//! reason why it has none. What is wrong is listed whole, each with its place.
+//! Checks `docs/CONFORMANCE.md` against the sources: each rule has a test that exists and names it,
+//! or a reason why it has none. All faults are listed, each with its place.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
@@ -17,7 +17,7 @@ const RULES: usize = 226;
 /// The families of ids: RFC 6455, HTTP, RFC 7692, HTTP/2, event streams.
 const FAMILIES: [char; 5] = ['W', 'P', 'D', 'H', 'E'];
 
-/// What a cell may say beside tests. A note alone is no reason to have no test.
+/// The other contents of a cell. A note alone is not a reason to have no test.
 const REASONS: [&str; 3] = ["*Deviation*: ", "*Not applicable*: ", "*Open*: "];
 const NOTE: &str = "*Note*: ";
 const REASON_LEN_MIN: usize = 20;
@@ -30,7 +30,7 @@ fn every_rule_has_a_test_that_names_it_or_a_reason() {
     assert!(faults.is_empty(), "docs/CONFORMANCE.md:\n  {}", faults.join("\n  "));
 }
 
-/// All that is wrong with the matrix, or with what the sources say of it.
+/// Returns all faults of the matrix, and of the sources' statements about it.
 fn faults(matrix: &str, sources: &Sources, rules: usize) -> Vec<String> {
     let mut faults = Vec::new();
     let rows = rows(matrix, &mut faults);
@@ -113,7 +113,7 @@ fn check_ids(rows: &[Row], rules: usize, faults: &mut Vec<String>) {
     }
 }
 
-/// The cell has tests, a reason, or both, and each test is what it is said to be.
+/// The cell has tests, a reason, or both, and each test exists and names the rule.
 fn check_row(row: &Row, sources: &Sources, faults: &mut Vec<String>) {
     let Row { id, line, shown_by } = row;
     let (mut tests, mut has_reason) = (BTreeSet::new(), false);
@@ -151,7 +151,7 @@ fn check_test(name: TestName<'_>, id: Id, sources: &Sources) -> Result<(), Strin
     Err(format!("{name} does not name it in its documentation"))
 }
 
-/// What is said of tests outside the rows must hold too.
+/// Tests that are named outside the rows must exist too.
 fn check_tests_between_rows(matrix: &str, sources: &Sources, faults: &mut Vec<String>) {
     let lines = matrix.lines().zip(1..).filter(|(text, _)| !text.starts_with('|'));
     for (text, line) in lines {
@@ -215,8 +215,8 @@ fn ids(text: &str) -> Vec<(Id, RangeInclusive<usize>)> {
     (0..bytes.len()).filter_map(id_at).collect()
 }
 
-/// The check finds what it is there for. This file is one of the sources itself, so what stands here
-/// is no comment (`~` becomes `///`), and an id that there is not is put together.
+/// The check finds the faults that it is for. This file is one of the sources itself, so examples
+/// here are not comments (`~` becomes `///`), and a non-existent id is assembled from parts.
 mod faults_are_seen {
     use super::*;
 

@@ -1,5 +1,5 @@
-//! What the crates without I/O depend on, by name: a new dependency is a decision, not an accident.
-//! `cargo tree` tells, without the network: what was fetched to build this is enough.
+//! The dependencies of the crates without I/O, by name: a new dependency is a decision, not an
+//! accident. `cargo tree` lists them without the network: everything was fetched to build this.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
@@ -74,8 +74,8 @@ fn a_dependency_of_a_dependency_is_seen() {
     assert!(dependencies("tidings-websocket", "simdutf8").contains("simdutf8"));
 }
 
-/// Which cryptography a program uses is its own choice: two providers in one program, and no default,
-/// make rustls panic in code that knows nothing of this project.
+/// A program chooses its own cryptography: two providers in one program, and no default, make
+/// rustls panic in code that knows nothing of this project.
 #[test]
 fn tls_brings_no_cryptography_unless_asked() {
     for name in ["tidings-endpoint", "tidings-std", "tidings-tokio"] {

@@ -1,4 +1,4 @@
-//! Each published crate's README tells what its `Cargo.toml` says, and has an example and its limits.
+//! Each published crate's README agrees with its `Cargo.toml`, and has an example and its limits.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
@@ -29,7 +29,8 @@ fn each_readme_has_an_example_all_features_and_the_limits() {
     assert!(faults.is_empty(), "READMEs:\n  {}", faults.join("\n  "));
 }
 
-/// What is wrong with a README, given the sources beside it; `library` is that of `src/lib.rs`.
+/// Returns the faults of a README, given the sources next to it; `library` is the text of
+/// `src/lib.rs`.
 fn faults(manifest: &str, readme: &str, library: Option<&str>) -> Vec<String> {
     let mut faults = Vec::new();
     let has_section = |title: &str| readme.lines().any(|line| line == format!("## {title}"));
@@ -50,7 +51,7 @@ fn faults(manifest: &str, readme: &str, library: Option<&str>) -> Vec<String> {
     let (example, is_tested) = match library {
         // Commands to enter.
         None => ("```text", true),
-        // JavaScript calls it; what tests the example is no business of rustdoc.
+        // JavaScript calls it; its example is not tested by rustdoc.
         Some(_) if manifest.contains("\"cdylib\"") => ("```js", true),
         Some(library) => ("```rust", library.contains("include_str!(\"../README.md\")")),
     };
@@ -75,7 +76,8 @@ fn features(manifest: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// What stands in backticks at the beginning of the rows of a table whose first column is `feature`.
+/// Returns the texts in backticks at the beginning of the rows of a table whose first column is
+/// `feature`.
 fn listed_features(readme: &str) -> BTreeSet<String> {
     let lines = readme.lines().skip_while(|line| !line.starts_with("| feature |"));
     lines

@@ -1,5 +1,5 @@
-//! `docs/SECURITY.md` against the sources: each attack has a test, and the tests and files that are
-//! named exist. What is wrong is listed whole, each with its place.
+//! Checks `docs/SECURITY.md` against the sources: each attack has a test, and the tests and files
+//! that are named exist. All faults are listed, each with its place.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 

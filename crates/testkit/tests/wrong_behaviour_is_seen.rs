@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidings_testkit::Side::{A, B};
 use tidings_testkit::{Delivery, Ending, Pair, Scenario, Step, Unit};
 
-/// What a check says when it fails.
+/// Returns the message of a check that fails.
 fn failure(check: impl FnOnce()) -> String {
     match catch_unwind(AssertUnwindSafe(check)) {
         Ok(()) => String::new(),

@@ -3,7 +3,7 @@
 //!
 //! Run it with `cargo run --release -p tidings-tokio --all-features --example autobahn_client -- ws://127.0.0.1:9001 AGENT`
 //!
-//! It offers what a browser offers. `--no-takeover` and `--window-bits N` ask for less, in both
+//! Its offer is that of a browser. `--no-takeover` and `--window-bits N` ask for less, in both
 //! directions.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]

@@ -3,8 +3,8 @@
 //!
 //! Run it with `cargo run --release -p tidings-tokio --all-features --example autobahn_server -- 127.0.0.1:9001`
 //!
-//! `--no-takeover` and `--window-bits N` are what it agrees to instead, in both directions;
-//! `--max-message-len BYTES` is another limit.
+//! `--no-takeover` and `--window-bits N` restrict the parameters that it agrees to, in both
+//! directions; `--max-message-len BYTES` sets another limit.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

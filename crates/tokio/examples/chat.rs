@@ -1,5 +1,5 @@
-//! A chat room: what one says, all hear. Each message is put into memory once, however many hear
-//! it; who is too slow loses the oldest.
+//! A chat room: every message goes to everyone. Each message is stored once, however many receive
+//! it; a client that is too slow loses the oldest.
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example chat -- 127.0.0.1:9002`, then talk
 //! with `cargo run --release -- ws ws://127.0.0.1:9002/` from two terminals.
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
-            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            // Out of file descriptors, most likely: open connections continue, new ones wait.
             Err(error) => {
                 println!("accept: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -45,7 +45,7 @@ async fn attend(stream: TcpStream, room: broadcast::Sender<Message>) -> Result<(
         tokio::select! {
             said = socket.recv() => match said? {
                 Some(said) => {
-                    // Fails if nobody listens; the one who speaks does.
+                    // Fails if nobody listens; the sender does.
                     let _ = room.send(said);
                 }
                 None => return Ok(()),

@@ -1,4 +1,4 @@
-//! Sends a ping and a few messages to an echo server, shows what comes back, and closes.
+//! Sends a ping and a few messages to an echo server, prints the replies, and closes.
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example echo_client -- ws://127.0.0.1:9001/`
 //! beside the example `echo_server`. The code and the reason to close with may follow, for example

@@ -2,7 +2,7 @@
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example echo_server -- 127.0.0.1:9001`
 //!
-//! Two texts are orders, to see what a client does: `/ping PAYLOAD` and `/close CODE REASON`.
+//! Two texts are commands, for trying out a client: `/ping PAYLOAD` and `/close CODE REASON`.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
-            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            // Out of file descriptors, most likely: open connections continue, new ones wait.
             Err(error) => {
                 println!("accept: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -42,13 +42,13 @@ async fn main() -> Result<(), Error> {
 async fn echo(stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket = accept_with(stream, Config::server(), |request| {
-        // Pages of other hosts are refused, programs that are no browser are not.
+        // Pages of other hosts are refused, programs that are not browsers are accepted.
         request.check_origin(&OriginPolicy::same_origin(MissingOrigin::Accept), false)?;
         let subprotocol = request.choose_subprotocol(&["echo.v2", "echo.v1"]);
         request.accept().subprotocol(subprotocol).map_err(|_| Rejection::forbidden("subprotocol"))
     })
     .await?;
-    // Messages are lent from the read buffer and copied nowhere but to the write buffer.
+    // Messages are borrowed from the read buffer and copied only to the write buffer.
     let (mut receiver, mut sender) = socket.split();
     while let Some(message) = receiver.recv(&mut sender).await? {
         match order(&message) {

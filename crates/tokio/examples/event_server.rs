@@ -4,14 +4,14 @@
 //! Run it with `cargo run -p tidings-tokio --features hyper,sse --example event_server -- 127.0.0.1:0`
 //!
 //! - `/numbers?count=10&every_ms=100&retry_ms=&drop_after=`: events 1 to `count` of type `number`,
-//!   resumed behind `Last-Event-ID`; after `drop_after` events the connection is cut. A client that
+//!   resumed after `Last-Event-ID`; after `drop_after` events the connection is cut. A client that
 //!   has the last one gets 204.
 //! - `/kinds?keep_alive_ms=`: one event of each kind, then silence.
 //! - `/clock?count=10&every_ms=100`: the time at which each event was sent, in milliseconds.
 //! - `/silent?keep_alive_ms=`: comments alone.
 //! - `/forever`: 50 events a second.
 //! - `/post`: each line of the request's body as an event.
-//! - `/status/503`: that status. `/type`: a media type that is no event stream.
+//! - `/status/503`: that status. `/type`: a media type that is not an event stream.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what happens")]
 
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Anything> {
     loop {
         let (stream, _) = match listener.accept().await {
             Ok(accepted) => accepted,
-            // Out of file descriptors, most likely: open connections go on, new ones wait.
+            // Out of file descriptors, most likely: open connections continue, new ones wait.
             Err(error) => {
                 println!("accept: {error}");
                 sleep(Duration::from_millis(100)).await;
@@ -138,7 +138,7 @@ fn numbers(request: &Request<Incoming>) -> Result<Answer, Anything> {
         for (sent, event) in (1..).zip(missed.events()) {
             sender.send(event).await?;
             if drop_after == Some(sent) {
-                // Not before what is queued.
+                // Not before the queued events.
                 sender.drained().await?;
                 sender.abort();
                 break;

@@ -1,6 +1,6 @@
-//! Measures what an idle connection costs: starts an echo server as a process of its own, opens
-//! many connections to it, and reads its resident memory, after the handshake and after an echo on
-//! each. Linux only.
+//! Measures the cost of an idle connection: starts an echo server as a separate process, opens many
+//! connections to it, and reads its resident memory, after the handshake and after an echo on each.
+//! Linux only.
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example idle_memory -- 5000`. With
 //! `--compress` at the end the messages are compressed, and nothing is kept between them; with

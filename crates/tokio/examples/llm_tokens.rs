@@ -52,7 +52,7 @@ async fn main() -> Result<(), Error> {
         _ => return Err("the service answered in a way that is not known here".into()),
     };
     while let Some(event) = source.event().await? {
-        // The end of the answer; that of the stream alone would not tell that it is whole.
+        // The end of the answer; the end of the stream alone would not show that it is complete.
         if event.data == "[DONE]" {
             println!();
             return Ok(());

@@ -25,14 +25,15 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Every honest client says something so often.
 const PACE: Duration = Duration::from_secs(1);
-/// How many attackers of a kind there are at a time, and how long each rests. They take processor
-/// time from the machine that the clients are on, too.
+/// The number of concurrent attackers of a kind, and their pauses. They take processor time from
+/// the clients' machine too.
 const ATTACKERS: usize = 4;
 const REST: Duration = Duration::from_millis(250);
-/// How much worse the slowest hundredth may be under attack. A millisecond on top is the machine's.
+/// The allowed slowdown of the slowest hundredth under attack. A millisecond more is allowed for
+/// the machine.
 const MAX_SLOWDOWN: f64 = 1.5;
 const GRACE: Duration = Duration::from_millis(1);
-/// How much memory may grow under attack.
+/// The allowed growth of memory under attack.
 const GROWTH_MAX_KIB: u64 = 64 * 1024;
 
 #[tokio::main]
@@ -186,7 +187,7 @@ impl Honest {
     }
 }
 
-/// How many took so many steps of 100 us; the last also counts what took longer.
+/// The number that took this many steps of 100 us; the last also counts those that took longer.
 struct Latencies([AtomicU64; 20_000]);
 
 const STEP: Duration = Duration::from_micros(100);
@@ -205,7 +206,7 @@ impl Latencies {
         }
     }
 
-    /// Count, p50, p99 and the worst, all rounded up; and begins anew.
+    /// Returns count, p50, p99 and the worst, all rounded up; and starts over.
     fn take(&self) -> (u64, Duration, Duration, Duration) {
         let counts: Vec<u64> =
             self.0.iter().map(|count| count.swap(0, Ordering::Relaxed)).collect();
@@ -231,7 +232,7 @@ fn resident_kib() -> u64 {
 
 // ---- attackers ----
 
-/// What is sent behind the opening handshake, and the close code that it has to earn.
+/// The bytes sent after the opening handshake, and the expected close code.
 struct Attack {
     name: &'static str,
     send: fn() -> Vec<u8>,

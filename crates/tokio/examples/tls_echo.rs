@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let certificate = certified.cert.der().clone();
     let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
 
-    // The server: TLS first, and what comes out of it is accepted as any other stream.
+    // The server: TLS first, and its stream is accepted like any other.
     let acceptor = TlsAcceptor::from(server_config(certificate.clone(), key.into())?);
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(serving.await?);
     }
 
-    // The client: trusts this certificate. Without `tls_config` it trusts whom the platform trusts.
+    // The client: trusts this certificate. Without `tls_config` it trusts the platform's roots.
     let options = ConnectOptions::new().tls_config(client_config(certificate)?);
     let mut socket = connect_with(&uri, &options).await?;
     socket.send("hello").await?;

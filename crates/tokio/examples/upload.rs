@@ -1,5 +1,5 @@
-//! Uploads one message of any length in pieces, and receives it in pieces: constant memory at both
-//! ends. Prints the peak memory of the process, where the system tells it.
+//! Uploads one message of any length in chunks, and receives it in chunks: constant memory at both
+//! ends. Prints the peak memory of the process, where the system reports it.
 //!
 //! Run it with `cargo run --release -p tidings-tokio --example upload -- 1024` (MiB), or with a
 //! file: `... --example upload -- path/to/file`

@@ -1,4 +1,4 @@
-//! The server's side of the opening handshake, on a stream of its own.
+//! The server's side of the opening handshake, on the caller's stream.
 
 use tidings_endpoint::Error;
 use tidings_endpoint::opening::{
@@ -12,11 +12,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::opening::{Clock, drive};
 use crate::socket::WebSocket;
 
-/// Accepts a WebSocket at any path, from clients that are no browser and from pages of the same
-/// host (RFC 6455, 10.2). For anything else see [`accept_with`].
+/// Accepts a WebSocket at any path, from clients that are not browsers and from pages of the same
+/// host (RFC 6455, 10.2). For other rules see [`accept_with`].
 ///
-/// A task keeps what its `async` block captures for as long as it runs. One that captures the future
-/// of this function, not the stream and the configuration, is some 250 bytes smaller:
+/// A task keeps everything that its `async` block captures for as long as it runs. A block that
+/// captures the future of this function, instead of the stream and the configuration, is some 250
+/// bytes smaller:
 ///
 /// ```
 /// # use tidings_tokio::{Config, Error, accept};
@@ -33,7 +34,7 @@ use crate::socket::WebSocket;
 /// ```
 ///
 /// # Errors
-/// Why there is no WebSocket. A client that can be answered has its answer already.
+/// The handshake failed. If the client could be answered, it has already received its answer.
 ///
 /// # Cancel safety
 /// Not safe: a dropped future drops the stream, and the client sees it end.
@@ -44,9 +45,9 @@ where
     accept_with(stream, config, accept_same_origin)
 }
 
-/// Reads a request and leaves the answer for later: for a decision that has to wait for something, such
-/// as a database. `look` sees a request that holds every MUST of RFC 6455, 4.2.1, and takes from it
-/// what the decision needs.
+/// Reads a request and leaves the answer for later: for a decision that has to wait for something,
+/// such as a database. `look` gets a request that fulfils every MUST of RFC 6455, 4.2.1, and
+/// returns the values that the decision needs.
 ///
 /// ```
 /// # async fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
@@ -68,10 +69,10 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 ///
 /// # Cancel safety
-/// As [`accept`].
+/// Same as [`accept`].
 pub fn read_request<S, T, F>(
     stream: S,
     config: Config,
@@ -91,7 +92,7 @@ where
     })
 }
 
-/// A client that waits for the answer to its request, from [`read_request`]. A drop hangs up.
+/// A client that waits for the answer to its request, from [`read_request`]. Dropping it hangs up.
 #[derive(Debug)]
 #[must_use = "the client waits for the answer"]
 pub struct PendingAccept<S> {
@@ -103,14 +104,14 @@ impl<S> PendingAccept<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read is not
-    /// counted against the client.
+    /// Answers the request; `decide` is that of [`accept_with`]. The time since it was read does
+    /// not count against the client.
     ///
     /// # Errors
-    /// As [`accept`].
+    /// Those of [`accept`].
     ///
     /// # Cancel safety
-    /// As [`accept`].
+    /// Same as [`accept`].
     pub fn answer<F>(self, decide: F) -> impl Future<Output = Result<WebSocket<S>, Error>>
     where
         F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
@@ -126,15 +127,15 @@ where
         })
     }
 
-    /// The stream, for example to see who the client is.
+    /// Returns the stream, for example to find out who the client is.
     #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.stream
     }
 }
 
-/// Accepts a WebSocket if `decide` does: it sees a request that holds every MUST of RFC 6455,
-/// 4.2.1, and answers with its acceptance (perhaps with a subprotocol) or with a rejection.
+/// Accepts a WebSocket if `decide` does: it gets a request that fulfils every MUST of RFC 6455,
+/// 4.2.1, and returns an acceptance (perhaps with a subprotocol) or a rejection.
 ///
 /// ```
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), tidings_tokio::Error> {
@@ -153,10 +154,10 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`accept`].
+/// Those of [`accept`].
 ///
 /// # Cancel safety
-/// As [`accept`].
+/// Same as [`accept`].
 pub fn accept_with<S, F>(
     stream: S,
     config: Config,
@@ -166,7 +167,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
-    // On the heap while it lasts: in the caller's future its room would stay for good.
+    // Allocated on the heap while it lasts: in the caller's future its space would stay reserved.
     Box::pin(async move {
         let (mut stream, clock) = (stream, Clock::start());
         let mut handshake = ServerHandshake::new(&config, clock.now(), decide);

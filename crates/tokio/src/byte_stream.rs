@@ -1,4 +1,4 @@
-//! A WebSocket as a stream of bytes, for protocols that know nothing of messages.
+//! A WebSocket as a stream of bytes, for protocols without messages.
 
 use std::io;
 use std::pin::Pin;
@@ -12,17 +12,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::socket::WebSocket;
 use crate::wakers::End;
 
-/// The longest message that one write becomes.
+/// The maximum length of the message of one write.
 const MAX_WRITE_LEN: usize = 64 * 1024;
 
 /// The payloads of binary messages, one after the other, as [`AsyncRead`] and [`AsyncWrite`].
 ///
-/// Where one message ends and the next begins is not kept, neither in reading nor in writing. A text
-/// message is an error of kind `InvalidData`.
+/// Message boundaries are not kept, neither in reading nor in writing. A text message is an error
+/// of kind `InvalidData`.
 ///
-/// Each direction ends for itself. The peer's Close frame reads as the end, and writing goes on
-/// until it is shut down. `poll_shutdown` sends our Close frame, with code 1000, and reading goes on
-/// until the peer's; a peer that is no stream of bytes answers at once (RFC 6455, 5.5.1).
+/// Each direction ends separately. The peer's Close frame reads as the end, and writing continues
+/// until it is shut down. `poll_shutdown` sends our Close frame, with code 1000, and reading
+/// continues until the peer's. A peer that does not use a stream of bytes answers at once (RFC
+/// 6455, 5.5.1).
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,
@@ -34,7 +35,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    /// The WebSocket as a stream of bytes.
+    /// Creates a stream of bytes over the WebSocket.
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R> {
         let mut socket = self;
@@ -45,7 +46,7 @@ where
 }
 
 impl<S, R> ByteStream<S, R> {
-    /// The WebSocket, for its getters.
+    /// Returns the WebSocket, for its getters.
     pub const fn get_ref(&self) -> &WebSocket<S, R> {
         &self.socket
     }
@@ -91,7 +92,8 @@ where
         self.get_mut().socket.poll_at(End::Sender, cx, |WebSocket { link, .. }, cx| {
             ready!(link.poll_room(cx)).map_err(io::Error::from)?;
             let chunk = bytes.get(..MAX_WRITE_LEN).unwrap_or(bytes);
-            // Queued is written, for a stream of bytes; what the transport takes at once, it gets.
+            // For a stream of bytes, queued counts as written; the transport gets as much as it
+            // takes at once.
             link.send.stop_batching();
             match link.poll_send(cx, &mut Some(Outgoing::Binary(chunk))) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::from(error))),
@@ -104,7 +106,7 @@ where
         self.get_mut().socket.poll_flush(cx).map_err(io::Error::from)
     }
 
-    /// Sends our Close frame, with code 1000; reading goes on.
+    /// Sends our Close frame, with code 1000; reading continues.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.get_mut().socket;
         socket.tell_both(|socket| socket.start_close(CloseCode::NORMAL, ""));

@@ -40,17 +40,17 @@ where
         Ok(first.map(|chunk| Self { socket, chunks: chunk.into() }))
     }
 
-    /// Whether the message is a text or binary.
+    /// The kind of the message: text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.chunks.kind()
     }
 
-    /// The next chunk of the message, borrowed until the next call; `None` after the last. A chunk
-    /// of a text is whole characters.
+    /// Returns the next chunk of the message, borrowed until the next call; `None` after the last.
+    /// A chunk of a text is whole characters.
     ///
     /// # Errors
-    /// As [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
+    /// Those of [`WebSocket::recv`]; also [`Error::Io`] if the peer closed inside the message.
     ///
     /// # Cancel safety
     /// Safe.
@@ -98,7 +98,7 @@ where
 /// A message that is sent in chunks. Binary ones are also written as an [`AsyncWrite`], whose
 /// `poll_shutdown` is [`finish`](Self::finish).
 ///
-/// A message must be finished: WebSocket has no way to give one up, so after a writer that was
+/// A message must be finished: WebSocket has no way to abandon one, so after a writer that was
 /// dropped only closing is left ([`Error::MessageUnfinished`]).
 #[derive(Debug)]
 pub struct MessageWriter<'a, S, R> {
@@ -120,10 +120,10 @@ where
     /// take what is queued. A text may be cut anywhere.
     ///
     /// # Errors
-    /// [`Error::NotUtf8`] if a text is not: the chunk with the fault is not sent.
+    /// [`Error::NotUtf8`] if text is not valid UTF-8: the chunk with the fault is not sent.
     ///
     /// # Cancel safety
-    /// Not safe: how much was queued is not known. For that use `AsyncWrite`.
+    /// Not safe: the number of queued bytes is unknown. Use `AsyncWrite` for that.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -133,10 +133,10 @@ where
         Ok(())
     }
 
-    /// Ends the message and writes all that is queued.
+    /// Ends the message and writes the whole queue.
     ///
     /// # Errors
-    /// [`Error::NotUtf8`] if a text ends inside a character: the message is then unfinished.
+    /// [`Error::NotUtf8`] if the text ends inside a character: the message is then unfinished.
     ///
     /// # Cancel safety
     /// Safe: the end is queued before the first await, and stays queued.

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 /// [`Reconnecting`](crate::reconnect::Reconnecting) client, or makes it try again at once, from
 /// another task or thread.
 ///
-/// What it asks for is done by the next poll of the client, which it wakes. It keeps no connection
+/// The next poll of the client, which it wakes, carries out its requests. It keeps no connection
 /// open.
 #[derive(Clone, Default)]
 pub struct ClientHandle(Arc<Mutex<Shared>>);
@@ -20,14 +20,14 @@ struct Shared {
     waker: Option<Waker>,
 }
 
-/// What a handle asked for since it was looked at.
+/// The requests of a handle since the last poll.
 pub(crate) struct Requested {
     pub(crate) closes: bool,
     pub(crate) tries_now: bool,
 }
 
 impl ClientHandle {
-    /// Ends the client, for good.
+    /// Closes the client permanently.
     pub fn close(&self) {
         self.ask(|shared| shared.closes = true);
     }
@@ -38,13 +38,13 @@ impl ClientHandle {
         self.ask(|shared| shared.tries_now = true);
     }
 
-    /// Whether the client was closed by a handle.
+    /// Returns whether the client was closed by a handle.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.lock().closes
     }
 
-    /// Takes what was asked for. The task is woken when there is more.
+    /// Takes the pending requests. The task is woken when there are more.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Requested {
         let mut shared = self.lock();
         match &mut shared.waker {

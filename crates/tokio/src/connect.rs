@@ -1,8 +1,8 @@
 //! The client: from a URI to an open WebSocket. [`connect`], [`connect_with`] options, and
-//! [`client_handshake`] on a stream of the caller's.
+//! [`client_handshake`] on the caller's stream.
 //!
-//! What is asked of whom is decided by `opening` of `tidings-endpoint`. Here are the connections:
-//! `dial` makes those of TCP, `open` adds the tunnel of a proxy and TLS.
+//! `opening` of `tidings-endpoint` decides what to ask of the server and of proxies. This module
+//! makes the connections: `dial` those of TCP, `open` adds the tunnel of a proxy and TLS.
 
 mod dial;
 #[cfg(feature = "socks")]
@@ -26,7 +26,8 @@ pub use crate::connect::stream::ClientStream;
 /// Connects to a `ws://` URI or, with the feature `rustls`, to a `wss://` URI whose server has a
 /// certificate that the platform trusts. For anything else see [`connect_with`].
 ///
-/// The URI is a `&str` or a reference to what is shown as one, such as `url::Url` and `http::Uri`.
+/// The URI is a `&str` or a reference to a type that displays as one, such as `url::Url` and
+/// `http::Uri`.
 ///
 /// ```no_run
 /// # async fn talk() -> Result<(), tidings_tokio::Error> {
@@ -38,10 +39,10 @@ pub use crate::connect::stream::ClientStream;
 /// ```
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 ///
 /// # Cancel safety
-/// As [`connect_with`].
+/// Same as [`connect_with`].
 pub async fn connect(
     uri: &(impl Display + ?Sized),
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
@@ -66,17 +67,17 @@ pub async fn connect(
 /// ```
 ///
 /// # Errors
-/// Why there is no WebSocket. [`Error::Declined`] if the server answered something else, with up to
-/// 64 KiB of what it said. What is wrong with the URI or with the options is found before any
-/// connection is made.
+/// The connection or the handshake failed. [`Error::Declined`] if the server answered something
+/// else, with up to 64 KiB of its body. An invalid URI or option is reported before any connection
+/// is made.
 ///
 /// # Cancel safety
-/// Not safe: a dropped future drops the connection that it was making. Nothing else is lost.
+/// Not safe: dropping the future drops the unfinished connection. Nothing else is lost.
 pub async fn connect_with(
     uri: &(impl Display + ?Sized),
     options: &ConnectOptions,
 ) -> Result<WebSocket<ClientStream, ClientRole>, Error> {
-    // On the heap while it lasts: in the caller's future its room would stay for good.
+    // Allocated on the heap while it lasts: in the caller's future its space would stay reserved.
     Box::pin(async {
         let clock = Clock::start();
         let mut connecting = Connecting::new(options, &uri.to_string(), clock.now())?;
@@ -94,9 +95,9 @@ pub async fn connect_with(
     .await
 }
 
-/// Does the opening handshake on a stream of yours, for example one with a TLS of your own: then a
-/// `wss://` URI is fine without the feature `rustls`. The URI tells what to ask for. Proxies, TLS
-/// and redirects are the caller's.
+/// Does the opening handshake on your own stream, for example one with your own TLS: then a
+/// `wss://` URI works without the feature `rustls`. The URI supplies the host and the path of the
+/// request. Proxies, TLS and redirects are up to the caller.
 ///
 /// ```
 /// # async fn talk(stream: tokio::net::UnixStream) -> Result<(), tidings_tokio::Error> {
@@ -109,10 +110,10 @@ pub async fn connect_with(
 /// ```
 ///
 /// # Errors
-/// As [`connect_with`].
+/// Those of [`connect_with`].
 ///
 /// # Cancel safety
-/// As [`connect_with`].
+/// Same as [`connect_with`].
 pub async fn client_handshake<S>(
     stream: S,
     uri: &(impl Display + ?Sized),
@@ -177,7 +178,7 @@ pub(crate) async fn open(
 mod tests {
     use super::*;
 
-    /// A task keeps the room of every future that it has waited for.
+    /// A task keeps the space of every future that it has awaited.
     #[test]
     fn a_connection_in_the_making_takes_no_room_in_the_task_that_waits_for_it() {
         let options = ConnectOptions::new();

@@ -27,10 +27,10 @@ impl<'a> Receiver<'a> {
     }
 
     /// Receives the next message, borrowed until the next call; `None` after the closing handshake.
-    /// The sender is needed for what the protocol has to write in between.
+    /// It needs the sender because the protocol may have to write in between.
     ///
     /// # Errors
-    /// As [`WebSocket::recv`](crate::WebSocket::recv).
+    /// Those of [`WebSocket::recv`](crate::WebSocket::recv).
     ///
     /// # Cancel safety
     /// Safe: a dropped future has taken nothing that the next one does not see.
@@ -68,7 +68,7 @@ where
     /// payload is written from where it is, as far as the transport takes it at once.
     ///
     /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
+    /// Those of [`WebSocket::send`](crate::WebSocket::send).
     ///
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
@@ -80,7 +80,7 @@ where
         self.link.send(message)
     }
 
-    /// Whether messages are compressed from now on; see
+    /// Sets whether messages are compressed from now on; see
     /// [`WebSocket::set_compressing`](crate::WebSocket::set_compressing).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);

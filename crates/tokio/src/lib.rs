@@ -34,20 +34,20 @@ pub use tidings_handshake as handshake;
 pub use tidings_websocket as websocket;
 pub use tidings_websocket::frame::CloseCode;
 
-/// What is received and sent, beside [`Message`].
+/// The types of received and sent messages, in addition to [`Message`].
 pub mod message {
     pub use tidings_endpoint::websocket::{MessageRef, Outgoing, SharedStr};
     pub use tidings_websocket::MessageKind;
     pub use tidings_websocket::frame::CloseFrame;
 }
 
-/// permessage-deflate (RFC 7692): what to negotiate, and messages that are compressed once for many.
+/// permessage-deflate (RFC 7692): the negotiation, and messages that are compressed once for many.
 pub mod compression {
     pub use tidings_endpoint::deflate;
     pub use tidings_endpoint::websocket::{ClientOffer, CompressedMessage, Compression};
 }
 
-/// What a client meets beside [`connect`](crate::connect()) and [`ConnectOptions`].
+/// The types of a client, in addition to [`connect`](crate::connect()) and [`ConnectOptions`].
 pub mod client {
     pub use crate::connect::{ClientStream, client_handshake};
     #[cfg(feature = "socks")]
@@ -60,7 +60,7 @@ pub mod client {
     pub use tokio_rustls::rustls;
 }
 
-/// What a server meets beside [`accept`](crate::accept()) and `upgrade`.
+/// The types of a server, in addition to [`accept`](crate::accept()) and `upgrade`.
 pub mod server {
     pub use crate::accept::{PendingAccept, read_request};
     #[cfg(feature = "hyper")]

@@ -50,8 +50,8 @@ where
         Self { stream, clock, send, wakers: None, on_drop: Self::write_what_fits }
     }
 
-    /// What was sent and waits to be written goes to the transport as far as that takes it at once;
-    /// a stream of bytes that was read to its end is closed.
+    /// Writes as much of the queue as the transport takes at once, and closes a stream of bytes
+    /// that was read to its end.
     fn write_what_fits(&mut self) {
         if self.send.is_half_closed() {
             self.send.start_close(self.clock.now(), Some(CloseFrame::new(CloseCode::NORMAL, "")));
@@ -59,7 +59,7 @@ where
         let _ = self.poll_output(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Receives until a message is at hand in `receive`; false at the end of the connection.
+    /// Receives until `receive` has a message; false at the end of the connection.
     pub(crate) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
@@ -69,7 +69,7 @@ where
         self.poll_until(cx, receive, find).map_ok(|found| found.is_some())
     }
 
-    /// As [`poll_message`](Self::poll_message), for a message that is to be borrowed.
+    /// Like [`poll_message`](Self::poll_message), for a message that will be borrowed.
     pub(crate) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
@@ -79,7 +79,7 @@ where
         self.poll_until(cx, receive, find).map_ok(|found| found.is_some())
     }
 
-    /// Drops what still comes until the end.
+    /// Drops the remaining input until the end.
     pub(crate) fn poll_closed(
         &mut self,
         cx: &mut Context<'_>,
@@ -92,7 +92,7 @@ where
         ended.map_ok(|_| ())
     }
 
-    /// Does what is left to do once nothing more can be received.
+    /// Does the remaining work once nothing more can be received.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut rest = ReceiveHalf::of_nothing();
         self.poll_closed(cx, &mut rest)
@@ -124,8 +124,8 @@ where
             if let Some(found) = find(receive, &mut self.send) {
                 return Poll::Ready(Some(found));
             }
-            // 3. Pending output out. That the peer does not take it is no reason not to read: it may
-            // itself be waiting for us to do so.
+            // 3. Pending output out. Keep reading even if the peer does not take it: the peer may
+            // itself be waiting for us to read.
             let _ = self.poll_output(cx);
             if self.send.has_ended() {
                 return Poll::Ready(None);
@@ -176,8 +176,8 @@ where
         self.poll_flush(cx)
     }
 
-    /// Writes all that is queued. While the peer takes nothing, what it sends is read ahead: it may
-    /// be waiting for us to do so.
+    /// Writes the whole queue. While the peer takes nothing, its bytes are read ahead: it may be
+    /// waiting for us to read.
     #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.poll_output(cx) {
@@ -246,7 +246,7 @@ where
         }
     }
 
-    /// One write of what is queued, and of `payload` after it.
+    /// Makes one write of the queue, followed by `payload`.
     fn poll_write(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut *self.stream);
         let write = |slices: &[IoSlice<'_>]| match slices {
@@ -256,7 +256,7 @@ where
         self.send.write_with(payload, write).unwrap_or(Poll::Ready(Ok(0)))
     }
 
-    /// One read into the read buffer, if anything is to be read.
+    /// Makes one read into the read buffer, if bytes should be read.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -276,7 +276,7 @@ where
         filled
     }
 
-    /// One read of what is kept for the receiver, which then has something to do.
+    /// Makes one read into the bytes kept for the receiver, and wakes it.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let stream = &mut *self.stream;
         ready!(self.send.read_ahead(|buffer| poll_read_into(stream, cx, buffer)));
@@ -286,7 +286,7 @@ where
         Poll::Ready(())
     }
 
-    /// Step 4: waits for the next deadline and does what is due.
+    /// Step 4: waits for the next deadline and does the work that is due.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.clock.poll_until(cx, self.send.poll_timeout()));
         self.send.handle_timeout(self.clock.now());
@@ -309,7 +309,8 @@ fn poll_read_into<S: AsyncRead + Unpin>(
 pub(crate) struct Clock {
     epoch: Instant,
     timer: Timer,
-    /// Of one who waits for writing alone; a receiver may be waiting at the same time.
+    /// The timer of a caller that waits only for writing; a receiver may be waiting at the same
+    /// time.
     write_timer: Timer,
 }
 
@@ -325,7 +326,7 @@ impl Clock {
         poll_timer(&mut self.timer, cx, self.epoch, until)
     }
 
-    /// As [`poll_until`](Self::poll_until), for one who waits for writing alone.
+    /// Like [`poll_until`](Self::poll_until), for a caller that waits only for writing.
     fn poll_to_write(&mut self, cx: &mut Context<'_>, until: Option<Timestamp>) -> Poll<()> {
         poll_timer(&mut self.write_timer, cx, self.epoch, until)
     }

@@ -23,16 +23,16 @@ impl Clock {
         Timestamp::from_epoch(self.epoch.elapsed())
     }
 
-    /// What `work` comes to, if it is done by then.
+    /// Returns the result of `work`, if it finishes by then.
     pub(crate) async fn until<T>(self, at: Timestamp, work: impl Future<Output = T>) -> Option<T> {
         match self.epoch.checked_add(at.since_epoch()) {
             Some(at) => timeout_at(at, work).await.ok(),
-            // So far away that it cannot be told.
+            // Too far away to be represented.
             None => Some(work.await),
         }
     }
 
-    /// What `work` comes to, or the error that there was no time for it.
+    /// Returns the result of `work`, or the error for its timeout.
     pub(crate) async fn within<T>(
         self,
         deadline: Deadline,
@@ -42,7 +42,7 @@ impl Clock {
     }
 }
 
-/// Does what the handshake asks for until it is over.
+/// Does the operations of the handshake until it is over.
 pub(crate) async fn drive<S, H>(stream: &mut S, handshake: &mut H, clock: Clock)
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -1,4 +1,4 @@
-//! A client that comes back: [`Reconnecting`] connects again when the connection is lost, as late
+//! A client that reconnects: [`Reconnecting`] connects again when the connection is lost, as late
 //! and as often as a [`Policy`] says.
 
 use std::fmt;
@@ -26,10 +26,10 @@ type Made = Result<(String, ConnectOptions), Error>;
 type Make = Box<dyn FnMut(u32) -> Pin<Box<dyn Future<Output = Made> + Send>> + Send>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 
-/// A WebSocket client that connects again by itself.
+/// A WebSocket client that reconnects by itself.
 ///
-/// It reports what happens and keeps no messages: what was sent into a connection that broke may
-/// or may not have arrived, and only the application knows what to send anew.
+/// It reports events and keeps no messages: a message sent into a connection that broke may or may
+/// not have arrived, and only the application knows which ones to send again.
 ///
 /// ```no_run
 /// # async fn watch() {
@@ -56,13 +56,13 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Error>> + Send>>;
 pub struct Reconnecting {
     uri: String,
     options: ConnectOptions,
-    /// Makes URI and options of each attempt.
+    /// Creates the URI and options of each attempt.
     make: Option<Make>,
     handle: Handle,
     reconnect: Reconnect,
     epoch: Instant,
     state: State,
-    /// It was closed: the end of the connection is the end.
+    /// It was closed: the end of the connection is final.
     closes: bool,
 }
 
@@ -75,32 +75,32 @@ enum State {
     Ended,
 }
 
-/// What happened to a [`Reconnecting`] client.
+/// An event of a [`Reconnecting`] client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReconnectEvent {
     /// A connection is open, the first or a new one.
     Connected,
-    /// A message came.
+    /// A message arrived.
     Message(Message),
     /// The connection was lost, or could not be opened; the next attempt is made after `wait`.
     Disconnected {
-        /// Why there is none.
+        /// The reason for the loss.
         why: Disconnect,
-        /// How long until the next attempt.
+        /// The time until the next attempt.
         wait: Duration,
     },
     /// There is no connection, and no further attempt is made.
     GaveUp {
-        /// Why there is none.
+        /// The reason for the loss.
         why: Disconnect,
-        /// Why no further attempt is made.
+        /// The reason for giving up.
         reason: GiveUp,
     },
 }
 
 impl Reconnecting {
-    /// A client of this URI. The first attempt is made at once, by the first call of
+    /// Creates a client of this URI. The first attempt is made at once, by the first call of
     /// [`next`](Self::next).
     #[must_use]
     pub fn new(uri: impl Into<String>, options: ConnectOptions, policy: Policy) -> Self {
@@ -116,9 +116,9 @@ impl Reconnecting {
         }
     }
 
-    /// Makes URI and options anew for each attempt, the first one too: for a token that is fetched
-    /// anew, or a URI that changes. `make` gets the number of [`failures`](Self::failures) so far. If
-    /// it fails, the attempt does.
+    /// Creates URI and options for each attempt, including the first: for a fresh token, or a URI
+    /// that changes. `make` gets the number of [`failures`](Self::failures) so far. If it fails,
+    /// the attempt fails.
     ///
     /// ```no_run
     /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -142,8 +142,9 @@ impl Reconnecting {
         self
     }
 
-    /// Closes the client, for good: an open connection by a Close frame with code 1000, whose answer
-    /// [`next`](Self::next) waits for while it goes on to yield messages. Then it yields `None`.
+    /// Closes the client permanently. It sends a Close frame with code 1000 on an open connection.
+    /// [`next`](Self::next) waits for the answer and meanwhile still returns messages. Then it
+    /// returns `None`.
     pub fn close(&mut self) {
         if self.closes {
             return;
@@ -164,21 +165,22 @@ impl Reconnecting {
         waits
     }
 
-    /// What closes the client, or makes it try again now, while another task waits in it.
+    /// Returns a handle that closes the client, or makes it try again now, while another task waits
+    /// in it.
     #[must_use]
     pub fn handle(&self) -> ClientHandle {
         self.handle.clone()
     }
 
-    /// Waits for what happens next; `None` after it gave up, or was [closed](Self::close).
+    /// Waits for the next event; `None` after it gave up, or was [closed](Self::close).
     ///
     /// # Cancel safety
-    /// Safe: attempts and waits go on with the next call.
+    /// Safe: attempts and waits continue with the next call.
     pub async fn next(&mut self) -> Option<ReconnectEvent> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// As [`next`](Self::next), for futures written by hand.
+    /// Like [`next`](Self::next), for futures written by hand.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent>> {
         let requested = self.handle.poll(cx);
         if requested.closes {
@@ -211,7 +213,7 @@ impl Reconnecting {
                             return Poll::Ready(None);
                         }
                         Ok(Some(message)) => {
-                            // The connection is of use: the back-off starts anew.
+                            // The connection is useful: the back-off starts over.
                             self.reconnect.progressed();
                             ReconnectEvent::Message(message)
                         }
@@ -226,7 +228,7 @@ impl Reconnecting {
         }
     }
 
-    /// The open connection, to send through; `None` while there is none.
+    /// Returns the open connection, to send through; `None` while there is none.
     pub fn socket(&mut self) -> Option<&mut Socket> {
         match &mut self.state {
             State::Open(socket) => Some(socket),
@@ -234,7 +236,7 @@ impl Reconnecting {
         }
     }
 
-    /// How many attempts have failed in a row.
+    /// Returns the number of consecutive failed attempts.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.reconnect.failures()

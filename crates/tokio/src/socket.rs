@@ -1,8 +1,8 @@
-//! An open WebSocket over any tokio stream: [`WebSocket`], and the other ways to hold one: in halves,
+//! An open WebSocket over any tokio stream: [`WebSocket`], and its other forms: in halves,
 //! in chunks, as bytes.
 //!
-//! All protocol state lives in the machine of `tidings-websocket`, order and batching in
-//! `tidings-endpoint`; here they meet tokio and the user.
+//! The machine of `tidings-websocket` has the protocol state, and `tidings-endpoint` has order and
+//! batching. This module connects them to tokio and to the user.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -40,15 +40,15 @@ pub use crate::split::{OwnedReceiver, OwnedSender};
 /// the next message that is sent, at the latest when `recv` finds no message, or by `flush` or
 /// `close`. So the loop above answers sixteen messages that came in one read with one write.
 ///
-/// Pings are answered, and a dead peer is noticed, while `recv` or `close` is polled: a connection
-/// that should stay open is always received from. A `send` or `flush` that has to wait takes in
-/// what the peer sends, up to [`Config::max_read_ahead_len`], and judges the peer by what it takes
-/// alone.
+/// Pings are answered, and a dead peer is detected, only while `recv` or `close` is polled: always
+/// receive from a connection that should stay open. A `send` or `flush` that has to wait reads
+/// ahead, up to [`Config::max_read_ahead_len`], and ends the connection only if the peer takes no
+/// bytes.
 ///
-/// A WebSocket that is dropped writes what was sent and still waits, as far as the transport takes
-/// it at once, and does not close: the peer sees an abnormal closure (1006). Call `close`.
+/// A dropped WebSocket writes as much of its queue as the transport takes at once, and does not
+/// close: the peer sees an abnormal closure (1006). Call `close`.
 ///
-/// There is more than one way to hold it: [`split`](Self::split) borrows messages instead of
+/// It has other forms: [`split`](Self::split) borrows messages instead of
 /// copying them, [`into_split`](Self::into_split) gives two tasks an end each,
 /// [`into_byte_stream`](Self::into_byte_stream) reads and writes bytes, and
 /// [`recv_reader`](Self::recv_reader) and [`writer`](Self::writer) take messages of any length in
@@ -64,13 +64,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    /// Takes over a stream whose opening handshake was done elsewhere, and did not agree on
-    /// compression. `received` is what came behind the handshake: the first frames.
+    /// Takes over a stream whose opening handshake was done elsewhere, without compression.
+    /// `received` has the bytes received after the handshake: the first frames.
     pub fn from_handshaken(stream: S, role: R, config: Config, received: &[u8]) -> Self {
         Self::from_negotiated(stream, role, config, received, Negotiated::default())
     }
 
-    /// As [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
+    /// Like [`from_handshaken`](Self::from_handshaken), where the handshake has agreed on this.
     pub fn from_negotiated(
         stream: S,
         role: R,
@@ -88,16 +88,16 @@ where
     /// Receives the next message; `None` after the closing handshake.
     ///
     /// # Errors
-    /// What ended the connection otherwise: the peer's violation, a timeout, the transport. It is
-    /// reported once; after it comes `None`.
+    /// The reason for any other end of the connection: the peer's violation, a timeout, the
+    /// transport. It is reported once, followed by `None`.
     ///
     /// # Cancel safety
-    /// Safe: a dropped future has taken nothing that the next one does not see.
+    /// Safe: a dropped future loses nothing.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// As [`recv`](Self::recv), for futures written by hand.
+    /// Like [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.poll_at(End::Receiver, cx, |Self { receive, link, .. }, cx| {
             while receive.find(&mut link.send) || ready!(link.poll_message(cx, receive))? {
@@ -115,13 +115,13 @@ where
     ///
     /// # Errors
     /// Nothing was queued: [`Error::Closed`] if the peer has closed, [`Error::Send`] if this side
-    /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, and what ended
-    /// the connection once that has failed. [`Error::WriteTimeout`], [`Error::BothSend`] or what the
-    /// transport said: the message may or may not arrive.
+    /// has, [`Error::MessageUnfinished`] inside a [`writer`](Self::writer)'s message, and the
+    /// reason of the failure once the connection has failed. With [`Error::WriteTimeout`],
+    /// [`Error::BothSend`] or an error of the transport the message may or may not arrive.
     ///
     /// # Cancel safety
-    /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
-    /// then it stays queued.
+    /// Safe: the message is queued whole or not at all. It is queued as soon as less than 64 KiB
+    /// are waiting, and then it stays queued.
     pub fn send<'p>(
         &mut self,
         message: impl Into<Outgoing<'p>>,
@@ -132,50 +132,50 @@ where
     /// Queues a message without writing it.
     ///
     /// # Errors
-    /// As [`send`](Self::send), without those of the transport; [`Error::QueueFull`] above
+    /// Those of [`send`](Self::send), without those of the transport; [`Error::QueueFull`] above
     /// [`Config::max_write_queue_len`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         let Link { send, clock, .. } = &mut self.link;
         send.queue(message.into(), || clock.now())
     }
 
-    /// Writes all that is queued.
+    /// Writes the whole queue.
     ///
     /// # Errors
-    /// What the transport said, or [`Error::WriteTimeout`].
+    /// The error of the transport, or [`Error::WriteTimeout`].
     ///
     /// # Cancel safety
-    /// Safe: what was not written stays queued, cut at no frame.
+    /// Safe: bytes that were not written stay queued, and no frame is cut.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// As [`flush`](Self::flush), for futures written by hand.
+    /// Like [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll_at(End::Sender, cx, |socket, cx| socket.link.poll_flush(cx))
     }
 
     /// Closes with this code and reason, and waits for the peer to do the same. Messages that
-    /// still come are dropped.
+    /// still arrive are dropped.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     ///
     /// # Cancel safety
-    /// Safe: the closing handshake goes on with the next `close` or `recv`.
+    /// Safe: the closing handshake continues with the next `close` or `recv`.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.start_close(code, reason);
         poll_fn(|cx| self.poll_closed(cx)).await
     }
 
-    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` delivers
-    /// what the peer still has to say, then `None`. Has no effect once closing has begun.
+    /// Starts the closing handshake without waiting: nothing more can be sent, and `recv` returns
+    /// the remaining messages of the peer, then `None`. Has no effect once closing has begun.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         let now = self.link.clock.now();
         self.link.send.start_close(now, Some(CloseFrame::new(code, reason)));
     }
 
-    /// Drops what still comes until the end.
+    /// Drops the remaining input until the end.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.link.poll_closed(cx, &mut self.receive)
     }
@@ -206,7 +206,7 @@ where
     /// longer than the defaults.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     ///
     /// # Cancel safety
     /// Safe.
@@ -223,33 +223,32 @@ where
         MessageWriter::begin(&mut self.link, kind)
     }
 
-    /// The Close frames of both sides, as far as they came and went.
+    /// Returns the Close frames of both sides, as far as they were received and sent.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         self.link.send.close_info()
     }
 
-    /// How long the last answered Ping of the connection's own took.
+    /// Returns the round-trip time of the last answered Ping that the connection sent by itself.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.link.send.round_trip_time()
     }
 
-    /// Whether the peer has agreed to compressed messages (RFC 7692); see
-    /// [`Config::compression`].
+    /// Returns whether compressed messages were negotiated (RFC 7692); see [`Config::compression`].
     #[must_use]
     pub const fn may_compress(&self) -> bool {
         self.link.send.may_compress()
     }
 
-    /// Whether messages are compressed from now on, where that was agreed on and gains something;
-    /// they are. For a message that holds a secret beside what a stranger chose, switch it off
-    /// (RFC 7692, 8).
+    /// Sets whether messages are compressed from now on, where compression was negotiated and makes
+    /// them shorter. It is on by default. Switch it off for a message that contains a secret next
+    /// to text chosen by a stranger (RFC 7692, 8).
     pub fn set_compressing(&mut self, compresses: bool) {
         self.link.send.set_compressing(compresses);
     }
 
-    /// The subprotocol that both sides agreed on.
+    /// Returns the negotiated subprotocol.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
@@ -261,14 +260,14 @@ where
         &self.link.stream
     }
 
-    /// The transport, to change its options. What is read from it or written to it here is missing
-    /// there.
+    /// Returns the transport, to change its options. Bytes that you read from it or write to it are
+    /// missing in the WebSocket.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.link.stream
     }
 
-    /// Gives the transport back. What was received and not returned, or queued and not written, is
-    /// lost.
+    /// Returns the transport. Bytes that were received and not returned, or queued and not written,
+    /// are lost.
     #[must_use]
     pub fn into_inner(mut self) -> S {
         self.link.stream.take()

@@ -37,12 +37,12 @@ impl Drop for WakeSender {
 }
 
 impl<S, R: Role> WebSocket<S, R> {
-    /// Gives two tasks an end each. The sender writes at once, since it cannot know when the
+    /// Splits the WebSocket for two tasks. The sender writes at once, since it cannot know when the
     /// receiver will be polled; to batch, `feed` and `flush`.
     ///
-    /// Poll the receiver, even if no message is expected: it answers Pings, notices a dead peer and
-    /// the end. If it was dropped, the sender does that in its stead and drops what comes, but only
-    /// while it is polled.
+    /// Poll the receiver, even if no message is expected: it answers Pings and detects a dead peer
+    /// and the end. If it was dropped, the sender does that instead and drops the messages that
+    /// arrive, but only while it is polled.
     ///
     /// ```
     /// # async fn serve(socket: tidings_tokio::WebSocket<tokio::net::TcpStream>)
@@ -70,10 +70,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Role,
 {
-    /// As [`WebSocket::recv`].
+    /// Like [`WebSocket::recv`].
     ///
     /// # Errors
-    /// As [`WebSocket::recv`].
+    /// Those of [`WebSocket::recv`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -81,18 +81,18 @@ where
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// As [`recv`](Self::recv), for futures written by hand.
+    /// Like [`recv`](Self::recv), for futures written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         lock(&self.socket).poll_recv(cx)
     }
 
-    /// As [`WebSocket::close_info`].
+    /// Like [`WebSocket::close_info`].
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         lock(&self.socket).close_info()
     }
 
-    /// Puts the ends together again; gives them back if they are not of one WebSocket.
+    /// Joins the two ends again; returns them if they belong to different WebSockets.
     ///
     /// # Errors
     /// The two ends.
@@ -123,7 +123,7 @@ where
     /// Sends a message at once.
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// Those of [`WebSocket::send`].
     ///
     /// # Cancel safety
     /// Safe: the message is queued whole or not at all. It is as soon as less than 64 KiB wait, and
@@ -141,18 +141,18 @@ where
         })
     }
 
-    /// As [`WebSocket::feed`].
+    /// Like [`WebSocket::feed`].
     ///
     /// # Errors
-    /// As [`WebSocket::feed`].
+    /// Those of [`WebSocket::feed`].
     pub fn feed<'p>(&mut self, message: impl Into<Outgoing<'p>>) -> Result<(), Error> {
         self.lock().tell_both(|socket| socket.feed(message))
     }
 
-    /// As [`WebSocket::flush`].
+    /// Like [`WebSocket::flush`].
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -160,7 +160,7 @@ where
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// As [`flush`](Self::flush), for futures written by hand.
+    /// Like [`flush`](Self::flush), for futures written by hand.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll(cx, |socket, cx| socket.link.poll_flush(cx))
     }
@@ -174,7 +174,7 @@ where
         let is_alone = self.is_alone();
         self.lock().poll_at(End::Sender, cx, |socket, cx| {
             if is_alone {
-                // How it ended is what the sender is told next.
+                // The sender gets the way it ended with its next call.
                 let _ = socket.poll_closed(cx);
             }
             poll(socket, cx)
@@ -195,7 +195,7 @@ where
     /// this waits for it.
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     ///
     /// # Cancel safety
     /// Safe.
@@ -216,17 +216,17 @@ where
         Arc::strong_count(&self.0) == 1
     }
 
-    /// As [`WebSocket::set_compressing`].
+    /// Like [`WebSocket::set_compressing`].
     pub fn set_compressing(&mut self, compresses: bool) {
         self.lock().set_compressing(compresses);
     }
 
-    /// As [`WebSocket::start_close`].
+    /// Like [`WebSocket::start_close`].
     pub fn start_close(&mut self, code: CloseCode, reason: &str) {
         self.lock().tell_both(|socket| socket.start_close(code, reason));
     }
 
-    /// As [`WebSocket::close_info`].
+    /// Like [`WebSocket::close_info`].
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         lock(&self.0).close_info()

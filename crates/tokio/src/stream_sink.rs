@@ -1,4 +1,4 @@
-//! `Stream` and `Sink` of the futures crates, for combinators that want them. The inherent methods
+//! `Stream` and `Sink` of the futures crates, for combinators that need them. The inherent methods
 //! need none of this.
 
 use std::pin::Pin;
@@ -60,8 +60,8 @@ where
         WebSocket::poll_flush(&mut self, cx)
     }
 
-    /// Writes our Close frame, unless closing has begun; the stream returns what the peer still
-    /// sends, and ends.
+    /// Writes our Close frame, unless closing has begun; the stream returns the remaining messages
+    /// of the peer, and ends.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.share();
         self.tell_both(|socket| socket.start_close(CloseCode::NORMAL, ""));

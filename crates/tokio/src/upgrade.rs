@@ -47,7 +47,7 @@ pub struct Upgrade {
 /// ```
 ///
 /// # Errors
-/// The response to a request that is no opening handshake, or that `decide` rejects.
+/// The response to a request that is not an opening handshake, or that `decide` rejects.
 #[expect(clippy::result_large_err, reason = "both ways lead to a response, once per connection")]
 pub fn upgrade<B, F>(
     request: &mut Request<B>,
@@ -78,7 +78,7 @@ impl Upgrade {
     pub async fn socket(self) -> Result<WebSocket<UpgradedStream>, hyper::Error> {
         let Self { on_upgrade, config, negotiated } = self;
         let stream = UpgradedStream::new(on_upgrade.await?);
-        // hyper keeps what came behind the request, and reads it out first.
+        // hyper keeps the bytes received after the request, and returns them first.
         Ok(WebSocket::from_negotiated(stream, Server, config, &[], negotiated))
     }
 }

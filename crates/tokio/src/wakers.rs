@@ -1,7 +1,7 @@
 //! The tasks at the two ends of one WebSocket: [`Wakers`].
 //!
-//! Either may be the one to go on: the receiver writes Pongs, a sender that waits reads ahead, and
-//! when closing begins other deadlines count. So what the transport and the timers wake is both.
+//! Either may have to act: the receiver writes Pongs, a waiting sender reads ahead, and when
+//! closing begins other deadlines count. So the transport and the timers wake both.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -56,7 +56,7 @@ impl Wake for Wakers {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Taken first: who is woken may come back at once.
+        // Taken first: the woken task may come back at once.
         let wakers = [End::Receiver, End::Sender].map(|end| self.at(end).take());
         for waker in wakers.into_iter().flatten() {
             waker.wake();

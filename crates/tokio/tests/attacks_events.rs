@@ -1,5 +1,5 @@
-//! Attacks on event streams: what a stranger's words do to a stream of ours, what a client's
-//! `Last-Event-ID` does to a server of ours, and what a server's stream does to a client of ours.
+//! Attacks on event streams: a stranger's text in a stream of ours, a client's `Last-Event-ID` at a
+//! server of ours, and a server's stream at a client of ours.
 
 #![cfg(feature = "sse")]
 #![allow(
@@ -23,7 +23,7 @@ use tidings_tokio::sse::{
     Comment, Event, EventId, EventStream, EventStreamError, EventType, Limit,
 };
 
-/// What ends a line, a field, an event or a stream somewhere.
+/// Texts that end a line, a field, an event or a stream somewhere.
 const EVIL: [&str; 14] = [
     "a\nevent: evil",
     "a\revent: evil",
@@ -76,8 +76,8 @@ async fn a_strangers_words_stay_in_their_field() {
     }
 }
 
-/// V-91, F-28: an ID that is no ID is a 400; one of no event of ours is a gap and what is there,
-/// which is never more than may be replayed.
+/// V-91, F-28: an invalid ID is a 400; an unknown ID is a gap and the available events, which are
+/// never more than may be replayed.
 #[tokio::test]
 async fn a_made_up_last_event_id_costs_no_more_than_a_replay() {
     let mebibyte = "7".repeat(1 << 20);
@@ -126,8 +126,8 @@ fn chunks(
     futures_util::stream::iter(chunks.into_iter().map(Ok))
 }
 
-/// V-81, V-05: with nothing configured, a line, an event's data, an ID and a type that never end are
-/// told once each, and what comes behind them is read.
+/// V-81, V-05: with nothing configured, a line, an event's data, an ID and a type that never end
+/// are reported once each, and the data after them is read.
 #[tokio::test]
 async fn nothing_endless_gets_through_the_default_limits() {
     for (field, again, limit) in [
@@ -158,7 +158,7 @@ async fn nothing_endless_gets_through_the_default_limits() {
 }
 
 /// V-82: a long line that comes byte by byte is read in a time that grows with its length: a
-/// decoder that began anew with each byte would be here for hours.
+/// decoder that started over with each byte would be here for hours.
 #[tokio::test]
 async fn a_line_byte_by_byte_takes_linear_time() {
     const LEN: usize = 500_000;

@@ -1,4 +1,4 @@
-//! Attacks on an open connection: what each frame, each flood and each race comes to.
+//! Attacks on an open connection: the result of each frame, each flood and each race.
 
 #![allow(
     clippy::unwrap_used,
@@ -67,7 +67,7 @@ fn illegal_frames() -> Vec<(Vec<Vec<u8>>, u16)> {
         // Fragments out of turn.
         (alone(frame(CONTINUATION, b"x")), 1002),
         (vec![frame(TEXT & !FIN, b"x"), frame(TEXT, b"y")], 1002),
-        // Text that is none, at once and only at its end.
+        // Invalid text, at once and only at its end.
         (alone(frame(TEXT, b"\xC0\x80")), 1007),
         (alone(frame(TEXT, b"\xED\xA0\x80")), 1007),
         (alone(frame(TEXT, b"ab\xE2\x82")), 1007),
@@ -81,8 +81,8 @@ fn illegal_frames() -> Vec<(Vec<Vec<u8>>, u16)> {
     ]
 }
 
-/// V-02, V-03, V-05, V-24, V-75: the server and the client of the adapter. What came before is
-/// delivered, the code is the right one, and nothing comes after.
+/// V-02, V-03, V-05, V-24, V-75: the server and the client of the adapter. Earlier messages are
+/// delivered, the code is the right one, and nothing follows.
 #[tokio::test(start_paused = true)]
 async fn every_illegal_frame_ends_the_connection_with_its_code() {
     for (frames, code) in illegal_frames() {
@@ -270,7 +270,7 @@ async fn a_bomb_is_cut_at_the_limit_of_what_comes_out() {
     }
 }
 
-/// V-20, V-22: after a bomb nothing is inflated any more, not even what is corrupt.
+/// V-20, V-22: after a bomb nothing is inflated any more, not even corrupt data.
 #[tokio::test(start_paused = true)]
 async fn after_a_bomb_nothing_is_looked_at() {
     let bytes =
@@ -280,8 +280,8 @@ async fn after_a_bomb_nothing_is_looked_at() {
     assert_eq!(outcome.units.len(), 1);
 }
 
-/// V-23, V-25: one frame is one message, whatever blocks are in it, and what comes out is what zlib
-/// makes of it.
+/// V-23, V-25: one frame is one message, whatever blocks are in it, and the output is the same as
+/// zlib's.
 #[tokio::test(start_paused = true)]
 async fn no_message_is_smuggled_inside_a_compressed_one() {
     const HELLO: &[u8] = b"\xF2\x48\xCD\xC9\xC9\x07\x00";
@@ -315,7 +315,8 @@ async fn no_message_is_smuggled_inside_a_compressed_one() {
     }
 }
 
-/// V-23, V-25: what can't be inflated, or goes on behind its end, is corrupt: 1007, and no message.
+/// V-23, V-25: a message that cannot be inflated, or continues after its end, is corrupt: 1007, and
+/// not a message.
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_inflated_is_no_message() {
     let cases: [&[u8]; 6] = [
@@ -323,7 +324,7 @@ async fn what_can_not_be_inflated_is_no_message() {
         b"\xF2\x48\xCD",                       // cut inside a block
         b"\0\x05\0\xFA\xFFHel",                // cut inside a stored block
         b"\0\x05\0\0\0Hello\0",                // a length that does not match its complement
-        b"\xF3\x48\xCD\xC9\xC9\x07\0\xFF\xFF", // garbage behind a final block
+        b"\xF3\x48\xCD\xC9\xC9\x07\0\xFF\xFF", // garbage after a final block
         b"\x4A\x01\x11\x00\0", // reaches back to before the beginning, or is corrupt
     ];
     for payload in cases {
@@ -360,8 +361,8 @@ async fn compression_is_off_unless_asked_for() {
     assert_eq!(far.read_u8().await.unwrap(), TEXT);
 }
 
-/// V-60: what a server sees of our keys is spread evenly, and differs from frame to frame and from
-/// connection to connection.
+/// V-60: the keys that a server sees are distributed evenly, and differ from frame to frame and
+/// from connection to connection.
 #[tokio::test(start_paused = true)]
 async fn masking_keys_can_not_be_foreseen() {
     let mut keys = Vec::new();
@@ -433,7 +434,7 @@ async fn a_slow_writer_is_given_up_in_every_state() {
     writing.abort();
 }
 
-/// V-67: a peer that was told of its violation and sends on and on is not read for ever.
+/// V-67: a peer that keeps sending after its violation was reported is not read for ever.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_on_after_its_violation_is_left() {
     let (mut server, mut far, _) = server(Config::server(), "").await;
@@ -508,7 +509,7 @@ async fn closing_from_everywhere_at_once_ends_once() {
     assert!(closed.is_ok() && matches!(seen, Ok(None)), "{closed:?}, {seen:?}");
 }
 
-/// V-69: what comes behind a Close is not looked at, and the end is the one that was agreed.
+/// V-69: bytes after a Close are not looked at, and the end is the one that both sides agreed on.
 #[tokio::test(start_paused = true)]
 async fn nothing_counts_behind_a_close() {
     let close = frame(CLOSE, &4001u16.to_be_bytes());
@@ -519,8 +520,8 @@ async fn nothing_counts_behind_a_close() {
     }
 }
 
-/// V-09: a sender that is faster than its peer waits, and what it may queue without waiting is
-/// bounded. A message in pieces waits as well.
+/// V-09: a sender that is faster than its peer waits, and its queue without waiting is bounded. A
+/// message in chunks waits as well.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_stops_the_sender() {
     let (near, _far) = tokio::io::duplex(1 << 10);
@@ -578,7 +579,8 @@ async fn a_slow_reader_does_not_hold_up_the_end() {
     }
 }
 
-/// V-68, V-67: a peer that vanishes in the middle of anything is an error of its own connection.
+/// V-68, V-67: a peer that vanishes in the middle of anything is an error of its own connection
+/// only.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_vanishes_anywhere_is_a_disconnect() {
     let bytes = [

@@ -1,5 +1,6 @@
-//! A heap that has an end. What a peer declares must not reach the allocator: it would fail, and a
-//! failed allocation ends the process. A file of its own, because the heap is the process'.
+//! A heap with a limit. A length that a peer declares must not reach the allocator: it would fail,
+//! and a failed allocation ends the process. A separate file, because the heap belongs to the
+//! process.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,8 +25,8 @@ use tokio::io::AsyncWriteExt as _;
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
-/// What may be allocated beyond what is held when the attack begins. The transport of a test takes its
-/// part: it holds what was written and not yet read.
+/// The allowance beyond the heap in use when the attack begins. The transport of a test takes its
+/// part: it holds written bytes that were not read yet.
 const SPARE: usize = 4 << 20;
 
 /// F-13, V-01, V-02, V-20: with little heap left, each length up to 2^62 is declared to a server and a

@@ -1,5 +1,5 @@
-//! What an attacker can make a connection hold: every promise about memory, counted by the global
-//! allocator. A file of its own, because it counts for the whole process.
+//! The memory that an attacker can make a connection hold: every promise about memory, counted by
+//! the global allocator. A separate file, because it counts for the whole process.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,7 +36,7 @@ const MIB: usize = 1024 * KIB;
 /// The read buffer of a thread and the write buffer, both pooled.
 const BUFFERS: usize = 2 * 64 * KIB;
 
-/// What the harness of the tests may allocate meanwhile: its threads start, wait and report.
+/// The allocations of the test harness in the same time: its threads start, wait and report.
 const NOISE: usize = 64 * KIB;
 
 /// Runs it alone, in a runtime of this thread with a clock that stands still.
@@ -46,7 +46,7 @@ fn alone(test: impl AsyncFnOnce()) {
     runtime.enable_time().start_paused(true).build().unwrap().block_on(test());
 }
 
-/// The most heap that was held at once while this ran, above what was held before.
+/// Returns the peak of the heap while this ran, above the heap before.
 async fn peak_of<T>(future: impl Future<Output = T>) -> (T, usize) {
     let before = HEAP.current_usage();
     HEAP.reset_peak_usage();
@@ -68,7 +68,8 @@ fn unbounded() -> Config {
 }
 
 /// V-01, V-03: a header of 14 bytes that declares up to 2^63 - 1 bytes, to a server that allows it.
-/// Not one byte is allocated for it, and none for waiting; what comes then costs what comes.
+/// Not one byte is allocated for it, and none for waiting; bytes that then arrive cost their own
+/// length.
 #[test]
 fn a_declared_length_allocates_nothing() {
     alone(async || {
@@ -147,7 +148,7 @@ fn a_message_in_pieces_is_not_kept() {
     });
 }
 
-/// A transport that hands out a byte a read, over and over, and takes what is written.
+/// A transport that returns a byte a read, over and over, and accepts every write.
 struct Endless {
     /// The bytes to begin with, then those that come again and again.
     first: Vec<u8>,
@@ -216,8 +217,8 @@ impl Endless {
     }
 }
 
-/// V-07, P-03: what a message of fragments holds is its payload, however many there are. Without a
-/// limit to their number, empty ones cost nothing at all.
+/// V-07, P-03: a message of fragments costs the memory of its payload, however many there are.
+/// Without a limit to their number, empty ones cost nothing at all.
 #[test]
 fn fragments_cost_their_payload_only() {
     alone(async || {
@@ -251,8 +252,8 @@ fn a_message_byte_by_byte_costs_its_length() {
     });
 }
 
-/// V-10, V-13: while we can't write, a flood of Pings costs one answer, and no more is read than is
-/// dealt with.
+/// V-10, V-13: while we cannot write, a flood of Pings costs one answer, and no more is read than
+/// is handled.
 #[test]
 fn a_flood_of_pings_costs_nothing() {
     /// Takes nothing.
@@ -295,8 +296,8 @@ fn a_flood_of_pings_costs_nothing() {
     });
 }
 
-/// V-09: to a peer that takes nothing, what is queued is bounded, and the queue is given back when
-/// the peer is given up.
+/// V-09: for a peer that takes nothing, the queue is bounded, and it is freed when the connection
+/// ends.
 #[test]
 fn a_peer_that_takes_nothing_costs_the_queue() {
     alone(async || {
@@ -347,7 +348,7 @@ fn a_head_without_end_costs_its_limit() {
     });
 }
 
-/// V-12: requests behind the first are not read as requests, nor kept.
+/// V-12: requests after the first are not read as requests, nor kept.
 #[test]
 fn pipelined_requests_are_not_queued() {
     alone(async || {
@@ -359,7 +360,7 @@ fn pipelined_requests_are_not_queued() {
     });
 }
 
-/// V-20: of a bomb, the limit is held and what inflating takes; not what it would come to.
+/// V-20: a bomb costs the limit and the memory for inflating; not its full length.
 #[test]
 fn a_bomb_costs_the_limit() {
     alone(async || {
@@ -477,7 +478,7 @@ fn an_event_without_end_costs_its_limit() {
             let source = futures_util::StreamExt::chain(Chunks(first, 1), Chunks(chunks, 16));
             let mut stream = EventStream::with_decoder(source, decoder);
             let (_, peak) = peak_of(async { while stream.next().await.is_some() {} }).await;
-            // A chunk, what is kept of the event in buffers that double, no more.
+            // A chunk, and the part of the event kept in buffers that double; no more.
             assert!(peak <= MIB + 3 * 256 * KIB + NOISE, "{again:?}: {peak} bytes");
         }
     });

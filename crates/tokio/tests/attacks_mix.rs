@@ -34,7 +34,7 @@ fn run(test: impl Future<Output = ()>) {
     runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await.unwrap() });
 }
 
-/// How many files this process has open, where the system tells.
+/// Returns the number of open files of this process, where the system reports it.
 fn descriptors() -> Option<usize> {
     std::fs::read_dir("/proc/self/fd").ok().map(Iterator::count)
 }
@@ -46,14 +46,14 @@ async fn until_closed(before: Option<usize>) {
     }
 }
 
-/// What became of the connections of a server.
+/// The ends of a server's connections.
 #[derive(Default)]
 struct Ended {
     cleanly: AtomicUsize,
     by_error: AtomicUsize,
 }
 
-/// Waits until so many connections have ended by an error.
+/// Waits until this many connections have ended by an error.
 async fn until_ended(ended: &Ended, by_error: usize) {
     while ended.by_error.load(Ordering::Relaxed) < by_error {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -64,7 +64,7 @@ async fn until_ended(ended: &Ended, by_error: usize) {
 async fn start() -> (SocketAddr, Arc<Ended>) {
     let mut config = Config::server();
     config.compression = Some(Compression::default());
-    // Long enough for those who are only held up by this machine.
+    // Long enough for clients that are only delayed by this machine.
     config.handshake_timeout = Duration::from_secs(3);
     config.timeouts.message = Duration::from_secs(3);
     config.timeouts.closing = Duration::from_secs(3);
@@ -94,7 +94,7 @@ async fn start() -> (SocketAddr, Arc<Ended>) {
     (address, ended)
 }
 
-/// Writes these bytes behind a handshake, and reads what comes until the end: the code of the Close
+/// Writes these bytes after a handshake, and reads until the end: returns the code of the Close
 /// frame.
 async fn attack(server: SocketAddr, bytes: Vec<u8>) -> Option<u16> {
     let mut stream = TcpStream::connect(server).await.unwrap();
@@ -182,7 +182,7 @@ fn attackers_are_cut_and_good_clients_lose_nothing() {
             let ended = Arc::clone(&ended);
             bad.push(tokio::spawn(async move {
                 let mut stream = TcpStream::connect(server).await.unwrap();
-                // Neither the echoes nor the answer are read: it may block for good.
+                // Neither the echoes nor the answer are read: it may block forever.
                 let writing = async {
                     stream.write_all(&first).await?;
                     for byte in slow {
@@ -217,16 +217,16 @@ fn attackers_are_cut_and_good_clients_lose_nothing() {
         for client in good.into_iter().chain(bad) {
             client.await.unwrap();
         }
-        // Every attacker was an error of its own connection.
+        // Every attacker was an error of its own connection only.
         until_ended(&ended, bad_count).await;
         assert_eq!(ended.cleanly.load(Ordering::Relaxed), CLIENTS);
-        // The listener of the server, and what tokio needs.
+        // The listener of the server, and the files of tokio.
         until_closed(before.map(|count| count + 1)).await;
     });
 }
 
-/// V-81 beside it all: a client of ours on an event stream without end does not hold up its
-/// neighbours on the same thread.
+/// V-81 in the mix: a client of ours on an event stream without end does not delay its neighbours
+/// on the same thread.
 #[cfg(feature = "sse")]
 #[test]
 fn an_endless_event_starves_nobody() {

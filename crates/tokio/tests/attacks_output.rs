@@ -1,5 +1,5 @@
-//! Attacks on what is sent or shown because of somebody's words: lines that are injected into
-//! requests, answers and logs, and secrets that get around.
+//! Attacks by text from a peer that is sent or shown: lines that are injected into requests,
+//! answers and logs, and secrets that leak.
 
 #![allow(
     clippy::unwrap_used,
@@ -92,7 +92,7 @@ async fn no_line_can_be_injected_into_an_answer() {
     assert!(head.contains(&format!("{}", body.len())), "{answer}");
 }
 
-/// What an [`Acceptance`] borrows has to live as long as the request.
+/// A value that an [`Acceptance`] borrows has to live as long as the request.
 trait LeakForTest {
     fn leak_for_test(self) -> &'static [(&'static str, &'static str)];
 }
@@ -103,7 +103,7 @@ impl LeakForTest for [(&'static str, &'static str); 1] {
     }
 }
 
-/// V-47, F-32: what a peer wrote is escaped where it is shown: no line of a log and no colour of a
+/// V-47, F-32: a peer's text is escaped where it is shown: no line of a log and no colour of a
 /// terminal can be forged.
 #[tokio::test(start_paused = true)]
 async fn what_a_peer_wrote_is_shown_escaped() {
@@ -127,8 +127,8 @@ async fn what_a_peer_wrote_is_shown_escaped() {
     assert!(!close.to_string().chars().any(char::is_control), "{close}");
 }
 
-/// V-45, V-50: what is secret is in no `Debug` output: headers, cookies, the credentials of a
-/// proxy, what a server set.
+/// V-45, V-50: no secret is in any `Debug` output: headers, cookies, the credentials of a proxy,
+/// values that a server set.
 #[tokio::test(start_paused = true)]
 async fn debug_output_shows_no_secret() {
     const SECRET: &str = "hunter2";
@@ -137,7 +137,7 @@ async fn debug_output_shows_no_secret() {
         ConnectOptions::new().header("Authorization", SECRET).header("Cookie", SECRET).proxy(proxy);
     let mut shown = format!("{options:?} {options:#?}");
 
-    // What the server sees, and the socket of either side.
+    // The server's view, and the socket of either side.
     let (near, far) = tokio::io::duplex(1 << 16);
     let seen = std::sync::Mutex::new(String::new());
     let (server, client) = tokio::join!(

@@ -1,5 +1,5 @@
-//! Every future of the public API, dropped after each number of polls and then begun anew: nothing
-//! is lost or doubled, and no frame is torn (P-14, F-11).
+//! Every future of the public API, dropped after each number of polls and then started again:
+//! nothing is lost or doubled, and no frame is torn (P-14, F-11).
 
 #![allow(
     clippy::unwrap_used,
@@ -65,7 +65,7 @@ fn chopped(random: &mut Random) -> [Faults; 2] {
     [(); 2].map(|()| Faults::none().random(Random::new(random.number())))
 }
 
-/// Each operation of one side is dropped after so many polls and begun anew, for every number.
+/// Each operation of one side is dropped after this many polls and started again, for every number.
 fn check_once(scene: &Scene, base: &Run, seeds: std::ops::Range<u64>) {
     for_seeds(seeds, |random| {
         let faults = chopped(random);

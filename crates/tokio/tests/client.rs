@@ -1,4 +1,4 @@
-//! The client over real sockets: what goes to which host, and what comes of each answer.
+//! The client over real sockets: the requests for each host, and the result of each answer.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -86,7 +86,7 @@ async fn one_line_connects_to_a_name_or_an_address() {
         let (listener, port) = listen().await;
         let server = tokio::spawn(echo_once(listener));
         let uri = format!("ws://{host}:{port}/");
-        // On a task of its own: the future can be sent to another thread.
+        // On a separate task: the future can be sent to another thread.
         let connecting = tokio::spawn(async move { tidings_tokio::connect(&uri).await });
         let socket = connecting.await.unwrap().unwrap();
         assert!(socket.get_ref().tcp().nodelay().unwrap());
@@ -147,7 +147,7 @@ async fn what_the_options_say_is_in_the_request_and_on_the_socket() {
     assert!(matches!(error, Error::Io(_)), "{error}");
 }
 
-/// W-005: what is wrong with the request is found before any connection is made.
+/// W-005: an invalid request is reported before any connection is made.
 #[tokio::test]
 async fn a_request_that_can_not_be_sent_makes_no_connection() {
     let (listener, port) = listen().await;
@@ -169,9 +169,9 @@ async fn a_request_that_can_not_be_sent_makes_no_connection() {
 
 const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
 
-/// Connects through a stub that answers CONNECT with these bytes and then is the server. Of the
-/// server's first response, which is an interim one, so many bytes come in one write with that
-/// answer. Returns what the stub received besides.
+/// Connects through a stub that answers CONNECT with these bytes and then acts as the server. Of
+/// the server's first response, which is an interim one, this many bytes come in one write with
+/// that answer. Returns everything else that the stub received.
 async fn through_proxy(
     credentials: &str,
     answer: &str,
@@ -204,7 +204,7 @@ async fn through_proxy(
     (result, connect, request)
 }
 
-/// W-007: the proxy is told the host by name; it is not looked up here.
+/// W-007: the proxy gets the host by name; it is not looked up here.
 #[tokio::test]
 async fn a_proxy_is_asked_for_a_tunnel() {
     let (result, connect, request) =
@@ -264,7 +264,7 @@ async fn no_redirect_is_followed_unless_asked_for() {
     server.await.unwrap();
 }
 
-/// V-45, W-023: what goes where, for each status.
+/// V-45, W-023: the headers for each target, for each status.
 #[tokio::test]
 async fn credentials_stay_within_one_origin() {
     for status in [301, 302, 303, 307, 308] {
@@ -295,7 +295,7 @@ async fn credentials_stay_within_one_origin() {
             (&near[0], "/first", true),
             (&near[1], "/second?x", true),
             (&far[0], "/third", false),
-            // What was left behind does not come back.
+            // A dropped header does not come back.
             (&near[2], "/back", false),
         ] {
             assert!(request.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{request}");
@@ -309,7 +309,7 @@ async fn credentials_stay_within_one_origin() {
                 if trusted { "Origin: https://page.example\r\n" } else { "Origin: null\r\n" };
             assert!(request.contains(origin), "{request}");
         }
-        // A key of its own for each request.
+        // A new key for each request.
         let keys: std::collections::HashSet<_> = near
             .iter()
             .chain(&far)
@@ -348,7 +348,7 @@ async fn declined(options: &ConnectOptions, port: u16) -> Box<tidings_tokio::cli
     }
 }
 
-/// W-023: the body is read on behind the head, as far as its framing says.
+/// W-023: the body is read after the head, as far as its framing says.
 #[tokio::test]
 async fn the_body_of_a_declined_handshake_is_read_on() {
     for (head, body, expected) in [
@@ -445,7 +445,7 @@ async fn one_deadline_holds_for_all_steps() {
     server.abort();
 }
 
-/// V-43: a server that is none.
+/// V-43: a server that does not speak the protocol.
 #[tokio::test]
 async fn an_answer_that_breaks_the_rules_is_the_servers_fault() {
     let accept = "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n";

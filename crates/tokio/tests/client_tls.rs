@@ -59,7 +59,7 @@ fn trusting(authority: &Authority) -> ClientConfig {
         .with_no_client_auth()
 }
 
-/// What a server has seen.
+/// The server's view.
 #[derive(Debug, Default)]
 struct Seen {
     server_name: Option<String>,
@@ -116,7 +116,7 @@ async fn messages_go_through_tls_and_the_server_is_named() {
         socket.close(CloseCode::NORMAL, "").await.unwrap();
         assert!(socket.close_info().is_clean());
         let seen = server.await.unwrap().unwrap();
-        // RFC 6066, 3: an address is no name.
+        // RFC 6066, 3: an address is not a name.
         assert_eq!(seen.server_name.as_deref(), server_name);
         assert_eq!((seen.messages, seen.protocol), (2, None));
     }
@@ -178,7 +178,7 @@ async fn the_platforms_roots_are_trusted_by_default_and_no_others() {
         }
         // On a machine without any: no connection is made.
         Error::Tls(TlsError::NoRoots(_)) => server.abort(),
-        // Nor without anybody who does the cryptography.
+        // Nor without a cryptography provider.
         Error::Tls(TlsError::NoProvider)
             if cfg!(not(any(feature = "ring", feature = "aws-lc-rs"))) =>
         {
@@ -229,7 +229,7 @@ async fn a_host_that_is_in_no_certificate_makes_no_connection() {
     assert!(matches!(error, Error::Tls(TlsError::ServerName)), "{error:?}");
 }
 
-/// The proxy sees the name and nothing else; the certificate is that of the server behind it.
+/// The proxy sees the name and nothing else; the certificate is that of the server beyond it.
 #[tokio::test]
 async fn tls_goes_through_the_tunnel_of_a_proxy() {
     let authority = authority();
@@ -339,7 +339,7 @@ async fn a_client_certificate_is_shown_to_a_server_that_asks() {
     assert!(matches!(wrong, Error::Tls(TlsError::ClientCertificate(_))), "{wrong:?}");
 }
 
-/// What `openssl req -x509` makes by default is the certificate of an authority.
+/// By default `openssl req -x509` makes the certificate of an authority.
 #[tokio::test]
 async fn a_certificate_that_cannot_stand_for_a_server_is_refused_in_words() {
     for (is_ca, names, words) in [
@@ -368,7 +368,7 @@ async fn a_certificate_that_cannot_stand_for_a_server_is_refused_in_words() {
     }
 }
 
-/// Such as the words above tell to make.
+/// Such as the instructions above make.
 #[tokio::test]
 async fn a_certificate_of_its_own_is_trusted_if_it_is_one_of_a_server() {
     let key = KeyPair::generate().unwrap();

@@ -1,5 +1,5 @@
-//! permessage-deflate over loopback: what is negotiated, and that messages come through in every way
-//! that a WebSocket can be held.
+//! permessage-deflate over loopback: the negotiation, and messages through every form of a
+//! WebSocket.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,8 +23,8 @@ use tidings_tokio::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// D-006, D-035: without a configuration the client offers nothing, and the server declines what
-/// others offer.
+/// D-006, D-035: without a configuration the client offers nothing, and the server declines the
+/// offers of others.
 #[tokio::test]
 async fn compression_is_off_by_default() {
     let (mut near, far) = streams().await;
@@ -59,7 +59,7 @@ async fn compression_is_off_by_default() {
     }
 }
 
-/// D-001, D-002: what the client is configured to offer, in order of its preference.
+/// D-001, D-002: the configured offers of the client, in order of its preference.
 #[tokio::test]
 async fn the_client_offers_what_it_was_told_to() {
     let mut own = Compression::default();
@@ -98,7 +98,7 @@ async fn the_client_offers_what_it_was_told_to() {
 }
 
 /// D-003, D-006, D-013, D-014, D-015, D-016, D-021, D-023, D-025: the server takes the first offer
-/// that it can keep; a client that offers nonsense goes on uncompressed.
+/// that it can keep; a client that offers nonsense continues uncompressed.
 #[tokio::test]
 async fn the_server_answers_as_configured() {
     let default = Compression::default();
@@ -143,7 +143,7 @@ async fn the_server_answers_as_configured() {
         let (mut server, mut peer, head) = server_and_peer(config, offers).await;
         assert_eq!(extensions_of(&head), expected, "{offers:?}");
         assert_eq!(server.may_compress(), expected.is_some());
-        // It goes on, in plain or not.
+        // It continues, compressed or not.
         peer.send(FIN | TEXT, b"plain").await;
         assert_eq!(server.recv().await.unwrap(), Some("plain".into()));
         server.send(prose(4000, 1)).await.unwrap();
@@ -237,8 +237,8 @@ async fn exhaustive_messages_come_through_in_all_windows() {
     }
 }
 
-/// D-024: a client that was given the window of 8 bits, in which it can't compress, sends in plain and
-/// reads what is compressed.
+/// D-024: a client that was given the window of 8 bits, in which it cannot compress, sends in plain
+/// and reads compressed messages.
 #[tokio::test]
 async fn a_window_too_small_to_compress_in_leaves_messages_plain() {
     let config = compressing(compression((15, true), (8, true)));
@@ -294,7 +294,7 @@ async fn a_foreign_peer_reads_what_we_send() {
             }
         }
     }
-    // What was said before is referred to.
+    // Earlier messages are referred to.
     assert!(lens[4] < lens[0] / 4, "{lens:?}");
 }
 
@@ -349,8 +349,8 @@ async fn fragments<R: Role>(
     }
 }
 
-/// Borrowed halves: a compressed message is lent as one that is owned, and can be sent on; a plain
-/// one is lent from the buffer as ever.
+/// Borrowed halves: a compressed message is returned as an owned one, and can be sent on; a plain
+/// one is borrowed from the buffer as usual.
 #[tokio::test]
 async fn halves_lend_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover()).await;
@@ -391,8 +391,8 @@ async fn owned_halves_send_and_receive_compressed_messages() {
     echo.await.unwrap().unwrap();
 }
 
-/// A reader yields a compressed message whole, however it was cut; one that is dropped early drops
-/// its message and no other.
+/// A reader returns a compressed message whole, however it was split; one that is dropped early
+/// drops its message and no other.
 #[tokio::test]
 async fn a_reader_reads_compressed_messages() {
     let (mut server, mut peer, _) = server_and_peer(with_takeover(), &["permessage-deflate"]).await;
@@ -437,7 +437,7 @@ async fn a_reader_reads_compressed_messages() {
     assert_eq!(server.recv().await.unwrap(), Some("end".into()));
 }
 
-/// D-011, D-032: what a writer sends in pieces goes in plain, between compressed messages.
+/// D-011, D-032: chunks of a writer are sent plain, between compressed messages.
 #[tokio::test]
 async fn a_writer_sends_plain_pieces_between_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover()).await;
@@ -463,7 +463,7 @@ async fn a_writer_sends_plain_pieces_between_compressed_messages() {
     sending.await.unwrap();
 }
 
-/// A stream of bytes, whose borders are those of nothing.
+/// A stream of bytes, whose boundaries mean nothing.
 #[tokio::test]
 async fn a_byte_stream_is_compressed() {
     let (server, client) = pair(with_takeover()).await;
@@ -538,7 +538,7 @@ async fn an_upgrade_of_hyper_agrees_on_compression() {
     }
 }
 
-/// An application that answers extensions of its own is not interfered with.
+/// An application that answers its own extensions is not interfered with.
 #[tokio::test]
 async fn the_extensions_of_the_application_come_first() {
     use tidings_tokio::handshake::Extension;

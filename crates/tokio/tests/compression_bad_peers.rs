@@ -1,5 +1,5 @@
-//! Peers that break the rules of permessage-deflate, or send what is to harm: each is told so, by the
-//! right code, and the error says whose fault it was.
+//! Peers that break the rules of permessage-deflate, or send harmful data: each gets the right
+//! code, and the error says whose fault it was.
 
 #![allow(
     clippy::unwrap_used,
@@ -67,7 +67,7 @@ async fn refused<R: Role + Send + 'static>(
     }
 }
 
-/// D-012, D-027: what can't be inflated is the peer's fault, and 1007.
+/// D-012, D-027: data that cannot be inflated is the peer's fault, and 1007.
 #[tokio::test]
 async fn a_corrupt_message_is_refused() {
     let good = ForeignDeflate::new().compress(prose(2000, 1).as_bytes());
@@ -90,7 +90,7 @@ async fn a_corrupt_message_is_refused() {
     }
 }
 
-/// D-012: the rules of text hold for what comes out.
+/// D-012: the rules of text apply to the inflated bytes.
 #[tokio::test]
 async fn text_that_is_no_utf8_after_inflating_is_refused() {
     for text in [&b"\xFF"[..], b"cut \xE2\x82", b"\xED\xA0\x80", b"\xC0\xAF"] {
@@ -136,7 +136,7 @@ async fn rsv1_is_refused_after_a_declined_offer() {
     refused(server, peer, &[(FIN | RSV1 | TEXT, &[0x00])], 1002).await;
 }
 
-/// D-012: the limit is on what comes out, to the byte.
+/// D-012: the limit applies to the inflated bytes, exactly.
 #[tokio::test]
 async fn the_limit_counts_what_comes_out() {
     let mut config = with_takeover();
@@ -180,8 +180,8 @@ async fn a_compressed_message_in_tiny_fragments_is_bounded() {
     }
 }
 
-/// D-004, D-007, D-017, D-018, D-019, D-020, D-023, D-024, D-025: a client whose server answers what
-/// was not offered, or nonsense, says 1010 and why.
+/// D-004, D-007, D-017, D-018, D-019, D-020, D-023, D-024, D-025: a client whose server answers
+/// something that was not offered, or nonsense, sends 1010 and the reason.
 #[tokio::test]
 async fn a_wrong_answer_fails_the_connection() {
     let mut narrow = Compression::default();
@@ -235,9 +235,9 @@ async fn a_wrong_answer_fails_the_connection() {
 /// The part of an answer that is in order.
 const KEPT: (&str, Option<&str>) = ("server_no_context_takeover", None);
 
-/// A gibibyte of zeros in a message of one mebibyte is refused at the limit of one mebibyte, and the
-/// memory of the process grows by that and less than a mebibyte. In a process of its own, for its
-/// peak is what is measured.
+/// A gibibyte of zeros in a message of one mebibyte is refused at the limit of one mebibyte, and
+/// the memory of the process grows by that and less than a mebibyte. In a separate process, because
+/// it measures the peak.
 #[test]
 fn a_bomb_is_refused_in_bounded_memory() {
     if std::env::var_os(ALONE).is_none() {
@@ -249,7 +249,7 @@ fn a_bomb_is_refused_in_bounded_memory() {
     }
     let frames = bomb();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Once for the code that is paged in and what is made once.
+    // Once for the code that is paged in and values that are created once.
     runtime.block_on(is_refused(&frames, 1 << 12));
     // Forgets the peak so far (Linux).
     let is_reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();

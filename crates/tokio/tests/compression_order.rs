@@ -1,5 +1,5 @@
-//! What goes into the compressor's context goes to the peer, once and in order: with messages that are
-//! switched to plain, compressed for many, refused, or sent by futures that are dropped.
+//! Data that enters the compressor's context goes to the peer, once and in order: with messages
+//! that are switched to plain, compressed for many, refused, or sent by futures that are dropped.
 
 #![allow(
     clippy::unwrap_used,
@@ -55,7 +55,7 @@ async fn every_sender_can_switch_off() {
     }
 }
 
-/// D-032, D-035: a message that is switched to plain is, and the context goes on behind it.
+/// D-032, D-035: a message that is switched to plain is plain, and the context continues after it.
 #[tokio::test]
 async fn switching_off_sends_plain_and_later_messages_refer_back() {
     let (mut server, mut peer, _) = server_and_peer(with_takeover(), OFFER).await;
@@ -91,8 +91,8 @@ async fn switching_off_sends_plain_and_later_messages_refer_back() {
     assert_eq!(peer.recv().await, (FIN | TEXT, prose(2000, 1).into_bytes()));
 }
 
-/// D-008, D-029, D-030, D-032: one message for connections with all kinds of agreements and with none,
-/// between messages of their own.
+/// D-008, D-029, D-030, D-032: one message for connections with all kinds of negotiated parameters
+/// and with none, between other messages.
 #[tokio::test]
 async fn a_message_for_many_arrives_at_all() {
     let mut off = with_takeover();
@@ -144,8 +144,8 @@ async fn a_message_for_many_arrives_at_all() {
     }
 }
 
-/// D-008: it goes as it was compressed to those that can take it, and not to others. A control frame
-/// is what it is.
+/// D-008: it goes in compressed form to the connections that can take it, and not to others. A
+/// control frame is unchanged.
 #[tokio::test]
 async fn a_message_for_many_is_sent_as_it_was_compressed() {
     let shared = CompressedMessage::new(Message::text(prose(20_000, 1)));
@@ -161,7 +161,7 @@ async fn a_message_for_many_is_sent_as_it_was_compressed() {
         assert_eq!(Some(payload.len()), shared.compressed_len());
         assert!(ForeignDeflate::new().decompress(&payload).unwrap() == prose(20_000, 1).as_bytes());
         payloads.push(payload);
-        // What follows refers neither to it nor to what was before.
+        // Later messages refer neither to it nor to those before.
         server.send(prose(20_000, 1)).await.unwrap();
         let (_, payload) = peer.recv().await;
         assert!(ForeignDeflate::new().decompress(&payload).unwrap() == prose(20_000, 1).as_bytes());
@@ -181,8 +181,8 @@ async fn expect(peer: &mut Peer, foreign: &mut ForeignDeflate, message: &str) ->
     payload.len()
 }
 
-/// D-008, D-032: what is refused above the limit of the queue was not said, and leaves no trace in the
-/// context. The queue counts what is to be written: compressed bytes.
+/// D-008, D-032: a message refused above the limit of the queue was not sent, and leaves no trace
+/// in the context. The queue counts the bytes to write: compressed bytes.
 #[tokio::test]
 async fn a_message_that_finds_the_queue_full_does_not_enter_the_context() {
     let mut config = with_takeover();
@@ -248,7 +248,7 @@ async fn nothing_is_sent_where_nothing_may_be() {
             assert_eq!(peer.recv().await, (TEXT, b"begun".to_vec()));
         }
         assert_eq!(peer.recv_close().await, 1000);
-        // What the peer still says is read, compressed or not.
+        // Later messages of the peer are read, compressed or not.
         peer.send(FIN | RSV1 | TEXT, &ForeignDeflate::new().compress(prose(2000, 1).as_bytes()))
             .await;
         assert_eq!(server.recv().await.unwrap(), Some(prose(2000, 1).into()));
@@ -258,7 +258,7 @@ async fn nothing_is_sent_where_nothing_may_be() {
     }
 }
 
-/// The two ends over a transport that takes so many bytes at a time.
+/// The two ends over a transport that takes this many bytes at a time.
 fn narrow_pair(room: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream, ClientRole>) {
     let direction = Direction::new(Bits::MAX, true);
     let agreement = NegotiatedCompression { server: direction, client: direction };
@@ -287,8 +287,8 @@ async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     None
 }
 
-/// D-032: every future is dropped after one poll or a few: what was compressed is sent once, in order,
-/// and what was half received is not lost.
+/// D-032: every future is dropped after one poll or a few: a compressed message is sent once, in
+/// order, and a half-received one is not lost.
 #[tokio::test]
 async fn futures_that_are_dropped_lose_no_compressed_message() {
     for (room, polls) in [(1, 1), (7, 1), (7, 3), (100, 2), (5000, 1)] {

@@ -1,5 +1,5 @@
-//! permessage-deflate (RFC 7692) on a connection: what the handshake settles, and what then goes
-//! over the wire. The peer is a bare transport wherever its bytes matter.
+//! permessage-deflate (RFC 7692) on a connection: the negotiation in the handshake, and the bytes
+//! on the wire after it. The peer is a bare transport wherever its bytes matter.
 
 #![allow(
     clippy::unwrap_used,
@@ -48,7 +48,7 @@ fn extensions(head: &str) -> Option<&str> {
     first
 }
 
-/// A server, the bare transport of its client, which offered this, and what the server answered.
+/// A server, the bare transport of its client, which offered this, and the server's answer.
 async fn server(config: Config, offer: &str) -> (WebSocket<DuplexStream>, DuplexStream, String) {
     let (near, mut far) = tokio::io::duplex(1 << 20);
     let request = format!("{REQUEST}Sec-WebSocket-Extensions: {offer}\r\n\r\n");
@@ -58,8 +58,8 @@ async fn server(config: Config, offer: &str) -> (WebSocket<DuplexStream>, Duplex
     (server, far, answer)
 }
 
-/// What comes of a client whose server answers with this; the server's bare transport, and the
-/// request.
+/// Returns the result of a client whose server answers with this, the server's bare transport, and
+/// the request.
 async fn client(
     config: Config,
     answer: &str,
@@ -126,7 +126,7 @@ async fn nothing_is_compressed_unless_asked_for() {
     assert_eq!(read_frame(&mut far).await.1[..2], [0x03, 0xEA]);
 }
 
-/// W-122, D-006: what was offered and not confirmed is not used, in either direction.
+/// W-122, D-006: an offer that was not confirmed is not used, in either direction.
 #[tokio::test(start_paused = true)]
 async fn an_offer_that_was_not_taken_up_changes_nothing() {
     let (socket, mut far, request) = client(compressing(Config::client()), "").await;
@@ -139,8 +139,8 @@ async fn an_offer_that_was_not_taken_up_changes_nothing() {
     assert!(matches!(violation(socket.recv().await), Violation::Frame(_)));
 }
 
-/// W-121: what the two sides put on the wire is the one extension that is registered, with the
-/// parameters that its RFC defines.
+/// W-121: the two sides use only the one registered extension, with the parameters that its RFC
+/// defines.
 #[tokio::test(start_paused = true)]
 async fn only_what_is_registered_is_offered_and_answered() {
     let (_, _, request) = client(compressing(Config::client()), "").await;
@@ -166,8 +166,8 @@ async fn only_what_is_registered_is_offered_and_answered() {
     assert!(elements >= 2, "{offers} and {answer}");
 }
 
-/// D-004, D-007, D-017, D-018, D-019, D-024: an answer that breaks the rules fails the connection. A
-/// server that thinks it open is told why, in a masked frame.
+/// D-004, D-007, D-017, D-018, D-019, D-024: an answer that breaks the rules fails the connection.
+/// A server that thinks it open gets the reason, in a masked frame.
 #[tokio::test(start_paused = true)]
 async fn a_client_fails_on_an_answer_that_breaks_the_rules() {
     for (answer, is_told) in [
@@ -211,7 +211,7 @@ async fn compression_can_be_switched_off_for_a_message() {
         } else {
             assert_eq!((first, &payload[..]), (0x81, long.as_bytes()));
         }
-        // What comes is read either way.
+        // Received messages are read either way.
         far.write_all(&[masked(0xC1, HELLO), masked(0x81, b"plain")].concat()).await.unwrap();
         assert_eq!(server.recv().await.unwrap(), Some("Hello".into()));
         assert_eq!(server.recv().await.unwrap(), Some("plain".into()));
@@ -235,14 +235,14 @@ async fn fragments_are_inflated_as_one() {
             assert_eq!(server.recv().await.unwrap(), Some("Hello".into()), "{i}, {j}");
         }
     }
-    // A character that the border of two fragments, and of two blocks, has cut.
+    // A character that was split at the boundary of two fragments, and of two blocks.
     let umlaut = stored("ü".as_bytes());
     let frames = [masked(0x41, &umlaut[..6]), masked(0x80, &umlaut[6..])].concat();
     far.write_all(&frames).await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some("ü".into()));
 }
 
-/// D-012, W-096: the rules for text hold for what comes out.
+/// D-012, W-096: the rules for text apply to the inflated bytes.
 #[tokio::test(start_paused = true)]
 async fn text_is_judged_after_inflating() {
     for bad in [&b"\xFF"[..], b"\xC3", b"a\xED\xA0\x80", b"\xC0\x80"] {
@@ -274,7 +274,7 @@ async fn an_empty_message_may_come_compressed() {
     }
 }
 
-/// W-125: the limit on a message holds for what comes out: n is taken, n + 1 is refused.
+/// W-125: the limit on a message applies to the inflated bytes: n is accepted, n + 1 is refused.
 #[tokio::test(start_paused = true)]
 async fn a_message_may_be_as_long_as_its_limit_after_inflating() {
     const MAX_LEN: usize = 50_000;

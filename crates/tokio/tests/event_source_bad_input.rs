@@ -1,4 +1,4 @@
-//! Servers that send what no server should: too much, too large, garbage, bombs.
+//! Servers that send too much, too large items, garbage, or bombs.
 #![cfg(all(feature = "event-source", feature = "gzip"))]
 #![allow(
     clippy::unwrap_used,
@@ -76,7 +76,7 @@ async fn a_line_that_does_not_end_overflows_once_and_the_stream_goes_on() {
     assert_eq!(data(&mut source).await, "0");
     assert_eq!(overflow(&mut source).await, Limit::Line);
     assert_eq!(data(&mut source).await, "1");
-    // A comment is a line as well; what it stands in is skipped.
+    // A comment is a line as well; the event that contains it is skipped.
     assert_eq!(overflow(&mut source).await, Limit::Line);
     assert_eq!(source.event().await.unwrap(), None);
 }
@@ -231,7 +231,7 @@ async fn a_coding_that_nobody_asked_for_is_read_if_it_is_gzip_and_the_end_if_not
     }
 }
 
-/// What was whole before the data broke is delivered, wherever in a chunk that is.
+/// Events that were whole before the data broke are delivered, wherever in a chunk that is.
 #[tokio::test]
 async fn a_gzip_stream_that_is_cut_or_changed_is_broken_behind_its_last_event() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -242,7 +242,7 @@ async fn a_gzip_stream_that_is_cut_or_changed_is_broken_behind_its_last_event() 
     let all = encoder.finish().unwrap();
     let mut cases: Vec<(String, Vec<u8>)> =
         (flushed..all.len()).map(|len| (format!("cut at {len}"), all[..len].to_vec())).collect();
-    // A block of the type that is none.
+    // A block of the invalid type.
     cases.push(("changed".into(), [&all[..flushed], b"\x07\xff\xff\xff"].concat()));
     let mut checksum = all.clone();
     checksum[all.len() - 8] ^= 1;
@@ -296,8 +296,8 @@ async fn a_flushed_event_is_not_held_back_whatever_it_unfolds_to() {
     }
 }
 
-/// Of 64 MiB that unfold from 64 KiB no more than a line's limit is ever kept, and other tasks of
-/// the thread go on. The memory is bounded by construction: see `ContentDecoder`.
+/// Of 64 MiB that inflate from 64 KiB no more than a line's limit is ever kept, and other tasks of
+/// the thread continue. The memory is bounded by construction: see `ContentDecoder`.
 #[tokio::test(flavor = "current_thread")]
 async fn a_bomb_that_is_one_line_overflows_and_starves_nobody() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

@@ -1,4 +1,4 @@
-//! `next` and `event`, dropped after each number of polls and begun anew: nothing is lost or
+//! `next` and `event`, dropped after each number of polls and started again: nothing is lost or
 //! doubled, no attempt is made twice.
 #![cfg(all(feature = "event-source", feature = "gzip"))]
 #![allow(
@@ -49,8 +49,8 @@ fn answers() -> Vec<Answer> {
     ]
 }
 
-/// What happened, without what is left to chance: how a connection that breaks says so, how long
-/// the waits are.
+/// Shows an update without its random parts: the text of a broken connection, the length of the
+/// waits.
 fn show(update: &ClientEvent) -> String {
     match update {
         ClientEvent::Open(opened) => format!("open {}", opened.url.rsplit('/').next().unwrap()),
@@ -64,7 +64,7 @@ fn show(update: &ClientEvent) -> String {
     }
 }
 
-/// Runs a test with a client of a server of its own. Returns what happened and what was asked.
+/// Runs a test with a client of a separate server. Returns the updates and the requests.
 fn run(
     mut test: impl AsyncFnMut(&mut EventSource) -> Option<ClientEvent>,
 ) -> (Vec<String>, Vec<String>) {

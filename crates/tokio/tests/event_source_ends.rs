@@ -1,4 +1,4 @@
-//! How a stream ended, told apart. Whatever it was, the events before it are delivered.
+//! The ends of a stream, distinguished. In any case, the events before the end are delivered.
 #![cfg(all(feature = "event-source", feature = "rustls"))]
 #![allow(
     clippy::unwrap_used,
@@ -93,7 +93,7 @@ async fn a_body_that_is_cut_is_broken() {
     }
 }
 
-/// E-025: a reset is no end of a body, not even of one that ends with its connection.
+/// E-025: a reset is not an end of a body, not even of one that ends with its connection.
 #[tokio::test]
 async fn a_reset_is_broken() {
     for (rest, end) in [("", BETWEEN), ("data: x", inside(7))] {
@@ -103,7 +103,7 @@ async fn a_reset_is_broken() {
             let answer = answer.then(Step::Wait(Arc::clone(&read))).then(Step::Reset);
             let server = Server::start([answer]).await;
             let mut source = server.client_with(once());
-            // RST may overtake what was sent before it, so it is sent after that.
+            // RST may overtake bytes sent before it, so it is sent after them.
             assert_eq!(
                 (data(&mut source).await, data(&mut source).await),
                 ("0".into(), "1".into())
@@ -167,7 +167,7 @@ async fn a_cut_of_tls_is_told_from_its_end() {
             let (events, lost) = one_stream(&mut source).await;
             server.await.unwrap();
             assert_eq!(datas(&events), ["0", "1"]);
-            // Chunked coding has an end of its own.
+            // Chunked coding has a separate end.
             let clean = says_goodbye || body == CHUNKED;
             let expected =
                 if clean { DisconnectReason::Ended(end) } else { DisconnectReason::Broken(end) };

@@ -163,7 +163,7 @@ fn head(length: Option<&str>) -> Vec<u8> {
     [frame(SETTINGS, 0, 0, &[]), frame(HEADERS, END_HEADERS, 1, &block)].concat()
 }
 
-/// Reads what a client begins with, up to the head of its request.
+/// Reads the first bytes of a client, up to the head of its request.
 async fn read_request(stream: &mut TcpStream) {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.unwrap();
@@ -216,7 +216,8 @@ async fn an_end_of_http2_is_told_from_a_cut() {
             if !how.starts_with(char::is_uppercase) || how == "FIN" || how == "GOAWAY" {
                 stream.shutdown().await.unwrap();
             }
-            // What comes of the client is of no interest, but it must be read: else FIN is RST.
+            // The result of the client does not matter, but it must be read: otherwise FIN becomes
+            // RST.
             let _ = stream.read_to_end(&mut Vec::new()).await;
         });
         let request = EventSourceRequest::get(&url).config(once());
@@ -230,7 +231,7 @@ async fn an_end_of_http2_is_told_from_a_cut() {
             assert_eq!(lost.reason, DisconnectReason::Broken(BETWEEN), "{how}");
             assert!(matches!(lost.error, Some(StreamError::Http(_))), "{how}: {lost:?}");
         }
-        // E-028: a source that is closed leaves no connection behind, nor a task of one.
+        // E-028: a source that is closed keeps neither a connection nor a task of one.
         server.await.unwrap();
     }
 }

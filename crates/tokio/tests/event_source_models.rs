@@ -36,7 +36,7 @@ const TOKENS: [&str; 9] = [
     "\r\n.",
 ];
 
-/// Chunks without a name, and a last one that is no JSON.
+/// Chunks without a name, and a last one that is not JSON.
 fn openai() -> String {
     let chunk = |delta: Value, finish: Value| {
         let choices = json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
@@ -68,7 +68,7 @@ fn anthropic() -> String {
     text + &event("message_stop", json!({}))
 }
 
-/// What a program makes of the first kind.
+/// The text that a program extracts from the first kind.
 fn openai_text(events: &[OwnedMessageEvent]) -> String {
     let (last, chunks) = events.split_last().unwrap();
     assert_eq!(last.data, "[DONE]");
@@ -80,7 +80,7 @@ fn openai_text(events: &[OwnedMessageEvent]) -> String {
     chunks.collect()
 }
 
-/// What a program makes of the second kind.
+/// The text that a program extracts from the second kind.
 fn anthropic_text(events: &[OwnedMessageEvent]) -> String {
     let mut text = String::new();
     for event in events {
@@ -200,7 +200,7 @@ async fn an_answer_that_comes_before_the_whole_prompt_is_read_is_read() {
     assert_eq!(event_scene::data(&mut source).await, "early");
 }
 
-/// A program must be able to tell an answer from half of one.
+/// A program must be able to distinguish an answer from half of one.
 #[tokio::test]
 async fn a_stream_that_is_cut_is_told_from_one_that_is_complete() {
     for (stream, _) in streams() {

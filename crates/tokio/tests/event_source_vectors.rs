@@ -57,7 +57,7 @@ fn vectors() -> Vec<Vector> {
     vectors
 }
 
-/// How the stream stands at its end: the file does not say it, the decoder's own tests do.
+/// The state of the stream at its end: the file does not contain it, the decoder's own tests do.
 fn end(mut stream: &[u8]) -> EndOfStream {
     let mut decoder: Decoder<GrowableStorage> = Decoder::new();
     while decoder.decode(&mut stream).is_some_and(|item| !matches!(item, Item::Overflow(_))) {}

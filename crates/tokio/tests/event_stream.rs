@@ -1,5 +1,4 @@
-//! `EventStream` over the bodies of another client, hyper. What it decodes is tested beside it, in
-//! tidings-sse.
+//! `EventStream` over the bodies of another client, hyper. Its decoding is tested in tidings-sse.
 #![cfg(feature = "event-source")]
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! What happens before a WebSocket is open, and when its transport ends: who speaks when, what is
-//! drawn anew, how each side hangs up.
+//! The time before a WebSocket is open, and the end of its transport: who speaks when, which values
+//! are new each time, and how each side hangs up.
 
 #![allow(
     clippy::unwrap_used,
@@ -135,7 +135,7 @@ async fn a_server_that_gives_a_handshake_up_just_hangs_up() {
     }
 }
 
-/// A server that has its handshake behind it, and the client's bare end of the TCP connection.
+/// A server after its handshake, and the client's bare end of the TCP connection.
 async fn server_and_transport() -> (tidings_tokio::WebSocket<TcpStream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -146,8 +146,8 @@ async fn server_and_transport() -> (tidings_tokio::WebSocket<TcpStream>, TcpStre
     (server, far)
 }
 
-/// W-103: the peer reads our Close though it was still sending: what comes is drained, so that no
-/// reset destroys what is on its way.
+/// W-103: the peer reads our Close although it was still sending: its bytes are drained, so that no
+/// reset destroys data in transit.
 #[tokio::test]
 async fn a_close_arrives_at_a_peer_that_is_still_sending() {
     // A masked binary frame of 64 KiB, and a frame that is not masked.
@@ -188,8 +188,8 @@ async fn a_close_arrives_at_a_peer_that_is_still_sending() {
     }
 }
 
-/// W-072: what a frame has was decided when it was begun. If the future is dropped inside of it
-/// and the caller's buffer changes, the rest of the frame goes out as it was.
+/// W-072: the content of a frame is fixed when it was begun. If the future is dropped inside of it
+/// and the caller's buffer changes, the rest of the frame is sent unchanged.
 #[tokio::test(start_paused = true)]
 async fn a_frame_that_was_begun_does_not_change() {
     for len in [100, 1000, 20_000, 100_000] {

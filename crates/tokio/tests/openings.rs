@@ -1,5 +1,5 @@
-//! Openings that take a way of their own: an answer that is decided later, a server that is elsewhere, a
-//! proxy that gets the request itself; and what their errors say.
+//! Special openings: an answer that is decided later, a server at another address, a proxy that
+//! gets the request itself; and the texts of their errors.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -46,7 +46,7 @@ async fn an_answer_may_be_decided_later() {
             assert!(
                 answer.starts_with("HTTP/1.1 101 ") && answer.contains("\r\nX-User: seven\r\n")
             );
-            // What came with the request is the first message.
+            // The bytes that came with the request are the first message.
             let message = answered.unwrap().recv().await.unwrap();
             assert_eq!(message, Some("h".into()));
         } else {
@@ -63,13 +63,13 @@ async fn what_is_no_request_is_refused_before_anybody_decides() {
     let looked = read_request(near, Config::server(), |_| panic!("there is none")).await;
     assert!(matches!(looked, Err(Error::Request(RequestError::Missing(_)))));
     assert!(read_head(&mut far).await.starts_with("HTTP/1.1 426 "));
-    // And who says nothing at all has no more time than elsewhere.
+    // And a client that sends nothing at all has no more time than elsewhere.
     let (near, _far) = tokio::io::duplex(1 << 16);
     let looked = read_request(near, Config::server(), |_| ()).await;
     assert!(matches!(looked, Err(Error::HandshakeTimeout(_))));
 }
 
-/// V-48: the page's host is compared with what the browser asked the proxy for.
+/// V-48: the page's host is compared with the host that the browser asked the proxy for.
 #[tokio::test]
 async fn behind_a_proxy_that_names_the_host_pages_of_it_may_connect() {
     for (lines, trusts, expected) in [

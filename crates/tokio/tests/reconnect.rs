@@ -10,7 +10,7 @@ use tidings_tokio::reconnect::{GiveUp, Policy, ReconnectEvent, Reconnecting};
 use tidings_tokio::{CloseCode, Config, ConnectOptions, accept, accept_with};
 use tokio::net::TcpListener;
 
-/// Quick enough for a test, with all else as it is.
+/// Quick enough for a test, otherwise unchanged.
 fn policy() -> Policy {
     let mut policy = Policy::websocket();
     policy.base = Duration::from_millis(20);
@@ -126,7 +126,7 @@ async fn it_waits_for_a_server_that_is_down() {
     assert!(serving.await.unwrap().is_err());
 }
 
-/// What the caller got wrong is not asked for twice.
+/// A mistake of the caller is not repeated.
 #[tokio::test]
 async fn a_fault_of_the_caller_is_not_retried() {
     let mut client = Reconnecting::new("http://not-a-websocket/", ConnectOptions::new(), policy());
@@ -185,7 +185,7 @@ async fn retry_after_is_kept_to() {
     }
 }
 
-/// A token of its own for each attempt; one that cannot be had is an attempt that failed.
+/// A new token for each attempt; an attempt without a token has failed.
 #[tokio::test]
 async fn each_attempt_gets_a_request_of_its_own() {
     let (listener, address) = listen().await;

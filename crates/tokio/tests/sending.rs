@@ -1,5 +1,5 @@
-//! When what was sent leaves, and what a sender that has to wait does meanwhile: it judges the peer
-//! by what it takes alone, reads ahead, and learns why nothing goes any more.
+//! The time at which sent messages leave, and the work of a waiting sender: it checks only whether
+//! the peer takes bytes, reads ahead, and learns why nothing can be sent any more.
 
 #![cfg(feature = "futures")]
 #![allow(
@@ -38,7 +38,7 @@ fn pair() -> (Server, Client) {
     pair_with(Config::server(), 1 << 16)
 }
 
-/// What has arrived by now, without its end.
+/// Returns the bytes that have arrived by now, without waiting for the end.
 async fn arrived(far: &mut DuplexStream) -> Vec<u8> {
     let mut all = Vec::new();
     let mut buffer = [0; 1000];
@@ -281,7 +281,8 @@ async fn both_directions_of_a_tunnel_are_carried_to_their_ends() {
 }
 
 /// The application is busy for longer than a message may take, with half a message received and the
-/// rest of it waiting: that is not the peer's fault. And what a peer sent meanwhile is no flood.
+/// rest of it waiting: that is not the peer's fault. And the frames that the peer sent in that time
+/// are not a flood.
 #[tokio::test(start_paused = true)]
 async fn the_slowness_of_the_application_is_not_charged_to_the_peer() {
     let config = Config::server().max_message_len(1 << 30);
@@ -298,7 +299,7 @@ async fn the_slowness_of_the_application_is_not_charged_to_the_peer() {
         });
         assert_eq!(server.recv().await.unwrap(), Some("first".into()));
         if is_dropped_before {
-            // Half of what comes next was looked at, in a `select!` that another branch won.
+            // Half of the next message was looked at, in a `select!` that another branch won.
             let _ = timeout(Duration::from_millis(1), server.recv()).await;
         }
         sleep(Duration::from_secs(65)).await;
@@ -384,8 +385,8 @@ async fn a_client_that_pipelines_is_echoed() {
     echo.await.unwrap().unwrap();
 }
 
-/// At the bound of what is read ahead the sender is told so, and the peer gets a Close frame once it
-/// reads.
+/// When the limit of reading ahead is reached, the sender gets an error, and the peer gets a Close
+/// frame once it reads.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_on_and_never_reads_is_told_so() {
     let (mut server, far) = server_with(Config::server(), 1 << 16);

@@ -36,7 +36,7 @@ type Stream = Tap<TcpStream>;
 /// A `send` returns with less than this queued, and its own message.
 const HIGH_WATER: usize = 64 * 1024;
 const PIECE_LEN: usize = 20_000;
-/// A large message goes out before each batch of so many echoes.
+/// A large message is sent before each batch of this many echoes.
 const BATCH: usize = 500;
 /// Requests under way at once.
 const WINDOW: usize = 700;
@@ -62,7 +62,7 @@ async fn pair() -> (WebSocket<Stream>, WebSocket<Stream, ClientRole>) {
     )
 }
 
-/// The request with this number: texts and binaries of up to 300 bytes that tell it.
+/// The request with this number: texts and binaries of up to 300 bytes that contain it.
 fn request(number: usize) -> Message {
     let len = Random::new(u64::try_from(number).unwrap()).below(300);
     match number % 3 {
@@ -71,7 +71,7 @@ fn request(number: usize) -> Message {
     }
 }
 
-/// A piece of a large message, which tells its place.
+/// A piece of a large message, which contains its position.
 fn piece(batch: usize, place: usize) -> Vec<u8> {
     let byte = u8::try_from((batch * 31 + place) % 251).unwrap();
     vec![byte; PIECE_LEN]
@@ -81,7 +81,7 @@ fn ping(number: usize) -> ControlPayload {
     ControlPayload::new(format!("ping {number}").as_bytes()).unwrap()
 }
 
-/// What was handed over and the transport has not taken yet.
+/// The bytes that were passed and that the transport has not taken yet.
 struct Books {
     written: Arc<std::sync::Mutex<Vec<u8>>>,
     written_before: usize,

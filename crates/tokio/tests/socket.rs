@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout};
 type Server = WebSocket<Counted>;
 type Client = WebSocket<DuplexStream, ClientRole>;
 
-/// A transport that counts calls and may hand out one byte a read.
+/// A transport that counts calls and may return one byte a read.
 #[derive(Debug)]
 struct Counted {
     inner: DuplexStream,
@@ -118,8 +118,8 @@ async fn messages_of_both_types_go_both_ways() {
     }
 }
 
-/// The rule of `WebSocket`: sixteen messages in one read are answered by one write, by the
-/// natural loop, and nothing stays behind.
+/// The rule of `WebSocket`: sixteen messages in one read are answered by one write, by the natural
+/// loop, and nothing stays queued.
 #[tokio::test(start_paused = true)]
 async fn the_natural_loop_answers_one_read_with_one_write() {
     let (mut server, mut client) = pair().await;
@@ -258,7 +258,7 @@ async fn answer_handshake(mut stream: DuplexStream, behind: &[u8]) -> DuplexStre
     stream
 }
 
-/// Queued replies go out before the Close of a violation; the error says what it was.
+/// Queued replies go out before the Close of a violation; the error has the violation.
 #[tokio::test(start_paused = true)]
 async fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     let (mut server, mut far) = server_and_transport().await;
@@ -282,7 +282,7 @@ async fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     );
 }
 
-/// W-092, W-093: of pings and messages in one read, each gets its answer in its place.
+/// W-092, W-093: of pings and messages in one read, each gets its answer in order.
 #[tokio::test(start_paused = true)]
 async fn a_pong_goes_out_before_the_echo_of_a_later_message() {
     let (mut server, mut transport) = server_and_transport().await;
@@ -302,7 +302,7 @@ async fn a_pong_goes_out_before_the_echo_of_a_later_message() {
     assert_eq!(received, expected.collect::<Vec<u8>>());
 }
 
-/// W-088, W-106, W-107: the server hangs up at once when both sides have said Close.
+/// W-088, W-106, W-107: the server hangs up at once when both sides have sent a Close.
 #[tokio::test(start_paused = true)]
 async fn a_closing_handshake_ends_both_sides_without_waiting() {
     let (mut server, mut client) = pair().await;
@@ -318,7 +318,8 @@ async fn a_closing_handshake_ends_both_sides_without_waiting() {
     assert!(server.close_info().is_clean() && client.close_info().is_clean());
 }
 
-/// W-098: what the peer said before its Close is still delivered to a side that is closing.
+/// W-098: messages that the peer sent before its Close are still delivered to a side that is
+/// closing.
 #[tokio::test(start_paused = true)]
 async fn messages_on_their_way_arrive_while_closing() {
     let (mut server, mut client) = pair().await;
@@ -405,7 +406,7 @@ async fn dropped_futures_lose_nothing() {
     assert_eq!(received, [Message::text(long), Message::text("after")]);
 }
 
-/// W-042, W-043: the hook decides by path and chooses among what was offered.
+/// W-042, W-043: the hook decides by path and chooses among the offered subprotocols.
 #[tokio::test(start_paused = true)]
 async fn the_hook_accepts_or_rejects() {
     use tidings_tokio::handshake::{Acceptance, Rejection, ServerRequest};
@@ -443,7 +444,8 @@ async fn the_hook_accepts_or_rejects() {
     }
 }
 
-/// W-031, W-124: what is no handshake is answered as such, and told apart from the application.
+/// W-031, W-124: a request that is not a handshake is answered as such, and distinguished from a
+/// rejection by the application.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_no_handshake_gets_its_status() {
     let cases: [(&str, &str); 4] = [

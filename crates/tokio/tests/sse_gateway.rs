@@ -66,7 +66,7 @@ async fn ask(server: SocketAddr, http2: bool) -> hyper::Result<Response<Incoming
     }
 }
 
-/// What the client of a gateway gets that answers with what `relay` makes.
+/// Returns what the client of a gateway gets if it answers with the result of `relay`.
 async fn through<F, B>(
     http2: bool,
     relay: impl Fn() -> F + Clone + Send + 'static,
@@ -141,7 +141,7 @@ async fn a_stream_with_a_length_and_a_pause_is_passed_on_whole() {
     }
 }
 
-/// Nothing is put into it, and its end is not judged.
+/// Nothing is inserted into it, and its end is not checked.
 #[tokio::test]
 async fn a_refusal_is_passed_on_whole_and_unchanged() {
     let chunked: [&[u8]; 2] = [
@@ -167,7 +167,7 @@ async fn a_refusal_is_passed_on_whole_and_unchanged() {
     }
 }
 
-/// A comment would break what a decompressor reads.
+/// A comment would break the input of a decompressor.
 #[tokio::test]
 async fn a_compressed_stream_is_passed_on_unchanged() {
     for http2 in [false, true] {
@@ -205,7 +205,7 @@ fn response(status: u16, media_type: &str, body: &'static str) -> Response<Whole
     response.header("retry-after", "7").body(Full::from(body).boxed_unsync()).unwrap()
 }
 
-/// What the client gets of an upstream that takes this long.
+/// Returns what the client gets from an upstream that takes this long.
 async fn late(
     time: Duration,
     upstream: impl Fn() -> io::Result<Response<Whole>> + Clone + Send + Sync + 'static,

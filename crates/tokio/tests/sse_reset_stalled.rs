@@ -152,7 +152,7 @@ async fn a_server_of_either_version_of_http_resets_too() {
     let sender = opened.recv().await.unwrap();
     let error = timeout(PATIENCE, flood(&sender)).await.unwrap();
     assert!(matches!(error, SendError::Stalled), "{error}");
-    // The reset waits for nobody to read, and discards what was not sent yet.
+    // The reset waits for no reader, and discards bytes that were not sent yet.
     tokio::time::sleep(STALL).await;
     let read = timeout(PATIENCE, response.into_body().collect()).await.unwrap();
     let reason = std::error::Error::source(&read.unwrap_err()).unwrap().to_string();

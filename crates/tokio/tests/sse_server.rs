@@ -1,4 +1,4 @@
-//! Event streams on the server, without a connection: what the body gives, and when.
+//! Event streams on the server, without a connection: the output of the body, and its times.
 
 #![cfg(feature = "sse")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
@@ -19,7 +19,7 @@ use tidings_tokio::sse::server::{
 use tidings_tokio::sse::{Comment, Event, EventId, EventType, InvalidField, ReconnectionTime};
 use tokio::time::{Instant, sleep};
 
-/// A stream whose first frame is read, and whose queue holds so many events.
+/// A stream whose first frame is read, and whose queue holds this many events.
 fn opened(responder: &Responder, max_events: usize) -> (EventSender, EventBody) {
     let queue = Capacity { max_events, ..Capacity::DEFAULT };
     let (sender, response) = responder.clone().queue(queue).open();
@@ -293,7 +293,7 @@ async fn a_client_that_takes_nothing_is_given_up() {
     let (sender, mut body) = opened(&Responder::new(), 2);
     let payload = event(1);
     sender.try_send(&payload).unwrap();
-    // The connection takes an event, can't write it, and does not come back.
+    // The connection takes an event, cannot write it, and does not come back.
     next(&mut body);
     sender.try_send(&payload).unwrap();
     sender.try_send(event(2)).unwrap();
@@ -466,7 +466,7 @@ fn events_are_sent_from_any_thread_also_outside_of_a_runtime() {
     assert_eq!(seen(&all), ["1"]);
 }
 
-/// What arrives if `data` is sent.
+/// Returns what arrives if `data` is sent.
 fn arrives(event: Event<'_>) -> Vec<tidings_sse::OwnedMessageEvent> {
     let (sender, mut body) = opened(&Responder::new(), 1);
     sender.try_send(event).unwrap();
@@ -518,7 +518,7 @@ proptest! {
     }
 }
 
-/// E-032: what could inject lines is an error value before there is an event.
+/// E-032: text that could inject lines is an error value before there is an event.
 #[test]
 fn nothing_can_be_injected() {
     let line_break = |at| InvalidField::LineBreak { at };

@@ -1,4 +1,5 @@
-//! How responses end: with the stream of events behind them, and at a shutdown of the server.
+//! The ends of responses: with the stream of events that feeds them, and at a shutdown of the
+//! server.
 
 #![cfg(feature = "sse")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
@@ -94,7 +95,7 @@ async fn a_client_that_leaves_drops_the_stream() {
     assert_eq!(Arc::strong_count(&alive), 1);
 }
 
-/// hyper waits for each response, and an event stream has no end of its own.
+/// hyper waits for each response, and an event stream does not end by itself.
 #[tokio::test]
 async fn a_graceful_shutdown_of_hyper_ends_and_tells_clients_when_to_come_back() {
     for http2 in [false, true] {

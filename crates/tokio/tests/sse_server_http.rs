@@ -47,7 +47,7 @@ enum Version {
 
 const VERSIONS: [Version; 2] = [Version::Http1, Version::Http2];
 
-/// A server of hyper's that answers each request so. Tells how each connection ended.
+/// A server of hyper's that answers each request with this. Reports how each connection ended.
 async fn hyper<B>(
     version: Version,
     write_limit: Duration,
@@ -109,7 +109,7 @@ async fn request(version: Version, server: SocketAddr, headers: HeaderMap) -> Re
     response.unwrap()
 }
 
-/// A stream, and what feeds it.
+/// A stream, and its feeder.
 async fn open(version: Version, responder: Responder) -> (EventSender, Response<Incoming>) {
     let (senders, mut opened) = mpsc::unbounded_channel();
     let (server, _) = hyper(version, PATIENCE, move |_| {
@@ -122,7 +122,7 @@ async fn open(version: Version, responder: Responder) -> (EventSender, Response<
     (opened.recv().await.unwrap(), response)
 }
 
-/// What arrives next.
+/// Returns the next bytes.
 async fn next(body: &mut Incoming) -> Option<hyper::Result<Bytes>> {
     let frame = timeout(PATIENCE, body.frame()).await.unwrap()?;
     Some(frame.map(|frame| frame.into_data().unwrap()))
@@ -132,7 +132,7 @@ async fn all_events(body: Incoming) -> Vec<OwnedMessageEvent> {
     decode(&timeout(PATIENCE, body.collect()).await.unwrap().unwrap().to_bytes())
 }
 
-/// E-034: an event arrives while the stream stays open, each in a frame of its own.
+/// E-034: an event arrives while the stream stays open, each in a separate frame.
 #[tokio::test]
 async fn each_event_arrives_as_it_is_sent() {
     for version in VERSIONS {
@@ -186,7 +186,7 @@ async fn the_sender_learns_that_the_client_has_hung_up() {
     }
 }
 
-/// E-031, E-035: what other servers lose, split or let through.
+/// E-031, E-035: data that other servers lose, split or let through.
 #[tokio::test]
 async fn data_arrives_as_it_was_but_for_its_line_breaks() {
     let data = [
@@ -242,7 +242,7 @@ async fn a_client_comes_back_with_an_id_that_is_not_ascii() {
     }
 }
 
-/// A response of ours is one of axum's as it is.
+/// axum takes our response unchanged.
 #[tokio::test]
 async fn axum_takes_the_response_as_it_is() {
     async fn stream(headers: HeaderMap) -> AxumResponse {
@@ -318,7 +318,7 @@ async fn a_slow_reader_gets_the_newest_and_is_told_of_the_rest() {
         drop(sender);
         let mut all = Vec::new();
         timeout(PATIENCE, client.read_to_end(&mut all)).await.unwrap().unwrap();
-        // Behind the head of the response: without chunks, as HTTP/1.0 has none.
+        // After the head of the response: without chunks, as HTTP/1.0 has none.
         let head_len = all.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
         let (mut received, mut dropped, mut newest) = (0, 0, 0);
         for event in decode(&all[head_len..]) {
@@ -395,7 +395,7 @@ async fn a_stream_whose_window_stays_shut_stalls_alone() {
     };
     assert!(matches!(timeout(PATIENCE, flood).await.unwrap(), SendError::Stalled));
     assert_eq!(sender.queued().events, 0);
-    // What the client reads at last is cut.
+    // The client's last read is cut.
     let read = timeout(PATIENCE, response.into_body().collect()).await.unwrap();
     assert!(read.is_err());
 }

@@ -34,7 +34,7 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// What the test sends, as a body.
+/// The input of the test, as a body.
 struct Upstream(mpsc::UnboundedReceiver<Result<Bytes, Broken>>);
 
 impl Body for Upstream {
@@ -108,7 +108,7 @@ async fn comments_come_only_between_events() {
         assert!(start.elapsed() >= 5 * second * count);
         assert!(start.elapsed() < 5 * second * count + second);
     }
-    // What comes puts the next comment off.
+    // Bytes of the upstream delay the next comment.
     sleep(4 * second).await;
     upstream.send(Ok("data: b\n\nid".into())).unwrap();
     assert_eq!(passed(&mut relay).await, "data: b\n\nid");
@@ -180,7 +180,7 @@ async fn an_upstream_that_breaks_is_an_error_also_between_events() {
     next(&mut relay).await.unwrap().unwrap();
     let error = next(&mut relay).await.unwrap().unwrap_err();
     assert!(matches!(error, RelayError::Upstream(Broken)));
-    // The cause is told once by whoever prints the chain.
+    // A printer of the whole chain shows the cause once.
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "broken");
     assert!(!error.to_string().contains("broken"), "{error}");
     assert!(next(&mut relay).await.is_none());
@@ -210,7 +210,7 @@ async fn a_stream_of_ours_can_be_relayed() {
     assert!(matches!(end, Err(RelayError::Upstream(EventBodyError::Aborted))), "{end:?}");
 }
 
-/// A relay that ends when it is told to.
+/// A relay that ends on command.
 fn stoppable()
 -> (mpsc::UnboundedSender<Result<Bytes, Broken>>, oneshot::Sender<()>, Relay<Upstream>) {
     let (upstream, relay) = relay();

@@ -1,4 +1,4 @@
-//! Clients that come back: what they missed, the boundary between that and what comes, and gaps.
+//! Clients that reconnect: the events they missed, the boundary to new ones, and gaps.
 
 #![cfg(feature = "sse")]
 #![allow(
@@ -32,7 +32,7 @@ fn history(ids: std::ops::RangeInclusive<u64>) -> Arc<History> {
     Arc::new(history)
 }
 
-/// A store that answers when it is told to.
+/// A store that answers on command.
 struct Slow(Mutex<Option<oneshot::Receiver<Replayed>>>);
 
 impl Replay for Slow {
@@ -59,7 +59,7 @@ async fn what_was_missed_comes_first_and_once() {
     }
     let mut body = response.into_body();
     assert_eq!(seen(&take(&mut body)), numbers(3..=6));
-    // What a publisher had put into the history before the replay, and sends only now.
+    // An event that a publisher had put into the history before the replay, and sends only now.
     sender.try_send(event(5)).unwrap();
     sender.try_send(event(7)).unwrap();
     assert_eq!(seen(&take(&mut body)), numbers(7..=7));
@@ -87,8 +87,8 @@ async fn an_id_that_is_not_known_is_a_gap_before_what_is_there() {
     assert_eq!(seen(&take(&mut response.into_body())), expected);
 }
 
-/// A server that has restarted counts anew: the event with the number that the client brings from
-/// the run before is a new one.
+/// A server that has restarted counts from the start: the event with the number that the client has
+/// from the previous run is a new one.
 #[tokio::test]
 async fn a_live_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_known() {
     let (sender, response) = Responder::new().replay(history(0..=7), last(8));
@@ -132,7 +132,7 @@ async fn what_comes_waits_until_the_store_has_answered() {
         tokio::spawn(async move { sender.send(event(5)).await })
     };
     assert_eq!(take(&mut body), b": \n\n");
-    // The connection is kept alive meanwhile, and is not taken for stalled.
+    // The connection is kept alive in that time, and does not count as stalled.
     let start = Instant::now();
     assert_eq!(wait(&mut body).await.unwrap().unwrap(), ":\n\n");
     assert!(start.elapsed() >= Duration::from_secs(15));
@@ -162,7 +162,7 @@ async fn replayed_ids_are_remembered_for_a_while() {
     sleep(Duration::from_secs(29)).await;
     sender.try_send(event(3)).unwrap();
     sleep(Duration::from_secs(2)).await;
-    // Whoever uses an ID again much later means a new event.
+    // A publisher that uses an ID again much later means a new event.
     sender.try_send(event(3)).unwrap();
     drop(sender);
     assert_eq!(seen(&reader.await.unwrap()), numbers(3..=3));
@@ -197,7 +197,7 @@ async fn a_failed_stream_replays_nothing() {
     assert!(take(&mut body).is_empty());
 }
 
-/// Publishes in one order, and yields where races are.
+/// Publishes in one order, and lets other tasks run where races are possible.
 struct Feed {
     responder: Responder,
     history: Arc<History>,

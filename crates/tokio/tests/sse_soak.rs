@@ -33,7 +33,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const CUTS: usize = 1_000;
 
-/// What event `number` says: lines, blank lines, letters of all lengths, or nothing much.
+/// The text of event `number`: lines, blank lines, letters of all lengths, or nearly nothing.
 fn text(number: u64) -> String {
     let mut random = Random::new(number);
     let parts = ["\n", "data: x", "\n\n", "\u{e9}", "\u{1f600}", ":", " ", "id: 0", "\u{4f60}"];
@@ -73,7 +73,7 @@ impl Feed {
         senders.retain(|sender| sender.try_send(event.clone()).is_ok());
     }
 
-    /// How many events the client has yet to get.
+    /// Returns the number of events that the client has yet to get.
     fn backlog(&self) -> u64 {
         let received = self.received.load(Ordering::SeqCst);
         self.published.load(Ordering::SeqCst).saturating_sub(received)
@@ -154,7 +154,7 @@ async fn forward(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, max: usize) 
 
 async fn soak(mut random: Random, http2: bool) {
     let feed = Arc::new(Feed::new());
-    feed.publish(); // number 0, behind which the client begins
+    feed.publish(); // number 0, after which the client begins
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap();
     let serving = Arc::clone(&feed);

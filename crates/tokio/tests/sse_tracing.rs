@@ -1,4 +1,4 @@
-//! What the feature `tracing` tells of event streams, and what it never tells.
+//! The reports of the feature `tracing` about event streams, and the values it never reports.
 
 #![cfg(all(feature = "sse", feature = "tracing"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
@@ -41,7 +41,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// What these steps log.
+/// Returns the log of these steps.
 fn logged(steps: impl FnOnce()) -> String {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()

@@ -1,5 +1,5 @@
-//! A program that has chosen its cryptography keeps it, whatever features are on. In a program of
-//! its own, as the choice is the process's.
+//! A program that has chosen its cryptography keeps it, whatever features are on. In a separate
+//! program, because the choice belongs to the process.
 #![cfg(feature = "rustls")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -12,7 +12,7 @@ use tidings_tokio::{Error, client::TlsError, connect};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
-/// It is told from all others by what it offers.
+/// It differs from all others by its offer.
 fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256],

@@ -1,4 +1,4 @@
-//! What the feature `tracing` tells, and what it never tells.
+//! The reports of the feature `tracing`, and the values it never reports.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 

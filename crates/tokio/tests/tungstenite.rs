@@ -181,7 +181,7 @@ where
         theirs.close(None).await.unwrap();
         while let Some(Ok(_)) = theirs.next().await {}
     });
-    // Their Pong may come behind their Ping: they queue it, and write it later.
+    // Their Pong may follow their Ping: they queue it, and write it later.
     let ping = Message::ping(ControlPayload::new(b"to us").unwrap());
     let mut received = [ours.recv().await.unwrap(), ours.recv().await.unwrap()];
     if received[0].as_ref() == Some(&ping) {

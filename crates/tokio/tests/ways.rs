@@ -1,5 +1,5 @@
-//! The other ways to hold a WebSocket: borrowed halves that lend, owned halves for two tasks, a
-//! stream of bytes, messages in pieces, `Stream` and `Sink`.
+//! The other forms of a WebSocket: halves that return borrowed messages, owned halves for two
+//! tasks, a stream of bytes, messages in chunks, `Stream` and `Sink`.
 
 #![cfg(feature = "futures")]
 #![allow(
@@ -51,7 +51,8 @@ fn samples() -> Vec<Message> {
     samples
 }
 
-/// A lent message is sent while it is lent: the echo loop compiles, and is right for every size.
+/// A borrowed message is sent while it is borrowed: the echo loop compiles, and is right for every
+/// size.
 #[tokio::test(start_paused = true)]
 async fn a_lent_message_is_echoed() {
     for room in [1 << 20, 3000] {
@@ -72,7 +73,7 @@ async fn a_lent_message_is_echoed() {
     }
 }
 
-/// A message that came in one piece is lent from the read buffer, one in fragments is owned.
+/// A message that came in one piece is borrowed from the read buffer, one in fragments is owned.
 #[tokio::test(start_paused = true)]
 async fn only_a_message_in_one_piece_is_borrowed() {
     let (mut server, mut client) = pair();
@@ -162,7 +163,7 @@ async fn a_stream_is_forwarded_into_its_sink() {
     echo.await.unwrap().unwrap();
 }
 
-/// Bytes in, bytes out: message borders do not show, the closing handshake is the end.
+/// Bytes in, bytes out: message boundaries do not show, the closing handshake is the end.
 #[tokio::test(start_paused = true)]
 async fn a_byte_stream_carries_bytes() {
     for room in [1 << 20, 777] {
@@ -197,7 +198,7 @@ async fn a_text_is_no_bytes() {
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
 }
 
-/// A message is sent and received in pieces; its type and its borders are kept.
+/// A message is sent and received in chunks; its type and its boundaries are kept.
 #[tokio::test(start_paused = true)]
 async fn a_message_goes_in_pieces_both_ways() {
     let (mut server, mut client) = pair_with_room(10_000);
@@ -225,7 +226,7 @@ async fn a_message_goes_in_pieces_both_ways() {
     drop(sending.await.unwrap());
 }
 
-/// A reader is an `AsyncRead`, and what it does not read of its message is dropped.
+/// A reader is an `AsyncRead`, and the unread part of its message is dropped.
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_is_dropped_drops_the_rest_of_its_message() {
     let (mut server, mut client) = pair();

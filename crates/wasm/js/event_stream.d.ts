@@ -29,10 +29,10 @@ export interface FetchEventSourceOptions extends EventSourceOptions, EventsOptio
 }
 
 /**
- * The events of a response, as they come. An event is yielded as soon as its last byte is here.
+ * The events of a response, as they arrive. An event is yielded as soon as its last byte arrives.
  * Leaving the loop cancels the body.
  *
- * Throws an `EventStreamError` if the response is no event stream, if the connection breaks, and
+ * Throws an `EventStreamError` if the response is not an event stream, if the connection breaks, and
  * if the body ends within an event.
  *
  * With `reportDataChunks` it yields `dataChunk` and `eventEnd` instead of events.

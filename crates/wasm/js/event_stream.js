@@ -104,7 +104,7 @@ class Client {
     return yield* this.read(response, true);
   }
 
-  /** Why the response is no event stream; `undefined` if it is one. */
+  /** Why the response is not an event stream; `undefined` if it is one. */
   judge(response) {
     const { status, headers } = response;
     const contentType = headers.get('Content-Type') ?? undefined;
@@ -207,7 +207,7 @@ function overflowError({ message, limit, lengthMax }) {
 /** A value, or what a function gives for this attempt. */
 const valueOf = (value, attempt) => (typeof value === 'function' ? value(attempt) : value);
 
-/** Sleeps for so long, or until the signal. */
+/** Sleeps for this long, or until the signal. */
 function sleep(ms, signal) {
   return new Promise((resolve) => {
     const wake = () => {

@@ -1,12 +1,12 @@
 import type { FramePart } from "./tidings_wasm.js";
 
-/** There is no event stream, or none any more. */
+/** There is no event stream, or no longer one. */
 export class EventStreamError extends Error {
     name: "EventStreamError";
     /**
-     * Why. `ended`: the body ended in good order, `broken`: the connection broke within it, `idle`:
+     * The reason. `ended`: the body ended cleanly, `broken`: the connection broke within it, `idle`:
      * the server was silent for too long, `unreachable`: there was no response, `unusable`: the
-     * request can't be made, `overflow`: an event is over a limit, and there is no `onOverflow`.
+     * request cannot be made, `overflow`: an event is over a limit, and there is no `onOverflow`.
      */
     reason:
         | "unreachable"
@@ -22,17 +22,17 @@ export class EventStreamError extends Error {
         | "overflow";
     /** The status of the response, if that is the reason. */
     status: number | undefined;
-    /** Bytes of an unfinished event that were discarded; 0: the stream stood between two events. */
+    /** Bytes of an unfinished event that were discarded; 0: the stream was between two events. */
     droppedLength: number;
-    /** When the next attempt begins, in milliseconds from then; `undefined`: there is none. */
+    /** The time until the next attempt, in milliseconds; `undefined`: there is none. */
     waitMs: number | undefined;
     /** Why there is no next attempt. */
     giveUp: "failed" | "attemptsExhausted" | "notRepeatable" | "once" | "closed" | undefined;
     /** Whether something went wrong: not for an end between two events, and not for status 204. */
     isFailure: boolean;
-    /** The response, if it is no event stream. Its body is unread where this error is thrown. */
+    /** The response, if it is not an event stream. Its body is unread where this error is thrown. */
     response?: Response;
-    /** What `fetch` or the body threw. */
+    /** The error that `fetch` or the body threw. */
     cause?: unknown;
 }
 

@@ -94,7 +94,7 @@ export function addOverflow(items, limit, lengthMax, message) {
 
 export const newAttempt = (number, accept, lastEventId) => ({ number, accept, lastEventId });
 
-/** There is no event stream, or none any more. */
+/** There is no event stream, or no longer one. */
 export class EventStreamError extends Error {
   static {
     this.prototype.name = 'EventStreamError';

@@ -86,7 +86,7 @@ const fn fault_name(error: &CloseFrameError) -> &'static str {
 mod tests {
     use super::*;
 
-    /// W-115, W-116: what is no whole number, or not to be sent, is no code.
+    /// W-115, W-116: a number with a fraction, or one that must not be sent, is not a code.
     #[test]
     fn only_whole_numbers_are_codes() {
         for code in [1000, 1001, 1003, 1007, 1014, 3000, 4999] {

@@ -1,4 +1,4 @@
-//! Why there is no stream, or none any more, as an `EventStreamError` of JavaScript.
+//! The reason why there is no stream, or no longer one, as an `EventStreamError` of JavaScript.
 
 use alloc::format;
 
@@ -19,8 +19,8 @@ pub(crate) fn to_js(disconnect: &Disconnect) -> JsValue {
     };
     let end = disconnect.reason.end_of_stream().unwrap_or(EndOfStream::BetweenEvents);
     let message = match disconnect.next {
-        // What else is to say? There is no other attempt because of the reason, or because none was
-        // wanted.
+        // There is no other attempt because of the reason, or because none was wanted: no more
+        // needs to be said.
         Next::GiveUp(GiveUp::Failed | GiveUp::Once) => format!("{}", disconnect.reason),
         _ => format!("{disconnect}"),
     };

@@ -1,5 +1,5 @@
-//! [`EventSourceMachine`]: the client's side of an event stream over all its attempts, for whoever
-//! makes the requests. `js/event_stream.js` drives it with `fetch`.
+//! [`EventSourceMachine`]: the client's side of an event stream over all its attempts, for code
+//! that makes the requests. `js/event_stream.js` drives it with `fetch`.
 
 use alloc::string::{String, ToString};
 
@@ -12,8 +12,8 @@ use crate::options::Options;
 use crate::values::{self, Items};
 use crate::{disconnect, event_stream, items, number};
 
-/// Says when a request is due and with which headers, judges the response, decodes the body, and
-/// tells why a stream was lost and what is next.
+/// Says when a request is due and with which headers, checks the response, decodes the body, and
+/// reports why a stream was lost and what comes next.
 ///
 /// Every `now` is in milliseconds on a clock that does not jump, such as `performance.now()`. Every
 /// `random` is a number of `Math.random()`.
@@ -51,16 +51,18 @@ impl EventSourceMachine {
         values::new_attempt(due.number(), MEDIA_TYPE, id.as_deref())
     }
 
-    /// When to call `handleTimeout` and then `pollAttempt`. `undefined`: not because of time.
+    /// The time at which to call `handleTimeout` and then `pollAttempt`. `undefined` means no
+    /// deadline.
     #[wasm_bindgen(js_name = pollTimeout)]
     pub fn poll_timeout(&self) -> Option<f64> {
         self.source.poll_timeout().map(|time| number::from_duration(time.since_epoch()))
     }
 
-    /// The head of the response has come; `contentType` and `retryAfter` are header values.
-    /// `undefined`: the stream is open, hand its bytes to `receive`. Else why there is none.
+    /// Handles the head of the response; `contentType` and `retryAfter` are header values.
+    /// `undefined`: the stream is open, pass its bytes to `receive`. Otherwise the reason why there
+    /// is none.
     ///
-    /// `fetch` follows redirects by itself, so that a redirect that arrives here is none.
+    /// `fetch` follows redirects by itself, so a redirect that arrives here is not followed.
     #[wasm_bindgen(
         js_name = handleResponse,
         unchecked_return_type = "EventStreamError | undefined"
@@ -159,14 +161,14 @@ impl EventSourceMachine {
         self.source.try_now(number::to_timestamp(now))
     }
 
-    /// How long the source waits for after a stream has ended, in milliseconds: what the server said
-    /// by `retry`, as far as the options let it.
+    /// The time that the source waits after a stream has ended, in milliseconds: the last `retry`
+    /// from the server, as far as the options allow it.
     #[wasm_bindgen(getter, js_name = reconnectionTimeMs)]
     pub fn reconnection_time_ms(&self) -> f64 {
         number::from_duration(self.source.reconnection_time())
     }
 
-    /// Closes the source, for good. Returns how many bytes of an unfinished event are discarded.
+    /// Closes the source permanently. Returns how many bytes of an unfinished event are discarded.
     pub fn close(&mut self) -> f64 {
         event_stream::dropped_length(self.source.close())
     }
@@ -177,7 +179,7 @@ impl EventSourceMachine {
         self.source.ready_state() as u8
     }
 
-    /// How many attempts have failed in a row.
+    /// The number of consecutive failed attempts.
     #[wasm_bindgen(getter)]
     pub fn failures(&self) -> u32 {
         self.source.failures()

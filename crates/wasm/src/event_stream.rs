@@ -13,8 +13,8 @@ use crate::values::{self, Items};
 
 /// Decodes an event stream that comes in pieces, cut anywhere.
 ///
-/// No bytes are an error. What is over a limit costs one event, and is reported as an item of the
-/// kind `overflow`.
+/// No bytes are an error. Exceeding a limit costs one event, and is reported as an item of the kind
+/// `overflow`.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct EventStreamDecoder {
@@ -60,14 +60,14 @@ impl EventStreamDecoder {
         dropped_length(self.decoder.finish())
     }
 
-    /// The last event ID string: what a reconnection sends as `Last-Event-ID`. Empty if there is
+    /// The last event ID string, which a reconnection sends as `Last-Event-ID`. Empty if there is
     /// none.
     #[wasm_bindgen(getter, js_name = lastEventId)]
     pub fn last_event_id(&self) -> String {
         self.decoder.last_event_id().to_string()
     }
 
-    /// What the last valid `retry` field said, in milliseconds.
+    /// The value of the last valid `retry` field, in milliseconds.
     #[wasm_bindgen(getter, js_name = reconnectionTimeMs)]
     pub fn reconnection_time_ms(&self) -> Option<f64> {
         self.decoder.reconnection_time().map(|time| number::from_u64(time.as_ms()))

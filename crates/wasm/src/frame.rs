@@ -32,7 +32,7 @@ impl FrameDecoder {
     /// A decoder at the beginning of a stream.
     ///
     /// # Errors
-    /// `TypeError` or `RangeError` for an option that can't be used.
+    /// `TypeError` or `RangeError` for an invalid option.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_optional_param_type = "FrameDecoderOptions")] options: &JsValue,
@@ -55,7 +55,7 @@ impl FrameDecoder {
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Uint8Array | ArrayBuffer")] chunk: &JsValue,
     ) -> Result<Items, JsValue> {
-        // Unmasked in place: in this copy, not in what the caller has.
+        // Unmasked in place: in this copy, not in the caller's bytes.
         let mut chunk = values::bytes(chunk, "chunk")?;
         let parts = Items::new();
         let mut input = &mut chunk[..];
@@ -68,7 +68,7 @@ impl FrameDecoder {
         }
     }
 
-    /// Whether the stream stands between two frames. One that ends elsewhere was cut off.
+    /// Returns whether the stream is between two frames. One that ends elsewhere was cut off.
     #[wasm_bindgen(getter, js_name = isBetweenFrames)]
     pub fn is_between_frames(&self) -> bool {
         self.decoder.is_between_frames()
@@ -80,7 +80,7 @@ impl FrameDecoder {
 ///
 /// # Errors
 /// `RangeError` for an unknown opcode, a control frame that is not final or has more than 125
-/// bytes, and a key that is not four bytes. `TypeError` for what is of the wrong type.
+/// bytes, and a key that is not four bytes. `TypeError` for a value of the wrong type.
 #[wasm_bindgen(js_name = encodeFrame)]
 pub fn encode_frame(
     #[wasm_bindgen(unchecked_param_type = "Opcode")] opcode: &JsValue,

@@ -1,4 +1,4 @@
-//! What a stream says, as objects of JavaScript: the union `StreamItem`.
+//! The items of a stream, as objects of JavaScript: the union `StreamItem`.
 
 use tidings_sse::{Item, Limit};
 use wasm_bindgen::prelude::*;

@@ -9,7 +9,7 @@ use core::time::Duration;
 #[cfg(feature = "sse")]
 use tidings_sse::Timestamp;
 
-/// The whole part; Infinity is the largest number, NaN and what is negative is 0.
+/// The whole part; Infinity becomes the largest number, NaN and negative values become 0.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -19,7 +19,7 @@ pub(crate) const fn to_u64(number: f64) -> u64 {
     number as u64
 }
 
-/// As [`to_u64`].
+/// Like [`to_u64`].
 #[cfg(feature = "sse")]
 pub(crate) fn to_usize(number: f64) -> usize {
     usize::try_from(to_u64(number)).unwrap_or(usize::MAX)
@@ -34,7 +34,7 @@ pub(crate) const fn from_usize(number: usize) -> f64 {
     number as f64
 }
 
-/// So many milliseconds, to the microsecond; Infinity is no end at all.
+/// This many milliseconds, to the microsecond; Infinity becomes an endless duration.
 #[cfg(feature = "sse")]
 pub(crate) fn to_duration(time_ms: f64) -> Duration {
     if time_ms == f64::INFINITY {

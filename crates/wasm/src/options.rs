@@ -10,18 +10,18 @@ use crate::values;
 pub(crate) struct Options<'a>(pub(crate) &'a JsValue);
 
 impl Options<'_> {
-    /// A length or a count; Infinity is no limit.
+    /// A length or a count; Infinity means no limit.
     #[cfg(feature = "sse")]
     pub(crate) fn length(&self, name: &str) -> Result<Option<usize>, JsValue> {
         Ok(values::whole_number(self.0, name)?.map(number::to_usize))
     }
 
-    /// As [`length`](Self::length), for what may be beyond a `usize`.
+    /// Like [`length`](Self::length), for values that may be beyond a `usize`.
     pub(crate) fn count(&self, name: &str) -> Result<Option<u64>, JsValue> {
         Ok(values::whole_number(self.0, name)?.map(number::to_u64))
     }
 
-    /// A time in milliseconds; Infinity is no limit.
+    /// A time in milliseconds; Infinity means no limit.
     #[cfg(feature = "sse")]
     pub(crate) fn time(&self, name: &str) -> Result<Option<core::time::Duration>, JsValue> {
         Ok(values::whole_number(self.0, name)?.map(number::to_duration))

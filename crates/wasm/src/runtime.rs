@@ -1,4 +1,4 @@
-//! What a program without an operating system has to bring along: memory, and an end.
+//! The parts that a program without an operating system must supply: an allocator, and an exit.
 
 /// The module's heap.
 #[global_allocator]

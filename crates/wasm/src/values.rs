@@ -1,4 +1,4 @@
-//! What the module makes and reads in JavaScript, by the functions of `js/values.js`.
+//! The JavaScript values that the module creates and reads, by the functions of `js/values.js`.
 
 use alloc::vec::Vec;
 
@@ -39,7 +39,7 @@ extern "C" {
         name: &str,
     ) -> Result<Option<alloc::string::String>, JsValue>;
 
-    /// As [`bytes`], or the UTF-8 of a string.
+    /// Like [`bytes`], or the UTF-8 of a string.
     #[cfg(feature = "frame")]
     #[wasm_bindgen(catch, js_name = bytesOrText)]
     pub(crate) fn bytes_or_text(value: &JsValue, name: &str) -> Result<Vec<u8>, JsValue>;
@@ -54,7 +54,7 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = bytesOf)]
     pub(crate) fn bytes_of(options: &JsValue, name: &str) -> Result<Option<Vec<u8>>, JsValue>;
 
-    /// A `RangeError`: an argument is of the right type, but can't be used.
+    /// A `RangeError`: an argument has the right type and an invalid value.
     #[wasm_bindgen(js_name = rangeError)]
     pub(crate) fn range_error(message: &str) -> JsValue;
 }

@@ -1,5 +1,5 @@
-//! Drives two connections by hand, a client's and a server's, over a `Vec<u8>` each way: no
-//! socket, no clock, no runtime. What an adapter does, in the steps that `Connection` numbers.
+//! Drives two connections by hand, a client's and a server's, over a `Vec<u8>` each way: no socket,
+//! no clock, no runtime. It does the work of an adapter, in the steps that `Connection` numbers.
 //!
 //! Run it with `cargo run -p tidings-websocket --all-features --example by_hand`
 
@@ -13,7 +13,7 @@ use tidings_websocket::{
     Server, Timeouts, Timestamp, Transmit,
 };
 
-/// One end: the machine, and what it wants to say.
+/// One end: the machine, and its output.
 struct End<R> {
     name: &'static str,
     connection: Connection<R>,
@@ -50,7 +50,7 @@ impl<R: Role> End<R> {
         Ok(())
     }
 
-    /// 3. What the protocol owes out.
+    /// 3. Pending output out.
     fn transmit(&mut self) {
         while let Some(transmit) = self.connection.poll_transmit() {
             match transmit {

@@ -18,10 +18,10 @@ pub enum MessageRef<'a> {
     Binary(Cow<'a, [u8]>),
 }
 
-/// What an event brought.
+/// The result of an event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Assembled<'a> {
-    /// A part of a message that goes on.
+    /// A part of a message that continues.
     Incomplete,
     /// The end of a message.
     Message(MessageRef<'a>),
@@ -31,9 +31,9 @@ pub enum Assembled<'a> {
 
 /// Puts messages together from [`Event`]s.
 ///
-/// Its buffer grows with what has arrived, to at most four times that, whatever was announced; the
-/// connection's limits bound it. A message that is handed out takes the memory with it, so nothing
-/// stays behind.
+/// Its buffer grows with the bytes that have arrived, to at most four times their number, whatever
+/// length was announced; the connection's limits bound it. A returned message takes the memory with
+/// it, so the assembler keeps nothing.
 ///
 /// ```
 /// use tidings_websocket::{Assembled, Assembler, Event, MessageRef};
@@ -60,9 +60,9 @@ impl Assembler {
         Self { text: String::new(), bytes: Vec::new() }
     }
 
-    /// Takes the next event. `rest_len` is what the connection says of it
-    /// ([`Connection::announced_rest_len`](crate::Connection::announced_rest_len)): a message that
-    /// takes many reads then grows in few steps, to the room that it needs. `None` will do.
+    /// Takes the next event. `rest_len` comes from the connection
+    /// ([`Connection::announced_rest_len`](crate::Connection::announced_rest_len)): with it, a
+    /// message that takes many reads grows in few steps, to the exact size. `None` works too.
     #[inline]
     pub fn push<'a>(&mut self, event: Event<'a>, rest_len: Option<u64>) -> Assembled<'a> {
         let message = match event {
@@ -91,13 +91,13 @@ impl Assembler {
         Assembled::Message(message)
     }
 
-    /// How many bytes of an unfinished message are held.
+    /// Returns the number of bytes held of an unfinished message.
     #[must_use]
     pub fn len(&self) -> usize {
         self.text.len().max(self.bytes.len())
     }
 
-    /// Whether nothing is held.
+    /// Returns whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -126,8 +126,9 @@ impl Assembler {
     }
 }
 
-/// By how much to grow for a part, if there is no room for it and the message's end is known: up to
-/// that, or four times what has come. Without a known end memory grows as it does elsewhere.
+/// Returns how much to grow for a part, if there is no room for it and the message's end is known:
+/// up to that, or to four times the received bytes. Without a known end memory grows as it does
+/// elsewhere.
 fn growth(
     held_len: usize,
     capacity: usize,
@@ -154,7 +155,7 @@ mod tests {
         Event::Binary { bytes, is_first, is_last }
     }
 
-    /// W-078: what is held is what has come of a message that goes on, and nothing of any other.
+    /// W-078: an assembler holds the received part of the open message, and nothing of any other.
     #[test]
     fn an_assembler_holds_the_open_message_alone() {
         let mut assembler = Assembler::new();
@@ -179,8 +180,8 @@ mod tests {
         assert!(assembler.is_empty());
     }
 
-    /// V-01, W-125: whatever is announced, there is room for four times what has come; what is
-    /// announced truly gets the room that it needs, in few steps.
+    /// V-01, W-125: whatever length is announced, there is room for four times the received bytes;
+    /// an honest announcement leads to the exact size in few steps.
     #[test]
     fn room_grows_with_what_has_come() {
         const LEN: usize = 1000;
@@ -207,7 +208,7 @@ mod tests {
         }
     }
 
-    /// An assembler that is used for the next connection starts anew at the next message.
+    /// An assembler that is used for the next connection starts over at the next message.
     #[test]
     fn what_a_lost_connection_left_behind_is_dropped() {
         let mut assembler = Assembler::new();

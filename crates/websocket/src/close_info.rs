@@ -1,10 +1,10 @@
-//! How a connection ended (RFC 6455, 7.1.4 to 7.1.6).
+//! The end of a connection (RFC 6455, 7.1.4 to 7.1.6).
 
 use core::fmt;
 
 use tidings_frame::{CloseCode, CloseFrame};
 
-/// What one side's Close frame said.
+/// The content of one side's Close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseStatus {
     /// There was no Close frame.
@@ -27,7 +27,8 @@ impl CloseStatus {
         }
     }
 
-    /// The reason, empty if there was none (RFC 6455, 7.1.6). Untrusted text if it was received.
+    /// Returns the reason, empty if there was none (RFC 6455, 7.1.6). Untrusted text if it was
+    /// received.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -52,12 +53,13 @@ impl fmt::Display for CloseStatus {
 pub struct CloseInfo {
     /// The peer's.
     pub received: CloseStatus,
-    /// Ours, as far as it was handed out for writing.
+    /// Our Close frame, once it was returned for writing.
     pub sent: CloseStatus,
 }
 
 impl CloseInfo {
-    /// Whether the closing handshake was completed: both sides said Close (RFC 6455, 7.1.4).
+    /// Returns whether the closing handshake was completed: both sides sent a Close (RFC 6455,
+    /// 7.1.4).
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.received != CloseStatus::Missing && self.sent != CloseStatus::Missing

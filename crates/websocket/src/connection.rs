@@ -1,4 +1,4 @@
-//! Both halves of a connection and its clock: what an adapter drives.
+//! The state machine of a connection: both halves and its clock.
 
 use core::time::Duration;
 
@@ -22,7 +22,7 @@ use tidings_time::Timestamp;
 /// ([`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout)) and getters.
 /// After any input or command, both polls may have something new. The loop:
 ///
-/// 1. **Bytes in.** Read into any buffer and hand it to `receive`.
+/// 1. **Bytes in.** Read into any buffer and pass it to `receive`.
 /// 2. **Events out.** Call `receive` until it returns `None`. Sending inside an event is fine.
 /// 3. **Pending output out.** Call `poll_transmit` until it returns `None`; write, or shut
 ///    down.
@@ -64,7 +64,7 @@ pub struct Connection<R> {
 }
 
 impl<R: Role> Connection<R> {
-    /// A connection whose opening handshake has just been completed.
+    /// Creates a connection whose opening handshake has just been completed.
     #[must_use]
     pub fn new(role: R, limits: Limits, timeouts: Timeouts, now: Timestamp) -> Self {
         Self {
@@ -75,9 +75,9 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Both sides have agreed on permessage-deflate (RFC 7692): messages that are marked as
-    /// compressed come as [`Event::Compressed`], and [`Data::compressed`] may be sent. To be called
-    /// before anything is received.
+    /// Allows permessage-deflate (RFC 7692), which both sides have negotiated: messages that are
+    /// marked as compressed are returned as [`Event::Compressed`], and [`Data::compressed`] may be
+    /// sent. Call it before anything is received.
     #[must_use]
     pub fn allow_compression(mut self) -> Self {
         self.inbound.allow_compression();
@@ -85,9 +85,10 @@ impl<R: Role> Connection<R> {
         self
     }
 
-    /// Lets each side end for itself, as for a stream of bytes: the peer's Close frame is not answered
-    /// until [`close`](Self::close) is called, and what the peer sends after ours is still received.
-    /// RFC 6455, 5.5.1 lets an endpoint finish what it is sending before it answers.
+    /// Lets each side end separately, as for a stream of bytes: the peer's Close frame is not
+    /// answered until [`close`](Self::close) is called, and data from the peer after our Close
+    /// frame is still received. RFC 6455, 5.5.1 lets an endpoint finish the current message before
+    /// it answers.
     pub fn allow_half_close(&mut self, allows: bool) {
         self.outbound.allow_half_close(allows);
     }
@@ -99,9 +100,9 @@ impl<R: Role> Connection<R> {
         self.answer(now, &event);
     }
 
-    /// Whether the front of `input`, the bytes that come next, is a whole unfragmented and
-    /// uncompressed message: [`receive`](Self::receive) then returns it in one event, or the
-    /// violation that it is.
+    /// Returns whether the front of `input`, the next bytes of the stream, is a whole unfragmented
+    /// and uncompressed message: [`receive`](Self::receive) then returns it in one event, or
+    /// reports its violation.
     #[inline]
     #[must_use]
     pub fn has_whole_message(&self, input: &[u8]) -> bool {
@@ -110,8 +111,8 @@ impl<R: Role> Connection<R> {
 
     /// Takes the next event from the front of `input`, which shrinks; `None` when it is used up.
     ///
-    /// Receiving cannot fail: what the peer does wrong is an [`Event::Violation`], the last event,
-    /// and the answer to it is already pending.
+    /// Receiving cannot fail: a fault of the peer is an [`Event::Violation`], the last event, and
+    /// the answer to it is already pending.
     #[inline(always)] // An event that is returned through memory costs as much as a short message.
     pub fn receive<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         let available = input.len();
@@ -166,14 +167,14 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// The transport has ended on the peer's side. What is pending may still be written; then
-    /// [`Transmit::Shutdown`] comes.
+    /// Reports that the transport has ended on the peer's side. Pending output may still be
+    /// written; then [`Transmit::Shutdown`] follows.
     pub fn receive_eof(&mut self) {
         self.inbound.close();
         self.outbound.end();
     }
 
-    /// Frames a message or a piece of one, to be written before anything that a later call yields.
+    /// Frames a message or a part of one, to be written before the output of any later call.
     ///
     /// # Errors
     /// [`SendError`], the caller's fault; nothing has changed.
@@ -182,8 +183,8 @@ impl<R: Role> Connection<R> {
         self.outbound.send(data)
     }
 
-    /// Frames a Ping. The connection sends its own by [`Timeouts::ping_interval`]; this is for
-    /// payloads of yours.
+    /// Frames a Ping. The connection sends Pings by itself every [`Timeouts::ping_interval`]; use
+    /// this for your own payloads.
     ///
     /// # Errors
     /// [`SendError::NotOpen`]; nothing has changed.
@@ -199,25 +200,25 @@ impl<R: Role> Connection<R> {
         self.outbound.pong(payload)
     }
 
-    /// Starts the closing handshake: the Close frame becomes pending, nothing else can be sent, and the
-    /// peer has [`Timeouts::closing`] to answer. Has no effect if closing has begun.
+    /// Starts the closing handshake: the Close frame becomes pending, nothing else can be sent, and
+    /// the peer has [`Timeouts::closing`] to answer. Has no effect if closing has begun.
     pub fn close(&mut self, now: Timestamp, close: Option<CloseFrame>) {
         self.outbound.close(close);
         self.deadlines.closing(now);
-        // 7.1.1: both have said Close; the server closes the transport first.
+        // 7.1.1: both have sent a Close; the server closes the transport first.
         if !self.inbound.is_open() && self.outbound.is_server() {
             self.outbound.shut_down();
         }
     }
 
-    /// The Close frame has left only now: the peer's time to answer it begins. Without effect while
-    /// the connection is open.
+    /// Reports that the Close frame has left only now: the peer's time to answer it begins. Has no
+    /// effect while the connection is open.
     pub fn restart_closing(&mut self, now: Timestamp) {
         self.deadlines.restart_closing(now);
     }
 
-    /// Fails the connection for a reason that the driver has: the peer is told by this Close frame,
-    /// unless one was sent, and nothing more is received.
+    /// Fails the connection for a reason of the driver: the peer gets this Close frame, unless one
+    /// was sent, and nothing more is received.
     pub fn fail(&mut self, now: Timestamp, close: CloseFrame) {
         self.inbound.close();
         self.outbound.close(Some(close));
@@ -225,19 +226,22 @@ impl<R: Role> Connection<R> {
         self.deadlines.closing(now);
     }
 
-    /// Whether [`poll_transmit`](Self::poll_transmit) may have something, without taking it.
+    /// Returns whether [`poll_transmit`](Self::poll_transmit) may have something, without taking
+    /// it.
     #[inline]
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
         self.outbound.wants_transmit()
     }
 
-    /// What the protocol wants written now; call until it returns `None`, and do each in turn.
+    /// Returns the next pending output of the protocol. Call until it returns `None`, and handle
+    /// each in order.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.outbound.poll_transmit()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout); `None` once all is finished.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout); `None` once all
+    /// is finished.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.has_deadlines().then(|| self.deadlines.next())
@@ -254,8 +258,8 @@ impl<R: Role> Connection<R> {
         !self.is_finished() && !is_half_closed
     }
 
-    /// Does what is due at `now`: makes a Ping pending, or fails the connection and says why. Harmless if
-    /// nothing is due.
+    /// Does the work that is due at `now`: makes a Ping pending, or fails the connection and
+    /// returns the reason. Harmless if nothing is due.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Timeout> {
         if !self.has_deadlines() {
             return None;
@@ -272,50 +276,51 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Whether data can be sent: the closing handshake has not begun.
+    /// Returns whether data can be sent: the closing handshake has not begun.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.outbound.is_open()
     }
 
-    /// Whether messages may be compressed: [`allow_compression`](Self::allow_compression) was called.
+    /// Returns whether messages may be compressed: [`allow_compression`](Self::allow_compression)
+    /// was called.
     #[must_use]
     pub const fn allows_compression(&self) -> bool {
         self.outbound.allows_compression()
     }
 
-    /// Whether a message of ours was begun with [`Data::more`] and has not ended.
+    /// Returns whether a message of ours was begun with [`Data::more`] and has not ended.
     #[must_use]
     pub const fn is_sending_message(&self) -> bool {
         self.outbound.is_inside_message()
     }
 
-    /// Whether more can be received: no Close frame, no violation, no end came.
+    /// Returns whether more can be received: there was no Close frame, no violation and no end.
     #[must_use]
     pub const fn is_receiving(&self) -> bool {
         self.inbound.is_open()
     }
 
-    /// How much of the open message is still to come, as the peer announces it: known once its last
-    /// frame has begun. For [`Assembler::push`](crate::Assembler::push).
+    /// Returns the length still to come of the open message, as the peer announces it: known once
+    /// its last frame has begun. For [`Assembler::push`](crate::Assembler::push).
     #[must_use]
     pub const fn announced_rest_len(&self) -> Option<u64> {
         self.inbound.announced_rest_len()
     }
 
-    /// Whether [`Transmit::Shutdown`] was handed out: there is nothing left to do.
+    /// Returns whether [`Transmit::Shutdown`] was returned: there is nothing left to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.outbound.is_shut_down()
     }
 
-    /// The Close frames of both sides, as far as they came and went.
+    /// Returns the Close frames of both sides, as far as they were received and sent.
     #[must_use]
     pub fn close_info(&self) -> CloseInfo {
         CloseInfo { received: self.inbound.close_received(), sent: self.outbound.close_sent() }
     }
 
-    /// How long the last answered Ping of the connection's own took.
+    /// Returns the round-trip time of the last answered Ping that the connection sent by itself.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.deadlines.round_trip_time()

@@ -1,5 +1,4 @@
-//! When the peer has to have done what (RFC 6455 leaves time to us): pings and their pongs,
-//! messages that must end, closing that must end, data that must come.
+//! Keep-alive, message, idle and closing timeouts. RFC 6455 prescribes none of them.
 
 use core::time::Duration;
 
@@ -8,21 +7,21 @@ use tidings_time::Timestamp;
 
 use crate::outbound::ping_payload;
 
-/// How long to wait for what. [`Timeouts::NEVER`] turns one off.
+/// The timeouts of a connection. [`Timeouts::NEVER`] turns one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// The time between two Pings of ours. Spread it over connections by some random part, so
-    /// that they do not all ping at once.
+    /// The time between two Pings of ours. Spread it over connections by a random part, so that
+    /// they do not all ping at once.
     pub ping_interval: Duration,
     /// The time that the peer has to answer a Ping, or to send anything at all.
     pub pong: Duration,
-    /// The time from a message's first byte to its last, and a second more for every 512 bytes of
-    /// it that have come; for a control frame too. A slow link is no fault, a peer that sends next
-    /// to nothing is.
+    /// The time from a message's first byte to its last, plus a second for every 512 bytes of it
+    /// that have arrived; also for a control frame. A slow link is not a fault, but a peer that
+    /// sends next to nothing is.
     pub message: Duration,
-    /// The time that may pass without a message, counted while none is coming. Off by default:
-    /// silence is normal, the pong tells whether the peer lives.
+    /// The time that may pass without a message, counted while none is arriving. Off by default:
+    /// silence is normal, and the Pong shows whether the peer is alive.
     pub idle: Duration,
     /// The time from our Close, or from the peer's, to the end of the transport.
     pub closing: Duration,
@@ -52,22 +51,22 @@ impl Timeouts {
     }
 }
 
-/// What the peer did not do in time. The connection has failed; a Close frame may be pending.
+/// The deadline that the peer missed. The connection has failed; a Close frame may be pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// Neither the Pong nor anything else came.
+    /// Neither the Pong nor anything else arrived.
     Pong,
     /// A message did not end.
     Message,
-    /// No message came.
+    /// No message arrived.
     Idle,
-    /// The closing handshake, or the end of the transport, did not come.
+    /// The closing handshake did not complete, or the transport did not end.
     Closing,
 }
 
 impl Timeout {
-    /// What our Close frame says about it.
+    /// Returns the Close frame that reports it.
     pub(crate) fn close_frame(self) -> CloseFrame {
         match self {
             Self::Pong => CloseFrame::new(CloseCode::INTERNAL_ERROR, "no pong in time"),
@@ -91,10 +90,10 @@ impl core::fmt::Display for Timeout {
 
 impl core::error::Error for Timeout {}
 
-/// How much time a byte of an unfinished message earns: 512 bytes a second are fast enough.
+/// The time that a byte of an unfinished message earns: 512 bytes a second are fast enough.
 const NANOS_PER_BYTE: u64 = 1_000_000_000 / 512;
 
-/// What is due next.
+/// The action that is due next.
 pub(crate) enum Due {
     /// Send the Ping with this number.
     Ping(u64),
@@ -102,7 +101,7 @@ pub(crate) enum Due {
     Late(Timeout),
 }
 
-/// The clock hands of one connection. At most one Ping is on its way.
+/// The running timers of one connection. At most one Ping is unanswered.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadlines {
     waits: Waits,
@@ -113,14 +112,14 @@ pub(crate) struct Deadlines {
     ping_sent: Option<PingSent>,
     ping_number: u64,
     round_trip_time: Option<Duration>,
-    /// Since when a frame or a message has been waiting for its end; later by what its bytes have
-    /// earned.
+    /// The time since which a frame or a message has been waiting for its end, moved by the time
+    /// that its bytes have earned.
     incomplete_since: Option<Timestamp>,
     last_message: Timestamp,
     closing_begun: Option<Timestamp>,
 }
 
-/// The [`Timeouts`] in nanoseconds, which take half the room of a `Duration`.
+/// The [`Timeouts`] in nanoseconds, which take half the space of a `Duration`.
 #[derive(Clone, Debug)]
 struct Waits {
     ping_interval: u64,
@@ -143,7 +142,7 @@ impl From<Timeouts> for Waits {
     }
 }
 
-/// A Ping on its way.
+/// An unanswered Ping.
 #[derive(Clone, Copy, Debug)]
 struct PingSent {
     at: Timestamp,
@@ -185,8 +184,8 @@ impl Deadlines {
         self.last_heard = self.last_heard.max(then);
     }
 
-    /// Nobody waited for bytes between the last ones and `now`: what was sent then may be waiting
-    /// to be received, so the time does not count. Returns how long it was.
+    /// Nobody waited for bytes between the last ones and `now`: bytes sent then may be waiting to
+    /// be received, so the time does not count. Returns its length.
     pub(crate) fn resume(&mut self, now: Timestamp) -> Duration {
         let pause = now.since(self.last_received);
         self.incomplete_since = self.incomplete_since.map(|since| since.after(pause).min(now));
@@ -196,7 +195,7 @@ impl Deadlines {
         pause
     }
 
-    /// A part of a message came, perhaps its last, in `len` bytes.
+    /// A part of a message arrived, perhaps its last, in `len` bytes.
     #[inline]
     pub(crate) fn data_received(&mut self, now: Timestamp, is_last: bool, len: usize) {
         if is_last {
@@ -230,12 +229,13 @@ impl Deadlines {
         self.closing_begun.get_or_insert(now);
     }
 
-    /// The time that the peer has for its part of the closing handshake begins anew.
+    /// Restarts the time that the peer has for its part of the closing handshake.
     pub(crate) fn restart_closing(&mut self, now: Timestamp) {
         self.closing_begun = self.closing_begun.map(|begun| begun.max(now));
     }
 
-    /// When [`take_due`](Self::take_due) has something to say, if nothing else happens.
+    /// Returns the time at which [`take_due`](Self::take_due) has a result, if nothing else
+    /// happens.
     pub(crate) fn next(&self) -> Timestamp {
         if let Some(begun) = self.closing_begun {
             return begun.after_nanos(self.waits.closing);
@@ -244,7 +244,7 @@ impl Deadlines {
         ping.min(self.message_or_idle_due().0)
     }
 
-    /// A message that is coming must end; without one, the next must come.
+    /// A message that has begun must end; without one, the next must begin.
     fn message_or_idle_due(&self) -> (Timestamp, Timeout) {
         match self.incomplete_since {
             Some(since) => (since.after_nanos(self.waits.message), Timeout::Message),
@@ -256,7 +256,7 @@ impl Deadlines {
         self.ping_sent.map(|sent| sent.at.max(self.last_heard).after_nanos(self.waits.pong))
     }
 
-    /// What is due at `now`. To be called until it returns `None`.
+    /// Returns the action that is due at `now`. Call it until it returns `None`.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
         if let Some(begun) = self.closing_begun {
             return (begun.after_nanos(self.waits.closing) <= now)
@@ -268,9 +268,9 @@ impl Deadlines {
         }
         match (self.ping_sent, self.pong_due()) {
             (Some(sent), Some(due)) if due <= now => {
-                // Woken far too late, say after a suspend: the answer may be waiting unread. Ask
-                // once more before the verdict; but if nothing came after that, it is due, or a
-                // timer that is always late would never come to one.
+                // Woken far too late, say after a suspend: the answer may be waiting unread. Send
+                // one more Ping before the connection fails. But if nothing arrived after that, it
+                // fails, or a timer that is always late would never fail it.
                 let is_late = due.after_nanos(self.waits.pong) <= now;
                 if is_late && (!sent.is_second || self.last_heard > sent.at) {
                     return Some(Due::Ping(self.ping(now, true)));

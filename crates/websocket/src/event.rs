@@ -1,4 +1,4 @@
-//! What a connection tells its user.
+//! The events of a connection.
 
 use tidings_frame::{CloseFrame, ControlPayload, Text};
 
@@ -13,11 +13,11 @@ pub enum MessageKind {
     Binary,
 }
 
-/// Something that arrived. Data borrows the slice that it was received in, so the connection is
-/// free while an event lives: sending inside an event is fine.
+/// An event of a connection. Data borrows the slice that it was received in, so the connection is
+/// not borrowed while an event lives: sending inside an event is fine.
 ///
-/// A message comes in one event if it was whole in the slice, else in several; `is_first` and
-/// `is_last` tell its borders, and control events may come between.
+/// A message is one event if it was whole in the slice, otherwise several; `is_first` and `is_last`
+/// mark its boundaries, and control events may come between.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -40,10 +40,10 @@ pub enum Event<'a> {
         is_last: bool,
     },
     /// A part of a compressed message (RFC 7692), still to be inflated: only on a connection that
-    /// [allows](crate::Connection::allow_compression) them. A text is not known to be UTF-8 yet. What
-    /// is wrong with it is to be [refused](crate::Connection::refuse).
+    /// [allows](crate::Connection::allow_compression) them. Text has not been checked for UTF-8
+    /// yet. [Refuse](crate::Connection::refuse) it if it is invalid.
     Compressed {
-        /// What the message is when it is inflated.
+        /// The kind of the message once inflated.
         kind: MessageKind,
         /// The bytes of this part.
         bytes: &'a mut [u8],
@@ -52,14 +52,14 @@ pub enum Event<'a> {
         /// Whether it ends the message.
         is_last: bool,
     },
-    /// The peer sent a Ping; the Pong is owed already.
+    /// The peer sent a Ping; the Pong is already pending.
     Ping(ControlPayload),
     /// The peer sent a Pong, asked for or not.
     Pong(ControlPayload),
-    /// The peer sent its Close frame, `None` if that had no code. Nothing else will be received;
-    /// if the peer closed first, the answer is owed already.
+    /// The peer sent its Close frame, `None` if that had no code. Nothing else will be received; if
+    /// the peer closed first, the answer is already pending.
     Close(Option<CloseFrame>),
-    /// The peer broke a rule or a limit. Nothing else will be received; the Close frame that says
-    /// so is owed already.
+    /// The peer broke a rule or a limit. Nothing else will be received; the Close frame that
+    /// reports it is already pending.
     Violation(Violation),
 }

@@ -1,5 +1,5 @@
-//! A rare value of some size that a connection holds: [`Held`] is a box where there is a heap, so
-//! that the many connections that hold none stay small, and inline where there is none.
+//! A rare value of some size that a connection holds: [`Held`] is boxed where there is a heap, so
+//! that the many connections without one stay small, and inline where there is none.
 
 #[cfg(feature = "alloc")]
 pub(crate) use alloc::boxed::Box as Held;

@@ -17,8 +17,8 @@ use crate::violation::Violation;
 
 /// The half of a connection that receives.
 ///
-/// It never fails and never writes: what has to be sent in answer follows from the event, by
-/// [`Outbound::answer`](crate::outbound::Outbound::answer).
+/// It never fails and never writes: [`Outbound::answer`](crate::outbound::Outbound::answer) derives
+/// the answer from the event.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbound {
     decoder: Decoder,
@@ -38,7 +38,7 @@ pub(crate) struct Inbound {
 enum OpenMessage {
     Text,
     Binary,
-    /// What it is when it is inflated.
+    /// The kind of the message once inflated.
     Compressed(MessageKind),
 }
 
@@ -82,7 +82,7 @@ impl Inbound {
         self.next_part(now, input)
     }
 
-    /// As [`next`](Self::next), for whatever comes.
+    /// Like [`next`](Self::next), for whatever comes.
     #[inline(never)]
     fn next_part<'a>(&mut self, now: Timestamp, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         while self.is_open {
@@ -99,12 +99,12 @@ impl Inbound {
         None
     }
 
-    /// What comes next may have been sent at any time in the last `pause`.
+    /// The next bytes may have been sent at any time in the last `pause`.
     pub(crate) fn resume(&mut self, now: Timestamp, pause: Duration) {
         self.budget.resume(now, pause);
     }
 
-    /// Whether [`next`](Self::next) finds a whole message at the front of `input`.
+    /// Returns whether [`next`](Self::next) finds a whole message at the front of `input`.
     #[inline]
     pub(crate) fn has_whole_message(&self, input: &[u8]) -> bool {
         self.message.is_none() && self.is_open && self.decoder.has_whole_message(input)
@@ -142,18 +142,18 @@ impl Inbound {
         }
     }
 
-    /// Whether more can be received: neither a Close frame nor a violation has come.
+    /// Returns whether more can be received: there was neither a Close frame nor a violation.
     pub(crate) const fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// Whether a frame or a message has begun and not ended.
+    /// Returns whether a frame or a message has begun and not ended.
     pub(crate) const fn is_incomplete(&self) -> bool {
         self.message.is_some() || !self.decoder.is_between_frames()
     }
 
-    /// How much of the open message is still to come, as the peer announces it: known once its last
-    /// frame has begun. For [`Assembler::push`](crate::Assembler::push).
+    /// Returns the length still to come of the open message, as the peer announces it: known once
+    /// its last frame has begun. For [`Assembler::push`](crate::Assembler::push).
     pub(crate) const fn announced_rest_len(&self) -> Option<u64> {
         match self.decoder.unfinished_frame() {
             Some((header, rest_len)) if header.fin() && !header.opcode().is_control() => {
@@ -163,7 +163,7 @@ impl Inbound {
         }
     }
 
-    /// What the peer's Close frame said, if it came.
+    /// Returns the content of the peer's Close frame, if it was received.
     pub(crate) fn close_received(&self) -> CloseStatus {
         if !self.close_received {
             return CloseStatus::Missing;
@@ -254,7 +254,7 @@ impl Inbound {
         self.budget.spend_data_frame(header.payload_len())
     }
 
-    /// The event of a part of a data frame; `None` if it brings nothing.
+    /// Returns the event of a part of a data frame; `None` if it has none.
     fn take_data<'a>(
         &mut self,
         opcode: DataOpcode,

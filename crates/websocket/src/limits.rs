@@ -1,4 +1,4 @@
-//! What one connection may cost: every limit of the machine, and the budgets that count them.
+//! The limits of a connection, and the budgets that count against them.
 
 use core::time::Duration;
 
@@ -7,8 +7,8 @@ use tidings_frame::PayloadLimit;
 use crate::violation::Violation;
 use tidings_time::Timestamp;
 
-/// The limits of one connection. All are judged on a frame's header, before its payload is looked
-/// at, and each refusal names the limit and what was seen.
+/// The limits of one connection. All are checked on a frame's header, before its payload is looked
+/// at, and each refusal names the limit and the value that exceeded it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -16,18 +16,18 @@ pub struct Limits {
     pub max_frame_len: u64,
     /// The longest message, in bytes, over all its frames.
     pub max_message_len: u64,
-    /// The most frames of one message, empty ones included.
+    /// The maximum number of frames of one message, including empty ones.
     pub max_fragments: u32,
-    /// How fast control frames may come.
+    /// The rate at which control frames may arrive.
     pub control_frames: ControlFrameRate,
 }
 
 /// A token bucket for control frames: `burst` at once, then `per_second`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlFrameRate {
-    /// How many may come at once.
+    /// The number that may arrive at once.
     pub burst: u32,
-    /// How many may come per second in the long run.
+    /// The number that may arrive per second in the long run.
     pub per_second: u32,
 }
 
@@ -40,10 +40,11 @@ impl ControlFrameRate {
 }
 
 impl Limits {
-    /// For "as much as the protocol can say". Only where every part is passed on at once.
+    /// No limit but that of the protocol. Only for code that passes on every part at once.
     pub const UNBOUNDED: u64 = PayloadLimit::UNBOUNDED.max_len();
 
-    /// For a server, whose peers are strangers: messages of 1 MiB in up to 16,384 frames.
+    /// The defaults of a server, whose peers are strangers: messages of 1 MiB in up to 16,384
+    /// frames.
     #[must_use]
     pub const fn server() -> Self {
         Self {
@@ -54,7 +55,7 @@ impl Limits {
         }
     }
 
-    /// For a client, which chose its server: messages of 16 MiB.
+    /// The defaults of a client, which chose its server: messages of 16 MiB.
     #[must_use]
     pub const fn client() -> Self {
         Self {
@@ -71,8 +72,8 @@ impl Limits {
     }
 }
 
-/// Counts what has been received against the [`Limits`]. The one place where limits are judged, but
-/// for that of a frame, which is the decoder's.
+/// Counts received frames against the [`Limits`]. All limits are checked here, except that of a
+/// frame, which the decoder checks.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     max_message_len: u64,
@@ -80,8 +81,8 @@ pub(crate) struct Budget {
     max_fragments: u32,
     fragments: u32,
     control_frames: ControlFrameRate,
-    /// Control frames that may still come, in billionths of a frame: what a rate per second adds
-    /// in a nanosecond, so that no time between two frames is rounded away.
+    /// The number of control frames that may still arrive, in billionths of a frame. A rate per
+    /// second adds that much in a nanosecond, so that no time between two frames is rounded away.
     control_left: u64,
     control_refilled: Timestamp,
 }
@@ -135,8 +136,8 @@ impl Budget {
         Ok(())
     }
 
-    /// What comes now may have been sent at any time in the last `pause`, in which nobody looked: as
-    /// many control frames as the rate allows may come at once.
+    /// The next bytes may have been sent at any time in the last `pause`, in which nothing was
+    /// read: as many control frames as the rate allows may arrive at once.
     pub(crate) fn resume(&mut self, now: Timestamp, pause: Duration) {
         let earned = self.control_frames.earned_in(pause);
         self.control_left = self.control_left.saturating_add(earned);
@@ -232,7 +233,8 @@ mod tests {
         assert_eq!(budget.spend_control_frame(now), Err(refused));
     }
 
-    /// What has gathered while nobody looked is judged by the time in which it was sent.
+    /// Control frames that arrived while nothing was read are counted over the time in which they
+    /// were sent.
     #[test]
     fn control_frames_that_waited_for_the_application_are_not_a_flood() {
         let mut budget = budget();

@@ -1,5 +1,5 @@
-//! The sending half: the order of our own frames, and what the protocol has to tell the peer
-//! (RFC 6455, 5.4, 5.5, 6.1, 7.1).
+//! The sending half: the order of our own frames, and the frames that the protocol has to send (RFC
+//! 6455, 5.4, 5.5, 6.1, 7.1).
 
 use core::fmt;
 
@@ -21,7 +21,7 @@ pub(crate) struct Outbound<R> {
     allows_half_close: bool,
     /// The message that was begun with [`Data::more`].
     message: Option<DataOpcode>,
-    /// 5.5.3: of several Pings it is enough to answer the last.
+    /// 5.5.3: of several Pings only the last has to be answered.
     pending_pong: Option<Held<ControlPayload>>,
     pending_ping: Option<u64>,
     close: CloseState,
@@ -34,7 +34,7 @@ enum CloseState {
     Open,
     Pending(Option<Held<CloseFrame>>),
     Sent(Option<Held<CloseFrame>>),
-    /// The transport ended before we had anything to say.
+    /// The transport ended before we had anything to send.
     Missed,
 }
 
@@ -43,12 +43,12 @@ enum CloseState {
 enum Shutdown {
     /// The transport is still needed.
     NotDue,
-    /// Once all that is pending was transmitted.
+    /// Once all pending output was transmitted.
     Pending,
     Done,
 }
 
-/// A message, or a piece of one, to send.
+/// A message to send, or a part of one.
 ///
 /// ```
 /// use tidings_websocket::Data;
@@ -73,8 +73,8 @@ impl<'p> Data<'p> {
         Self { opcode: DataOpcode::Text, payload: text.as_bytes(), more: false, compressed: false }
     }
 
-    /// Text that is known to be UTF-8, or a piece of one that is cut anywhere. The caller vouches
-    /// for the whole message: a peer fails the connection over one that is not UTF-8.
+    /// Text that is known to be UTF-8, or a part of it that is cut anywhere. The caller guarantees
+    /// that the whole message is UTF-8: otherwise the peer fails the connection.
     pub const fn utf8(text: &'p [u8]) -> Self {
         Self { opcode: DataOpcode::Text, payload: text, more: false, compressed: false }
     }
@@ -90,31 +90,31 @@ impl<'p> Data<'p> {
         self.payload.len()
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.payload.is_empty()
     }
 
-    /// The message goes on: the next data sent, of the same type, continues it.
+    /// The message continues: the next data sent, of the same type, is its next part.
     pub const fn more(self) -> Self {
         Self { more: true, ..self }
     }
 
-    /// The payload is what permessage-deflate has made of the message (RFC 7692, 7.2.1). Of a
-    /// message in pieces all are, and the first says so for all.
+    /// The payload is the output of permessage-deflate for the message (RFC 7692, 7.2.1). If a
+    /// message is sent in parts all are, and the first says so for all.
     pub const fn compressed(self) -> Self {
         Self { compressed: true, ..self }
     }
 }
 
-/// What the protocol wants done, in this order.
+/// The output of the protocol, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Transmit {
     /// Write these bytes.
     Frame(ControlFrame),
-    /// Everything was said: shut down the sending side of the transport. Comes once.
+    /// All output was returned: shut down the sending side of the transport. Returned once.
     Shutdown,
 }
 
@@ -142,8 +142,8 @@ impl<R: Role> Outbound<R> {
         self.allows_half_close = allows;
     }
 
-    /// Frames a message or a piece of one. The frame must be written before anything that a later
-    /// call yields.
+    /// Frames a message or a part of one. The frame must be written before the output of any later
+    /// call.
     ///
     /// # Errors
     /// [`SendError`], the caller's fault; nothing has changed.
@@ -223,7 +223,7 @@ impl<R: Role> Outbound<R> {
         }
     }
 
-    /// Makes pending what an event calls for.
+    /// Makes the answer to an event pending.
     pub(crate) fn answer(&mut self, event: &Event<'_>) {
         match event {
             // 5.5.2: "an endpoint MUST send a Pong frame in response".
@@ -231,7 +231,7 @@ impl<R: Role> Outbound<R> {
             Event::Close(_) if self.allows_half_close && self.is_open() => {}
             Event::Close(close) => {
                 // 5.5.1: "typically echos the status code it received". The reason is the peer's
-                // own and tells it nothing. 7.4.1: 1010 is not a server's to say.
+                // own and gives it no information. 7.4.1: a server must not send 1010.
                 let is_server = self.role.is_server();
                 self.close(close.map(|close| match close.code {
                     CloseCode::MANDATORY_EXTENSION if is_server => {
@@ -262,14 +262,14 @@ impl<R: Role> Outbound<R> {
         self.pending_ping = Some(number);
     }
 
-    /// Ends the transport once all that is pending was transmitted.
+    /// Ends the transport once all pending output was transmitted.
     pub(crate) fn shut_down(&mut self) {
         if self.shutdown == Shutdown::NotDue {
             self.shutdown = Shutdown::Pending;
         }
     }
 
-    /// The transport cannot bring anything more: what is pending is still handed out, then the end.
+    /// The transport cannot deliver anything more: pending output is still returned, then the end.
     pub(crate) fn end(&mut self) {
         if self.close == CloseState::Open {
             self.close = CloseState::Missed;
@@ -277,7 +277,7 @@ impl<R: Role> Outbound<R> {
         self.shut_down();
     }
 
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something.
+    /// Returns whether [`poll_transmit`](Self::poll_transmit) has something.
     #[inline]
     pub(crate) fn wants_transmit(&self) -> bool {
         self.pending_pong.is_some()
@@ -286,11 +286,11 @@ impl<R: Role> Outbound<R> {
             || self.shutdown == Shutdown::Pending
     }
 
-    /// What the protocol wants written now; call until it returns `None`, and write each in turn. A control
-    /// frame may go between two fragments, never inside a frame.
+    /// Returns the next pending output of the protocol. Call until it returns `None`, and write
+    /// each in order. A control frame may go between two fragments, never inside a frame.
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
-        // 1.4: what follows our Close is discarded by the peer, a Pong too. A half-closed peer still
-        // gets its answer.
+        // 1.4: the peer discards everything after our Close, including a Pong. A half-closed peer
+        // still gets its answer.
         if !matches!(self.close, CloseState::Sent(_)) {
             if let Some(payload) = self.pending_pong.take() {
                 return Some(Transmit::Frame(self.control(ControlOpcode::Pong, &payload)));
@@ -315,12 +315,12 @@ impl<R: Role> Outbound<R> {
         None
     }
 
-    /// Whether data can be sent: the closing handshake has not begun.
+    /// Returns whether data can be sent: the closing handshake has not begun.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.close, CloseState::Open)
     }
 
-    /// What our Close frame says, if it has been handed out.
+    /// Returns the content of our Close frame, if it has been returned for writing.
     pub(crate) fn close_sent(&self) -> CloseStatus {
         match &self.close {
             CloseState::Sent(Some(close)) => CloseStatus::Frame(**close),
@@ -337,17 +337,17 @@ impl<R: Role> Outbound<R> {
         self.allows_half_close
     }
 
-    /// Whether messages may be compressed (RFC 7692): both sides have agreed.
+    /// Returns whether messages may be compressed (RFC 7692): both sides have agreed.
     pub(crate) const fn allows_compression(&self) -> bool {
         self.allows_compression
     }
 
-    /// Whether a message has begun and not ended.
+    /// Returns whether a message has begun and not ended.
     pub(crate) const fn is_inside_message(&self) -> bool {
         self.message.is_some()
     }
 
-    /// Whether [`Transmit::Shutdown`] has been handed out: there is nothing left to do.
+    /// Returns whether [`Transmit::Shutdown`] has been returned: there is nothing left to do.
     pub(crate) fn is_shut_down(&self) -> bool {
         self.shutdown == Shutdown::Done
     }
@@ -408,7 +408,7 @@ impl fmt::Debug for ControlFrame {
     }
 }
 
-/// Why nothing was sent: the caller's fault, and nothing has changed.
+/// The reason why nothing was sent. The fault is the caller's, and nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
@@ -444,7 +444,7 @@ mod tests {
         Outbound::new(Client::new(|| [0; 4])) // keys that leave the payload as it is
     }
 
-    /// What comes out next, as bytes; nothing for the end.
+    /// Returns the next output as bytes; nothing for the end.
     fn next<R: Role>(outbound: &mut Outbound<R>) -> Option<ControlFrame> {
         match outbound.poll_transmit()? {
             Transmit::Frame(frame) => Some(frame),
@@ -452,7 +452,7 @@ mod tests {
         }
     }
 
-    /// W-099: text that is vouched for is framed as text, cut anywhere.
+    /// W-099: text that the caller guarantees is framed as text, cut anywhere.
     #[test]
     fn text_may_be_sent_as_bytes() {
         let mut outbound = Outbound::new(Server);
@@ -483,7 +483,7 @@ mod tests {
     }
 
     /// W-087, W-117: RFC 6455, 5.5.1: a client answers with the code that it received, 1010 too; a
-    /// server has no 1010 to say.
+    /// server never sends 1010.
     #[test]
     fn a_close_with_1010_is_echoed_by_a_client_alone() {
         let close = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "x");

@@ -1,5 +1,5 @@
-//! Which end of the connection this is. Only a client masks, so only a client has a source of
-//! masking keys: a server that masks cannot be written.
+//! The two ends of a connection. Only a client masks, so only a client has a source of masking
+//! keys: a server that masks cannot be written.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use tidings_frame::MaskingKey;
 
 /// [`Server`], [`Client`], or [`AnyRole`] where one type has to serve for both.
 pub trait Role: sealed::Sealed {
-    /// Whether this end was connected to.
+    /// Returns whether this end is the server.
     fn is_server(&self) -> bool;
 
     #[doc(hidden)]
@@ -105,10 +105,10 @@ impl<M> fmt::Debug for Client<M> {
     }
 }
 
-/// Where a client's masking keys come from: one fresh key for each frame.
+/// The source of a client's masking keys: one fresh key for each frame.
 ///
-/// RFC 6455, 10.3: the key "MUST be derived from a strong source of entropy", and one key must
-/// not tell anything about the next. Use a cryptographic generator; there is no default. Any
+/// RFC 6455, 10.3: the key "MUST be derived from a strong source of entropy", and one key must not
+/// help to predict the next. Use a cryptographic generator; there is no default. Any
 /// `FnMut() -> [u8; 4]` is a source.
 pub trait MaskSource {
     /// Draws the key for the next frame.
@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// RFC 6455, 10.3: what masking keys are made of is nobody's to see.
+    /// RFC 6455, 10.3: the source of masking keys is secret.
     #[test]
     fn a_client_is_printed_without_its_mask_source() {
         let client = Client::new(|| [1, 2, 3, 4]);

@@ -48,7 +48,7 @@ fn control(opcode: ControlOpcode, payload: &[u8], masked: bool) -> Vec<u8> {
     bytes_of(Frame::control(opcode, &ControlPayload::new(payload).unwrap()), masked)
 }
 
-/// What a test says of a connection: its events and what it transmitted, in one line each.
+/// The record of a connection in a test: its events and its output, in one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Log(Vec<String>);
 
@@ -118,8 +118,8 @@ impl Log {
     }
 }
 
-/// The same stream whole, at every cut, and byte by byte. What is transmitted between may come
-/// earlier with more cuts, so the events and the transmits are compared apart.
+/// The same stream whole, split at every position, and byte by byte. Output may come earlier with
+/// more cuts, so the events and the output are compared separately.
 fn at_every_cut<R: Role>(new: impl Fn() -> Connection<R>, stream: &[u8], expected: &[&str]) {
     let apart = |log: &Log| -> (Vec<String>, Vec<String>) {
         log.0.iter().cloned().partition(|line| !line.starts_with('>'))

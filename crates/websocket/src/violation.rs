@@ -1,4 +1,4 @@
-//! What a peer can do wrong on an open connection. Always the peer's fault, always the last event.
+//! The violations of a peer on an open connection. Always the peer's fault, always the last event.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use tidings_frame::{CloseCode, CloseFrameError, DecodeError, DecodeErrorKind, In
 use crate::limits::ControlFrameRate;
 
 /// The rule or limit that the peer broke. The connection has failed; the Close frame with
-/// [`close_code`](Self::close_code) is already owed.
+/// [`close_code`](Self::close_code) is already pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
@@ -23,7 +23,7 @@ pub enum Violation {
     ExpectedContinuation,
     /// A frame says that it is compressed and does not begin a message (RFC 7692, 6.1).
     UnexpectedCompression,
-    /// A compressed message can't be inflated (RFC 7692, 7.2.2).
+    /// A compressed message cannot be inflated (RFC 7692, 7.2.2).
     CorruptCompression,
     /// A text message is not UTF-8 (RFC 6455, 8.1).
     InvalidUtf8(InvalidUtf8),
@@ -33,23 +33,23 @@ pub enum Violation {
     MessageTooLong {
         /// Its length so far, with the frame just announced, in bytes.
         message_len: u64,
-        /// What is allowed, in bytes.
+        /// The limit, in bytes.
         max_len: u64,
     },
     /// A message has more frames than the limit.
     TooManyFragments {
-        /// What is allowed.
+        /// The limit.
         max_fragments: u32,
     },
-    /// Control frames come faster than allowed.
+    /// Control frames arrive faster than allowed.
     TooManyControlFrames {
-        /// What is allowed.
+        /// The limit.
         rate: ControlFrameRate,
     },
 }
 
 impl Violation {
-    /// The code that the connection is failed with (RFC 6455, 7.4.1).
+    /// Returns the close code that reports the violation (RFC 6455, 7.4.1).
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
@@ -70,7 +70,8 @@ impl Violation {
         }
     }
 
-    /// The reason sent with the code: names the rule, in words that say nothing of this end.
+    /// Returns the reason sent with the code. It names the rule, and reveals nothing about this
+    /// end.
     #[must_use]
     pub(crate) const fn close_reason(&self) -> &'static str {
         match self {
@@ -136,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// W-108, W-109: every violation says what was wrong, to this end in full and to the peer in
+    /// W-108, W-109: every violation describes the fault, to this end in full and to the peer in
     /// words that fit a Close frame, with the code of RFC 6455, 7.4.1.
     #[test]
     fn a_violation_names_its_rule_on_both_sides() {

@@ -14,7 +14,7 @@ use tidings_websocket::{
     Violation,
 };
 
-/// What a connection with these limits finds wrong with these frames.
+/// Returns the violation that a connection with these limits finds in these frames.
 fn violation(limits: Limits, frames: &[Frame<'_>]) -> Option<Violation> {
     let key = MaskingKey::new([9, 8, 7, 6]);
     let masked: Vec<u8> =
@@ -101,7 +101,7 @@ fn a_message_may_be_as_long_as_its_limit() {
     assert_eq!(violation(limits, &[ten, eleven]), Some(too_long));
 }
 
-/// W-079: a message's frames, empty ones too; control frames between are none of them.
+/// W-079: the frames of a message, empty ones too; control frames between do not count.
 #[test]
 fn a_message_may_have_as_many_frames_as_its_limit() {
     let mut limits = Limits::server();

@@ -1,7 +1,7 @@
-//! What two connections do to each other: RFC 6455, sections 5 to 7, as a table. Each row runs
-//! with side A as client and as server, whole, in small chunks and cut at every byte; an
-//! independent reader judges every byte that either side writes (W-059 to W-061, W-063 to W-068,
-//! W-073, W-082 to W-086, W-099, W-115).
+//! The exchanges of two connections: RFC 6455, sections 5 to 7, as a table. Each row runs with side
+//! A as client and as server, whole, in small chunks and split at every byte; an independent reader
+//! checks every byte that either side writes (W-059 to W-061, W-063 to W-068, W-073, W-082 to
+//! W-086, W-099, W-115).
 
 use std::time::Duration;
 

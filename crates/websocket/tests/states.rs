@@ -1,5 +1,5 @@
-//! Every state that a few inputs lead to, for both roles: what is written is legal, nothing comes
-//! after the end (P-08), and a silent peer is given up (P-09).
+//! Every state that a few inputs lead to, for both roles: all output is legal, nothing follows the
+//! end (P-08), and a silent peer ends the connection (P-09).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -13,7 +13,7 @@ use tidings_websocket::{
     Client, Connection, Data, Event, Limits, Role, Server, Timeout, Timeouts, Timestamp, Transmit,
 };
 
-/// What can happen to a connection.
+/// An input of a connection.
 #[derive(Clone, Copy, Debug)]
 enum Input {
     Message,
@@ -200,7 +200,8 @@ impl<R: Role> Walk<R> {
     }
 }
 
-/// Every sequence of so many inputs, and the most timers that a silent peer takes after it.
+/// Runs every sequence of this many inputs; returns the most timers that a silent peer takes after
+/// it.
 fn walk_all(depth: u32) -> u32 {
     let mut most = 0;
     let count = u32::try_from(INPUTS.len()).unwrap();
@@ -237,8 +238,8 @@ impl Drop for ShownOnPanic<'_> {
     }
 }
 
-/// P-08, P-09, V-67, W-086, W-098, W-108, W-110: a Ping, one more if the timer was late, the
-/// verdict.
+/// P-08, P-09, V-67, W-086, W-098, W-108, W-110: a Ping, one more if the timer was late, then the
+/// failure.
 #[test]
 fn from_every_state_a_silent_peer_is_given_up() {
     assert_eq!(walk_all(0), 3);
@@ -254,7 +255,7 @@ fn exhaustive_from_every_state_a_silent_peer_is_given_up() {
     assert!(walk_all(4) <= 3);
 }
 
-/// P-09: without any time for the Pong the verdict follows the Ping, and nothing spins.
+/// P-09: without any time for the Pong the failure follows the Ping, and nothing spins.
 #[test]
 fn no_time_for_the_pong_is_a_verdict_at_once() {
     let mut timeouts = Timeouts::server();
@@ -283,7 +284,7 @@ fn a_clock_that_goes_back_does_no_harm() {
         assert_eq!(connection.poll_timeout(), Some(at(7225)), "the deadline stays where it was");
     }
     assert!(connection.is_open() && connection.is_receiving());
-    // Forward by an hour: a Ping, not a verdict; the peer answers in time.
+    // Forward by an hour: a Ping, not a failure; the peer answers in time.
     assert_eq!(connection.handle_timeout(at(10_800)), None);
     receive(&mut connection, at(10_801));
     assert_eq!(connection.poll_timeout(), Some(at(10_821)));

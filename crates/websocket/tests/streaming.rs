@@ -1,5 +1,5 @@
-//! Large messages in constant memory, and what goes on beside them. The machine is built without
-//! a heap; the buffers here are all there is.
+//! Large messages in constant memory, and other frames between their fragments. The machine is
+//! built without a heap; there are only the buffers here.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
@@ -137,7 +137,7 @@ impl<R: Role> Peer<R> {
 }
 
 /// 10,000 messages go to the server, with Pings among them, while it sends a large message in
-/// fragments; behind that message it answers all of them. Nothing is lost, doubled or reordered.
+/// fragments; after that message it answers all of them. Nothing is lost, doubled or reordered.
 #[test]
 fn ten_thousand_echoes_pass_a_large_message_with_pings_among_them() {
     const ECHOES: usize = 10_000;

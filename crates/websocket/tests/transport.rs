@@ -1,5 +1,5 @@
-//! Two machines over a transport with faults: whatever reads, writes and waits do, what is said
-//! and seen is the same, or it ends as lost (F-01 to F-06, P-10, V-66, W-100).
+//! Two machines over a transport with faults: however it reads, writes and waits, the sent and
+//! received messages are the same, or it ends as lost (F-01 to F-06, P-10, V-66, W-100).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -45,7 +45,7 @@ impl<R: Role> Adapter<R> {
         }
     }
 
-    /// Reads once, writes once; what has to wait is tried again in the next turn.
+    /// Reads once, writes once; an operation that has to wait is tried again in the next turn.
     fn turn(&mut self) {
         let mut buffer = [0; 64];
         if !self.has_ended {
@@ -139,7 +139,7 @@ fn append(frame: &Frame<'_>, out: &mut Vec<u8>) {
     out.extend(bytes);
 }
 
-/// What both sides saw, and what their transports did.
+/// The results of both sides, and the calls to their transports.
 #[derive(Debug, PartialEq)]
 struct Talk {
     seen: [Vec<String>; 2],
@@ -235,8 +235,8 @@ fn random_faults_change_nothing() {
     });
 }
 
-/// F-06, W-111: a reset after every byte, read or written, at either side. What was seen is the
-/// beginning of what would have been; both sides end.
+/// F-06, W-111: a reset after every byte, read or written, at either side. The received messages
+/// are a beginning of those without the reset; both sides end.
 #[test]
 fn a_reset_at_every_byte_loses_only_what_came_after() {
     let (expected, counters) = honest();

@@ -1,7 +1,7 @@
-//! A `Connection` in any situation: as server or client, with any bytes, frames, commands and
-//! times in any order. A second connection gets the same, its bytes one at a time, and must not
-//! differ. A ledger holds what is transmitted against what is owed. At the end a plain reader
-//! holds what was received against the events, and a peer reads all that was written.
+//! A `Connection` in any situation: as server or client, with any bytes, frames, commands and times
+//! in any order. A second connection gets the same, its bytes one at a time, and must not differ. A
+//! model checks that every frame sent was pending. At the end a plain reader compares the received
+//! bytes with the events, and a peer reads everything that was written.
 //!
 //! Input: a byte for role, limits, timeouts and whether the peer may compress, then the steps, each a byte and its arguments.
 
@@ -125,7 +125,7 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
     Ok(())
 }
 
-/// One connection and what it said.
+/// One connection and its log.
 struct Side<R> {
     connection: Connection<R>,
     log: Log,
@@ -170,12 +170,12 @@ fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut M
 }
 
 fn transmit_all<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Model) {
-    // A Pong, a Ping, a Close, the shutdown: what is owed is bounded.
+    // A Pong, a Ping, a Close, the shutdown: the pending output is bounded.
     let count = (0..6).take_while(|_| transmit(whole, bytewise, ledger)).count();
     assert!(count <= 4, "more is owed than there can be");
 }
 
-/// Tells the time, and that what is due is due once.
+/// Passes the time, and checks that due work is due once.
 fn handle_timeouts<R: Role>(
     whole: &mut Side<R>,
     bytewise: &mut Side<R>,

@@ -1,5 +1,5 @@
-//! How a stream is cut into slices: [`Cuts`]. The first bytes of an input decide it: how many cuts
-//! (modulo 16), then their lengths.
+//! The split of a stream into slices: [`Cuts`]. The first bytes of an input decide it: the number
+//! of cuts (modulo 16), then their lengths.
 
 use std::iter;
 

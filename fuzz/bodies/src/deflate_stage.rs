@@ -1,6 +1,6 @@
-//! The compression stage. A compressed message, of any bytes, comes out the same or fails the same
-//! however it is cut, and whoever had the memory before, and is what another inflater has it be. What is
-//! compressed, in any parts, inflates to itself.
+//! The compression stage. A compressed message, of any bytes, inflates to the same output or fails
+//! the same way however it is split, whoever used the memory before, and as another inflater does.
+//! Data that is compressed, in any parts, inflates to itself.
 //!
 //! Input: a byte for the parameters, a byte for the length of the cuts, then the messages, with FF 00
 //! FF between them. They are first received and then sent.
@@ -20,8 +20,8 @@ pub fn run(data: &[u8]) {
     let window_bits = WindowBits::new(8 + (parameters & 7)).unwrap();
     let direction = Direction::new(window_bits, parameters & 8 != 0);
     let fragment_len = usize::from(*cuts) + 1;
-    // A state that is given away remembers the agreed window and no more. Who reaches further back
-    // is then found out, and else perhaps not, so that would not be the same.
+    // A state that was released remembers only the agreed window. A message that reaches further
+    // back is then refused, and otherwise perhaps not, so the results would differ.
     let is_exact = window_bits == WindowBits::MAX || !direction.context_takeover();
     received(direction, fragment_len, is_exact && parameters & 16 != 0, rest);
     sent(direction, fragment_len, rest);
@@ -46,7 +46,7 @@ fn received(direction: Direction, fragment_len: usize, swaps_states: bool, data:
         }
         if let (Some(inflater), Ok(message)) = (&mut foreign, &expected) {
             match inflater.decompress(payload) {
-                // A block marked as the last: this one can't go on.
+                // A block marked as the last: this one cannot continue.
                 None => foreign = None,
                 Some(theirs) => {
                     assert_eq!(&theirs, message);
@@ -67,7 +67,7 @@ fn received(direction: Direction, fragment_len: usize, swaps_states: bool, data:
     }
 }
 
-/// The memory of another connection, full of what is nobody else's.
+/// The memory of another connection, full of its data.
 fn used_state(byte: u8) -> InflateState {
     let mut inflater = Inflater::new(Backend::ZlibRs, Direction::UNLIMITED, LIMIT);
     let len = u16::MAX.to_le_bytes();

@@ -1,6 +1,7 @@
 //! An `EventSource` in any situation: any responses, bytes, ends and times in any order, in turn or
-//! not. A second one gets the same, its bytes one at a time, and must not differ. Each stream is held
-//! against a decoder alone, each wait against the rules, and once closed nothing comes any more.
+//! not. A second one gets the same, its bytes one at a time, and must not differ. Each stream is
+//! compared with a plain decoder, each wait with the rules, and once closed nothing is returned any
+//! more.
 //!
 //! Input: a byte that sets the configuration, then the steps, each a byte and its arguments.
 
@@ -142,7 +143,7 @@ fn random(input: &mut Unstructured<'_>) -> Result<u64> {
     Ok(u64::from_be_bytes([u8::arbitrary(input)?; 8]))
 }
 
-/// A source, and what is known of it.
+/// A source, and its known state.
 struct Side {
     config: Config,
     source: EventSource<GrowableStorage>,
@@ -279,7 +280,7 @@ impl Side {
         stood
     }
 
-    /// What holds for every loss.
+    /// The properties of every loss.
     fn disconnect(&mut self, disconnect: Disconnect) {
         assert!(!disconnect.to_string().is_empty());
         if let Some(why) = self.closed {
@@ -294,7 +295,7 @@ impl Side {
             Next::Wait(_) if disconnect.reason == DisconnectReason::NoAttempt => {}
             Next::Wait(wait) => {
                 assert!(self.config.reconnect && self.config.repeat == Repeat::Always);
-                // A server that refuses may set a time of its own, which is at least 1 s.
+                // A server that refuses may set a time, which is at least 1 s.
                 let least = match disconnect.reason {
                     DisconnectReason::Status(_) => {
                         self.reconnection_time.min(Duration::from_secs(1))

@@ -57,7 +57,7 @@ fn heard(extensions: Extensions<'_>) -> Vec<Reading> {
         .collect()
 }
 
-/// What was read can be written, and reads the same.
+/// A parsed value can be written, and reads the same.
 fn assert_round_trip(extensions: &[Reading]) {
     for reading in extensions {
         let (name, params) = reading;

@@ -53,8 +53,8 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// It leaves more to its callers, such as the shortest length and the rules of control frames: what
-/// is refused here may be read there, but not the other way round.
+/// It leaves more to its callers, such as the shortest length and the rules of control frames: it
+/// may read headers that are refused here, but not the other way round.
 fn assert_read_by_tungstenite(header: &Header, bytes: &[u8]) {
     let (theirs, payload_len) = FrameHeader::parse(&mut Cursor::new(bytes)).unwrap().unwrap();
     assert_eq!(payload_len, header.payload_len());
@@ -91,7 +91,7 @@ fn rebuild(header: &Header) -> Header {
     }
 }
 
-/// What the figure of RFC 6455, 5.2 says of some bytes.
+/// The meaning of some bytes by the figure of RFC 6455, 5.2.
 #[derive(Debug, PartialEq, Eq)]
 enum Reading {
     Cut,

@@ -40,7 +40,7 @@ fn limit(selector: u8) -> PayloadLimit {
     }
 }
 
-/// All that a decoder said of a stream.
+/// The whole output of a decoder for a stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Transcript {
     frames: Vec<Frame>,
@@ -61,7 +61,7 @@ impl Transcript {
         allowed: Rsv,
         slices: impl IntoIterator<Item = &'a [u8]>,
     ) -> Self {
-        // Memory does not depend on what is declared: there is none but the value itself.
+        // Memory does not depend on a declared length: there is only the value itself.
         const { assert!(size_of::<Decoder>() <= 100) };
         let mut decoder = Decoder::new(limit, allowed);
         let mut frames: Vec<Frame> = Vec::new();

@@ -1,5 +1,6 @@
-//! A server that is sent any bytes as a request: the verdict does not depend on cuts, what is
-//! accepted holds the MUSTs of RFC 6455, 4.2.1, and what is refused gets a complete response.
+//! A server that gets any bytes as a request: the result does not depend on how they are split, an
+//! accepted request fulfils the MUSTs of RFC 6455, 4.2.1, and a refused one gets a complete
+//! response.
 //!
 //! Input: the bytes that a client sends.
 
@@ -37,7 +38,7 @@ pub fn run(data: &[u8]) {
 
     let mut slots = HeaderSlots::<24>::new();
     let parsed = ServerRequest::parse(head, &mut slots);
-    // With fewer slots there is the same verdict, or it is the slots' fault.
+    // With fewer slots there is the same result, or it is the slots' fault.
     let mut few_slots = HeaderSlots::<6>::new();
     match (&parsed, ServerRequest::parse(head, &mut few_slots)) {
         (_, Err(tidings_handshake::RequestError::Head(HeadError::TooManyHeaders { limit: 6 }))) => {
@@ -191,7 +192,7 @@ fn assert_same_from_pairs(request: &ServerRequest<'_>) {
     assert_eq!(same.accept().to_vec(), request.accept().to_vec());
 }
 
-/// Policies differ in what they let in, never the wrong way round.
+/// A stricter policy never admits more than a laxer one.
 fn judge_origin(request: &ServerRequest<'_>) {
     let patterns = [
         OriginPattern::parse("https://*.example.com").unwrap(),
@@ -232,7 +233,7 @@ fn is_same_origin(origin: Option<&str>, host: Authority<'_>, secure: bool) -> bo
     })
 }
 
-/// Accepts with the first of what is offered; our own client, had it sent this, is content.
+/// Accepts with the first offer of each kind; our own client, had it sent this, is content.
 fn accept(request: &ServerRequest<'_>) {
     let subprotocols: Vec<&str> = request.subprotocols().collect();
     let names: Vec<&str> = request.extensions().map(|extension| extension.name()).take(1).collect();

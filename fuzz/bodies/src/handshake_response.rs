@@ -1,5 +1,5 @@
-//! A client that is sent any bytes as an answer: the verdict does not depend on cuts, and an answer
-//! that opens the WebSocket holds the MUSTs of RFC 6455, 4.1.
+//! A client that gets any bytes as an answer: the result does not depend on how they are split, and
+//! an answer that opens the WebSocket fulfils the MUSTs of RFC 6455, 4.1.
 //!
 //! Input: the bytes that a server sends to a client that offers the subprotocols `chat` and
 //! `superchat` and the extensions `permessage-deflate` and `x-checksum`, with the key of RFC 6455.
@@ -15,7 +15,7 @@ use crate::http_response::{header_values, list_elements, start_line, trim};
 const SUBPROTOCOLS: [&str; 2] = ["chat", "superchat"];
 const EXTENSIONS: [&str; 2] = ["permessage-deflate", "x-checksum"];
 
-/// Reads the answer, and what follows interim responses.
+/// Reads the answer, and the bytes that follow interim responses.
 pub fn run(data: &[u8]) {
     let extensions = EXTENSIONS.map(|name| Extension::new(name, &[]).unwrap());
     let uri = WebSocketUri::parse("wss://example.com/chat?room=1").unwrap();

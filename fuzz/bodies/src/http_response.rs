@@ -1,4 +1,4 @@
-//! Whether bytes are a complete HTTP/1.1 response, read line by line.
+//! Checks whether bytes are a complete HTTP/1.1 response, read line by line.
 
 /// A response, taken apart.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub(crate) fn header_values<'a>(head: &'a [u8], name: &str) -> Vec<&'a [u8]> {
         .collect()
 }
 
-/// The start line of a head, behind empty lines.
+/// The start line of a head, after empty lines.
 pub(crate) fn start_line(head: &[u8]) -> &[u8] {
     let mut lines = head.split(|byte| *byte == b'\n').map(trim_line);
     lines.find(|line| !line.is_empty()).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! What the fuzz targets run: one module per target, each with a `run` that takes any bytes and
-//! panics if what it watches does not hold.
+//! The code of the fuzz targets: one module per target, each with a `run` that takes any bytes and
+//! panics if a property does not hold.
 //!
 //! The libFuzzer binaries in `fuzz/fuzz_targets` call nothing else. Being a member of the workspace,
 //! this crate compiles, is linted and replays the seeds of `fuzz/corpus` in every `cargo test`.

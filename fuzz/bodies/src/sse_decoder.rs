@@ -44,7 +44,8 @@ fn without_limits(cuts: Cuts<'_>, stream: &[u8]) {
     }
 }
 
-/// What is over a limit is over it wherever the stream is cut, and memory makes no difference.
+/// A limit is exceeded at the same place wherever the stream is split, and memory makes no
+/// difference.
 fn with_limits(limits: Limits, cuts: Cuts<'_>, stream: &[u8]) {
     for data_as in [DataAs::Whole, DataAs::Parts] {
         let hear = |slices: &[&[u8]]| {
@@ -76,7 +77,7 @@ fn fixed_areas_are_limits(cuts: Cuts<'_>, stream: &[u8]) {
     }
 }
 
-/// Decodes in lent areas of this length.
+/// Decodes in borrowed areas of this length.
 fn fixed(limits: Limits, len: usize, slices: &[&[u8]], data_as: DataAs) -> Outcome {
     let mut data = match data_as {
         DataAs::Whole => vec![0; len],

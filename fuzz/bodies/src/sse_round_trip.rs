@@ -1,8 +1,8 @@
-//! What can be put together can be encoded, and decodes to itself.
+//! Every event that can be built can be encoded, and decodes to itself.
 //!
-//! Input: the cuts, then events. Each is a byte that tells its parts (1 comment, 2 event type,
-//! 4 ID, 8 reconnection time, 16 data) and then these: texts as a length and so many bytes, the time
-//! as eight bytes.
+//! Input: the cuts, then events. Each is a byte that selects its parts (1 comment, 2 event type, 4
+//! ID, 8 reconnection time, 16 data) and then these: texts as a length and this many bytes, the
+//! time as eight bytes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use tidings_sse::{
@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What the stream so far says.
+/// The content of the stream so far.
 #[derive(Default)]
 struct Expected {
     heard: Vec<Heard>,
@@ -70,7 +70,7 @@ impl Parts {
         Ok(Self { comment, event_type, id, retry_ms, data })
     }
 
-    /// Leaves out what is refused, encodes the rest, and writes down what it says.
+    /// Leaves out refused parts, encodes the rest, and records the expected items.
     fn encode(&self, stream: &mut Vec<u8>, expected: &mut Expected) {
         let has_line_break = |text: &str| text.contains(['\r', '\n']);
         let mut event = Event::new();

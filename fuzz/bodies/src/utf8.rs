@@ -41,7 +41,7 @@ fn check(way: &str, text: &[u8], slices: Vec<&[u8]>) {
                 return;
             }
         }
-        // What is not heard yet is the start of one character.
+        // The bytes not returned yet are the start of one character.
         assert!(pushed - heard.len() < 4 && text.starts_with(heard.as_bytes()), "{way}");
         assert!(heard.len() == valid_len.min(pushed) || pushed < valid_len, "{way}");
     }
@@ -54,8 +54,8 @@ fn check(way: &str, text: &[u8], slices: Vec<&[u8]>) {
     assert_eq!(validator.finish(), Ok(()), "{way}");
 }
 
-/// How many bytes it takes to see that the text is invalid, whatever follows. `None` if it may yet
-/// become valid.
+/// Returns how many bytes it takes to see that the text is invalid, whatever follows. `None` if it
+/// may yet become valid.
 fn refused_at(text: &[u8], valid_len: usize) -> Option<usize> {
     (valid_len..=text.len().min(valid_len + 4)).find(|end| {
         str::from_utf8(&text[valid_len..*end]).is_err_and(|error| error.error_len().is_some())

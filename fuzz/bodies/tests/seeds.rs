@@ -11,8 +11,8 @@ fn fuzz_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The seeds of a target by name. What a fuzzer has found on this machine is not among them: it is
-/// named by its hash, and not committed.
+/// The seeds of a target by name. Inputs that a fuzzer has found on this machine are not among
+/// them: they are named by their hash, and not committed.
 fn seeds(target: &Target) -> Vec<(String, Vec<u8>)> {
     let folder = fuzz_dir().join("corpus").join(target.name);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));

@@ -1,6 +1,6 @@
 //! A program without std, without an allocator and without an entry point of Rust's, that does
 //! something real with each of the core crates. That it links is the proof; that it ends with 0
-//! shows that what was linked works.
+//! shows that the linked code works.
 //!
 //! The exit code is 0, or the number of the [`Fault`].
 
@@ -17,7 +17,7 @@ use tidings_reconnect::{Next, Policy, Reason, Reconnect};
 use tidings_sse::{Decoder as EventDecoder, Event, EventType, FixedStorage, Item};
 use tidings_websocket::{Connection, Data, Server, Timeouts, Timestamp, Transmit};
 
-/// Which of the crates did not do what it should.
+/// The crate that did not do its work.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Frame = 1,
@@ -29,7 +29,7 @@ enum Fault {
     Panic = 6,
 }
 
-/// Where the C library starts the program.
+/// The entry point for the C library.
 #[expect(unsafe_code, reason = "the name is the C library's; no other function here has it")]
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
@@ -41,7 +41,7 @@ extern "C" fn main() -> i32 {
     done.map_or_else(|fault| fault as i32, |()| 0)
 }
 
-/// RFC 6455, 5.2: a masked frame is what it was before it was encoded.
+/// RFC 6455, 5.2: a masked frame decodes to the original.
 fn frame_comes_back() -> Result<(), Fault> {
     let text = black_box("h\u{e9}llo, world");
     let frame = Frame::data(DataOpcode::Text, text.as_bytes())
@@ -149,7 +149,7 @@ fn reconnection_waits() -> Result<(), Fault> {
     }
 }
 
-/// Ends the program with an exit code of its own.
+/// Ends the program with a special exit code.
 #[panic_handler]
 fn panicked(_: &PanicInfo<'_>) -> ! {
     exit(Fault::Panic as i32)

@@ -1,8 +1,8 @@
-//! Items of other crates in what rustdoc's JSON says of one crate.
+//! The items of other crates in rustdoc's JSON of one crate.
 //!
-//! The form of that JSON changes from version to version. This reads the little of it that has
+//! The form of that JSON changes from version to version. This reads the small part of it that has
 //! stayed: the index of the crate's public items; in each, at any depth, objects with the `id` of
-//! what they name; and for these ids the crate and the path.
+//! the item that they name; and for these ids the crate and the path.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,11 @@ use crate::Error;
 /// An item of another crate that the public API names.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Foreign {
-    /// Where it is defined.
+    /// The crate that defines it.
     pub(super) crate_name: String,
     /// Its path there.
     pub(super) path: String,
-    /// What names it.
+    /// The item that names it.
     pub(super) place: String,
 }
 
@@ -60,8 +60,8 @@ fn is_ours(item: &Value) -> bool {
     item.get("crate_id").and_then(Value::as_u64) == Some(0)
 }
 
-/// Whether somebody wrote the item: the compiler adds impls of its own (`Send`), and those that
-/// other crates write for all types.
+/// Returns whether somebody wrote the item: the compiler adds impls (`Send`), and so do other
+/// crates for all types.
 fn is_written(item: &Value) -> bool {
     let Some(implementation) = item.get("inner").and_then(|inner| inner.get("impl")) else {
         return true;
@@ -71,7 +71,7 @@ fn is_written(item: &Value) -> bool {
     !is_synthetic && !is_blanket
 }
 
-/// All ids that a value names as types, traits or what is exported anew.
+/// Collects all ids that a value names as types, traits or re-exports.
 fn named_ids(value: &Value, ids: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -91,7 +91,8 @@ fn foreign<'a>(known: &Value, names: &BTreeMap<&str, &'a str>) -> Option<(&'a st
     Some((crate_name, path.join("::")))
 }
 
-/// What to look for in the source: the name of an item with its line, or what an impl is for.
+/// Returns the text to look for in the source: the name of an item with its line, or the target of
+/// an impl.
 fn place(item: &Value, index: &Map<String, Value>, paths: &Map<String, Value>) -> String {
     let name = item.get("name").and_then(Value::as_str).map(str::to_owned);
     let name = name.unwrap_or_else(|| {

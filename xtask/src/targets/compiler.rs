@@ -17,11 +17,11 @@ pub(super) struct Compiler {
 enum Origin {
     /// The installed toolchain has the target's libraries.
     Installed,
-    /// What `.ci/toolchain --targets` has unpacked to this directory.
+    /// The compiler that `.ci/toolchain --targets` has unpacked to this directory.
     Unpacked { directory: PathBuf, linker: &'static str },
 }
 
-/// A compiler, or why there is none.
+/// A compiler, or the reason why there is none.
 #[derive(Debug)]
 pub(super) enum Found {
     Compiler(Compiler),
@@ -73,13 +73,13 @@ impl Compiler {
     }
 }
 
-/// Whether the search path has such a program.
+/// Returns whether the search path has such a program.
 pub(super) fn is_program(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
 }
 
-/// Where the installed toolchain keeps its libraries.
+/// Returns the directory of the installed toolchain's libraries.
 fn sysroot() -> Result<PathBuf, Error> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     line(Command::new(rustc).args(["--print", "sysroot"])).map(PathBuf::from)
@@ -89,7 +89,7 @@ fn unpack() -> Result<PathBuf, Error> {
     line(Command::new(".ci/toolchain").arg("--targets")).map(PathBuf::from)
 }
 
-/// What a command prints, without the line end.
+/// Returns the output of a command, without the line end.
 fn line(command: &mut Command) -> Result<String, Error> {
     Ok(String::from_utf8(crate::output(command)?)?.trim_end().to_owned())
 }

@@ -1,7 +1,7 @@
 //! A Cortex-M3 without a heap, in QEMU: the firmwares of `targets/cortex-m3`.
 //!
-//! The smallest one that uses a crate tells what the crate costs: the code of one that uses none is
-//! taken off. Others run the crates' vectors. `echo` puts all of it together, and what it prints is
+//! The smallest program that uses a crate shows the cost of the crate: the code of one that uses
+//! none is subtracted. Others run the crates' vectors. `echo` combines all of it, and its output is
 //! known.
 
 mod budgets;
@@ -47,7 +47,7 @@ pub(super) fn run() -> Result<Outcome, Error> {
     findings.end()
 }
 
-/// The firmwares that were built, and what runs them.
+/// The firmwares that were built, and the emulator that runs them.
 struct Firmwares {
     images: PathBuf,
     emulator: Emulator,
@@ -60,7 +60,7 @@ impl Firmwares {
     }
 }
 
-/// What was found out so far.
+/// The findings so far.
 #[derive(Default)]
 struct Findings {
     rows: Vec<Row>,
@@ -69,7 +69,7 @@ struct Findings {
 }
 
 impl Findings {
-    /// What a crate costs, and whether its vectors pass.
+    /// Measures the cost of a crate, and runs its vectors.
     fn measure(
         &mut self,
         firmwares: &Firmwares,
@@ -122,7 +122,8 @@ impl Findings {
         });
     }
 
-    /// How many vectors a firmware says have passed. Its types are held against their budgets.
+    /// Returns the number of vectors that have passed, by the output of a firmware. Its types are
+    /// compared with their budgets.
     fn vectors(&mut self, printed: &str, budget: &Budget) -> Result<u64, Error> {
         let crate_name = budget.name;
         let mut vectors = 0;

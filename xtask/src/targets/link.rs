@@ -17,7 +17,7 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// The program does something with this many crates; it ends with 0 if all of it is right.
 const CRATES: u64 = 5;
 
-/// The features of `targets/link`, and why the program can't be linked with each.
+/// The features of `targets/link`, and the reason why the program cannot be linked with each.
 const MUST_NOT_LINK: [(&str, &str); 8] = [
     ("frame-alloc", NO_ALLOCATOR),
     ("frame-std", NO_ALLOCATOR),
@@ -29,10 +29,10 @@ const MUST_NOT_LINK: [(&str, &str); 8] = [
     ("websocket-std", NO_ALLOCATOR),
 ];
 const NO_ALLOCATOR: &str = "no global memory allocator found";
-/// Std brings a panic handler, and the program has its own.
+/// Std has a panic handler, and the program has its own.
 const STD: &str = "duplicate lang item `panic_impl`";
 
-/// What needs no heap either.
+/// The features that need no heap either.
 const MUST_LINK: &str = "frame-simdutf8,sse-simdutf8,websocket-simdutf8";
 
 pub(super) fn run() -> Result<Outcome, Error> {
@@ -103,10 +103,10 @@ fn directory() -> PathBuf {
     crate::target_directory().join("targets/link")
 }
 
-/// Code and constants: what the segments that can't be written take in memory.
+/// Returns the size of code and constants: of the read-only segments in memory.
 ///
 /// # Errors
-/// It is no ELF file of 64 bit, little-endian.
+/// It is not an ELF file of 64 bit, little-endian.
 fn read_only_bytes(image: &[u8]) -> object::Result<u64> {
     let file = ElfFile64::<LittleEndian>::parse(image)?;
     let read_only = file.segments().filter(|segment| match segment.flags() {

@@ -1,6 +1,6 @@
 //! The table at the end of `cargo xtask targets`.
 
-/// What was found out about one crate on one target. `None` where there is no such figure.
+/// The findings about one crate on one target. `None` where there is no such figure.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) target: &'static str,

@@ -10,8 +10,8 @@ use crate::Error;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What may be sent for the module, in bytes, after gzip: all of it, and without the frame codec.
-/// Some bytes more than it is.
+/// The size budget of the module, in bytes, after gzip: all of it, and without the frame codec. It
+/// is slightly above the current size.
 const BUDGETS: [Budget; 2] = [
     Budget { name: "tidings-wasm", features: &["sse", "frame"], max_gzip_bytes: 37_000 },
     Budget { name: "tidings-wasm (sse)", features: &["sse"], max_gzip_bytes: 29_000 },
@@ -94,7 +94,7 @@ fn gzip_bytes(file: &Path) -> Result<u64, Error> {
     Ok(u64::try_from(compressed.len())?)
 }
 
-/// What the tests tell.
+/// The report of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     vectors: u64,

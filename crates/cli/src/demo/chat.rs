@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::{Body, Demo};
 
-/// Messages that a slow reader may be behind; after that it loses the oldest.
+/// The number of messages that a slow reader may lag; after that it loses the oldest.
 const BACKLOG_LEN: usize = 1024;
 /// Messages that go out in one write; the longest of them fit into the socket's queue.
 const MAX_BATCH_LEN: usize = 32;
@@ -28,7 +28,7 @@ pub(super) struct Chat {
     received: AtomicU64,
 }
 
-/// What the dashboard shows of the chat.
+/// The figures of the chat on the dashboard.
 #[derive(Clone, Copy)]
 pub(super) struct Stats {
     pub(super) people: usize,
@@ -51,12 +51,12 @@ impl Chat {
 
     fn say(&self, text: SharedStr) {
         self.received.fetch_add(1, Ordering::Relaxed);
-        // Fails if nobody listens; the one who speaks does.
+        // Fails if nobody listens; the sender does.
         let _ = self.messages.send(text);
     }
 }
 
-/// Answers an upgrade request; the chat goes on in a task of its own.
+/// Answers an upgrade request; the chat continues in a separate task.
 pub(super) fn upgrade(
     mut request: Request<Incoming>,
     demo: Arc<Demo>,
@@ -71,7 +71,7 @@ pub(super) fn upgrade(
             tokio::spawn(async move {
                 let Ok(mut socket) = upgrade.socket().await else { return };
                 demo.chat.people.fetch_add(1, Ordering::Relaxed);
-                // How it ended is the socket's to know; the room goes on.
+                // The socket knows how it ended; the room continues.
                 let _ = attend(&mut socket, &demo.chat, stopping).await;
                 demo.chat.people.fetch_sub(1, Ordering::Relaxed);
             });
@@ -99,7 +99,7 @@ async fn attend(
             message = messages.recv() => match message {
                 Ok(text) => {
                     socket.feed(Message::Text(text))?;
-                    // What is there already goes out in the same write.
+                    // Messages that are already available go out in the same write.
                     for _ in 0..MAX_BATCH_LEN {
                         let Ok(text) = messages.try_recv() else { break };
                         socket.feed(Message::Text(text))?;

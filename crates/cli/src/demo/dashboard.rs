@@ -15,19 +15,19 @@ use tidings_tokio::sse::{Event, EventType, InvalidField, ReconnectionTime};
 use super::Body;
 use super::chat::Stats;
 
-/// How many events are kept for clients that come back.
+/// The number of events that are kept for clients that reconnect.
 const HISTORY_LEN: usize = 300;
-/// How many events a slow client may be behind before its stream is ended; it then reconnects and
-/// resumes.
+/// The number of events that a slow client may lag before its stream is ended; it then reconnects
+/// and resumes.
 const BACKLOG_LEN: usize = 64;
-/// How long a client should wait before it reconnects.
+/// The time that a client should wait before it reconnects.
 const RECONNECTION_TIME: ReconnectionTime = ReconnectionTime::from_ms(1_000);
 
 /// The same after the server has ended.
 const RETRY_AFTER_END: ReconnectionTime = ReconnectionTime::from_ms(3_000);
 
 pub(super) struct Dashboard {
-    /// They tell the events of this run from those of an earlier one.
+    /// They distinguish the events of this run from those of an earlier one.
     ids: EventIds,
     responder: Responder,
     history: Arc<History>,
@@ -50,7 +50,7 @@ impl Dashboard {
         Self { ids: EventIds::new(), responder, history, live: Mutex::default() }
     }
 
-    /// Tells all streams how things stand.
+    /// Sends the current state to all streams.
     pub(super) fn publish(&self, stats: Stats) {
         let mut live = self.live();
         live.streams.retain(|stream| !stream.is_closed());
@@ -67,7 +67,7 @@ impl Dashboard {
         self.responder.close_all(Some(RETRY_AFTER_END));
     }
 
-    /// A new stream: what was missed since the client's last event, then what comes.
+    /// A new stream: the events missed since the client's last one, then new ones.
     fn subscribe(&self, headers: &HeaderMap) -> Result<Response<EventBody>, LastEventIdError> {
         let last_event_id = LastEventId::from_headers(headers)?;
         let mut live = self.live();
@@ -134,7 +134,7 @@ mod tests {
         dashboard.subscribe(&headers).unwrap().into_body()
     }
 
-    /// All that a stream brings before its sender ends it, as (type, number).
+    /// Returns everything that a stream brings before its sender ends it, as (type, number).
     async fn received(dashboard: &Dashboard, body: EventBody) -> Vec<(String, String)> {
         dashboard.live().streams.clear();
         let mut events = EventStream::from_body(body);

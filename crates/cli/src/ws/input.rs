@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 /// Lines that may wait for a slow server before stdin is no longer read.
 const MAX_LINES_WAITING: usize = 64;
 
-/// What is sent as one message.
+/// A line that is sent as one message.
 pub(super) struct Line(pub(super) String);
 
 /// The lines of stdin, and whether all of them were taken.
@@ -23,7 +23,7 @@ enum Read {
 }
 
 impl Input {
-    /// Reads by a thread of its own: a blocked read cannot be given up.
+    /// Reads on a separate thread: a blocked read cannot be cancelled.
     pub(super) fn read() -> Self {
         let (sender, lines) = mpsc::channel(MAX_LINES_WAITING);
         std::thread::spawn(move || {
@@ -63,7 +63,7 @@ impl Input {
         while self.lines.try_recv().is_ok() {}
     }
 
-    /// Whether all lines that were read have been sent.
+    /// Returns whether all lines that were read have been sent.
     pub(super) fn is_sent(&mut self) -> bool {
         self.is_sent && self.lines.try_recv().is_err()
     }

@@ -1,4 +1,4 @@
-//! What a connection costs: resident memory per `Inflater` and `Deflater`, and time per message.
+//! The cost of a connection: resident memory per `Inflater` and `Deflater`, and time per message.
 //!
 //! `cargo run --release -p tidings-deflate --example memory`
 

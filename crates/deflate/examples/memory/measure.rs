@@ -78,7 +78,7 @@ fn resident<T>(make: impl Fn() -> T) -> u64 {
     let before = resident_kib();
     let all: Vec<T> = (0..COUNT).map(|_| make()).collect();
     let after = resident_kib();
-    // What is given back would be the memory of the next that are measured.
+    // Freed memory would be reused by the next ones that are measured.
     std::mem::forget(black_box(all));
     after.saturating_sub(before) / COUNT
 }

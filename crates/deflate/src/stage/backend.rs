@@ -13,8 +13,8 @@ use crate::window_bits::{UnsupportedWindow, WindowBits};
 /// The library that compresses and decompresses.
 ///
 /// A program chooses one by value; the features of the same name only make it available, so another
-/// crate that switches a feature on changes nothing. Each backend reads what any other wrote, with any
-/// window.
+/// crate that enables a feature changes nothing. Each backend reads the output of any other, with
+/// any window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
@@ -29,7 +29,7 @@ pub enum Backend {
 impl Backend {
     /// The smallest window that it keeps to while it compresses.
     ///
-    /// A server whose backend is not zlib-rs tells this to
+    /// A server whose backend is not zlib-rs passes this to
     /// [`ServerConfig::server_min_window_bits`](crate::ServerConfig::server_min_window_bits).
     #[must_use]
     pub const fn min_window_bits(self) -> WindowBits {
@@ -88,7 +88,7 @@ impl Inflate {
         each!(self, inflate => inflate.inflate(input, max_output_len))
     }
 
-    /// What the last call wrote.
+    /// Returns the output of the last call.
     pub(super) fn output(&self, written: usize) -> &[u8] {
         each!(self, inflate => inflate.output(written))
     }

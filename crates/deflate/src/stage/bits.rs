@@ -6,7 +6,7 @@ use std::vec::Vec;
 #[derive(Default)]
 pub(super) struct Blocks {
     pub(super) bytes: Vec<u8>,
-    /// How many bits of the last byte are used; 0: all.
+    /// The number of used bits in the last byte; 0: all.
     used: u32,
 }
 

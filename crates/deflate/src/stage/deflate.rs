@@ -1,4 +1,4 @@
-//! Compressing what we send (RFC 7692, 7.2.1): [`Deflater`].
+//! Compression of our messages (RFC 7692, 7.2.1): [`Deflater`].
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -17,9 +17,9 @@ use crate::window_bits::{UnsupportedWindow, WindowBits};
 /// sent in parts. In both cases the frames may cut the compressed bytes anywhere; the RSV1 bit is
 /// set on the first frame alone.
 ///
-/// A secret and text of a stranger should not be in one message, nor, with context takeover, on one
-/// connection: the length tells about the secret (RFC 7692, 8). Send such a message uncompressed:
-/// do not show it to the `Deflater`.
+/// A secret and a stranger's text should not be in one message, nor, with context takeover, on one
+/// connection: the length reveals information about the secret (RFC 7692, 8). Send such a message
+/// uncompressed: do not pass it to the `Deflater`.
 ///
 /// ```
 /// # #[cfg(feature = "zlib-rs")] {
@@ -43,9 +43,9 @@ pub struct Deflater {
     direction: Direction,
     config: DeflateConfig,
     state: Option<DeflateState>,
-    /// Whether `state` holds what the peer's window holds, or nothing that it lacks.
+    /// Whether `state` has the content of the peer's window, or less.
     state_is_current: bool,
-    /// Whether a byte of an unfinished message is in.
+    /// Whether a byte of an unfinished message was fed.
     message_is_open: bool,
 }
 
@@ -112,13 +112,13 @@ impl Deflater {
         state.deflate.deflate(part, false, out).map_err(|_| DeflateError)
     }
 
-    /// Ends the message: what is inside goes onto `out`.
+    /// Ends the message: the bytes still inside are appended to `out`.
     ///
     /// # Errors
     /// As above.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), DeflateError> {
         if !core::mem::take(&mut self.message_is_open) {
-            // RFC 7692, 7.2.3.6: an empty message. It leaves the window as it is.
+            // RFC 7692, 7.2.3.6: an empty message. It leaves the window unchanged.
             out.push(0x00);
             return Ok(());
         }
@@ -131,7 +131,7 @@ impl Deflater {
         result
     }
 
-    /// Whether the next compressed message would allocate a [`DeflateState`].
+    /// Returns whether the next compressed message would allocate a [`DeflateState`].
     #[must_use]
     pub const fn needs_state(&self) -> bool {
         self.state.is_none()
@@ -179,7 +179,7 @@ impl Deflater {
     }
 }
 
-/// How a [`Deflater`] works.
+/// The settings of a [`Deflater`].
 ///
 /// ```
 /// # #[cfg(feature = "zlib-rs")] {
@@ -193,7 +193,7 @@ impl Deflater {
 pub struct DeflateConfig {
     /// The library that compresses. A supplied [`DeflateState`] has its own.
     pub backend: Backend,
-    /// How much time goes into making a message short. A supplied [`DeflateState`] has its own.
+    /// The time spent on making a message short. A supplied [`DeflateState`] has its own level.
     pub level: Level,
     /// The length, in bytes, below which [`Deflater::message`] leaves a message uncompressed.
     pub threshold: usize,
@@ -220,7 +220,7 @@ impl DeflateConfig {
     }
 }
 
-/// How much time goes into making a message short: 1 to 9.
+/// The time spent on making a message short: 1 to 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(u8);
 
@@ -280,7 +280,7 @@ impl DeflateState {
         self.window_bits
     }
 
-    /// How much time it takes.
+    /// Returns its level.
     #[must_use]
     pub const fn level(&self) -> Level {
         self.level

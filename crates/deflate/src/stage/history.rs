@@ -1,13 +1,13 @@
-//! The end of what was decompressed, as far as a window reaches: [`History`].
+//! The end of the decompressed data, as far as a window reaches: [`History`].
 
 use alloc::vec::Vec;
 
-/// A ring of the last bytes of a stream. It grows with what is put in, up to the window, and holds
-/// no memory while it is empty.
+/// A ring of the last bytes of a stream. It grows with the bytes pushed, up to the window, and
+/// holds no memory while it is empty.
 #[derive(Debug)]
 pub(super) struct History {
     bytes: Vec<u8>,
-    /// Where the oldest byte is, once the ring is full; 0 before.
+    /// The position of the oldest byte, once the ring is full; 0 before.
     start: usize,
 }
 
@@ -16,7 +16,7 @@ impl History {
         Self { bytes: Vec::new(), start: 0 }
     }
 
-    /// Adds `piece` and forgets what is then further back than `window_len`.
+    /// Adds `piece` and drops bytes that are then further back than `window_len`.
     pub(super) fn push(&mut self, piece: &[u8], window_len: usize) {
         debug_assert!(self.bytes.len() <= window_len && self.start <= self.bytes.len());
         let surplus = piece.len().saturating_sub(window_len);

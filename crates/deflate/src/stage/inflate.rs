@@ -1,4 +1,4 @@
-//! Decompressing what the peer sent (RFC 7692, 7.2.2): [`Inflater`].
+//! Decompression of the peer's messages (RFC 7692, 7.2.2): [`Inflater`].
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -8,7 +8,7 @@ use super::backend::{Backend, Inflate};
 use super::history::History;
 use crate::negotiated::Direction;
 
-/// Decompresses the messages of one peer, a piece at a time, with a limit on what comes out.
+/// Decompresses the messages of one peer, a piece at a time, with a limit on the output.
 ///
 /// For each message with the RSV1 bit: [`inflate`](Self::inflate) for each payload, or part of one,
 /// of its fragments, until it gives `None`; then [`finish`](Self::finish). Messages without the bit
@@ -44,13 +44,13 @@ pub struct Inflater {
     max_message_len: u64,
     phase: Phase,
     state: Option<InflateState>,
-    /// What the message may refer back to.
+    /// The bytes that the message may refer back to.
     history: History,
-    /// Whether `state` knows the history, and nothing else.
+    /// Whether `state` contains exactly the history.
     state_is_current: bool,
-    /// Whether the last piece filled its place, so that there may be more without further input.
+    /// Whether the last piece filled its space, so that there may be more without further input.
     output_is_cut: bool,
-    /// How much of the message went in, and came out.
+    /// The input and output lengths of the message so far.
     input_len: u64,
     output_len: u64,
 }
@@ -61,15 +61,14 @@ enum Phase {
     BetweenMessages,
     /// Inside a stream of blocks.
     Open,
-    /// Just behind a block with the "BFINAL" bit.
+    /// Just after a block with the "BFINAL" bit.
     BehindFinalBlock,
     Failed(InflateError),
 }
 
 impl Inflater {
-    /// For the messages that come in this direction, of which none may be longer than
-    /// `max_message_len` bytes when decompressed. An [`InflateState`] that it is supplied with has a
-    /// backend of its own.
+    /// Creates an inflater for the messages of this direction, none of which may be longer than
+    /// `max_message_len` bytes when decompressed. A supplied [`InflateState`] has its own backend.
     #[must_use]
     pub const fn new(backend: Backend, direction: Direction, max_message_len: u64) -> Self {
         Self {
@@ -91,8 +90,8 @@ impl Inflater {
     /// A piece is never empty, and at most 16 KiB long.
     ///
     /// # Errors
-    /// The payload is no DEFLATE, or the message is too long. The connection has to be failed; every
-    /// further call gives the same error.
+    /// The payload is not valid DEFLATE, or the message is too long. Fail the connection; every
+    /// further call returns the same error.
     pub fn inflate(&mut self, payload: &mut &[u8]) -> Result<Option<&[u8]>, InflateError> {
         match self.step(payload) {
             Ok(0) => Ok(None),
@@ -125,13 +124,13 @@ impl Inflater {
         }
     }
 
-    /// Whether the next compressed byte would allocate an [`InflateState`].
+    /// Returns whether the next compressed byte would allocate an [`InflateState`].
     #[must_use]
     pub const fn needs_state(&self) -> bool {
         self.state.is_none()
     }
 
-    /// Gives it the memory to work in. What it held before is dropped, unless a message is open:
+    /// Supplies the memory to work in. The previous state is dropped, unless a message is open:
     /// then the new one is.
     pub fn supply(&mut self, state: InflateState) {
         if self.phase == Phase::BetweenMessages {
@@ -144,9 +143,9 @@ impl Inflater {
     /// message is open.
     ///
     /// With context takeover it remembers the last messages as far as the window goes, in no more
-    /// memory than that; a later message is decompressed as if nothing had happened, unless the peer
-    /// reaches further back than was negotiated. To bring back a full window of 15 bits takes about half
-    /// a microsecond.
+    /// memory than that; a later message is decompressed as if nothing had happened, unless the
+    /// peer reaches further back than was negotiated. Restoring a full window of 15 bits takes
+    /// about half a microsecond.
     pub fn release(&mut self) -> Option<InflateState> {
         match self.phase {
             Phase::BetweenMessages => {}
@@ -159,13 +158,14 @@ impl Inflater {
         self.state.take()
     }
 
-    /// How many bytes of earlier messages it remembers, or could without allocating.
+    /// Returns the number of bytes of earlier messages that it remembers, or could without
+    /// allocating.
     #[must_use]
     pub fn history_capacity(&self) -> usize {
         self.history.capacity()
     }
 
-    /// Writes a piece and tells its length.
+    /// Writes a piece and returns its length.
     fn step(&mut self, payload: &mut &[u8]) -> Result<usize, InflateError> {
         loop {
             if payload.is_empty() && !self.output_is_cut {
@@ -231,8 +231,8 @@ impl Inflater {
             // all there is still only one message that can be meant.
             Phase::BetweenMessages => Ok(()),
             // The last block was final and ended with the last byte. The sender left out the empty
-            // block (RFC 7692, 7.2.1 item 2); senders that finish their stream do, and it is clear
-            // what they mean. The tail would be the start of a block that never ends.
+            // block (RFC 7692, 7.2.1 item 2); senders that finish their stream do so, and the
+            // meaning is clear. The tail would be the start of a block that never ends.
             Phase::BehindFinalBlock => {
                 self.state_is_current = false;
                 Ok(())
@@ -297,11 +297,11 @@ impl fmt::Debug for InflateState {
 /// A compressed message cannot be read. The peer is at fault, and the connection has to be failed.
 ///
 /// RFC 7692 names no close code. 1009 is for [`InflateError::TooLong`]. For the others 1007 fits:
-/// the frames are in order, and the payload is not what the RSV1 bit says (RFC 6455, 7.4.1).
+/// the frames are valid, and the payload contradicts the RSV1 bit (RFC 6455, 7.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InflateError {
-    /// The payload is no DEFLATE, or refers back further than there is anything.
+    /// The payload is not valid DEFLATE, or refers back beyond the start of the data.
     Corrupt {
         /// Up to where the message was taken before the fault showed, in compressed bytes.
         offset: u64,

@@ -1,4 +1,4 @@
-//! The backend `miniz_oxide`; `backend.rs` says what its methods do.
+//! The backend `miniz_oxide`; `backend.rs` documents its methods.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -27,9 +27,9 @@ const FLAGS: u32 = TINFL_FLAG_HAS_MORE_INPUT
 
 pub(super) struct Inflate {
     decompressor: Box<DecompressorOxide>,
-    /// The window, then what was written behind it.
+    /// The window, then the bytes written after it.
     buffer: Box<[u8]>,
-    /// The end of what was written.
+    /// The end of the written bytes.
     end: usize,
 }
 
@@ -64,7 +64,7 @@ impl Inflate {
     }
 
     pub(super) fn take_tail(&mut self) -> bool {
-        // It stops at the next border of blocks, so the fifth byte stays if the tail is right.
+        // It stops at the next boundary of blocks, so the fifth byte stays if the tail is right.
         let [a, b, c, d] = TAIL;
         let step = self.run(&[a, b, c, d, 0], 1, FLAGS | TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY);
         matches!(

@@ -1,17 +1,17 @@
-//! A decompressor that is slow, plain and strict, to judge the backends by: it takes nothing that
-//! reaches back further than the agreed window.
+//! A decompressor that is slow, plain and strict, to test the backends against: it accepts nothing
+//! that reaches back further than the negotiated window.
 
 use std::vec;
 use std::vec::Vec;
 
 use super::bits::base;
 
-/// What one peer sees of a connection.
+/// One peer's view of a connection.
 pub(super) struct Strict {
     window_len: usize,
     /// All that the window ever held; the end of it counts.
     pub(super) history: Vec<u8>,
-    /// How far any match reached.
+    /// The furthest distance of any match.
     pub(super) max_distance: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What the tests of the stage have in common.
+//! Shared code of the tests of the stage.
 
 use std::format;
 use std::vec;
@@ -107,8 +107,8 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Whatever the strict decompressor takes, so do we. The other way round there are codes that it
-/// judges less strictly than a backend does; a backend may not be laxer in what comes out.
+/// We accept everything that the strict decompressor accepts. Conversely, it is less strict than a
+/// backend about some codes; a backend may not be laxer in its output.
 fn check_against_strict(backend: Backend, payload: &[u8]) {
     let strict = Strict::new(32768).message(payload);
     let actual = inflate(&mut inflater(backend), [payload]);

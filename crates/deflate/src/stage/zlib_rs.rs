@@ -1,4 +1,4 @@
-//! The backend zlib-rs; `backend.rs` says what its methods do.
+//! The backend zlib-rs; `backend.rs` documents its methods.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -44,7 +44,8 @@ impl Inflate {
     }
 
     pub(super) fn take_tail(&mut self) -> bool {
-        // `Block` stops at the next border of blocks, so the fifth byte stays if the tail is right.
+        // `Block` stops at the next boundary of blocks, so the fifth byte stays if the tail is
+        // right.
         let [a, b, c, d] = TAIL;
         let step = self.run(&[a, b, c, d, 0], 1, InflateFlush::Block);
         matches!(step, Ok(Step { consumed: 4, written: 0, .. }))

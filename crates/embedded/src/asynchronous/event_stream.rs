@@ -52,8 +52,9 @@ pub struct EventStream<'b, R, D: Storage> {
 }
 
 impl<'b, R: Read, D: Storage> EventStream<'b, R, D> {
-    /// The events of this source. The decoder brings limits and storage, and says what is reported.
-    /// A read takes at most as many bytes as the buffer holds; its length limits nothing else.
+    /// The events of this source. The decoder has the limits and the storage, and decides which
+    /// items are reported. A read takes at most as many bytes as the buffer holds; its length
+    /// limits nothing else.
     pub const fn new(source: R, decoder: Decoder<D>, buffer: &'b mut [u8]) -> Self {
         Self { source, decoder, buffer, start: 0, end: 0, has_ended: false }
     }
@@ -73,7 +74,7 @@ impl<'b, R: Read, D: Storage> EventStream<'b, R, D> {
             return Ok(false);
         }
         if self.buffer.is_empty() {
-            // A read into nothing returns 0, which would be taken for the end.
+            // A read into an empty buffer returns 0, which would look like the end.
             return Err(EventStreamError::NoBuffer);
         }
         match self.source.read(self.buffer).await.map_err(EventStreamError::Io)? {
@@ -94,7 +95,7 @@ impl<'b, R: Read, D: Storage> EventStream<'b, R, D> {
         }
     }
 
-    /// The next item among the bytes that were read; `None` if there is none: call
+    /// Returns the next item among the bytes that were read; `None` if there is none: call
     /// [`fill`](Self::fill).
     pub fn next_item(&mut self) -> Option<Item<'_>> {
         let mut rest = slice(self.buffer, self.start..self.end);

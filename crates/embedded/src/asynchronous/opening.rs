@@ -21,8 +21,8 @@ const MAX_HEADERS: usize = 32;
 /// and returns an acceptance, perhaps with a subprotocol, or a rejection. Either is written and
 /// flushed.
 ///
-/// The buffer must hold the head of the request, of at most 32 header lines, and the answer after it:
-/// about 130 bytes and what you add. Frames that come with the head are received first.
+/// The buffer must hold the head of the request, of at most 32 header lines, and the answer after
+/// it: about 130 bytes plus your additions. Frames that arrive with the head are received first.
 ///
 /// [`Config::handshake_timeout`] is checked after each read. A client that sends nothing at all does
 /// not end a read: race this with a timer.
@@ -35,7 +35,7 @@ const MAX_HEADERS: usize = 32;
 /// Not cancel safe: if the future is dropped, close the stream.
 ///
 /// # Errors
-/// The reason why there is no WebSocket. A client that can be answered has its answer; close the
+/// The handshake failed. If the client could be answered, it has received its answer; close the
 /// stream.
 pub async fn accept<'b, S, C, F>(
     mut stream: S,
@@ -67,8 +67,7 @@ where
 /// Not cancel safe: if the future is dropped, close the stream.
 ///
 /// # Errors
-/// The reason why there is no WebSocket; close the stream. After [`Error::Declined`] the buffer holds
-/// the answer.
+/// The handshake failed; close the stream. After [`Error::Declined`] the buffer holds the answer.
 pub async fn connect<'b, S, C, M>(
     mut stream: S,
     buffer: &'b mut [u8],
@@ -142,7 +141,7 @@ pub(crate) async fn open_client<'b, S: Read + Write, C: FnMut() -> Timestamp>(
         inspect(&response);
         match response {
             Response::Interim(_) => {}
-            // RFC 6455, 9.1: what is negotiated must be spoken.
+            // RFC 6455, 9.1: a negotiated extension must be used.
             Response::Opened(opened) if opened.extensions().next().is_some() => {
                 return Err(Error::Extension);
             }
@@ -156,7 +155,7 @@ pub(crate) async fn open_client<'b, S: Read + Write, C: FnMut() -> Timestamp>(
     Ok((buffer, opening.first_bytes()))
 }
 
-/// Does what the machine asks for, until there is a head or the handshake is over.
+/// Does the operations of the machine, until there is a head or the handshake is over.
 async fn drive<S: Read + Write, C: FnMut() -> Timestamp, R>(
     stream: &mut S,
     opening: &mut Opening<R>,

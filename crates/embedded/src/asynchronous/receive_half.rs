@@ -22,7 +22,7 @@ pub(crate) struct ReceiveHalf<'b> {
     buffer: &'b mut [u8],
     start: usize,
     end: usize,
-    /// When these bytes came.
+    /// The arrival time of these bytes.
     received_at: Timestamp,
     /// Whether the last read filled the buffer.
     is_full: bool,
@@ -77,12 +77,12 @@ impl<'b> ReceiveHalf<'b> {
             if let Some(then) = self.emptied_at() {
                 sender.handle_timeout_at(then);
             }
-            // 3. What is pending out.
+            // 3. Pending output out.
             sender.write_before_read().await?;
             if let Some(end) = sender.end() {
                 return end.map(|()| None);
             }
-            // 1. Bytes in. What the application did since the last ones is not the peer's time.
+            // 1. Bytes in. The time that the application was busy does not count against the peer.
             if !core::mem::replace(&mut self.is_waiting, true) {
                 sender.resume();
             }
@@ -119,7 +119,7 @@ impl<'b> ReceiveHalf<'b> {
                 Event::Ping(payload) => Some(EventRange::Control(Event::Ping(payload))),
                 Event::Pong(payload) => Some(EventRange::Control(Event::Pong(payload))),
                 Event::Close(close) => Some(EventRange::Control(Event::Close(close))),
-                // Reported by `recv` once the peer was told.
+                // Reported by `recv` once the peer was notified.
                 Event::Violation(violation) => {
                     sender.fail(Failure::Violation(violation));
                     None
@@ -180,10 +180,10 @@ impl<'b> ReceiveHalf<'b> {
         text.unwrap_or_default()
     }
 
-    /// Where to read to, once [`next`](Self::next) has returned `None`.
+    /// Returns the buffer for the next read, once [`next`](Self::next) has returned `None`.
     fn room<E>(&mut self) -> Result<&mut [u8], Error<E>> {
         let available = self.buffer.len();
-        // A read into nothing returns 0, which would be taken for the end.
+        // A read into an empty buffer returns 0, which would look like the end.
         match self.buffer.get_mut(CUT_CHARACTER_LEN..) {
             Some(room) if !room.is_empty() => Ok(room),
             _ => {
@@ -222,8 +222,8 @@ impl<'b> ReceiveHalf<'b> {
         Ok(())
     }
 
-    /// When the last bytes came, if the stream had no more of them: a read that fills the buffer may
-    /// have left some, and then an unfinished message is not the peer's fault.
+    /// Returns the arrival time of the last bytes, if the stream had no more of them: a read that
+    /// fills the buffer may have left some, and then an unfinished message is not the peer's fault.
     const fn emptied_at(&self) -> Option<Timestamp> {
         if self.is_full { None } else { Some(self.received_at) }
     }

@@ -33,7 +33,7 @@ pub struct Sender<S, R, C> {
     failure: Option<Failure>,
 }
 
-/// Why a connection ends without a closing handshake.
+/// The reason why a connection ends without a closing handshake.
 #[derive(Clone, Copy)]
 pub(super) enum Failure {
     Violation(Violation),
@@ -58,11 +58,11 @@ struct PartialData {
 const CHUNK_LEN: usize = 256;
 
 impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
-    /// Writes a message, or a chunk of one, as one frame. A server's payload is written from where it
-    /// is; a client's is masked through 256 bytes of the future. The payload does not change.
+    /// Writes a message, or a chunk of one, as one frame. A server's payload is written without a
+    /// copy; a client's is masked through 256 bytes of the future. The payload does not change.
     ///
-    /// This does not flush: `recv` does so before it waits. Call [`flush`](Self::flush) if you do not
-    /// receive next and the stream holds bytes back, as TLS does.
+    /// This does not flush: `recv` does so before it waits. Call [`flush`](Self::flush) if you do
+    /// not receive next and the stream buffers bytes, as TLS does.
     ///
     /// # Cancel safety
     /// A future that is dropped after its first poll leaves an unfinished frame: finish it with
@@ -104,7 +104,8 @@ impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
         }
     }
 
-    /// Sends a Ping of yours. Those of [`Timeouts::ping_interval`] are sent without this.
+    /// Sends a Ping with your payload. The Pings of [`Timeouts::ping_interval`] are sent without
+    /// this.
     ///
     /// [`Timeouts::ping_interval`]: tidings_websocket::Timeouts::ping_interval
     ///
@@ -158,8 +159,8 @@ impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
         &self.connection
     }
 
-    /// Writes what is pending, and flushes if the configuration wants that. If a write times out,
-    /// `recv` reads all the same: the peer may be waiting for that, unless it has sent its last frame.
+    /// Writes pending output, and flushes if the configuration wants that. If a write times out,
+    /// `recv` still reads: the peer may be waiting for that, unless it has sent its last frame.
     pub(super) async fn write_before_read(&mut self) -> Result<(), Error<S::Error>> {
         let written = match self.write_pending().await {
             Ok(()) if self.needs_flush && (self.flush_before_waiting || self.is_finished) => {
@@ -285,18 +286,19 @@ impl<S, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout); `None` after the end.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout); `None` after the
+    /// end.
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
         if self.is_finished { None } else { self.connection.poll_timeout() }
     }
 
-    /// Does what is due now.
+    /// Does the work that is due now.
     pub(crate) fn handle_timeout(&mut self) {
         let now = self.now();
         self.handle_timeout_at(now);
     }
 
-    /// Does what was due at `now`.
+    /// Does the work that was due at `now`.
     pub(super) fn handle_timeout_at(&mut self, now: Timestamp) {
         if self.is_finished {
             return;
@@ -353,8 +355,8 @@ impl<S, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
 }
 
 impl PartialData {
-    /// The next bytes of the frame, masked for a client; empty if there are none. A server's payload
-    /// is borrowed, except what goes out with the header.
+    /// Returns the next bytes of the frame, masked for a client; empty if there are none. A
+    /// server's payload is borrowed, except the part that is written together with the header.
     fn next_chunk<'a>(&self, payload: &'a [u8], room: &'a mut [u8; CHUNK_LEN]) -> &'a [u8] {
         let header = self.header.encode();
         let header_rest = header.get(self.written_len..).unwrap_or_default();

@@ -38,11 +38,12 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
     /// Receives the next event, borrowed from the buffer, and returns the sender with it. `None` after
     /// the closing handshake: close the stream then, `embedded-io` has no method for that.
     ///
-    /// A message that is longer than the buffer, or that the network cuts, comes in several events;
-    /// `is_first` and `is_last` are its boundaries. The text of each event is in `text.rest`, all of
-    /// it: a character that was cut is put together in the buffer, so `text.carried` is `None`.
+    /// A message that is longer than the buffer, or that the network splits, comes in several
+    /// events; `is_first` and `is_last` are its boundaries. `text.rest` has the whole text of each
+    /// event: a character that was split is completed in the buffer, so `text.carried` is `None`.
     ///
-    /// Before this waits for the stream, it answers Pings and writes and flushes all that is pending.
+    /// Before this waits for the stream, it answers Pings, and writes and flushes all pending
+    /// output.
     ///
     /// # Cancel safety
     /// Cancel safe if the stream's methods are: nothing is lost or sent twice, and a frame that is
@@ -60,19 +61,19 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         Ok(event.map(|event| (receive_half.event(event), sender)))
     }
 
-    /// The sender.
+    /// Returns the sender.
     pub const fn sender(&mut self) -> &mut Sender<S, R, C> {
         &mut self.sender
     }
 
-    /// When to stop waiting for [`recv`](Self::recv) and call
+    /// Returns the time at which to stop waiting for [`recv`](Self::recv) and call
     /// [`handle_timeout`](Self::handle_timeout); `None` after the end. Every call that sends or
     /// receives may change it.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.sender.poll_timeout()
     }
 
-    /// Does what is due now, if anything is: fails the connection if the peer is late, or queues a
+    /// Does the work that is due now, if any: fails the connection if the peer is late, or queues a
     /// Ping. The next `recv` writes it.
     ///
     /// Call it when `recv` has waited until the deadline, not when the application was busy until
@@ -81,7 +82,7 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         self.sender.handle_timeout();
     }
 
-    /// Gives the stream back.
+    /// Returns the stream.
     pub fn into_stream(self) -> S {
         self.sender.stream
     }

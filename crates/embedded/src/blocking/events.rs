@@ -53,7 +53,7 @@ impl<'b, R: Read, D: Storage> EventStream<'b, R, D> {
         poll_once(self.0.fill(), EventStreamError::BrokenStream)
     }
 
-    /// The next item among the bytes that were read; `None` if there is none: call
+    /// Returns the next item among the bytes that were read; `None` if there is none: call
     /// [`fill`](Self::fill).
     pub fn next_item(&mut self) -> Option<Item<'_>> {
         self.0.next_item()

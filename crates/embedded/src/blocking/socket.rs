@@ -55,15 +55,16 @@ impl<'b, S: Read + Write, R: Role, C: FnMut() -> Timestamp> WebSocket<'b, S, R, 
         &mut self.sender
     }
 
-    /// When [`recv`](Self::recv) should have returned, if only to be called again; `None` after the
-    /// end. With a read timeout of the stream that is not later, all deadlines are met in time.
+    /// Returns the time by which [`recv`](Self::recv) should have returned, if only to be called
+    /// again; `None` after the end. With a read timeout of the stream that is not later, all
+    /// deadlines are met in time.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.sender.0.poll_timeout()
     }
 
-    /// Does what is due now, if anything is: fails the connection if the peer is late, or queues a
-    /// Ping, which the next `recv` writes. `recv` does this itself when the stream returns `TimedOut`;
-    /// this is for streams that report a timeout in another way.
+    /// Does the work that is due now, if any: fails the connection if the peer is late, or queues a
+    /// Ping, which the next `recv` writes. `recv` does this itself when the stream returns
+    /// `TimedOut`; this is for streams that report a timeout in another way.
     pub fn handle_timeout(&mut self) {
         self.sender.0.handle_timeout();
     }
@@ -93,7 +94,7 @@ impl<S: Read + Write, R: Role, C: FnMut() -> Timestamp> Sender<S, R, C> {
         poll_once(self.0.resume_send(payload), Error::BrokenStream)
     }
 
-    /// Sends a Ping of yours; see [`ping`](asynchronous::Sender::ping).
+    /// Sends a Ping with your payload; see [`ping`](asynchronous::Sender::ping).
     ///
     /// # Errors
     /// The same as [`ping`](asynchronous::Sender::ping).

@@ -1,4 +1,4 @@
-//! A blocking stream as an async one, and what runs the async code over it.
+//! A blocking stream as an async one, and the function that runs the async code over it.
 
 use core::fmt;
 use core::pin::pin;
@@ -35,8 +35,8 @@ impl<S: fmt::Debug> fmt::Debug for Blocking<S> {
     }
 }
 
-/// The result of a future that awaits nothing but a [`Blocking`] stream: one poll finishes it. If it
-/// does not, the stream is at fault, and the future is dropped with this error.
+/// Returns the result of a future that awaits only a [`Blocking`] stream: one poll finishes it. If
+/// it does not, the stream is at fault, and the future is dropped with this error.
 pub(crate) fn poll_once<T, E>(
     future: impl Future<Output = Result<T, E>>,
     broken_stream: E,

@@ -38,14 +38,14 @@ pub(crate) enum Write {
     Lies,
 }
 
-/// The script, and what was written; shared with the test.
+/// The script, and the written bytes; shared with the test.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) reads: Rc<RefCell<VecDeque<Read>>>,
     pub(crate) writes: Rc<RefCell<VecDeque<Write>>>,
     pub(crate) max_write_len: Rc<Cell<usize>>,
     pub(crate) written: Rc<RefCell<Vec<u8>>>,
-    /// How many bytes were written when the stream was flushed last.
+    /// The number of bytes written when the stream was last flushed.
     pub(crate) flushed_len: Rc<Cell<usize>>,
     pub(crate) write_calls: Rc<Cell<usize>>,
     pub(crate) flush_calls: Rc<Cell<usize>>,

@@ -1,4 +1,4 @@
-//! What an error shows of its causes.
+//! The causes that an error shows.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -64,7 +64,7 @@ fn no_error_of_a_chain_is_shown_twice() {
             source = error.source();
         }
     }
-    // What is below the transport of the caller is not lost.
+    // The source of the transport's own error is not lost.
     let error = Error::Io(io::Error::other(Layer));
     assert_eq!(error.to_string(), "the tunnel broke");
     assert_eq!(error.source().unwrap().to_string(), UriError::Scheme.to_string());

@@ -1,4 +1,4 @@
-//! An event as it goes over the wire, encoded once for all who get it: [`EncodedEvent`].
+//! An event in its encoded form, encoded once for all receivers: [`EncodedEvent`].
 
 use std::fmt;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub struct EncodedEvent(Arc<Parts>);
 #[derive(Clone)]
 struct Parts {
     bytes: Bytes,
-    /// Where in `bytes` the value of the `id` field stands.
+    /// The range of the value of the `id` field in `bytes`.
     id: Option<Range<usize>>,
     has_data: bool,
     key: Option<Box<str>>,
@@ -41,13 +41,13 @@ impl EncodedEvent {
         Self(Arc::new(Parts { bytes: encoded.into(), id, has_data, key: None }))
     }
 
-    /// An event of nothing but data.
+    /// Creates an event that has only data.
     #[must_use]
     pub fn text(data: &str) -> Self {
         Self::new(&Event::new().data(data))
     }
 
-    /// An event of nothing but data that should be UTF-8, such as [`Bytes`].
+    /// Creates an event that has only data, from bytes that should be UTF-8, such as [`Bytes`].
     ///
     /// # Errors
     /// It is not.
@@ -55,7 +55,7 @@ impl EncodedEvent {
         std::str::from_utf8(data).map(Self::text)
     }
 
-    /// An event whose data is `value` as JSON. `event` has the other parts; data of its own is
+    /// Creates an event whose data is `value` as JSON. `event` has the other parts; its data is
     /// replaced.
     ///
     /// ```
@@ -100,13 +100,13 @@ impl EncodedEvent {
         id?.ok()
     }
 
-    /// What [`with_key`](Self::with_key) has set.
+    /// Returns the key set by [`with_key`](Self::with_key).
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.key.as_deref()
     }
 
-    /// Whether a client dispatches anything: without data, nothing.
+    /// Returns whether a client dispatches an event: without data, none.
     pub(super) fn has_data(&self) -> bool {
         self.0.has_data
     }
@@ -157,7 +157,7 @@ struct Fields {
 }
 
 impl Fields {
-    /// Reads what [`Event`] has written. Data comes last there, so this reads a few short lines.
+    /// Reads the output of [`Event`]. Data comes last there, so this reads a few short lines.
     fn of(encoded: &[u8]) -> Self {
         let mut fields = Self { id: None, has_data: false };
         let mut line_start = 0;

@@ -9,9 +9,9 @@ use crate::random_u64;
 
 /// Numbers events, with a random part that is drawn for each value of this type: `9f3c0a5be1d2c474-0`.
 ///
-/// A program that restarts and counts from 0 again gives its new events IDs that clients remember for
-/// old ones. Such a client asks for what came after event 8, gets 9 and the following, and never
-/// learns that 0 to 8 of the new run exist. With the random part its ID is not known, and it gets a
+/// A program that restarts and counts from 0 again gives new events IDs that clients remember from
+/// old ones. Such a client asks for the events after event 8, gets 9 and the following, and never
+/// learns that 0 to 8 of the new run exist. With the random part its ID is unknown, and it gets a
 /// `gap` event.
 ///
 /// ```
@@ -37,7 +37,7 @@ pub struct EventIds {
 pub struct UniqueId(Box<str>);
 
 impl EventIds {
-    /// Begins at 0, with a random part of its own.
+    /// Begins at 0, with a new random part.
     #[must_use]
     pub fn new() -> Self {
         Self { run: random_u64(), next: AtomicU64::new(0) }

@@ -1,4 +1,4 @@
-//! What a gateway makes of an upstream's response: [`pass_on`] and [`refusal_event`].
+//! The processing of an upstream's response in a gateway: [`pass_on`] and [`refusal_event`].
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use tidings_sse::{Event, EventType, RESPONSE_HEADERS, is_event_stream};
 use super::EncodedEvent;
 use crate::trace;
 
-/// What the body of an upstream's response is to a gateway.
+/// The kind of body in an upstream's response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamBody {
     /// An event stream, into which comments may be put between events.
@@ -19,11 +19,11 @@ pub enum UpstreamBody {
     Other,
 }
 
-/// Turns the head of an upstream's response into that of the gateway's own, and says what its body
-/// is: an event stream has status 200, the media type `text/event-stream`, and no content coding.
+/// Turns the head of an upstream's response into the gateway's own, and returns the kind of its
+/// body: an event stream has status 200, the media type `text/event-stream`, and no content coding.
 ///
-/// What is meant for one connection only is dropped, from every response. An event stream also
-/// loses what describes a body of these very bytes, such as its length, and gets
+/// Drops the fields that apply to one connection only, from every response. An event stream also
+/// loses the fields that describe the exact bytes of its body, such as its length, and gets
 /// [`RESPONSE_HEADERS`].
 ///
 /// ```
@@ -67,9 +67,9 @@ pub fn stream_headers() -> HeaderMap {
     headers
 }
 
-/// The event that tells the client of a stream that is already open that the upstream has no stream
-/// for it: `{"status":429,"content_type":"application/json","body":"…","truncated":false}`. Without
-/// a status the upstream did not answer at all. What is unknown is `null`.
+/// Returns the event that tells the client of an already open stream that the upstream has no
+/// stream for it: `{"status":429,"content_type":"application/json","body":"…","truncated":false}`.
+/// Without a status the upstream did not answer at all. Unknown values are `null`.
 #[must_use]
 pub fn refusal_event(refusal: Option<&Refusal>) -> EncodedEvent {
     let mut data = String::from("{\"status\":");
@@ -115,7 +115,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The longest body that is told on.
+    /// The maximum length of a body that is reported.
     pub const MAX_BODY_LEN: usize = 16 * 1024;
 
     /// A response with this head, whose body follows.
@@ -148,7 +148,7 @@ impl Refusal {
 }
 
 fn upstream_body(head: &Parts) -> UpstreamBody {
-    // RFC 9110, 8.4: `identity` is no coding.
+    // RFC 9110, 8.4: `identity` is not a coding.
     let is_coded = head.headers.get_all(header::CONTENT_ENCODING).iter().any(|value| {
         let mut codings = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         codings.any(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"))
@@ -156,7 +156,7 @@ fn upstream_body(head: &Parts) -> UpstreamBody {
     // RFC 9110, 5.3: several fields are one list.
     let values = head.headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
     let content_type = values.collect::<Vec<_>>().join(&b", "[..]);
-    // WHATWG HTML 9.2.3: any other status or type is no event stream.
+    // WHATWG HTML 9.2.3: any other status or type is not an event stream.
     if head.status == StatusCode::OK && !is_coded && is_event_stream(&content_type) {
         UpstreamBody::EventStream
     } else {
@@ -164,7 +164,7 @@ fn upstream_body(head: &Parts) -> UpstreamBody {
     }
 }
 
-/// RFC 9110, 7.6.1: what an intermediary removes whether `Connection` names it or not.
+/// RFC 9110, 7.6.1: an intermediary removes these whether `Connection` names them or not.
 const CONNECTION_FIELDS: [&str; 6] =
     ["connection", "proxy-connection", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
@@ -185,8 +185,8 @@ fn remove_connection_fields(headers: &mut HeaderMap) {
     }
 }
 
-/// What is true of the upstream's bytes and not of those with comments in between: the length
-/// (RFC 9110, 8.6), ranges and entity tags of them, and digests (RFC 9530, RFC 3230, RFC 1864).
+/// The fields that describe the upstream's bytes and are wrong once comments are inserted: the
+/// length (RFC 9110, 8.6), ranges and entity tags, and digests (RFC 9530, RFC 3230, RFC 1864).
 const DESCRIBE_THE_BYTES: [&str; 9] = [
     "content-length",
     "content-range",

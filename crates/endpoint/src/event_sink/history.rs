@@ -12,10 +12,10 @@ use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
 /// Keeps the newest events, within bounds, for clients that reconnect. Put it into an
 /// [`Arc`](std::sync::Arc) to share it.
 ///
-/// The history ends with the program, and clients outlive it. So an ID must never come to mean
-/// another event, in the next run of the program or on another machine: take them from [`EventIds`](super::EventIds),
-/// or from a database. Plain counters such as `7` are refused, unless the history is told by
-/// [`with_lasting_ids`](Self::with_lasting_ids) that they last.
+/// The history ends with the program, and clients outlive it. So an ID must never identify another
+/// event, in the next run of the program or on another machine: take IDs from
+/// [`EventIds`](super::EventIds), or from a database. Plain counters such as `7` are refused,
+/// unless [`with_lasting_ids`](Self::with_lasting_ids) declares that they last.
 ///
 /// ```
 /// use tidings_endpoint::event_sink::{Capacity, EncodedEvent, EventIds, History};
@@ -42,21 +42,22 @@ struct Ring {
     bytes_len: usize,
     /// The number of the first of `events`, counted from the first that was ever pushed.
     first: u64,
-    /// The number of the newest event with each ID. What a client says is looked up in one step.
+    /// The number of the newest event with each ID. A client's ID is looked up in one step.
     numbers: HashMap<ById, u64>,
 }
 
 impl History {
-    /// An empty history, for events whose IDs are no plain counters.
+    /// Creates an empty history, for events whose IDs are not plain counters.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         let capacity = Capacity { max_events: capacity.max_events.max(1), ..capacity };
         Self { capacity, ids_last: false, ring: Mutex::default() }
     }
 
-    /// An empty history, for events whose IDs may be plain numbers: no ID ever means another event,
-    /// not even after a restart. The keys of rows in a database are such IDs; what a program counts
-    /// from 0 when it starts is not: its clients would lose events and not be told.
+    /// Creates an empty history, for events whose IDs may be plain numbers: no ID ever identifies
+    /// another event, not even after a restart. The keys of rows in a database are such IDs. A
+    /// counter that starts at 0 with the program is not: its clients would lose events without
+    /// notice.
     #[must_use]
     pub fn with_lasting_ids(capacity: Capacity) -> Self {
         Self { ids_last: true, ..Self::new(capacity) }
@@ -65,8 +66,8 @@ impl History {
     /// Adds the newest event. The oldest go as far as they have to.
     ///
     /// # Errors
-    /// The event has no ID, or an empty one, so that no client could ask for what came after it; or
-    /// its ID is a plain counter; or it is too large to be kept. The history is as before.
+    /// The event has no ID, or an empty one, so that no client could ask for the events after it;
+    /// or its ID is a plain counter; or it is too large to be kept. The history is unchanged.
     pub fn push(&self, event: EncodedEvent) -> Result<(), HistoryError> {
         let id = event.id().unwrap_or_default();
         if id.is_empty() {
@@ -88,19 +89,19 @@ impl History {
         Ok(())
     }
 
-    /// How many events there are.
+    /// Returns the number of events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ring().events.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What came after the event with this ID: at most the newest `max_events`.
+    /// Returns the events after the event with this ID: at most the newest `max_events`.
     pub fn after(&self, last_event_id: &LastEventId, max_events: usize) -> Replayed {
         let ring = self.ring();
         let known = ring.numbers.get(last_event_id.as_str());
@@ -138,7 +139,7 @@ impl Ring {
         let number = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
         let number = self.first.saturating_add(number);
         self.bytes_len = self.bytes_len.saturating_add(event.len());
-        // A key that is there already stays as it is, and may hold on to an older event.
+        // A key that exists already stays unchanged, and may keep an older event alive.
         let by_id = ById(event.clone());
         self.numbers.remove(&by_id);
         self.numbers.insert(by_id, number);
@@ -189,7 +190,7 @@ impl PartialEq for ById {
 
 impl Eq for ById {}
 
-/// Why an event cannot be kept. It is given back.
+/// The reason why an event cannot be kept. It contains the event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HistoryError {
@@ -292,7 +293,7 @@ mod tests {
         assert_eq!(history.len(), 2);
     }
 
-    /// A client of the run before would be told that it missed nothing.
+    /// A client of the run before would believe that it missed nothing.
     #[test]
     fn a_counter_is_given_back_unless_it_lasts() {
         for id in ["0", "7", "18446744073709551616"] {

@@ -1,4 +1,4 @@
-//! Where a client that reconnects wants to resume: [`LastEventId`].
+//! The ID after which a reconnecting client wants to resume: [`LastEventId`].
 
 use std::error::Error;
 use std::fmt;
@@ -6,17 +6,17 @@ use std::fmt;
 use http::{HeaderMap, Response, StatusCode};
 use tidings_sse::{EventId, InvalidField};
 
-/// What a client says in its `Last-Event-ID` header (WHATWG HTML 9.2.4). It is the client's word,
-/// of a bounded length, and an event ID; whether there ever was such an event is not known.
+/// The value of a client's `Last-Event-ID` header (WHATWG HTML 9.2.4). It comes from the client,
+/// has a bounded length, and is a valid event ID; whether there ever was such an event is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LastEventId(Box<str>);
 
 impl LastEventId {
-    /// The longest ID that is taken if nothing else is said, in bytes.
+    /// The default limit for the length of an ID, in bytes.
     pub const MAX_LEN: usize = 1024;
 
-    /// Reads the header of a request; `None` if there is none, or if it is empty: some clients send
-    /// an empty one while they have no ID.
+    /// Reads the header of a request. Returns `None` if there is no such header, or if it is empty:
+    /// some clients send an empty one while they have no ID.
     ///
     /// ```
     /// use http::{HeaderMap, HeaderValue};
@@ -30,7 +30,7 @@ impl LastEventId {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with it; [`LastEventIdError::response`] is an answer to that.
+    /// The value is invalid; [`LastEventIdError::response`] is an answer for the client.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, LastEventIdError> {
         Self::from_headers_within(headers, Self::MAX_LEN)
     }
@@ -52,8 +52,8 @@ impl LastEventId {
         Self::from_bytes(value.as_bytes(), max_len)
     }
 
-    /// Checks an ID that came another way, such as the decoded value of a query parameter. An empty
-    /// one is none, as in a header.
+    /// Checks an ID from another source, such as the decoded value of a query parameter. An empty
+    /// one counts as none, as in a header.
     ///
     /// ```
     /// use tidings_endpoint::event_sink::LastEventId;
@@ -89,7 +89,7 @@ impl LastEventId {
     }
 }
 
-/// Why a `Last-Event-ID` is not valid. The client is at fault.
+/// The reason why a `Last-Event-ID` is not valid. The client is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LastEventIdError {

@@ -1,4 +1,5 @@
-//! The streams of a [`Responder`](super::Responder), for whoever ends them all: [`OpenStreams`].
+//! The open streams of a [`Responder`](super::Responder), so that all can be ended:
+//! [`OpenStreams`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,7 +16,7 @@ pub(super) struct OpenStreams(Mutex<State>);
 struct State {
     next_key: u64,
     streams: HashMap<u64, Weak<Stream>>,
-    /// Once all are to end: what each sends last.
+    /// Once all are to end: the last output of each.
     farewell: Option<Farewell>,
 }
 

@@ -10,7 +10,7 @@ use super::{EncodedEvent, SendError};
 #[must_use = "room that is not used should be given back"]
 pub struct Permit<'s> {
     stream: &'s Stream,
-    /// How many bytes are reserved; `None` once they are used.
+    /// The number of reserved bytes; `None` once they are used.
     reserved: Option<usize>,
 }
 
@@ -22,8 +22,7 @@ impl<'s> Permit<'s> {
     /// Queues the event, at once.
     ///
     /// # Errors
-    /// The stream has ended meanwhile, or the event is [longer](SendError::TooLarge) than what was
-    /// reserved.
+    /// The stream has ended, or the event is [longer](SendError::TooLarge) than the reservation.
     pub fn send(mut self, event: impl Into<EncodedEvent>) -> Result<(), SendError> {
         let reserved = self.reserved.take();
         debug_assert!(reserved.is_some(), "a permit is used once, by value");

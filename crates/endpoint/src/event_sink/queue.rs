@@ -1,10 +1,10 @@
-//! The events that wait for one client, and what happens when they are too many: [`Queue`].
+//! The queued events of one client, and the policy for too many of them: [`Queue`].
 
 use std::collections::VecDeque;
 
 use super::EncodedEvent;
 
-/// How much may wait: both bounds hold.
+/// The size of a queue: both bounds apply.
 ///
 /// ```
 /// use tidings_endpoint::event_sink::{Capacity, EventSink, Responder};
@@ -31,11 +31,11 @@ impl Default for Capacity {
     }
 }
 
-/// What becomes of an event for which the queue has no room.
+/// The policy for an event for which the queue has no room.
 ///
-/// Where events are dropped, the client is told: at the place of the loss it gets an event of type
-/// `gap` (see [`Responder::gap_event_type`](super::Responder::gap_event_type)), without an ID, with
-/// data such as `{"dropped":3}`.
+/// Where events are dropped, the client learns of it: at the position of the loss it gets an event
+/// of type `gap` (see [`Responder::gap_event_type`](super::Responder::gap_event_type)), without an
+/// ID, with data such as `{"dropped":3}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
@@ -44,24 +44,24 @@ pub enum WhenFull {
     Wait,
     /// The oldest events are dropped.
     DropOldest,
-    /// Of each [key](EncodedEvent::with_key) only the latest event is kept, full or not: a new one
-    /// removes the one that still waits, and goes to the end, so that IDs stay in their order. That
-    /// is no loss to be told. If this makes no room, the oldest events are dropped. To find the one
-    /// that waits, the queue is looked through.
+    /// Only the latest event of each [key](EncodedEvent::with_key) is kept, whether the queue is
+    /// full or not. A new one removes the queued one and goes to the end, so that IDs stay in
+    /// order. This is not reported as a loss. If it makes no room, the oldest events are dropped.
+    /// Finding the queued event takes a search through the queue.
     LatestByKey,
     /// The stream is ended by an error, so that the client comes back, with its last event ID.
     Disconnect,
 }
 
-/// What waits for one client.
+/// The queue of one client.
 #[derive(Debug)]
 pub(super) struct Queue {
     events: VecDeque<EncodedEvent>,
     bytes_len: usize,
     capacity: Capacity,
-    /// What is kept free for those who have reserved it.
+    /// The room kept free for holders of a reservation.
     reserved: Reserved,
-    /// How many events were dropped before the first that waits, and the newest of them.
+    /// The number of events dropped before the first queued one, and the newest of them.
     dropped: u64,
     newest_dropped: Option<EncodedEvent>,
 }
@@ -72,10 +72,10 @@ struct Reserved {
     bytes: usize,
 }
 
-/// What comes next for the client.
+/// The next item for the client.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// So many events are missing here.
+    /// This many events are missing here.
     Gap(u64),
     Event(EncodedEvent),
 }
@@ -101,7 +101,7 @@ impl Queue {
         self.bytes_len
     }
 
-    /// Whether there is room for an event of this length.
+    /// Returns whether there is room for an event of this length.
     pub(super) fn has_room(&self, len: usize) -> bool {
         let Reserved { events, bytes } = self.reserved;
         let bytes = self.bytes_len.saturating_add(bytes).saturating_add(len);
@@ -116,7 +116,7 @@ impl Queue {
         self.reserved.bytes = self.reserved.bytes.saturating_add(len);
     }
 
-    /// Frees what was [reserved](Self::reserve), unless all was [cleared](Self::clear).
+    /// Frees a [reservation](Self::reserve), unless all was [cleared](Self::clear).
     pub(super) fn give_back(&mut self, len: usize) {
         self.reserved.events = self.reserved.events.saturating_sub(1);
         self.reserved.bytes = self.reserved.bytes.saturating_sub(len);
@@ -170,14 +170,14 @@ impl Queue {
         *self = Self::new(self.capacity);
     }
 
-    /// Discards what `is_known`, and with `through` also each event with an ID that waits before the
-    /// one of this ID.
+    /// Discards the events that `is_known` selects, and with `through` also each event with an ID
+    /// that is queued before the one of this ID.
     pub(super) fn discard(
         &mut self,
         through: Option<&str>,
         is_known: impl Fn(&EncodedEvent) -> bool,
     ) {
-        // What was dropped came before what waits. If the newest of it is known, all of it is.
+        // The dropped events came before the queued ones. If the newest of them is known, all are.
         if self.newest_dropped.as_ref().is_some_and(&is_known) {
             self.dropped = 0;
             self.newest_dropped = None;
@@ -301,7 +301,7 @@ mod tests {
         some_known.discard(None, known(&["1"]));
         assert_eq!(rest(some_known), ["gap 2", "3", "4", "5"]);
 
-        // Told as a gap already: what waits before the newest replayed event.
+        // Already reported as a gap: the events queued before the newest replayed one.
         let mut passed = queue(9, &["1", "2", "3", "4"]);
         passed.discard(Some("3"), known(&["3"]));
         assert_eq!(rest(passed), ["4"]);

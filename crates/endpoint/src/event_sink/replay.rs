@@ -1,4 +1,4 @@
-//! What a client missed: a store that can tell is [`Replay`], its answer is [`Replayed`].
+//! The events that a client missed: the store is a [`Replay`], its answer is [`Replayed`].
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use super::{EncodedEvent, LastEventId};
 
 /// A store of past events. [`History`](super::History) is one in memory.
 ///
-/// For a replay that loses and doubles nothing, events go first into the store and then to the
-/// senders, in one order: by one task, or under one lock. And a sender is registered for what comes
-/// before its response is returned, as the replay begins when the response's body is read.
+/// A replay neither loses nor doubles an event if events go first into the store and then to the
+/// senders, in one order: by one task, or under one lock. And register the sender with the
+/// publisher before you return its response, because the replay begins when the response's body is
+/// read.
 ///
 /// ```
 /// use tidings_endpoint::event_sink::{EncodedEvent, LastEventId, Replay, Replayed};
@@ -50,7 +51,7 @@ impl<R: Replay + ?Sized> Replay for Arc<R> {
     }
 }
 
-/// What a [store](Replay) still has.
+/// The events that a [store](Replay) still has.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Replayed {
@@ -70,9 +71,9 @@ impl Replayed {
         Self { events, gap: None }
     }
 
-    /// The events that are left: some before them are lost, or the ID is unknown. `missed` is how
-    /// many, if that can be told. The client gets a `gap` event first, whose data is
-    /// `{"dropped":3}` or `{"dropped":null}`.
+    /// The remaining events: some before them are lost, or the ID is unknown. `missed` is their
+    /// number, if known. The client gets a `gap` event first, whose data is `{"dropped":3}` or
+    /// `{"dropped":null}`.
     pub fn with_gap(missed: Option<u64>, events: Vec<EncodedEvent>) -> Self {
         Self { events, gap: Some(Gap { missed }) }
     }
@@ -83,7 +84,7 @@ impl Replayed {
         &self.events
     }
 
-    /// Whether nothing is lost.
+    /// Returns whether nothing is lost.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gap.is_none()

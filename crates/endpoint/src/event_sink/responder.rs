@@ -1,4 +1,4 @@
-//! What opens event streams: [`Responder`].
+//! The factory of event streams: [`Responder`].
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -72,34 +72,34 @@ impl Default for Config {
 const MIN_DURATION: Duration = Duration::from_millis(1);
 
 impl<B> Responder<B> {
-    /// Opens streams with the defaults, which are named at each setting.
+    /// Opens streams with the defaults, which each setting documents.
     pub fn new() -> Self {
         Self { config: Arc::default(), body: PhantomData }
     }
 
-    /// The reconnection time, sent at the start of each stream. By default none is sent.
+    /// Sets the reconnection time, sent at the start of each stream. By default none is sent.
     pub fn retry(self, time: ReconnectionTime) -> Self {
         self.with(|config| config.opening = opening(Some(time)))
     }
 
     /// Sends a comment after this long without an event; by default after 15 seconds. Proxies cut
-    /// connections on which nothing moves.
+    /// idle connections.
     pub fn keep_alive(self, interval: Duration) -> Self {
         // WHATWG HTML 9.2.7: "every 15 seconds or so".
         self.with(|config| config.keep_alive = Some(interval.max(MIN_DURATION)))
     }
 
-    /// Sends no comments of its own but the first.
+    /// Sends no comments except the opening one.
     pub fn without_keep_alive(self) -> Self {
         self.with(|config| config.keep_alive = None)
     }
 
-    /// How much may wait for a client; by default [`Capacity::DEFAULT`].
+    /// Sets the size of a client's queue; by default [`Capacity::DEFAULT`].
     pub fn queue(self, capacity: Capacity) -> Self {
         self.with(|config| config.queue = capacity)
     }
 
-    /// What becomes of an event for which there is no room; by default its sender waits.
+    /// Sets the policy for an event for which there is no room; by default its sender waits.
     pub fn when_full(self, when_full: WhenFull) -> Self {
         self.with(|config| config.when_full = when_full)
     }
@@ -110,24 +110,24 @@ impl<B> Responder<B> {
         self.with(|config| config.stall_timeout = timeout.max(MIN_DURATION))
     }
 
-    /// The type of the events that tell a client that others are missing; by default `gap`.
+    /// Sets the type of the events that report a gap to a client; by default `gap`.
     pub fn gap_event_type(self, event_type: EventType<'_>) -> Self {
         self.with(|config| config.gap_event_type = event_type.as_str().into())
     }
 
-    /// How many events are replayed at most; by default 1,000. The others count as a gap.
+    /// Sets the maximum number of replayed events; by default 1,000. The others count as a gap.
     pub fn max_replay_events(self, max_events: usize) -> Self {
         self.with(|config| config.max_replay_events = max_events)
     }
 
-    /// Ends all streams cleanly, after what is queued for each, and those that are opened later as
-    /// well; also those of clones, with other settings too. For a shutdown: an HTTP server that is to
-    /// end gracefully waits for its responses, and event streams do not end by themselves.
+    /// Ends all streams cleanly after their queued events, and also those that are opened later and
+    /// those of clones, even with other settings. Use it for a shutdown: an HTTP server that ends
+    /// gracefully waits for its responses, and event streams do not end by themselves.
     ///
-    /// With `retry`, each stream ends with this reconnection time, so that clients come back when the
-    /// server is there again. A client that takes nothing is cut after the
-    /// [stall timeout](Self::stall_timeout), so that this is over in bounded time for it too. A replay
-    /// whose store has not answered is given up: the client asks for it again.
+    /// With `retry`, each stream ends with this reconnection time, so that clients reconnect when
+    /// the server is back. A client that takes nothing is cut after the [stall
+    /// timeout](Self::stall_timeout), so the shutdown ends in bounded time. A replay whose store
+    /// has not answered is abandoned: the client asks for it again.
     ///
     /// Senders get [`SendError::Closed`](super::SendError::Closed).
     ///
@@ -147,8 +147,8 @@ impl<B> Responder<B> {
         self.config.streams.close(farewell.map(|event| event.as_bytes().clone()));
     }
 
-    /// How many streams are open, of this responder and its clones. A stream counts until its
-    /// response and its senders are dropped.
+    /// Returns the number of open streams, of this responder and its clones. A stream counts until
+    /// its response and its senders are dropped.
     #[must_use]
     pub fn open_streams(&self) -> usize {
         self.config.streams.len()
@@ -161,22 +161,22 @@ impl<B> Responder<B> {
 }
 
 impl<B: From<EventSink>> Responder<B> {
-    /// Opens a stream: what feeds it, and the response, status 200, that carries it. Once the
+    /// Opens a stream: returns its sender, and the response, status 200, that carries it. Once the
     /// response is returned, its head and a first comment go out at once.
     #[must_use]
     pub fn open(&self) -> (EventSender, Response<B>) {
         self.open_after(None)
     }
 
-    /// Opens a stream that begins with what the client missed; without an ID the same as
+    /// Opens a stream that begins with the events that the client missed; without an ID the same as
     /// [`open`](Self::open).
     ///
-    /// The store is asked when the response's body is first read. Until it has answered, what is
-    /// sent waits in the queue; of that, and of what comes in the next 30 seconds, events that were
-    /// replayed are left out, by their IDs. So there is one order that is free of races: open the
-    /// stream, register the sender with whoever publishes, then return the response.
+    /// The store is asked when the response's body is first read. Until it has answered, sent
+    /// events wait in the queue. Of those, and of the events of the next 30 seconds, events that
+    /// were replayed are left out, by their IDs. So one order is free of races: open the stream,
+    /// register the sender with the publisher, then return the response.
     ///
-    /// If events are lost, the client gets a `gap` event before what is still there.
+    /// If events are lost, the client gets a `gap` event before the remaining ones.
     #[must_use]
     pub fn replay(
         &self,
@@ -189,9 +189,9 @@ impl<B: From<EventSink>> Responder<B> {
         self.open_after(Some(Replaying { last_event_id, answer: Mutex::new(answer) }))
     }
 
-    /// Opens a stream that a future feeds: it gets the sender, and the stream ends when it drops that.
-    /// There is no task: the future runs while the response is sent, and is dropped with it. It should
-    /// not block.
+    /// Opens a stream that a future feeds: it gets the sender, and the stream ends when the future
+    /// drops it. No task is spawned: the future runs while the response is sent, and is dropped
+    /// with it. It should not block.
     ///
     /// ```
     /// use tidings_endpoint::event_sink::{EncodedEvent, EventSink, Responder};
@@ -231,7 +231,7 @@ impl<B: From<EventSink>> Responder<B> {
 
 fn response<B: From<EventSink>>(sink: EventSink) -> Response<B> {
     let mut response = Response::new(sink.into());
-    // WHATWG HTML 9.2.5, and what keeps proxies from holding events back.
+    // WHATWG HTML 9.2.5, and the headers that keep proxies from delaying events.
     for (name, value) in RESPONSE_HEADERS {
         let name = HeaderName::from_static(name);
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -264,8 +264,8 @@ fn opening(retry: Option<ReconnectionTime>) -> Bytes {
     EncodedEvent::new(&event).as_bytes().clone()
 }
 
-/// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
-/// reconnect.
+/// Returns the response that makes an `EventSource` stop permanently: 204. A stream that merely
+/// ends makes it reconnect.
 #[must_use]
 pub fn stop_reconnecting<B: From<EventSink>>() -> Response<B> {
     // WHATWG HTML 9.2: "clients can be told to stop reconnecting using the HTTP 204 No Content

@@ -1,4 +1,4 @@
-//! What feeds a stream: [`EventSender`].
+//! The sending end of a stream: [`EventSender`].
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,7 @@ use super::{EncodedEvent, Permit, thread_waker};
 /// Sends events to one client. Clones feed the same stream; when the last is dropped, the stream
 /// ends as by [`finish`](Self::finish).
 ///
-/// [`WhenFull`](super::WhenFull) decides what becomes of events for which there is no room.
+/// [`WhenFull`](super::WhenFull) is the policy for events for which there is no room.
 pub struct EventSender {
     stream: Arc<Stream>,
 }
@@ -28,13 +28,13 @@ impl EventSender {
         Self { stream }
     }
 
-    /// Queues an event. It waits for room only under [`WhenFull::Wait`](super::WhenFull::Wait), after
-    /// those that wait already.
+    /// Queues an event. It waits for room only under [`WhenFull::Wait`](super::WhenFull::Wait),
+    /// after earlier callers.
     ///
-    /// It can be cancelled: the event is queued when this returns `Ok`, and not at all before.
+    /// It can be cancelled: the event is queued only when this returns `Ok`.
     ///
-    /// An event whose ID the client has got from the [replay](super::Replay) is left out, and that
-    /// is `Ok`.
+    /// An event that the client has already received from the [replay](super::Replay), by its ID,
+    /// is left out and `Ok` is returned.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -44,7 +44,7 @@ impl EventSender {
         poll_fn(|cx| self.stream.poll_push(cx, &event, &mut place.ticket)).await
     }
 
-    /// As [`send`](Self::send), for a thread: it blocks.
+    /// Like [`send`](Self::send), for a thread: it blocks.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -89,9 +89,9 @@ impl EventSender {
         reserve.await.map(|reserved| Permit::new(&self.stream, reserved))
     }
 
-    /// Waits until the connection has taken all that is queued, also by other senders. Then it is
-    /// out of this program's hands or about to be: in the buffers of the HTTP server, of the system,
-    /// of the client. That the client has got it, only the client can say.
+    /// Waits until the connection has taken the whole queue, including events of other senders.
+    /// Then they have left this program or are about to: they are in the buffers of the HTTP
+    /// server, of the system, or of the client. Only the client knows whether it has received them.
     ///
     /// [`send`](Self::send) only queues.
     ///
@@ -105,7 +105,7 @@ impl EventSender {
         poll_fn(|cx| self.stream.poll_drained(cx, &mut place.ticket)).await
     }
 
-    /// As [`drained`](Self::drained), for a thread: it blocks.
+    /// Like [`drained`](Self::drained), for a thread: it blocks.
     ///
     /// # Errors
     /// As for [`drained`](Self::drained).
@@ -113,8 +113,8 @@ impl EventSender {
         block_on(self.drained())
     }
 
-    /// Queues a comment. It never takes the place of an event: without room there is no comment,
-    /// whatever [`WhenFull`](super::WhenFull) says.
+    /// Queues a comment. It never displaces an event: without room there is no comment, whatever
+    /// [`WhenFull`](super::WhenFull) says.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -122,31 +122,31 @@ impl EventSender {
         self.stream.try_push_comment(EncodedEvent::new(&Event::new().comment(comment)))
     }
 
-    /// Waits until the stream has ended: the client is gone, or took nothing for too long, or all
-    /// is sent after [`finish`](Self::finish).
+    /// Waits until the stream has ended: the client is gone, or took nothing for too long, or
+    /// everything was sent after [`finish`](Self::finish).
     pub async fn closed(&self) {
         let mut place = InLine { stream: &self.stream, ticket: None, leave: Stream::leave_end };
         poll_fn(|cx| self.stream.poll_ended(cx, &mut place.ticket)).await;
     }
 
-    /// Whether the stream has ended, as in [`closed`](Self::closed).
+    /// Returns whether the stream has ended, as in [`closed`](Self::closed).
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.stream.has_ended()
     }
 
-    /// Ends the stream cleanly, after what is queued. No more can be sent. The client of a stream
-    /// that has ended reconnects; see [`stop_reconnecting`](super::stop_reconnecting).
+    /// Ends the stream cleanly, after the queued events. No more can be sent. The client of a
+    /// stream that has ended reconnects; see [`stop_reconnecting`](super::stop_reconnecting).
     pub fn finish(&self) {
         self.stream.finish();
     }
 
-    /// Ends the stream at once, with an error: the connection is cut. What is queued is lost.
+    /// Ends the stream at once, with an error: the connection is cut. Queued events are lost.
     pub fn abort(&self) {
         self.stream.end(End::Failed(EventBodyError::Aborted));
     }
 
-    /// How much is queued.
+    /// Returns the size of the queue.
     #[must_use]
     pub fn queued(&self) -> Queued {
         self.stream.queued()
@@ -196,7 +196,7 @@ impl Drop for InLine<'_> {
     }
 }
 
-/// How much waits for a client.
+/// The size of a client's queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
     /// The number of events.
@@ -205,13 +205,13 @@ pub struct Queued {
     pub bytes: usize,
 }
 
-/// Why an event was not queued.
+/// The reason why an event was not queued.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SendError {
     /// The stream has ended: the client is gone, or a sender has ended it.
     Closed,
-    /// There is no room; here is the event. Under
+    /// There is no room; this is the event. Under
     /// [`WhenFull::Disconnect`](super::WhenFull::Disconnect) the stream has ended.
     Full(EncodedEvent),
     /// The stream has ended, as the client took nothing for longer than the

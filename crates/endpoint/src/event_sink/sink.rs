@@ -20,25 +20,26 @@ use crate::trace;
 /// A comment alone, with a blank line so that it stands between events.
 const KEEP_ALIVE: &[u8] = b":\n\n";
 
-/// What a stream sends to its client, piece by piece: the opening comment, what was missed, the
-/// events as they come, and keep-alive comments.
+/// The output of a stream to its client, piece by piece: the opening comment, the missed events,
+/// new events as they arrive, and keep-alive comments.
 ///
 /// # How to drive it
 ///
-/// 1. While the connection has room, call [`poll_next`](Self::poll_next) and write what it returns.
+/// 1. While the connection has room, call [`poll_next`](Self::poll_next) and write its output.
 /// 2. When it returns `Pending`, flush, and wait for its waker, or for the time of
 ///    [`poll_timeout`](Self::poll_timeout).
-/// 3. While the connection takes nothing, wait no longer than until that time. When it has come,
-///    call [`handle_timeout`](Self::handle_timeout), and go on at 1. A [`Watchdog`] does so from
-///    outside where the connection does not ask.
+/// 3. While the connection takes nothing, wait until that time at most. When it has passed, call
+///    [`handle_timeout`](Self::handle_timeout), and continue at 1. A [`Watchdog`] does so from
+///    outside when the connection does not poll.
 ///
 /// Drop it when the connection ends. Every time comes from one monotonic clock, the adapter's.
 pub struct EventSink {
     /// `None` once the stream has ended.
     stream: Option<Arc<Stream>>,
-    /// What is sent before the queue.
+    /// The output before the queue.
     before: Option<Box<Before>>,
-    /// What sends, if that is no task of its own. Never locked: it makes the sink `Sync`.
+    /// The code that feeds the stream, if it is not a separate task. Never locked: it makes the
+    /// sink `Sync`.
     feeder: Option<Box<Mutex<Feeder>>>,
     last_given_at: Option<Timestamp>,
 }
@@ -72,7 +73,7 @@ impl EventSink {
         Self { stream, before, feeder: None, last_given_at: None }
     }
 
-    /// With what feeds it: polled with the sink, and dropped with it.
+    /// With its feeder: polled with the sink, and dropped with it.
     pub(super) fn fed_by(mut self, feeder: Feeder) -> Self {
         self.feeder = Some(Box::new(Mutex::new(feeder)));
         self
@@ -83,13 +84,13 @@ impl EventSink {
         Self { stream: None, before: None, feeder: None, last_given_at: None }
     }
 
-    /// Whether the stream has ended, so that nothing more comes.
+    /// Returns whether the stream has ended, so that no more output follows.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.stream.is_none()
     }
 
-    /// How much is queued.
+    /// Returns the size of the queue.
     #[must_use]
     pub fn queued(&self) -> Queued {
         self.stream.as_ref().map_or_else(Queued::default, |stream| stream.queued())
@@ -145,15 +146,16 @@ impl EventSink {
         polled
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout). `None`: not because of time.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout); `None` if there
+    /// is no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let deadline = self.stream.as_ref()?.poll_timeout(self.keep_alive_at());
         deadline.filter(|deadline| *deadline < Timestamp::from_epoch(Duration::MAX))
     }
 
-    /// Ends the stream if its connection took nothing for the
-    /// [stall timeout](super::Responder::stall_timeout). Otherwise wakes whoever waits for
+    /// Ends the stream if its connection took nothing for the [stall
+    /// timeout](super::Responder::stall_timeout). Otherwise wakes the task that waits for
     /// [`poll_next`](Self::poll_next).
     pub fn handle_timeout(&self, now: Timestamp) {
         if let Some(stream) = &self.stream {
@@ -174,7 +176,8 @@ impl EventSink {
         self.end(End::Failed(EventBodyError::Stalled));
     }
 
-    /// What calls [`handle_timeout`](Self::handle_timeout) where the sink itself cannot be reached.
+    /// Returns a handle that calls [`handle_timeout`](Self::handle_timeout) where the sink itself
+    /// cannot be reached.
     #[must_use]
     pub fn watchdog(&self) -> Watchdog {
         Watchdog(self.stream.clone())
@@ -195,8 +198,8 @@ impl EventSink {
 }
 
 impl Watchdog {
-    /// As [`EventSink::handle_timeout`]. Returns whether the connection is stuck: whatever the stream
-    /// has ended by, the connection does not ask and so will not learn of it.
+    /// Like [`EventSink::handle_timeout`]. Returns whether the connection is stuck: whatever the
+    /// stream has ended by, the connection does not ask and so will not learn of it.
     pub fn handle_timeout(&self, now: Timestamp) -> bool {
         self.0.as_ref().is_some_and(|stream| stream.handle_timeout(now))
     }
@@ -220,8 +223,8 @@ impl Before {
             let answer = answer.get_mut().unwrap_or_else(PoisonError::into_inner);
             let Poll::Ready(replayed) = answer.as_mut().poll(cx) else { return None };
             let (gap, events) = replayed.into_newest(stream.config().max_replay_events);
-            // What the client has: what is replayed, and its own last event if the store knows that.
-            // After a gap nobody can tell which event it was.
+            // The last event that the client has: of the replayed ones, or its own last event if
+            // the store knows that. After a gap it is unknown.
             let own = gap.is_none().then_some(last_event_id.as_str());
             let has = events.iter().filter_map(EncodedEvent::id).chain(own);
             let has: HashSet<Box<str>> = has.map(Box::from).collect();
@@ -254,7 +257,7 @@ impl fmt::Debug for EventSink {
     }
 }
 
-/// Why a stream was cut, without the clean end of a body.
+/// The reason why a stream was cut, without the clean end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventBodyError {

@@ -1,7 +1,7 @@
-//! What the senders of a stream and its sink share: [`Stream`].
+//! The state shared by the senders of a stream and its sink: [`Stream`].
 //!
-//! All of it is behind one lock, held for a few steps and never while foreign code runs: wakers are
-//! called, and dropped, after it is released. Only the sink brings the time.
+//! All of it is guarded by one lock, held for a few steps and never while foreign code runs: wakers
+//! are called and dropped after it is released. Only the sink supplies the time.
 
 mod state;
 
@@ -21,8 +21,8 @@ use super::waiters::{Waiters, Wakers};
 use super::{EncodedEvent, Queued, SendError, WhenFull};
 use crate::trace;
 
-/// How long after a replay the replayed IDs are remembered. A publisher that needs longer than this
-/// between the store and the sender doubles its event.
+/// The time after a replay for which the replayed IDs are remembered. A publisher that needs longer
+/// than this between the store and the sender sends its event twice.
 const REMEMBER_REPLAYED: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct State {
     queue: Queue,
     phase: Phase,
     senders: usize,
-    /// When the connection was given something, if it has not come back for more since.
+    /// The time of the last output to the connection, if it has not asked for more since.
     given_at: Option<Timestamp>,
     /// The connection has taken all and come back for more.
     drained: bool,
@@ -49,16 +49,16 @@ struct State {
     sink: Option<Waker>,
     /// Senders that wait for room, the first first.
     room: Waiters,
-    /// Those who wait for the end.
+    /// The tasks that wait for the end.
     end: Waiters,
-    /// Those who wait until all is taken; mostly there are none.
+    /// The tasks that wait until all output is taken; usually none.
     drain: Option<Box<Waiters>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// No more is sent. The stream ends after what is queued.
+    /// No more is sent. The stream ends after the queued events.
     Finishing,
     /// The same, with the farewell of the responder at the end.
     Leaving,
@@ -122,7 +122,7 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a step under the lock, then calls the wakers that it has handed out, and traces.
+    /// Runs a step under the lock, then calls the wakers that it has collected, and traces.
     fn step<T>(&self, step: impl FnOnce(&mut State, &mut Wakers) -> T) -> T {
         let mut wakers = Wakers::default();
         let result = step(&mut self.state(), &mut wakers);
@@ -210,7 +210,7 @@ impl Stream {
     ) -> Result<(), SendError> {
         self.step(|state, wakers| {
             state.queue.give_back(reserved);
-            // What is left of it.
+            // The rest of it.
             wakers.all.extend(state.room.first());
             state.check(&event)?;
             if event.len() > reserved {
@@ -322,8 +322,8 @@ impl Stream {
         self.step(State::finish);
     }
 
-    /// Ends the stream as [`finish`](Self::finish) does, with the farewell of the responder. A replay
-    /// that has no answer yet is given up, and so is what would come after it: the client comes back
+    /// Ends the stream as [`finish`](Self::finish) does, with the responder's last output. A replay
+    /// that has no answer yet is abandoned, and so are the events after it: the client reconnects
     /// with the same last event ID.
     pub(super) fn leave(&self) {
         self.step(|state, wakers| {
@@ -359,8 +359,8 @@ impl Stream {
             state.forget_replayed(now);
             let came_back_at_once = state.given_at.take().is_some();
             if let Phase::Ended(End::Failed(error)) = state.phase {
-                // The connection may hold what it was just given. It writes that when there is no
-                // more, and an error would come before.
+                // The connection may hold its latest output. It writes that when there is no more,
+                // and an error would overtake it.
                 if came_back_at_once {
                     wakers.unused = state.sink.take();
                     wakers.one = Some(waker);
@@ -408,12 +408,12 @@ impl Stream {
         state.drained = false;
     }
 
-    /// Whether a replay is not wanted any more.
+    /// Returns whether a replay is no longer wanted.
     pub(super) fn is_leaving(&self) -> bool {
         self.state().phase == Phase::Leaving
     }
 
-    /// Whether the stream was cut: then nothing more is given, whatever there still is.
+    /// Returns whether the stream was cut: then no more output follows, whatever is queued.
     pub(super) fn has_failed(&self) -> bool {
         matches!(self.state().phase, Phase::Ended(End::Failed(_)))
     }
@@ -448,8 +448,8 @@ impl Stream {
         })
     }
 
-    /// Lets the queue follow a replay, without what the client has: now and for a while. `newest` is
-    /// the ID of the newest replayed event.
+    /// Lets the queue follow a replay, without events that the client has: now and for some time.
+    /// `newest` is the ID of the newest replayed event.
     pub(super) fn end_replay(
         &self,
         mut ids: HashSet<Box<str>>,
@@ -459,8 +459,8 @@ impl Stream {
     ) {
         ids.shrink_to_fit();
         self.step(|state, wakers| {
-            // What waits before the newest replayed event is older than it. Without a gap it was
-            // replayed; with one it is reported as lost.
+            // An event queued before the newest replayed event is older than it. Without a gap it
+            // was replayed; with one it is reported as lost.
             let through = newest.filter(|_| gap.is_some());
             state.queue.discard(through, |event| event.id().is_some_and(|id| ids.contains(id)));
             state.replaying = false;
@@ -504,8 +504,8 @@ mod tests {
     use super::*;
     use crate::event_sink::EventSink;
 
-    /// A stream that nothing waits for is its shared state and its sink. The queue has no memory of
-    /// its own while it is empty, and then takes a pointer for each event.
+    /// A stream that no event waits for is its shared state and its sink. The queue has no memory
+    /// while it is empty, and then takes a pointer for each event.
     #[test]
     fn an_idle_stream_costs_little() {
         let sizes = [size_of::<Stream>(), size_of::<EventSink>()];

@@ -35,12 +35,12 @@ impl Waiters {
         self.line.remove(at).map(|(_, waker)| waker)
     }
 
-    /// Whether nobody is before the holder of the ticket, or of none.
+    /// Returns whether it is the turn of the holder of this ticket, or of a caller without one.
     pub(super) fn is_turn_of(&self, ticket: Option<u64>) -> bool {
         self.line.front().is_none_or(|(first, _)| Some(*first) == ticket)
     }
 
-    /// The waker of the first, who keeps the place.
+    /// Returns the waker of the first waiter, which keeps its place.
     pub(super) fn first(&self) -> Option<Waker> {
         self.line.front().map(|(_, waker)| waker.clone())
     }
@@ -50,14 +50,14 @@ impl Waiters {
     }
 }
 
-/// Wakers to be called when the lock is released, and what is to be told then.
+/// The wakers to call when the lock is released, and the events to trace then.
 #[derive(Default)]
 pub(super) struct Wakers {
     pub(super) one: Option<Waker>,
     pub(super) all: Vec<Waker>,
     /// Not to be called, only to be dropped: its task can go with a waker, and our sink with the task.
     pub(super) unused: Option<Waker>,
-    /// How the stream has ended, if it has now.
+    /// The way in which the stream has just ended.
     pub(super) ended: Option<End>,
 }
 

@@ -8,8 +8,8 @@ use tidings_sse::event_source::Disconnect;
 use super::client_event::{Answer, ClientEvent};
 use super::content::ContentDecoder;
 
-/// Collects the body of a response that is not a stream, up to a limit. An adapter hands over what
-/// comes within the [timeout](Self::timeout).
+/// Collects the body of a response that is not a stream, up to a limit. An adapter passes the bytes
+/// that arrive within the [timeout](Self::timeout).
 #[derive(Debug)]
 pub struct AnswerReader {
     disconnect: Disconnect,
@@ -31,7 +31,7 @@ impl AnswerReader {
         Self { disconnect, answer, content, max_len, timeout, is_cut: false }
     }
 
-    /// How long the body may take.
+    /// Returns the time limit for the body.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.timeout

@@ -16,20 +16,20 @@ use super::redirectable_request::{RedirectableRequest, content_type, response_of
 use super::request::EventSourceRequest;
 use crate::random::random_u64;
 
-/// What went wrong in a function of the caller's.
+/// An error of a function that the caller supplied.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The request, the machine of WHATWG HTML, 9.2, and what they mean to the application.
+/// The request, the machine of WHATWG HTML, 9.2, and their results for the application.
 ///
-/// An adapter asks for an [attempt](Self::poll_attempt), makes its request, hands over the
-/// [response](Self::check_response), and [receives](Self::receive) what the body holds. What ends an attempt
-/// or a stream is reported by [`not_fetched`](Self::not_fetched), [`ended`](Self::ended) or
-/// [`broken`](Self::broken). Every time comes
-/// from one monotonic clock, the adapter's.
+/// An adapter asks for an [attempt](Self::poll_attempt), makes its request, passes the
+/// [response](Self::check_response), and [receives](Self::receive) the items of the body. It
+/// reports the end of an attempt or a stream by [`not_fetched`](Self::not_fetched),
+/// [`ended`](Self::ended) or [`broken`](Self::broken). Every time comes from one monotonic clock,
+/// the adapter's.
 pub struct Client {
     request: EventSourceRequest,
     machine: EventSource<GrowableStorage>,
-    /// Why there is no stream any more, to be told after its unfinished event.
+    /// The reason why the stream is gone, to be reported after its unfinished event.
     queued: Option<ClientEvent>,
 }
 
@@ -37,7 +37,8 @@ pub struct Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NextAttempt {
-    /// Which attempt it is since the last success, or since the beginning; 0 is the first.
+    /// The number of this attempt, counted from the last success or from the beginning; the first
+    /// is 0.
     pub number: u32,
     /// The `Last-Event-ID` that it sends.
     pub last_event_id: Option<String>,
@@ -45,7 +46,7 @@ pub struct NextAttempt {
     pub resumes_by_get: bool,
 }
 
-/// What to do with a response.
+/// The next step after a response.
 #[derive(Debug)]
 pub enum Decision {
     /// It is a stream: receive its body.
@@ -90,7 +91,7 @@ impl Client {
         &self.request
     }
 
-    /// Whether there is a stream, or may be one again.
+    /// Returns whether the client is open, connecting or closed.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         self.machine.ready_state()
@@ -102,14 +103,14 @@ impl Client {
         self.machine.last_event_id()
     }
 
-    /// How many attempts have failed in a row.
+    /// Returns the number of consecutive failed attempts.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.machine.failures()
     }
 
-    /// How long is waited after a stream has ended: what the server said by `retry`, as far as it
-    /// is let.
+    /// Returns the time to wait after a stream has ended: the last `retry` from the server, within
+    /// the allowed bounds.
     #[must_use]
     pub const fn reconnection_time(&self) -> Duration {
         self.machine.reconnection_time()
@@ -120,13 +121,13 @@ impl Client {
         self.machine.try_now(now)
     }
 
-    /// Ends it for good.
+    /// Closes it permanently.
     pub fn close(&mut self) {
         self.machine.close();
         self.queued = None;
     }
 
-    /// The event that is to be told before anything else is done.
+    /// The event that is to be reported before anything else is done.
     pub fn take_queued(&mut self) -> Option<ClientEvent> {
         self.queued.take()
     }
@@ -146,7 +147,7 @@ impl Client {
     /// of which URL, method, headers and body are used.
     ///
     /// # Errors
-    /// Why there is none.
+    /// There is no response.
     pub fn make_request(
         &mut self,
         now: Timestamp,
@@ -175,7 +176,7 @@ impl Client {
         self.disconnected(now, end, Some(error))
     }
 
-    /// Decides what to do with a response, by its head.
+    /// Decides the next step after a response, by its head.
     pub fn check_response(
         &mut self,
         now: Timestamp,
@@ -192,7 +193,7 @@ impl Client {
             Err(error) if is_stream => {
                 return Decision::Unusable(self.unusable(now, StreamError::Coding(error)));
             }
-            // What is not a stream can be shown undecoded.
+            // An answer that is not a stream may be shown undecoded.
             Err(_) => ContentDecoder::identity(),
         };
         let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
@@ -253,8 +254,8 @@ impl Client {
         self.with_unfinished(|client| client.disconnected(now, End::Broken, Some(error)))
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) or [`poll_attempt`](Self::poll_attempt) has
-    /// something to do.
+    /// Returns the time at which [`handle_timeout`](Self::handle_timeout) or
+    /// [`poll_attempt`](Self::poll_attempt) has work to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.machine.poll_timeout()
@@ -271,7 +272,7 @@ impl Client {
         Some(self.queue_after(unfinished, disconnected))
     }
 
-    /// Ends the stream, and tells of its unfinished event first if that is asked for.
+    /// Ends the stream, and first reports its unfinished event if that was requested.
     fn with_unfinished(&mut self, end: impl FnOnce(&mut Self) -> ClientEvent) -> ClientEvent {
         let unfinished = self.unfinished();
         let disconnected = end(self);
@@ -372,7 +373,8 @@ mod tests {
         assert!(matches!(client.ended(now()), ClientEvent::Disconnected { .. }));
     }
 
-    /// Asked again, the server would choose it again; a body that nobody decodes is no matter.
+    /// If asked again, the server would choose it again; a body that is not decoded does not
+    /// matter.
     #[test]
     fn a_coding_that_was_not_asked_for_closes_the_source() {
         let response = stream().header(header::CONTENT_ENCODING, "br");

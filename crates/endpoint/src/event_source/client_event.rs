@@ -1,5 +1,5 @@
-//! What a client of an event stream reports: [`ClientEvent`], and [`DisconnectCause`], why there is no
-//! stream.
+//! The reports of a client of an event stream: [`ClientEvent`], and [`DisconnectCause`], the reason
+//! why there is no stream.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use tidings_sse::{Item, LimitExceeded, MEDIA_TYPE, OwnedMessageEvent, Reconnecti
 use super::fault::StreamError;
 use super::redirectable_request::content_type;
 
-/// What happened to a client of an event stream.
+/// An event of a client of an event stream.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
@@ -25,41 +25,41 @@ pub enum ClientEvent {
     /// A line came whose field has no meaning in the standard; only if they are
     /// [asked for](super::EventSourceRequest::report_unknown_fields).
     UnknownField(String),
-    /// The stream is over within this event, of which more may be missing; only if it is
-    /// [asked for](super::EventSourceRequest::report_unfinished). Why it is over is told next.
+    /// The stream ended within this event, of which more may be missing; only if
+    /// [requested](super::EventSourceRequest::report_unfinished). The next event has the reason.
     Unfinished(OwnedMessageEvent),
-    /// The server set the reconnection time, as it said it. What it comes to is bounded by
+    /// The server set the reconnection time to this value. The time in effect is bounded by
     /// [`Config::retry_clamp`](tidings_sse::event_source::Config::retry_clamp).
     Retry(ReconnectionTime),
-    /// An event went over a limit and was skipped. The stream goes on.
+    /// An event exceeded a limit and was skipped. The stream continues.
     Overflow(LimitExceeded),
     /// There is no stream; the next attempt is made after `wait`.
     Disconnected {
-        /// Why.
+        /// The reason for the loss.
         cause: DisconnectCause,
-        /// How long until the next attempt.
+        /// The time until the next attempt.
         wait: Duration,
     },
     /// There is no stream, and no further attempt is made.
     Closed {
-        /// Why.
+        /// The reason for the loss.
         cause: DisconnectCause,
-        /// Why no further attempt is made.
+        /// The reason for giving up.
         reason: GiveUp,
     },
 }
 
-/// Why there is no event.
+/// The reason why there is no event.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventError {
-    /// An event went over a limit and was skipped. The stream goes on.
+    /// An event exceeded a limit and was skipped. The stream continues.
     Overflow(LimitExceeded),
     /// There is no stream, and no further attempt is made.
     Closed {
-        /// Why.
+        /// The reason for the loss.
         cause: DisconnectCause,
-        /// Why no further attempt is made.
+        /// The reason for giving up.
         reason: GiveUp,
     },
 }
@@ -68,7 +68,7 @@ pub enum EventError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Opened {
-    /// Where it comes from, after all redirects.
+    /// The URL of the stream, after all redirects.
     pub url: String,
     /// The version of HTTP.
     pub version: Version,
@@ -76,24 +76,24 @@ pub struct Opened {
     pub headers: HeaderMap,
 }
 
-/// Why there is no stream.
+/// The reason why there is no stream.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DisconnectCause {
     /// The reason, which decides about reconnection.
     pub reason: DisconnectReason,
-    /// What broke, if something did.
+    /// The error, if something broke.
     pub error: Option<StreamError>,
-    /// What the server answered instead of a stream.
+    /// The server's answer instead of a stream.
     pub answer: Option<Box<Answer>>,
 }
 
-/// A response that is not an event stream: an error with its details, or what else the server has
-/// to say, such as the JSON of a small result.
+/// A response that is not an event stream: an error with its details, or another result, such as a
+/// small JSON document.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {
-    /// Where it comes from, after all redirects.
+    /// The URL of the answer, after all redirects.
     pub url: String,
     /// The status code.
     pub status: u16,
@@ -101,17 +101,17 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, with its content coding taken off if it is known.
     pub body: Vec<u8>,
-    /// Whether that is the whole body. It is not if it went over
-    /// [`max_answer_len`](super::EventSourceRequest::max_answer_len), did not come within
+    /// Whether this is the whole body. It is not if it exceeded
+    /// [`max_answer_len`](super::EventSourceRequest::max_answer_len), did not arrive within
     /// [`answer_timeout`](super::EventSourceRequest::answer_timeout), or broke.
     pub is_complete: bool,
 }
 
-/// What a server answers where a stream and another answer are both good results.
+/// The answer of a server for which a stream and another answer are both good results.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reply<S> {
-    /// A stream is open: go on with the source.
+    /// A stream is open: continue with the source.
     Stream {
         /// The event source.
         source: S,
@@ -123,7 +123,7 @@ pub enum Reply<S> {
 }
 
 impl ClientEvent {
-    /// What an item of the stream means; nothing if nobody asked for it.
+    /// Converts an item of the stream; `None` if it was not requested.
     pub(super) fn of(item: Item<'_>) -> Option<Self> {
         match item {
             Item::Event(event) => Some(Self::Event(event.into_owned())),
@@ -135,14 +135,14 @@ impl ClientEvent {
         }
     }
 
-    /// What it means to an application that wants events only: the next one, the end, an error, or
+    /// Converts it for an application that wants only events: the next one, the end, an error, or
     /// nothing.
     #[must_use]
     pub fn into_event(self) -> Option<Result<Option<OwnedMessageEvent>, EventError>> {
         match self {
             Self::Event(event) | Self::Unfinished(event) => Some(Ok(Some(event))),
             Self::Overflow(exceeded) => Some(Err(EventError::Overflow(exceeded))),
-            // One end was clean; that there were so many of them was not.
+            // One end was clean; that there were many in a row was not.
             Self::Closed { cause, reason }
                 if cause.is_clean_end() && reason != GiveUp::AttemptsExhausted =>
             {
@@ -168,11 +168,11 @@ impl ClientEvent {
 }
 
 impl ClientEvent {
-    /// What it means to a caller that waits for the head of a response; nothing if the head is still
-    /// to come. `None` is the end of all events.
+    /// Converts it for a caller that waits for the head of a response; `Continue` if the head is
+    /// still to come. `None` is the end of all events.
     ///
     /// # Errors
-    /// There is no response, or one that cannot be used.
+    /// There is no response, or an unusable one.
     pub fn into_reply(event: Option<Self>) -> ControlFlow<Result<Reply<()>, DisconnectCause>> {
         ControlFlow::Break(match event {
             Some(Self::Open(opened)) => Ok(Reply::Stream { source: (), opened }),
@@ -207,8 +207,8 @@ impl Opened {
 }
 
 impl DisconnectCause {
-    /// Whether nothing went wrong: the body ended in good order between two events, or the server
-    /// said by status 204 that there is no more.
+    /// Returns whether nothing went wrong: the body ended cleanly between two events, or the server
+    /// said with status 204 that there is no more.
     #[must_use]
     pub const fn is_clean_end(&self) -> bool {
         self.reason.is_clean_end()
@@ -220,7 +220,7 @@ impl Answer {
         Self { url: url.to_owned(), status, headers, body: Vec::new(), is_complete: false }
     }
 
-    /// Whether the status is one of success, 200 to 299.
+    /// Returns whether the status is one of success, 200 to 299.
     #[must_use]
     pub const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
@@ -258,7 +258,7 @@ impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overflow(exceeded) => write!(f, "an event was skipped: {exceeded}"),
-            // What else is there to say: "failed" is the rule for this very reason.
+            // Nothing is added here: "failed" is the rule for this very reason.
             Self::Closed { cause, reason: GiveUp::Failed } => cause.fmt(f),
             Self::Closed { cause, reason } => write!(f, "{cause}; {reason}"),
         }

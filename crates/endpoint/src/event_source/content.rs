@@ -59,8 +59,8 @@ impl ContentDecoder {
         }
     }
 
-    /// The bytes at hand; none: feed more. Those that were used are to be
-    /// [consumed](Self::consume).
+    /// Returns the available bytes; if there are none, feed more. [Consume](Self::consume) the
+    /// bytes that you used.
     ///
     /// # Errors
     /// The data is corrupt.
@@ -72,7 +72,7 @@ impl ContentDecoder {
         }
     }
 
-    /// So many of the available bytes are used up.
+    /// Marks this many of the available bytes as used.
     pub fn consume(&mut self, len: usize) {
         match &mut self.0 {
             Coding::Identity(bytes) => bytes.advance(len.min(bytes.len())),
@@ -113,7 +113,7 @@ mod gzip {
         chunk: Bytes,
         used: usize,
         begun: bool,
-        /// To be told once the piece before it is used up.
+        /// To be reported once the bytes before it are used up.
         fault: Option<io::Error>,
     }
 
@@ -153,7 +153,7 @@ mod gzip {
                     Ok(len) => self.chunk.advance(len.min(self.chunk.len())),
                     Err(fault) => {
                         self.fault = Some(fault);
-                        // It fails again, but first it hands over what it has.
+                        // It fails again, but first it returns the bytes that it has.
                         let _ = self.decoder.write(&self.chunk);
                     }
                 }
@@ -170,7 +170,7 @@ mod gzip {
 
         pub(super) fn finish(&mut self) -> Result<(), CodingError> {
             if !self.begun {
-                return Ok(()); // Nothing at all is no cut member.
+                return Ok(()); // No bytes at all are not a cut member.
             }
             // RFC 1952, 2.3.1: the decoder compares CRC32 and ISIZE, if they are there.
             self.decoder.try_finish().map_err(|error| {
@@ -263,7 +263,7 @@ mod tests {
             }
         }
 
-        /// What a server flushes is there at once, not with the next event.
+        /// Bytes that a server flushes are available at once, not with the next event.
         #[test]
         fn a_flushed_event_is_not_held_back() {
             let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -314,7 +314,7 @@ mod tests {
             }
         }
 
-        /// What is whole in front of a fault is handed over, the fault behind it.
+        /// Complete data before a fault is returned, then the fault.
         #[test]
         fn a_fault_hides_nothing_that_came_before_it() {
             let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());

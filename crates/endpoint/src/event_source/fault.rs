@@ -1,4 +1,4 @@
-//! What goes wrong on the way to a stream or in it, told apart by whose fault it is.
+//! The faults on the way to a stream or in it, classified by whose fault they are.
 
 use std::fmt;
 use std::io;
@@ -8,15 +8,16 @@ use tidings_sse::{InvalidField, LimitExceeded};
 
 use crate::error::Error;
 
-/// What broke, where the [reason](crate::event_source::DisconnectCause::reason) alone does not say it.
+/// The error, where the [reason](crate::event_source::DisconnectCause::reason) alone does not
+/// describe it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamError {
     /// The caller's request cannot be made.
     Request(RequestFault),
-    /// There is no way to the server: DNS, TCP, the proxy, TLS.
+    /// The server could not be reached: DNS, TCP, the proxy, TLS.
     Connect(Error),
-    /// What the server sent breaks the rules of HTTP, or the transport broke.
+    /// The server broke the rules of HTTP, or the transport broke.
     Http(Box<dyn std::error::Error + Send + Sync>),
     /// The server refused the request unseen, by `REFUSED_STREAM` or `GOAWAY` of HTTP/2
     /// (RFC 9113, 8.7), or the connection ended before the request was sent.
@@ -29,7 +30,7 @@ pub enum StreamError {
     Coding(CodingError),
 }
 
-/// What is wrong with the caller's request.
+/// The fault in the caller's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestFault {
@@ -51,29 +52,29 @@ pub enum RequestFault {
     LastEventIdTooLong(LimitExceeded),
 }
 
-/// Why a redirect is not followed.
+/// The reason why a redirect is not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedirectFault {
     /// There is not exactly one `Location` header.
     Location,
-    /// `Location` is not a valid URL; what is wrong with it.
+    /// `Location` is not a valid URL; the text has the reason.
     Url(String),
     /// It leads to another scheme than `http` or `https`.
     Scheme(String),
     /// It leads from `https` to `http`.
     Downgrade,
-    /// It brings a user or password of its own.
+    /// It contains a user or password.
     Credentials,
 }
 
-/// What is wrong with the content coding.
+/// The fault in the content coding.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CodingError {
     /// A coding that was not asked for and is not known here; its name, escaped.
     Unknown(String),
-    /// The data is not what the coding has it be, or is cut.
+    /// The data breaks the rules of the coding, or is cut.
     Corrupt(io::Error),
 }
 
@@ -97,7 +98,7 @@ impl fmt::Display for StreamError {
     }
 }
 
-/// Those who wrap errors tell little in the first of them.
+/// Errors that wrap others often say little at the top level.
 fn write_chain(
     f: &mut fmt::Formatter<'_>,
     error: &(dyn std::error::Error + 'static),
@@ -111,7 +112,7 @@ fn write_chain(
     Ok(())
 }
 
-/// The text has what the variant holds, so the source is that of the error in it.
+/// The text shows the content of the variant, so the source is that of the inner error.
 impl std::error::Error for StreamError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

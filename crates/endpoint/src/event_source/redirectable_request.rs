@@ -13,9 +13,9 @@ use super::fault::{RedirectFault, RequestFault};
 use super::request::{EventSourceRequest, LAST_EVENT_ID};
 use crate::opening::retry_after;
 
-/// Headers that go to another origin too. Any other may be a credential under a name of its own,
-/// such as `X-Api-Key`. Where to go on is a promise of the stream, not of one server: as in a
-/// browser, `Last-Event-ID` goes along.
+/// The headers that are also sent to another origin. Any other may be a credential under a special
+/// name, such as `X-Api-Key`. The position in a stream belongs to the stream, not to one server: as
+/// in a browser, `Last-Event-ID` is sent.
 const HEADERS_FOR_ALL: [HeaderName; 7] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -37,8 +37,8 @@ pub struct RedirectableRequest {
 }
 
 impl RedirectableRequest {
-    /// The request as it was asked for. `last_event_id` and `resumes_by_get` are what
-    /// [`Attempt`](tidings_sse::event_source::Attempt) says.
+    /// Creates the original request. `last_event_id` and `resumes_by_get` come from the
+    /// [`Attempt`](tidings_sse::event_source::Attempt).
     ///
     /// # Errors
     /// It cannot be made.
@@ -77,7 +77,7 @@ impl RedirectableRequest {
         Ok(request)
     }
 
-    /// Where the request goes now.
+    /// Returns the current URL of the request.
     #[must_use]
     pub fn url(&self) -> &str {
         self.url.as_str()
@@ -157,7 +157,7 @@ impl RedirectableRequest {
         if becomes_get {
             self.become_get();
         }
-        // E-022: credentials are not for another origin. What was dropped once stays dropped.
+        // E-022: credentials are not for another origin. A dropped header stays dropped.
         if target.origin() != self.url.origin() {
             let kept = |name: HeaderName| self.headers.remove(&name).map(|value| (name, value));
             self.headers = HEADERS_FOR_ALL.into_iter().filter_map(kept).collect();
@@ -213,7 +213,7 @@ impl fmt::Debug for RedirectableRequest {
     }
 }
 
-/// Whether a request can be written with this URL: some are too long.
+/// Checks whether a request can be written with this URL: some are too long.
 pub(super) fn fits_request(url: &Url) -> Result<(), String> {
     url.as_str().parse::<Uri>().map(drop).map_err(|error| error.to_string())
 }
@@ -226,7 +226,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
     Some(lines.fold(first, |value, line| Cow::Owned([&*value, b", ", line].concat())))
 }
 
-/// What of the server's answer matters to the machine.
+/// Returns the parts of the server's answer that matter to the machine.
 #[must_use]
 pub(super) fn response_of<'a>(
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! What a client asks for: [`EventSourceRequest`].
+//! The request of a client: [`EventSourceRequest`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use url::Url;
 use super::fault::RequestFault;
 use super::redirectable_request::fits_request;
 
-/// A request for an event stream, and how to deal with what comes of it.
+/// A request for an event stream, and the options for its response.
 ///
-/// Without more it is what a browser's `EventSource` does: GET, come back whenever the stream ends,
-/// fail for good on any answer but a stream. All else has to be asked for.
+/// By default it behaves like a browser's `EventSource`: GET, reconnect whenever the stream ends,
+/// fail permanently on any answer but a stream. Everything else has to be requested.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,7 +34,7 @@ use super::redirectable_request::fits_request;
 /// let request = EventSourceRequest::get("http://127.0.0.1:9/events").config(config);
 /// ```
 ///
-/// What is wrong with it is told when it is used, before anything is sent. Its `Debug` shows no
+/// An invalid request is reported when it is used, before anything is sent. Its `Debug` shows no
 /// value of a header and nothing of the body.
 #[derive(Clone)]
 #[must_use = "a request does nothing by itself"]
@@ -59,7 +59,7 @@ pub struct EventSourceRequest {
 
 type RetryIf = Arc<dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync>;
 
-/// Headers that say how the message is framed or where the stream goes on: they are made here.
+/// The headers for the framing of the message or the position in the stream: they are created here.
 const OWN_HEADERS: [HeaderName; 8] = [
     header::HOST,
     header::CONNECTION,
@@ -97,26 +97,27 @@ impl EventSourceRequest {
         }
     }
 
-    /// `POST` this body. It is sent once: see [`repeat`](Self::repeat). The head of the response has
-    /// 30 s to come: for a server that thinks longer, see [`response_timeout`](Self::response_timeout).
+    /// `POST` this body. It is sent once: see [`repeat`](Self::repeat). The head of the response
+    /// must arrive within 30 s: for a server that needs longer, see
+    /// [`response_timeout`](Self::response_timeout).
     pub fn post(url: impl AsRef<str>, body: impl Into<Bytes>) -> Self {
         Self { method: Method::POST, body: body.into(), ..Self::get(url) }
     }
 
-    /// Another method, such as `PUT`.
+    /// Sets another method, such as `PUT`.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// A body; the method stays.
+    /// Sets a body; the method is unchanged.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// One more header. Those of our own (`Accept`, `Cache-Control`, `Accept-Encoding`) are replaced
-    /// by it.
+    /// Adds a header. It replaces our own header of this name (`Accept`, `Cache-Control`,
+    /// `Accept-Encoding`).
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         let name = name.as_ref();
         let parsed = match HeaderName::from_bytes(name.as_bytes()) {
@@ -140,10 +141,10 @@ impl EventSourceRequest {
         self
     }
 
-    /// Whether the request may be made a second time: [`Repeat::Never`], or after any failure. After
-    /// a stream that ended in good order, only a `GET` is made again.
+    /// Sets whether the request may be repeated: [`Repeat::Never`], or after any failure. After a
+    /// stream that ended cleanly, only a `GET` is repeated.
     ///
-    /// See [`repeat`](Self::repeat) for what lies between.
+    /// See [`repeat`](Self::repeat) for the choices in between.
     pub fn repeats(self, repeats: bool) -> Self {
         let repeat = match repeats {
             false => Repeat::Never,
@@ -153,8 +154,8 @@ impl EventSourceRequest {
         self.repeat(repeat)
     }
 
-    /// When the request may be made again. Without this, a `GET` may be at any time, and any other
-    /// method never: the server could do twice what was asked for once.
+    /// Sets when the request may be repeated. By default, a `GET` may be at any time, and any other
+    /// method never: the server could do twice what was requested once.
     ///
     /// ```
     /// use tidings_endpoint::event_source::EventSourceRequest;
@@ -170,7 +171,7 @@ impl EventSourceRequest {
     }
 
     /// Resumes by a GET of the same URL: once a stream was open and gave an event ID, each further
-    /// attempt has that method, no body, and `Last-Event-ID`, as the Model Context Protocol has it.
+    /// attempt has that method, no body, and `Last-Event-ID`, as in the Model Context Protocol.
     pub fn resume_by_get(mut self) -> Self {
         self.resume_by_get = true;
         self
@@ -204,8 +205,8 @@ impl EventSourceRequest {
         self
     }
 
-    /// How long the body of a response that is not a stream may take, from its head on; 10 s without
-    /// this. What came by then is what there is.
+    /// Sets the time limit for the body of a response that is not a stream, from its head on; by
+    /// default 10 s. The bytes received by then are the answer.
     pub fn answer_timeout(mut self, timeout: Duration) -> Self {
         self.answer_timeout = timeout;
         self
@@ -221,52 +222,53 @@ impl EventSourceRequest {
         self
     }
 
-    /// How long the head of the response may take, for a server that thinks before it answers. It is
-    /// [`Config::response_timeout`], so call it after [`config`](Self::config).
+    /// Sets the time limit for the head of the response, for a server that thinks before it
+    /// answers. It is [`Config::response_timeout`], so call it after [`config`](Self::config).
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.config.response_timeout = timeout;
         self
     }
 
-    /// Times, back-off, what to try again. [`Config::repeat`] is not taken from it, see
-    /// [`repeat`](Self::repeat).
+    /// Times, back-off, conditions for another attempt. [`Config::repeat`] is not taken from it,
+    /// see [`repeat`](Self::repeat).
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// The most that the stream may bring at once.
+    /// Sets the limits of a line and an event.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Yields comments too.
+    /// Also returns comments.
     pub fn report_comments(mut self) -> Self {
         self.report_comments = true;
         self
     }
 
-    /// Yields the lines whose field has no meaning in the standard, too, as
+    /// Also returns the lines whose field has no meaning in the standard, as
     /// [`ClientEvent::UnknownField`](super::ClientEvent::UnknownField).
     pub fn report_unknown_fields(mut self) -> Self {
         self.report_unknown_fields = true;
         self
     }
 
-    /// Yields the event that the end of the stream cut, as
-    /// [`ClientEvent::Unfinished`](super::ClientEvent::Unfinished): some servers do not end their last
-    /// event with a blank line. By the standard it is dropped. Where events alone are asked for, as by
-    /// `EventSource::event`, it is the last of them, and then the end is told, which is not a clean one.
+    /// Returns the event that was cut by the end of the stream, as
+    /// [`ClientEvent::Unfinished`](super::ClientEvent::Unfinished): some servers do not end their
+    /// last event with a blank line. By the standard it is dropped. With methods that return only
+    /// events, such as `EventSource::event`, it is the last event, and then the end is reported,
+    /// which is not a clean one.
     pub fn report_unfinished(mut self) -> Self {
         self.report_unfinished = true;
         self
     }
 
-    /// The machine that decides what to do: WHATWG HTML, 9.2.
+    /// Creates the machine that makes the decisions: WHATWG HTML, 9.2.
     ///
     /// # Errors
-    /// The [last event ID](Self::last_event_id) is none, or is longer than its limit.
+    /// The [last event ID](Self::last_event_id) is not a valid ID, or is longer than its limit.
     pub fn machine(&self) -> Result<tidings_sse::EventSource<GrowableStorage>, RequestFault> {
         let mut decoder = Decoder::with_limits(self.limits);
         if self.report_comments {
@@ -285,7 +287,7 @@ impl EventSourceRequest {
         Ok(machine)
     }
 
-    /// Where to begin.
+    /// Returns the first URL.
     pub(super) fn url(&self) -> Result<Url, RequestFault> {
         match &self.fault {
             Some(fault) => Err(fault.clone()),
@@ -293,7 +295,8 @@ impl EventSourceRequest {
         }
     }
 
-    /// Whether to try again after a response that is not a stream, if the caller decides that.
+    /// Returns whether to try again after a response that is not a stream, if the caller decides
+    /// that.
     pub(super) fn wants_retry(&self, status: StatusCode, headers: &HeaderMap) -> Option<bool> {
         self.retry_if.as_ref().map(|retry_if| retry_if(status, headers))
     }
@@ -319,7 +322,7 @@ fn parse(text: &str) -> Result<Url, RequestFault> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(RequestFault::CredentialsInUrl);
     }
-    // RFC 9110, 7.1: it is no part of a request.
+    // RFC 9110, 7.1: it is not part of a request.
     url.set_fragment(None);
     fits_request(&url).map_err(RequestFault::Url)?;
     Ok(url)

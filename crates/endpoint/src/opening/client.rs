@@ -18,12 +18,12 @@ use crate::websocket::{self, Config, Negotiated, mandatory_extension_close};
 
 /// The part of a declined handshake's body that is read.
 const MAX_BODY_LEN: usize = 64 * 1024;
-/// How much of it is read at once.
+/// The size of one read of it.
 const BODY_READ_LEN: usize = 4096;
 
-/// Sends the request and checks the response, past interim ones. If the response is in plain HTTP,
-/// the beginning of its body is read too; if its extensions break a rule, the server is told so by
-/// a Close frame with the code 1010.
+/// Sends the request and checks the response, after any interim ones. If the response is in plain
+/// HTTP, the beginning of its body is read too. If its extensions break a rule, the server is told
+/// so by a Close frame with the code 1010.
 #[derive(Debug)]
 pub struct ClientHandshake<'c, 'o> {
     connecting: &'c mut Connecting<'o>,
@@ -34,12 +34,12 @@ pub struct ClientHandshake<'c, 'o> {
 #[derive(Debug)]
 enum Outcome {
     Opened(Negotiated),
-    /// Where to ask again.
+    /// The next place to ask.
     Redirected(Redirect),
     Declined {
         declined: Box<Declined>,
         body: DeclinedBody,
-        /// Whether nothing more of the body comes, or not in time.
+        /// Whether the rest of the body is missing, or did not arrive in time.
         is_cut: bool,
     },
     Failed(Error),
@@ -56,11 +56,11 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
         Self { exchange, connecting, outcome: None }
     }
 
-    /// What came of it. `None`: the server redirects; connect to where [`Connecting::route`] leads
-    /// now, and do the next handshake.
+    /// Returns the result. `None` means that the server redirects: connect to the new target of
+    /// [`Connecting::route`], and do the next handshake.
     ///
     /// # Errors
-    /// There is no WebSocket.
+    /// The handshake failed.
     pub fn finish(self) -> Result<Option<Opened>, Error> {
         let finished = self.into_outcome();
         match &finished {
@@ -90,11 +90,11 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
         }
     }
 
-    /// As [`finish`](Self::finish), of a handshake on a stream of the caller's
+    /// Like [`finish`](Self::finish), for a handshake on the caller's stream
     /// ([`Connecting::on_stream`]): no redirect is followed.
     ///
     /// # Errors
-    /// There is no WebSocket.
+    /// The handshake failed.
     pub fn finish_on_stream(self) -> Result<Opened, Error> {
         let opened = self.finish()?;
         debug_assert!(opened.is_some(), "no redirect is followed");
@@ -145,7 +145,7 @@ impl Handshake for ClientHandshake<'_, '_> {
         let deadline = self.connecting.deadline.at();
         match self.body() {
             Some((_, is_cut)) => {
-                // What has come is worth as much without the rest.
+                // The received bytes are as useful without the rest.
                 *is_cut = deadline <= now;
                 (now < deadline).then_some((Io::Read(&mut self.exchange.buffer), deadline))
             }
@@ -168,7 +168,7 @@ impl Handshake for ClientHandshake<'_, '_> {
 }
 
 impl Outcome {
-    /// What a response means; `None` if it is not the last.
+    /// Returns the meaning of a response; `None` if it is not the last.
     fn of(
         response: &Response<'_>,
         request: &ClientRequest<'_>,

@@ -33,8 +33,7 @@ impl<'o> Connecting<'o> {
     /// To the server of this URI, or wherever it redirects to.
     ///
     /// # Errors
-    /// RFC 6455, 4.1 item 1: what is wrong with the URI or with the options is found before
-    /// anything is sent.
+    /// RFC 6455, 4.1 item 1: an invalid URI or option is reported before anything is sent.
     pub fn new(options: &'o ConnectOptions, uri: &str, now: Timestamp) -> Result<Self, Error> {
         Self::with_redirects(options, uri, now, Redirects::new(options.max_redirects))
     }
@@ -43,7 +42,7 @@ impl<'o> Connecting<'o> {
     /// [`route`](Self::route) needed.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Those of [`new`](Self::new).
     pub fn on_stream(
         options: &'o ConnectOptions,
         uri: &str,
@@ -91,7 +90,7 @@ impl<'o> Connecting<'o> {
         uri.map_or_else(|_| self.uri.clone(), |uri| host_and_port(uri.host(), uri.port()))
     }
 
-    /// When there must be a WebSocket, whatever it takes.
+    /// Returns the time by which the WebSocket must be open, over all steps.
     #[must_use]
     pub const fn deadline(&self) -> Deadline {
         self.deadline
@@ -103,7 +102,7 @@ impl<'o> Connecting<'o> {
         &self.options.config
     }
 
-    /// Goes elsewhere, with what may go along, and a key that is new (RFC 6455, 4.1 item 7).
+    /// Follows a redirect, with the headers that may be kept, and a new key (RFC 6455, 4.1 item 7).
     pub(super) fn redirect(&mut self, redirect: Redirect) -> Result<(), Error> {
         self.offer.redirect(&redirect);
         self.uri = redirect.into_uri();

@@ -6,7 +6,7 @@ use tidings_websocket::Timestamp;
 
 use crate::error::Error;
 
-/// When there must be a WebSocket.
+/// The time by which the WebSocket must be open.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Timestamp,
@@ -26,7 +26,7 @@ impl Deadline {
         Self { at: self.at.after(time), ..self }
     }
 
-    /// When it is.
+    /// Returns the time.
     #[must_use]
     pub const fn at(self) -> Timestamp {
         self.at

@@ -1,4 +1,4 @@
-//! Why a client has no connection, and whether it tries again: [`Disconnect`].
+//! The reason why a client has no connection, and whether it tries again: [`Disconnect`].
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::opening::retry_after::retry_after;
 use crate::random::random_u64;
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Disconnect {
@@ -20,7 +20,7 @@ pub enum Disconnect {
 }
 
 impl Disconnect {
-    /// What it says about another attempt, if the fault is not the caller's.
+    /// Returns its meaning for another attempt, if the fault is not the caller's.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
@@ -30,14 +30,14 @@ impl Disconnect {
         }
     }
 
-    /// Whether the fault is in what the caller asked for: another attempt would ask the same.
+    /// Returns whether the fault is in the caller's request: another attempt would ask the same.
     #[must_use]
     pub const fn is_user(&self) -> bool {
         matches!(self, Self::Error(error) if error.is_user())
     }
 
-    /// What to do next, after those attempts that `reconnect` remembers. `now` is the time on its
-    /// clock.
+    /// Returns the next step, after the attempts that `reconnect` remembers. `now` is the time on
+    /// its clock.
     pub fn next(&self, reconnect: &mut Reconnect, now: Timestamp) -> Next {
         let next = if self.is_user() {
             Next::GiveUp(GiveUp::Forbidden)
@@ -58,8 +58,8 @@ impl fmt::Display for Disconnect {
     }
 }
 
-/// What an error of a client says about another attempt. Ask [`Error::is_user`] first: what the
-/// caller got wrong does not become right by trying again.
+/// The meaning of a client's error for another attempt. Check [`Error::is_user`] first: another
+/// attempt does not correct a mistake of the caller.
 impl From<&Error> for Reason {
     fn from(error: &Error) -> Self {
         match error {

@@ -12,7 +12,7 @@ use tidings_websocket::Timestamp;
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
 
-/// How much is read at once: a head is rarely longer.
+/// The size of one read: a head is rarely longer.
 const READ_LEN: usize = 1024;
 
 /// The machine, its buffer, and why it failed.
@@ -35,7 +35,7 @@ pub(super) enum Peer {
 }
 
 impl Peer {
-    /// What it means that the transport fails in the exchange.
+    /// Converts a failure of the transport in the exchange.
     fn failed(&self, error: io::Error) -> Error {
         match self {
             Self::Client => in_phase("the opening handshake", error),
@@ -44,7 +44,7 @@ impl Peer {
         }
     }
 
-    /// What it means that the transport ends before there is a head.
+    /// Describes an end of the transport before there is a head.
     const fn eof(&self) -> &'static str {
         match self {
             Self::Client => "the client ended the connection without a whole request",
@@ -98,7 +98,7 @@ impl<R: fmt::Debug> fmt::Debug for Exchange<R> {
 }
 
 impl<R> Exchange<R> {
-    /// The buffer holds the request, if it is to be sent.
+    /// The buffer contains the request, if it is to be sent.
     pub(super) fn new(
         opening: Opening<R>,
         mut buffer: Vec<u8>,
@@ -120,12 +120,12 @@ impl<R> Exchange<R> {
         self.set_deadline(self.deadline.later_by(time));
     }
 
-    /// Whether a head has come that is to be dealt with.
+    /// Returns whether a head has arrived that must be handled.
     pub(super) fn is_at_head(&mut self, now: Timestamp) -> bool {
         matches!(self.step(now), Some((Step::Head, _)))
     }
 
-    /// The next operation, if there is one. Heads are dealt with.
+    /// Returns the next operation, if there is one, and handles heads.
     pub(super) fn next_io(&mut self, now: Timestamp) -> Option<(Io<'_>, Timestamp)> {
         match self.step(now)? {
             (Step::Io(io), until) => Some((io, until?)),
@@ -171,7 +171,7 @@ impl<R> Exchange<R> {
         }
     }
 
-    /// Puts bytes into the buffer, after what was received, to be written.
+    /// Appends bytes to the buffer, after the received ones, to be written.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.opening.received_len();
         self.buffer.truncate(start);
@@ -179,7 +179,7 @@ impl<R> Exchange<R> {
         start..self.buffer.len()
     }
 
-    /// What follows the head.
+    /// Returns the bytes after the head.
     pub(super) fn take_first_bytes(&mut self) -> Vec<u8> {
         let first = self.opening.first_bytes();
         let mut buffer = mem::take(&mut self.buffer);
@@ -188,7 +188,7 @@ impl<R> Exchange<R> {
         buffer
     }
 
-    /// Why the exchange failed, if it did.
+    /// Returns the reason why the exchange failed, if it did.
     pub(super) fn result(&mut self) -> Result<(), Error> {
         self.error.take().map_or(Ok(()), Err)
     }

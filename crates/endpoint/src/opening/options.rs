@@ -1,4 +1,4 @@
-//! What a client asks for: [`ConnectOptions`], and [`Offer`], what of it goes into a request.
+//! The options of a client: [`ConnectOptions`], and [`Offer`], the part that goes into a request.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -20,8 +20,8 @@ use crate::opening::socks::Socks5Proxy;
 use crate::opening::tls::{self, TlsTarget};
 use crate::websocket::{self, Config};
 
-/// How a client connects: what to offer, whom to trust, which way to go. It can be used again and
-/// again.
+/// The options of a client's connections: offers, trust, proxies, addresses. They can be used for
+/// any number of connections.
 ///
 /// ```
 /// use tidings_endpoint::opening::ConnectOptions;
@@ -35,13 +35,13 @@ use crate::websocket::{self, Config};
 /// [`Config::handshake_timeout`] is the time for all of it: DNS, TCP, proxy, TLS, the opening
 /// handshake and every redirect.
 ///
-/// Of several addresses of a host, each gets a quarter of a second before the next is tried beside
-/// it, and the first that answers is used (RFC 8305).
+/// If a host has several addresses, each gets a quarter of a second before the next is tried in
+/// parallel, and the first that answers is used (RFC 8305).
 ///
-/// RFC 6455, 4.1 item 2, lets at most one connection to the same address be in the making; others
-/// would wait. This is not done here: the rule protects servers from scripts in a browser, and
+/// RFC 6455, 4.1 item 2, allows only one connection to an address to be opening at a time; others
+/// would wait. This is not enforced here: the rule protects servers from scripts in a browser, and
 /// would make the connections of a program wait for each other. To open many to one host, through a
-/// proxy or not, bound them with a semaphore.
+/// proxy or not, limit them with a semaphore.
 ///
 /// Its `Debug` shows the names of headers and not their values.
 #[derive(Clone)]
@@ -93,13 +93,13 @@ impl ConnectOptions {
         }
     }
 
-    /// Limits and times.
+    /// Sets limits and times.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// The subprotocols to offer, best first, in place of those given before.
+    /// Sets the subprotocols to offer, best first. It replaces earlier ones.
     pub fn subprotocols<I>(mut self, subprotocols: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -108,23 +108,24 @@ impl ConnectOptions {
         self
     }
 
-    /// One more header, such as `Authorization`.
+    /// Adds a header, such as `Authorization`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The `Host` to send, with or without a port, in place of the one that the URI names.
+    /// Sets the `Host` to send, with or without a port, instead of the one in the URI.
     ///
-    /// It does not change where the client connects to, nor whose certificate it trusts: for that
-    /// write the server's name into the URI, and say where it is by [`connect_to`](Self::connect_to).
-    /// A redirect to another host, port or scheme has a `Host` of its own.
+    /// It changes neither the address that the client connects to nor the name that the certificate
+    /// must have: for that, write the server's name into the URI, and set its address with
+    /// [`connect_to`](Self::connect_to). A redirect to another host, port or scheme gets its own
+    /// `Host`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
     }
 
-    /// The `Origin` to send; only browsers have to.
+    /// Sets the `Origin` to send; only browsers have to.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origin = Some(origin.into());
         self
@@ -132,22 +133,22 @@ impl ConnectOptions {
 
     /// Follows at most this many redirects; the default is 0, five are plenty.
     ///
-    /// Headers go along while scheme, host and port stay the same; to any other origin only
-    /// harmless ones go ([`Redirect::keeps_header`]), and `Origin` becomes `null`. Subprotocols
-    /// always go along, so put no secret into them. From `wss` to `ws` no redirect is followed.
+    /// Headers are kept while scheme, host and port stay the same. Any other origin receives only
+    /// harmless ones ([`Redirect::keeps_header`]), and `Origin` becomes `null`. Subprotocols are
+    /// always kept, so put no secret into them. No redirect from `wss` to `ws` is followed.
     pub const fn max_redirects(mut self, max_redirects: u32) -> Self {
         self.max_redirects = max_redirects;
         self
     }
 
-    /// Goes through this proxy, whatever the host.
+    /// Uses this proxy for every host.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxies = ProxyRules::always(proxy);
         self.socks = None;
         self
     }
 
-    /// Goes through this SOCKS5 proxy, whatever the host.
+    /// Uses this SOCKS5 proxy for every host.
     ///
     /// This needs the feature `socks` of `tidings-tokio`; `tidings-std` cannot do it. Without it,
     /// connecting fails with an error of kind [`Unsupported`](std::io::ErrorKind::Unsupported).
@@ -157,39 +158,39 @@ impl ConnectOptions {
         self
     }
 
-    /// Goes through the proxy that the environment variables `https_proxy`, `http_proxy`,
-    /// `all_proxy` and `no_proxy` name now; [`ProxyRules::from_variables`] tells their rules.
+    /// Uses the proxy that the environment variables `https_proxy`, `http_proxy`, `all_proxy` and
+    /// `no_proxy` name now; [`ProxyRules::from_variables`] documents their rules.
     ///
-    /// This is not the default: where a program's connections go should be seen in its code. Right
-    /// for what is run by hand, as curl is.
+    /// This is not the default: a program's code should show where its connections go. It is right
+    /// for programs that are run by hand, such as curl.
     pub fn proxy_from_environment(mut self) -> Self {
         self.proxies = ProxyRules::from_variables(|name| std::env::var(name).ok());
         self.socks = None;
         self
     }
 
-    /// Trusts and shows the certificates of this configuration, in place of trusting those that
-    /// the platform trusts.
+    /// Trusts and presents the certificates of this configuration, instead of trusting the
+    /// platform's.
     ///
-    /// Two of its settings are put right. The server's name is sent in any case (RFC 6455, 4.1
-    /// item 5), and `h2` and `h3` are taken out of the ALPN protocols, since the handshake is one
-    /// of HTTP/1.1, which is offered if nothing else is. A client certificate is shown to a server
-    /// that a redirect leads to as well.
+    /// Two of its settings are corrected. The server's name is always sent (RFC 6455, 4.1 item 5).
+    /// And `h2` and `h3` are removed from the ALPN protocols, because the handshake uses HTTP/1.1,
+    /// which is offered if nothing else is. The target of a redirect sees the client certificate
+    /// as well.
     #[cfg(feature = "rustls")]
     pub fn tls_config(mut self, config: impl Into<Arc<ClientConfig>>) -> Self {
         self.tls = Some(tls::put_right(config.into()));
         self
     }
 
-    /// Shows this certificate to servers that ask for one: the chain, which begins with the client's,
-    /// and the private key of the first. Whom to trust stays as it is; call this after
+    /// Presents this certificate to servers that ask for one: the chain, which begins with the
+    /// client's, and the private key of the first. The trusted roots are unchanged; call this after
     /// [`tls_config`](Self::tls_config), which replaces it.
     ///
-    /// A server that a redirect leads to sees it as well.
+    /// The target of a redirect sees it as well.
     ///
     /// # Errors
-    /// The key is of an unknown kind or does not fit the certificate, or there is no TLS on this
-    /// machine: no root certificates, no cryptography.
+    /// The key is of an unknown kind or does not match the certificate, or this machine has no TLS:
+    /// no root certificates, no cryptography.
     #[cfg(feature = "rustls")]
     pub fn client_certificate(
         mut self,
@@ -201,8 +202,8 @@ impl ConnectOptions {
         Ok(self)
     }
 
-    /// Connects to this address wherever the host is to be connected to, and does not look its name
-    /// up. The port of the URI does not count then.
+    /// Connects to this address instead of looking up the host. The port of the URI is then ignored
+    /// for the connection.
     ///
     /// `Host` and the name in the server's certificate are still those of the URI. A host that only
     /// a proxy connects to is looked up by the proxy.
@@ -219,8 +220,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Whether TCP sends at once what was written (`TCP_NODELAY`). The default is to: frames are
-    /// written whole, and waiting for more only delays them.
+    /// Sets whether TCP sends every write at once (`TCP_NODELAY`). The default is `true`: frames
+    /// are written whole, and waiting for more only delays them.
     pub const fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.tcp_nodelay = nodelay;
         self
@@ -247,7 +248,7 @@ impl ConnectOptions {
         self
     }
 
-    /// The way to the server of this URI. A proxy is asked for a tunnel.
+    /// Returns the route to the server of this URI. A proxy is asked for a tunnel.
     ///
     /// # Errors
     /// The URI is not valid, a proxy is named in a way that makes no sense, or TLS cannot work.
@@ -257,12 +258,13 @@ impl ConnectOptions {
         Ok(route)
     }
 
-    /// The way to the server of this URI, for plain requests of HTTP. A proxy gets requests to `ws`,
-    /// which stands for `http`, itself ([`Route::forwarding_proxy`]), and is asked for a tunnel to
-    /// `wss`, which stands for `https`. Many proxies let CONNECT through to the port of `https` alone.
+    /// Returns the route to the server of this URI, for plain HTTP requests. A proxy gets requests
+    /// to `ws`, which stands for `http`, itself ([`Route::forwarding_proxy`]), and is asked for a
+    /// tunnel to `wss`, which stands for `https`. Many proxies let CONNECT through to the port of
+    /// `https` alone.
     ///
     /// # Errors
-    /// As [`route`](Self::route).
+    /// Those of [`route`](Self::route).
     pub fn http_route<'a>(&'a self, uri: &'a str) -> Result<Route<'a>, Error> {
         let route = self.forwarding_route(uri)?;
         if route.is_secure { self.route(uri) } else { Ok(route) }
@@ -322,7 +324,7 @@ impl fmt::Debug for ConnectOptions {
     }
 }
 
-/// What the request says beside the URI; a redirect may take some of it away.
+/// The parts of the request other than the URI; a redirect may remove some.
 #[derive(Clone)]
 pub(super) struct Offer<'a> {
     subprotocols: Vec<&'a str>,
@@ -351,7 +353,7 @@ impl<'a> Offer<'a> {
     /// The bytes of the request to the server of this URI.
     ///
     /// # Errors
-    /// As [`with_request`](Self::with_request).
+    /// Those of [`with_request`](Self::with_request).
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method is not general enough in its lifetime"
@@ -363,7 +365,7 @@ impl<'a> Offer<'a> {
     /// Makes the request to the server of this URI, for as long as `work` lasts.
     ///
     /// # Errors
-    /// The caller asked for what cannot be sent.
+    /// The caller asked for a request that cannot be sent.
     pub(super) fn with_request<T>(
         &self,
         uri: &str,
@@ -386,7 +388,7 @@ impl<'a> Offer<'a> {
         Ok(work(&request))
     }
 
-    /// Leaves behind what must not go along.
+    /// Removes the parts that must not be sent to the new target.
     pub(super) fn redirect(&mut self, redirect: &Redirect) {
         self.headers.retain(|(name, _)| redirect.keeps_header(name));
         if !redirect.is_same_origin() {

@@ -15,8 +15,8 @@ use crate::opening::{Handshake, STACK_HEADERS};
 use crate::trace;
 use crate::websocket::Config;
 
-/// Reads a request, shows it to the application, and leaves the answer for later. What is not an
-/// opening handshake is refused at once.
+/// Reads a request, passes it to the application, and leaves the answer for later. A request that
+/// is not an opening handshake is refused at once.
 pub struct RequestHandshake<F, T> {
     exchange: Exchange<Server>,
     config: Config,
@@ -29,8 +29,8 @@ impl<F, T> RequestHandshake<F, T>
 where
     F: FnOnce(&ServerRequest<'_>) -> T,
 {
-    /// `look` sees a request that holds every MUST of RFC 6455, 4.2.1, and takes from it what the
-    /// decision needs.
+    /// `look` gets a request that fulfils every MUST of RFC 6455, 4.2.1, and returns the values
+    /// that the decision needs.
     #[must_use]
     pub fn new(config: &Config, now: Timestamp, look: F) -> Self {
         let deadline = Deadline::new(now, config.handshake_timeout);
@@ -39,10 +39,11 @@ where
         Self { exchange, config: *config, look: Some(look), outcome: None }
     }
 
-    /// What `look` has returned, and the request, which waits for its answer.
+    /// Returns the result of `look`, and the request, which waits for its answer.
     ///
     /// # Errors
-    /// There is no such request. A client that can be answered has its answer already.
+    /// There is no valid request. If the client could be answered, it has already received its
+    /// answer.
     pub fn finish(self) -> Result<(T, PendingRequest), Error> {
         let finished = self.into_outcome();
         if let Err(error) = &finished {

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidings_reconnect::RetryAfter;
 
-/// How long the value of a `Retry-After` header asks to wait from now; `None` if it makes no sense.
+/// Returns the time to wait from now, by the value of a `Retry-After` header; `None` if it makes no
+/// sense.
 #[must_use]
 pub fn retry_after(value: &[u8]) -> Option<Duration> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -74,14 +74,14 @@ impl<'a> Route<'a> {
         (self.uri.host(), self.uri.port())
     }
 
-    /// The proxy that gets the requests themselves, since there is no [`tunnel`](Self::tunnel): their
-    /// targets are whole URIs (RFC 9112, 3.2.2).
+    /// Returns the proxy that gets the requests themselves, because there is no
+    /// [`tunnel`](Self::tunnel): their targets are whole URIs (RFC 9112, 3.2.2).
     #[must_use]
     pub const fn forwarding_proxy(&self) -> Option<&'a Proxy> {
         if self.tunnel.is_some() { None } else { self.proxy }
     }
 
-    /// Whether TCP is to send at once what is written (`TCP_NODELAY`).
+    /// Returns whether TCP should send every write at once (`TCP_NODELAY`).
     #[must_use]
     pub const fn tcp_nodelay(&self) -> bool {
         self.tcp_nodelay
@@ -121,9 +121,9 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Whether the URI asks for TLS. An adapter that is built without it fails with
-    /// [`Error::TlsUnsupported`] before it connects: whether this crate is built with TLS says
-    /// nothing about the adapter, since another crate of the program may have asked for that.
+    /// Returns whether the URI asks for TLS. An adapter that is built without TLS fails with
+    /// [`Error::TlsUnsupported`] before it connects: the features of this crate say nothing about
+    /// the adapter, since another crate of the program may have enabled them.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.is_secure
@@ -136,20 +136,20 @@ impl<'a> Route<'a> {
         self.tls.clone()
     }
 
-    /// What it means that the host's name could not be resolved.
+    /// Converts the error of resolving the host's name.
     #[must_use]
     pub fn resolving_failed(&self, error: io::Error) -> Error {
         in_phase(&format!("resolving {}", self.tcp_peer()), error)
     }
 
-    /// What it means that no TCP connection could be made.
+    /// Converts the error of connecting over TCP.
     #[must_use]
     pub fn connecting_failed(&self, error: io::Error) -> Error {
         let address = self.address.map_or_else(String::new, |address| format!(" at {address}"));
         in_phase(&format!("connecting to {}{address}", self.tcp_peer()), error)
     }
 
-    /// What it means that the [SOCKS5 proxy](Self::socks) did not connect to the server.
+    /// Converts the error of a [SOCKS5 proxy](Self::socks) that did not connect to the server.
     #[must_use]
     pub fn socks_failed(&self, error: io::Error) -> Error {
         let server = host_and_port(self.uri.host(), self.uri.port());
@@ -162,7 +162,7 @@ impl<'a> Route<'a> {
         self.socks_failed(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 
-    /// What it means that the TLS handshake failed.
+    /// Converts the error of the TLS handshake.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn securing_failed(&self, error: io::Error) -> Error {

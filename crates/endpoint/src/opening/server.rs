@@ -24,7 +24,7 @@ pub struct ServerHandshake<F> {
     config: Config,
     /// Until it was asked.
     decide: Option<F>,
-    /// When it was, until the next operation.
+    /// The time of the question, until the next operation.
     asked_at: Option<Timestamp>,
     outcome: Option<Result<Negotiated, Error>>,
 }
@@ -43,15 +43,15 @@ where
         Self::resume(exchange, *config, decide)
     }
 
-    /// Goes on with what was received before.
+    /// Continues with the bytes received before.
     pub(super) fn resume(exchange: Exchange<Server>, config: Config, decide: F) -> Self {
         Self { exchange, config, decide: Some(decide), asked_at: None, outcome: None }
     }
 
-    /// What came of it.
+    /// Returns the result.
     ///
     /// # Errors
-    /// There is no WebSocket. A client that can be answered has its answer already.
+    /// The handshake failed. If the client could be answered, it has already received its answer.
     pub fn finish(self) -> Result<Opened, Error> {
         let finished = self.into_outcome();
         match &finished {
@@ -83,7 +83,7 @@ where
         });
     }
 
-    /// The answer, and what it means: with what is negotiated, the length of the request's head.
+    /// Returns the answer, and its meaning: the negotiation, and the length of the request's head.
     fn decide(&mut self) -> (Vec<u8>, Result<(Negotiated, usize), Error>) {
         let Exchange { opening, buffer, .. } = &mut self.exchange;
         let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
@@ -140,8 +140,8 @@ pub(super) fn abandoned() -> Error {
     io::Error::other("the opening handshake was abandoned").into()
 }
 
-/// Puts compression into the answer, if both sides want it and the application has not chosen
-/// extensions of its own. `done` gets the answer, and what is negotiated with it.
+/// Adds compression to the answer, if both sides want it and the application has not chosen its own
+/// extensions. `done` gets the answer, and the result of the negotiation.
 pub fn negotiate<'r, T>(
     request: &ServerRequest<'r>,
     acceptance: Acceptance<'r>,
@@ -173,7 +173,7 @@ pub fn negotiate<'r, T>(
     }
 }
 
-/// The decision of `accept`: any path, for clients that are no browser and for pages of the same
+/// The decision of `accept`: any path, for clients that are not browsers and for pages of the same
 /// host (RFC 6455, 10.2).
 ///
 /// # Errors

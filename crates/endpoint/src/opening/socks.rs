@@ -17,7 +17,7 @@ const DEFAULT_PORT: u16 = 1080;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Its `Debug` tells that there are credentials, not which.
+/// Its `Debug` shows that there are credentials, not which.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Socks5Proxy {
     host: String,
@@ -26,7 +26,7 @@ pub struct Socks5Proxy {
 }
 
 impl Socks5Proxy {
-    /// The proxy at `host[:port]`; the port is 1080 if there is none.
+    /// Parses `host[:port]`; without a port it is 1080.
     ///
     /// # Errors
     /// It is not a host, with or without a port.

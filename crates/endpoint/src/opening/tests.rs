@@ -1,4 +1,4 @@
-//! The handshakes against a transport in memory, at every cut of what comes and what goes.
+//! The handshakes against a transport in memory, with reads and writes split at every position.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use super::*;
 use crate::error::{Declined, Error};
 use crate::websocket::{Compression, Config};
 
-/// How many bytes the transport moves in one call.
+/// The number of bytes that the transport moves in one call.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     Whole,
@@ -46,10 +46,10 @@ fn cuts(len: usize) -> impl Iterator<Item = Cut> {
     [Cut::Whole, Cut::Bytes].into_iter().chain((1..len).map(Cut::At))
 }
 
-/// What a peer answers to a request.
+/// The answer of a peer to a request.
 type Answer = Box<dyn Fn(&str) -> Vec<u8>>;
 
-/// A transport, with what happened to it. The peer answers when it has a whole request.
+/// A transport, with a record of its calls. The peer answers when it has a whole request.
 struct Memory {
     answer: Answer,
     to_read: Vec<u8>,
@@ -128,7 +128,7 @@ impl Memory {
         assert!(handshake.next_io(self.now).is_none(), "it stays over");
     }
 
-    /// What was written up to the end of the head.
+    /// Returns the written bytes up to the end of the head.
     fn request(&self) -> &str {
         let written = String::from_utf8_lossy(&self.written);
         let end = written.find("\r\n\r\n").map_or(self.written.len(), |end| end + 4);
@@ -251,7 +251,7 @@ mod server {
                 assert_eq!(transport.written, b"");
             }
         }
-        // The refusal was sent; what the client does then is of no matter.
+        // The refusal was sent; the client's reaction does not matter.
         let mut transport = Memory::saying(b"GET / HTTP/1.1\r\n\r\n", Cut::Whole);
         transport.stays_open = true;
         let error = serve(&mut transport, &Config::server(), accept_same_origin).unwrap_err();
@@ -291,7 +291,7 @@ mod client {
         options.config(config)
     }
 
-    /// One handshake, with what it comes to.
+    /// One handshake, with its result.
     fn shake_hands(
         connecting: &mut Connecting<'_>,
         transport: &mut Memory,
@@ -398,7 +398,7 @@ mod client {
         }
     }
 
-    /// V-45: what goes where.
+    /// V-45: the destinations of headers.
     #[test]
     fn a_redirect_takes_along_what_may_go() {
         let options = options().max_redirects(2);

@@ -1,7 +1,7 @@
 //! The certificates that a TLS client trusts, the cryptography that it uses, and how it fails:
 //! [`TlsTarget`], [`TlsError`] (RFC 6455, 4.1 item 5 and 10.6).
 //!
-//! The server's name is always checked, and there is no switch against it.
+//! The server's name is always checked, and this cannot be switched off.
 
 use std::fmt;
 use std::io;
@@ -15,11 +15,11 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
 use crate::error::Error;
 
-/// What the TLS handshake with one server needs. RFC 6455, 4.1 item 5: the name is sent (SNI), and
-/// whatever is wrong fails the connection.
+/// The settings of a TLS handshake with one server. RFC 6455, 4.1 item 5: the name is sent (SNI),
+/// and any fault fails the connection.
 #[derive(Clone, Debug)]
 pub struct TlsTarget {
-    /// Whom to trust, and more.
+    /// The trusted roots, and more.
     pub config: Arc<ClientConfig>,
     /// The server's name or address.
     pub server_name: ServerName<'static>,
@@ -83,13 +83,13 @@ pub(crate) fn with_client_certificate(
         .map_err(TlsError::ClientCertificate)?;
     let own = Arc::make_mut(&mut config);
     own.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certificate));
-    // A session that began without the certificate would go on without it.
+    // A session that began without the certificate would continue without it.
     own.resumption = Resumption::default();
     Ok(config)
 }
 
-/// The configuration that trusts whom the platform trusts. It is made once, so that later
-/// connections resume the sessions of earlier ones.
+/// The configuration with the platform's trusted roots. It is made once, so that later connections
+/// resume the sessions of earlier ones.
 fn platform() -> Result<Arc<ClientConfig>, TlsError> {
     static PLATFORM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = PLATFORM.get() {
@@ -147,8 +147,8 @@ fn roots() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// Why there is no TLS. `Display` shows all of it, the error inside too, which is therefore not a
-/// [`source`](std::error::Error::source).
+/// The reason why TLS failed. `Display` shows all of it, including the inner error, which is
+/// therefore not a [`source`](std::error::Error::source).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -161,7 +161,7 @@ pub enum TlsError {
     ServerName,
     /// No root certificate was found on this machine.
     NoRoots(Option<io::Error>),
-    /// The program has not chosen who does the cryptography.
+    /// The program has not chosen a cryptography provider.
     NoProvider,
 }
 
@@ -200,7 +200,7 @@ impl TlsError {
     }
 }
 
-/// How to make a certificate for a server that is trusted by itself.
+/// Instructions to make a certificate for a server that is trusted by itself.
 macro_rules! make_a_certificate {
     () => {
         "openssl req -x509 -newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem \
@@ -209,7 +209,7 @@ macro_rules! make_a_certificate {
     };
 }
 
-/// What the words of rustls leave to guess.
+/// Explains errors for which the text of rustls is not enough.
 fn explanation(error: &rustls::Error) -> Option<String> {
     let error = match error {
         rustls::Error::InvalidCertificate(error) => error,

@@ -36,10 +36,10 @@ impl<'a> TunnelHandshake<'a> {
         Self { proxy: proxy.into(), exchange, request, outcome: None }
     }
 
-    /// What came of it.
+    /// Returns the result.
     ///
     /// # Errors
-    /// There is no tunnel.
+    /// The tunnel could not be opened.
     pub fn finish(mut self) -> Result<(), Error> {
         self.exchange.result()?;
         debug_assert!(self.outcome.is_some(), "it is over");
@@ -62,10 +62,10 @@ impl<'a> TunnelHandshake<'a> {
     }
 }
 
-/// What is shown of the credentials that a proxy asks for.
+/// The length up to which the credentials that a proxy asks for are shown.
 const MAX_CHALLENGE_LEN: usize = 200;
 
-/// RFC 9110, 11.7.1: how the proxy wants to be told who asks, with the realm that it names.
+/// RFC 9110, 11.7.1: the authentication schemes that the proxy accepts, with their realms.
 fn challenge(declined: &DeclinedResponse<'_>) -> Option<Box<str>> {
     let mut challenges = String::new();
     for value in declined.headers().get_all("Proxy-Authenticate") {

@@ -20,7 +20,7 @@ const MAX_CHUNK_LEN: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub struct IncomingChunks {
     chunk: IncomingChunk,
-    /// How much of the front was borrowed and is to be dropped with the next call.
+    /// The length at the front that was borrowed and is dropped with the next call.
     borrowed_len: usize,
 }
 
@@ -33,9 +33,9 @@ pub struct IncomingChunk {
     carried_at: Place,
     /// In the read buffer.
     in_buffer: Place,
-    /// A message that was put together before chunks were asked for.
+    /// A message that was assembled before chunks were asked for.
     owned: Bytes,
-    /// Whether it is the message's last.
+    /// Whether it is the message's last chunk.
     is_last: bool,
 }
 
@@ -85,7 +85,7 @@ impl IncomingChunk {
         Some(Self { kind, owned, ..Self::default() })
     }
 
-    /// Whether the message is a text or binary.
+    /// Returns the kind of the message: text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.kind
@@ -113,14 +113,14 @@ impl IncomingChunk {
 }
 
 impl From<IncomingChunk> for IncomingChunks {
-    /// What begins with this chunk.
+    /// Creates the reader of the message that begins with this chunk.
     fn from(chunk: IncomingChunk) -> Self {
         Self { chunk, borrowed_len: 0 }
     }
 }
 
 impl IncomingChunks {
-    /// Whether the message is a text or binary.
+    /// Returns the kind of the message: text or binary.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.chunk.kind
@@ -175,7 +175,7 @@ impl IncomingChunks {
         Ok(true)
     }
 
-    /// Hands what is unread to `put`, at most `room` bytes of it, and returns how many.
+    /// Passes the unread bytes to `put`, at most `room` of them, and returns their number.
     pub fn read_into(
         &mut self,
         receive: &ReceiveHalf,
@@ -196,7 +196,7 @@ impl IncomingChunks {
         }
     }
 
-    /// Moves what is unread to `buffer`, as much as fits, and returns how much.
+    /// Moves unread bytes to `buffer`, as many as fit, and returns their number.
     pub fn read(&mut self, receive: &ReceiveHalf, mut buffer: &mut [u8]) -> usize {
         let room = buffer.len();
         self.read_into(receive, room, |bytes| {

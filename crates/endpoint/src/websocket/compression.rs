@@ -1,5 +1,5 @@
-//! permessage-deflate (RFC 7692) on a connection: what is offered and accepted ([`Compression`]), and
-//! the two stages, [`Deflating`] in front of the machine and [`Inflating`] behind it.
+//! permessage-deflate (RFC 7692) on a connection: the offers and answers ([`Compression`]), and the
+//! two stages, [`Deflating`] before the machine and [`Inflating`] after it.
 //!
 //! The rules are those of `tidings-deflate`; here they meet the handshake and the machine.
 
@@ -21,13 +21,13 @@ pub use deflating::CompressedMessage;
 pub(super) use deflating::Deflating;
 pub(super) use inflating::{Inflated, Inflating};
 
-/// How to compress messages with a peer that agrees.
+/// The settings for compression with a peer that agrees to it.
 ///
 /// The default costs an idle connection nothing: no context is kept from message to message, and the
 /// memory to work in belongs to the thread.
 ///
-/// Compression tells an eavesdropper something about what is compressed (RFC 7692, 8). Do not put a
-/// secret and text of a stranger into one message, or switch compression off for that message
+/// Compression leaks information about the compressed text to an eavesdropper (RFC 7692, 8). Do not
+/// put a secret and a stranger's text into one message, or switch compression off for that message
 /// (`set_compressing` of the socket).
 ///
 /// ```
@@ -39,15 +39,15 @@ pub(super) use inflating::{Inflated, Inflating};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Compression {
-    /// What a server agrees to.
+    /// The parameters that a server accepts.
     pub server: ServerConfig,
-    /// What a client offers first.
+    /// The first offer of a client.
     pub offer: ClientOffer,
-    /// How hard to try, and from which length on.
+    /// The level, and the minimum length of a compressed message.
     pub deflate: DeflateConfig,
 }
 
-/// What a client offers, best first.
+/// The offers of a client, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientOffer {
     /// The offer that it likes best.
@@ -56,8 +56,8 @@ pub struct ClientOffer {
     pub fallback: Option<Offer>,
 }
 
-/// No context is kept, in either direction: what an idle connection would have to pay for. A server
-/// that does not know how may keep its context.
+/// No context is kept, in either direction: an idle connection would have to pay for it. A server
+/// that does not support this may keep its context.
 impl Default for ClientOffer {
     fn default() -> Self {
         let first = Offer::recommended().client_no_context_takeover();
@@ -71,12 +71,12 @@ impl ClientOffer {
     }
 }
 
-/// What the opening handshake has settled.
+/// The result of the negotiation in the opening handshake.
 #[derive(Clone, Debug, Default)]
 pub struct Negotiated {
     /// The subprotocol.
     pub subprotocol: Option<Box<str>>,
-    /// How messages are compressed, if they are.
+    /// The negotiated compression, if any.
     pub compression: Option<NegotiatedCompression>,
 }
 
@@ -95,12 +95,12 @@ pub(crate) fn element(parameters: &Parameters) -> Result<Extension<'_>, Extensio
     Extension::new(EXTENSION_NAME, parameters.as_slice())
 }
 
-/// What a client offers.
+/// Returns the offers of a client.
 pub(crate) fn offers(compression: Option<&Compression>) -> Vec<Offer> {
     compression.map(|compression| compression.offer.list().collect()).unwrap_or_default()
 }
 
-/// The client's side of the negotiation: what the server has answered.
+/// The client's side of the negotiation: the check of the server's answer.
 pub(crate) fn check(
     compression: Option<&Compression>,
     answer: Extensions<'_>,
@@ -109,7 +109,7 @@ pub(crate) fn check(
     check_answer(&offers(compression), answer)
 }
 
-/// The last word of a client that cannot go on with the extensions of the answer (RFC 6455, 7.4.1).
+/// The last frame of a client that cannot accept the extensions of the answer (RFC 6455, 7.4.1).
 pub(crate) fn mandatory_extension_close() -> Vec<u8> {
     let payload = CloseFrame::new(CloseCode::MANDATORY_EXTENSION, "").to_payload();
     let key = RandomMasks.next_key();

@@ -1,4 +1,4 @@
-//! What one connection may take and how long it may wait.
+//! Limits, timeouts and options of a connection.
 
 use std::time::Duration;
 
@@ -21,36 +21,37 @@ use super::compression::Compression;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Limits on what the peer sends.
+    /// Limits on the peer's messages and frames.
     pub limits: Limits,
-    /// How long to wait for the peer. The ping interval is spread by up to a tenth for each
-    /// connection, so that connections do not all ping at once.
+    /// Keep-alive, message, idle and closing timeouts. The ping interval is spread by up to a tenth
+    /// for each connection, so that connections do not all ping at once.
     pub timeouts: Timeouts,
     /// Limits on the head of the opening handshake.
     pub head_limits: tidings_handshake::Limits,
     /// The time for the whole opening handshake, not for one read of it.
     pub handshake_timeout: Duration,
-    /// The time that a write may go without any progress before the peer is given up. Once the
-    /// connection ends, the time for all that is still to be written.
+    /// The time that a write may go without any progress before the connection ends. Once closing
+    /// has begun, the time for the rest of the queue.
     pub write_timeout: Duration,
-    /// How many bytes may be queued before `feed` refuses more. `send` waits at 64 KiB.
+    /// The number of bytes that may be queued before `feed` refuses more. `send` waits at 64 KiB.
     pub max_write_queue_len: usize,
-    /// How many bytes may be received ahead while a `send` waits for the peer to take something:
-    /// two sides that both send first would wait for each other. Beyond it the connection ends with
-    /// [`Error::BothSend`](crate::Error::BothSend), once the peer has taken nothing for the
-    /// `write_timeout`.
+    /// The number of bytes that may be read ahead while a `send` waits for the peer to take bytes:
+    /// two sides that both send first would otherwise wait for each other. At this limit the
+    /// connection ends with [`Error::BothSend`](crate::Error::BothSend), once the peer has taken
+    /// nothing for the `write_timeout`.
     pub max_read_ahead_len: usize,
-    /// Whether the reply to a message may wait for the reply to the next one, if that was received
-    /// whole already: so the replies to all messages of one read leave in one write. On by default.
+    /// Whether the reply to a message may wait for the reply to the next one, if that was already
+    /// received whole: then the replies to all messages of one read leave in one write. On by
+    /// default.
     pub batch_replies: bool,
-    /// How to compress messages with a peer that agrees (RFC 7692); `None`: not at all.
+    /// The compression of messages with a peer that agrees to it (RFC 7692); `None`: off.
     pub compression: Option<Compression>,
-    /// Whether `recv` also yields Ping, Pong and Close, which are dealt with in any case.
+    /// Whether `recv` also returns Ping, Pong and Close, which are handled in any case.
     pub deliver_control_frames: bool,
 }
 
 impl Config {
-    /// For a server, whose peers are strangers.
+    /// The defaults of a server, whose peers are strangers.
     #[must_use]
     pub const fn server() -> Self {
         Self {
@@ -67,7 +68,7 @@ impl Config {
         }
     }
 
-    /// For a client, which chose its server.
+    /// The defaults of a client, which chose its server.
     #[must_use]
     pub const fn client() -> Self {
         Self {
@@ -79,7 +80,7 @@ impl Config {
         }
     }
 
-    /// The same with these limits on what the peer sends.
+    /// The same with these limits on the peer's messages and frames.
     #[must_use]
     pub const fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }

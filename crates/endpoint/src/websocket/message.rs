@@ -11,12 +11,12 @@ use super::shared_str::SharedStr;
 
 /// A message, or a control frame.
 ///
-/// `recv` returns texts and binaries; the others too if
+/// `recv` returns text and binary messages, and the others if
 /// [`Config::deliver_control_frames`](crate::websocket::Config::deliver_control_frames) is set. All can be
 /// sent.
 ///
-/// It is five words long, so that queues of it are small: what control frames say, which is rare and
-/// long, is in a box.
+/// It is five words long, so that queues of it are small: the content of control frames, which is
+/// rare and long, is boxed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {
@@ -24,12 +24,12 @@ pub enum Message {
     Text(SharedStr),
     /// A binary message.
     Binary(Bytes),
-    /// A Ping. One that is received was answered already.
+    /// A Ping. A received one was already answered.
     Ping(Box<ControlPayload>),
     /// A Pong.
     Pong(Box<ControlPayload>),
-    /// A Close frame. To send it is to start the closing handshake; one that is received was
-    /// answered already.
+    /// A Close frame. Sending it starts the closing handshake; a received one was already
+    /// answered.
     Close(Option<Box<CloseFrame>>),
 }
 
@@ -82,7 +82,7 @@ impl Message {
         }
     }
 
-    /// What a Close frame says; `None` if it says nothing, or if this is something else.
+    /// Returns the content of a Close frame; `None` if it is empty, or if this is another message.
     #[must_use]
     pub fn close_frame(&self) -> Option<&CloseFrame> {
         match self {
@@ -114,19 +114,19 @@ impl Message {
         }
     }
 
-    /// Whether it is a text message.
+    /// Returns whether it is a text message.
     #[must_use]
     pub const fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
 
-    /// Whether it is a binary message.
+    /// Returns whether it is a binary message.
     #[must_use]
     pub const fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
     }
 
-    /// Whether it is a Close frame.
+    /// Returns whether it is a Close frame.
     #[must_use]
     pub const fn is_close(&self) -> bool {
         matches!(self, Self::Close(_))
@@ -145,14 +145,14 @@ impl Message {
         }
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A borrowed message is copied into memory of its own size: it never holds on to a read buffer.
+/// A borrowed message is copied into memory of its exact size: it never keeps a read buffer alive.
 impl From<MessageRef<'_>> for Message {
     #[inline]
     fn from(message: MessageRef<'_>) -> Self {

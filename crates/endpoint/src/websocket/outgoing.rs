@@ -1,4 +1,4 @@
-//! Whatever can be sent: [`Outgoing`], with its conversions.
+//! The values that can be sent: [`Outgoing`], with its conversions.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,18 @@ use super::compression::CompressedMessage;
 use super::message::{Message, MessageRef};
 use super::shared_str::SharedStr;
 
-/// What can be sent: a [`Message`], owned or borrowed, a [`MessageRef`], or the text or bytes of
-/// one.
+/// A value that can be sent: a [`Message`], owned or borrowed, a [`MessageRef`], or the text or
+/// bytes of one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outgoing<'p> {
-    /// Text that is copied, or written from where it is.
+    /// Text that is copied, or written directly.
     Text(&'p str),
-    /// Bytes that are copied, or written from where they are.
+    /// Bytes that are copied, or written directly.
     Binary(&'p [u8]),
     /// A message that may be queued by reference.
     Message(Message),
-    /// A message that was compressed already, for peers that take it so.
+    /// A message that was already compressed, for peers that accept it.
     Compressed(CompressedMessage),
 }
 

@@ -6,7 +6,7 @@ use std::thread::LocalKey;
 
 /// Holds most reads and most batches of replies whole, and stays in the second-level cache.
 pub(crate) const BUFFER_LEN: usize = 64 * 1024;
-/// How many buffers of a kind a thread keeps for its connections.
+/// The number of buffers of a kind that a thread keeps for its connections.
 const MAX_POOLED: usize = 8;
 
 type Pool = LocalKey<RefCell<Vec<Vec<u8>>>>;

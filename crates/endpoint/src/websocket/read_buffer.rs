@@ -21,7 +21,7 @@ pub(super) struct Place {
     pub(super) len: usize,
 }
 
-/// Where the bytes of the buffer stood in memory, to find again what was borrowed from them.
+/// The address of the buffer's bytes in memory, to find a borrowed range again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BufferOrigin {
     addr: usize,
@@ -51,7 +51,7 @@ impl Place {
 }
 
 impl ReadBuffer {
-    /// A buffer that holds what came after the opening handshake.
+    /// Creates a buffer with the bytes received after the opening handshake.
     pub(super) fn with(received: &[u8]) -> Self {
         match received.len() {
             0 => Self::default(),
@@ -69,7 +69,7 @@ impl ReadBuffer {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// What `take` makes of the bytes not yet taken; what it leaves of them stays.
+    /// Returns what `take` makes of the bytes not yet taken; the rest that it leaves stays.
     #[inline]
     pub(super) fn take_front<'a, T>(
         &'a mut self,
@@ -82,7 +82,7 @@ impl ReadBuffer {
         taken
     }
 
-    /// As [`take_front`](Self::take_front), and where in memory the bytes were.
+    /// Like [`take_front`](Self::take_front). Also returns where in memory the bytes were.
     pub(super) fn take_front_at<'a, T>(
         &'a mut self,
         take: impl FnOnce(&mut &'a mut [u8]) -> Option<T>,
@@ -96,7 +96,7 @@ impl ReadBuffer {
         place.of(&self.bytes)
     }
 
-    /// Gives the memory back; what was not taken is gone.
+    /// Frees the memory; bytes that were not taken are gone.
     pub(super) fn release(&mut self) {
         (self.start, self.end) = (0, 0);
         pool::give_back_from_reading(mem::take(&mut self.bytes));

@@ -25,22 +25,22 @@ const MAX_TIMER_DELAY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct ReceiveHalf {
     read: ReadBuffer,
-    /// When the bytes in `read` came.
+    /// The arrival time of the bytes in `read`.
     received_at: Timestamp,
     /// Bytes are being waited for, since the last were taken.
     is_waiting: bool,
     assembler: Assembler,
     chunking: Chunking,
-    /// What is at hand.
+    /// The message that is ready.
     at_hand: AtHand,
-    /// A message that is at hand and does not stand in the read buffer; rare, and so in a box.
+    /// A message that is ready and not in the read buffer; rare, and so boxed.
     found: Option<Box<Message>>,
     delivers_control_frames: bool,
     /// `None`: compressed messages were not negotiated.
     inflating: Option<Box<Inflating>>,
 }
 
-/// Which message is at hand.
+/// The kind of message that is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AtHand {
     /// Not known to be any.
@@ -53,22 +53,22 @@ enum AtHand {
     Borrowed,
 }
 
-/// Whether a message is handed out chunk by chunk.
+/// Whether a message is returned chunk by chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chunking {
-    /// Messages are put together.
+    /// Messages are assembled.
     Whole,
-    /// A message is handed out, and its end has not come.
+    /// A message is being returned, and its end has not arrived.
     Inside,
     /// The rest of such a message is not wanted.
     Skipping,
 }
 
-/// What the next event came to.
+/// The result of the next event.
 enum Step {
     /// All input was taken.
     UsedUp,
-    /// Nothing to hand out.
+    /// Nothing to return.
     Nothing,
     /// A message or control frame is in `found`.
     Found,
@@ -77,8 +77,8 @@ enum Step {
 }
 
 impl ReceiveHalf {
-    /// `received` is what came after the opening handshake, which has negotiated this: the first
-    /// frames.
+    /// Creates the half. `received` has the bytes after the opening handshake, which are the first
+    /// frames; `negotiated` is the result of that handshake.
     #[must_use]
     pub fn new(is_server: bool, received: &[u8], config: &Config, negotiated: &Negotiated) -> Self {
         let inflating = negotiated.compression.map(|compression| {
@@ -104,8 +104,8 @@ impl ReceiveHalf {
         Self::new(true, &[], &Config::server(), &Negotiated::default())
     }
 
-    /// Step 2: whether a message is at hand. [`take`](Self::take) or [`borrow`](Self::borrow)
-    /// hands it out.
+    /// Step 2: returns whether a message is ready. [`take`](Self::take) or [`borrow`](Self::borrow)
+    /// returns it.
     #[inline]
     pub fn find<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
         match self.at_hand {
@@ -130,7 +130,8 @@ impl ReceiveHalf {
         }
     }
 
-    /// As [`find`](Self::find), passing over control frames, which only those see who own them.
+    /// Like [`find`](Self::find), but skips control frames, which are only returned as
+    /// owned messages.
     #[inline]
     pub fn find_data<R: Role>(&mut self, send: &mut SendHalf<R>) -> bool {
         while self.find(send) {
@@ -144,7 +145,7 @@ impl ReceiveHalf {
         false
     }
 
-    /// The message at hand, owned. `None` if it proves invalid, which ends the connection.
+    /// Returns the ready message, owned. `None` if it proves invalid, which ends the connection.
     #[inline]
     pub fn take<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<Message> {
         if self.at_hand == AtHand::Found {
@@ -204,7 +205,7 @@ impl ReceiveHalf {
         }
     }
 
-    /// Whether the next message is whole in the read buffer: then it is at hand.
+    /// Returns whether the next message is whole in the read buffer: then it is ready.
     #[inline]
     fn has_whole_message<R: Role>(&mut self, send: &SendHalf<R>) -> bool {
         let is_whole = self.chunking == Chunking::Whole
@@ -230,7 +231,7 @@ impl ReceiveHalf {
         }
     }
 
-    /// Step 2 for a message that is handed out in chunks: the next chunk.
+    /// Step 2 for a message that is returned in chunks: the next chunk.
     pub fn find_chunk<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<IncomingChunk> {
         self.drop_borrowed();
         if mem::replace(&mut self.at_hand, AtHand::Nothing) == AtHand::Found {
@@ -264,11 +265,11 @@ impl ReceiveHalf {
         }
     }
 
-    /// Step 1: reads into the empty buffer, or takes what a waiting sender has read already. Hand the
-    /// result to [`received`](Self::received).
+    /// Step 1: reads into the empty buffer, or takes the bytes that a waiting sender has already
+    /// read. Pass the result to [`received`](Self::received).
     ///
     /// # Errors
-    /// What `read` returned, or that it claims what cannot be.
+    /// The error of `read`, or an impossible length that it claims.
     pub fn fill<R: Role>(
         &mut self,
         send: &mut SendHalf<R>,
@@ -296,15 +297,15 @@ impl ReceiveHalf {
         }
     }
 
-    /// What came of reading, and when.
+    /// Reports the result of reading, and its time.
     pub fn received<R: Role>(
         &mut self,
         send: &mut SendHalf<R>,
         read: io::Result<usize>,
         now: Timestamp,
     ) {
-        // What was there at once came while the application was busy; what comes later than the
-        // deadline, at which nobody looked, as well. The peer is not late for that.
+        // Bytes that were there at once arrived while the application was busy; so did bytes after
+        // a deadline at which nobody read. The peer is not late in these cases.
         let was_waiting = mem::replace(&mut self.is_waiting, false);
         let late = send.connection.poll_timeout().map(|due| due.after(MAX_TIMER_DELAY));
         if !was_waiting || late.is_some_and(|late| late < now) {
@@ -383,7 +384,7 @@ impl ReceiveHalf {
     }
 }
 
-/// Where a part of a message goes.
+/// The destination of a part of a message.
 enum Route {
     /// To the caller.
     Chunk,

@@ -1,8 +1,7 @@
-//! The sending side of a WebSocket: [`SendHalf`] has the machine, what is to be written, the
-//! deadlines and the end. Whoever sends needs this and nothing else, so a received payload can be
-//! borrowed while it is sent on.
+//! The sending side of a WebSocket: [`SendHalf`] has the machine, the queue, the deadlines and the
+//! end. A sender needs only this half, so a received payload can be borrowed while it is sent on.
 //!
-//! Here messages are queued; `end` has what the loop of an adapter does with them.
+//! Messages are queued here; the loop of an adapter uses `end`.
 
 mod end;
 mod pace;
@@ -39,40 +38,40 @@ pub struct SendHalf<R> {
     pub(super) connection: Connection<R>,
     /// `None`: not negotiated, or the window is too small for us to compress in.
     deflating: Option<Box<Deflating>>,
-    /// Whether to compress what could be.
+    /// Whether to compress messages where possible.
     compresses: bool,
     queue: WriteQueue,
     max_queue_len: usize,
     write_timeout: Duration,
     /// Since when the transport takes nothing.
     write_stalled: Option<Timestamp>,
-    /// How fast a peer takes what does not fit into the transport.
+    /// The pace at which a peer takes the bytes that do not fit into the transport.
     pace: Option<Box<Pace>>,
-    /// When the peer has probably taken all that was written.
+    /// The time at which the peer has probably taken all written bytes.
     drained_at: Timestamp,
     /// Written, but perhaps held back by the transport (TLS does).
     needs_flush: bool,
     phase: Phase,
     /// The transport has ended on the peer's side.
     has_read_end: bool,
-    /// The transport failed: what was queued then never left.
+    /// The transport failed: the bytes queued then never left.
     has_failed: bool,
-    /// The message after the one that was handed out last is whole in the read buffer.
+    /// The message after the one returned last is whole in the read buffer.
     pub(super) next_is_whole: bool,
     /// Whether a reply may wait for the next one.
     batches_replies: bool,
-    /// What was read while nothing could be written; rare, and so in a box.
+    /// The bytes read while nothing could be written; rare, and so boxed.
     ahead: Option<Box<ReadAhead>>,
     max_read_ahead_len: usize,
-    /// Why the connection fails: reported once the end is reached, and to whoever sends after that.
+    /// The reason why the connection fails: reported once the end is reached, and by later sends.
     failure: Option<Box<Error>>,
     /// This side began the closing handshake.
     was_closed_here: bool,
-    /// Who receives has been told of the end.
+    /// The receiver has been told of the end.
     is_reported: bool,
 }
 
-/// How far the end has come.
+/// The progress of the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Not begun, or the peer's Close is waited for.
@@ -90,13 +89,13 @@ enum Phase {
     Ended,
 }
 
-/// What the transport is to do next.
+/// The next operation of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Output {
     /// Write: [`SendHalf::write_with`] has the slices, [`SendHalf::wrote`] takes the result.
     Write,
-    /// Send what the transport holds back; [`SendHalf::flushed`] takes the result.
+    /// Flush the transport; [`SendHalf::flushed`] takes the result.
     Flush,
     /// Shut down the sending side; [`SendHalf::shut_down`] takes the result.
     Shutdown,
@@ -159,14 +158,14 @@ impl<R: Role> SendHalf<R> {
         Ok(())
     }
 
-    /// As [`queue`](Self::queue), for a message that is to be written at once: what is returned is
-    /// not queued but to be written, after the queue, with [`write_with`](Self::write_with); hand
-    /// what came of that to [`wrote_payload`](Self::wrote_payload). It is a small frame, if nothing
-    /// else waits, or a large borrowed payload, which is written from where it is. Empty if all is
-    /// queued.
+    /// Like [`queue`](Self::queue), for a message that is to be written at once. The returned bytes
+    /// are not queued: write them after the queue with [`write_with`](Self::write_with), and pass
+    /// the result to [`wrote_payload`](Self::wrote_payload). They are a small frame, if nothing
+    /// else is queued, or a large borrowed payload, which is written without a copy. Empty if all
+    /// is queued.
     ///
     /// # Errors
-    /// As [`queue`](Self::queue).
+    /// Those of [`queue`](Self::queue).
     #[inline]
     pub fn start<'p>(
         &mut self,
@@ -189,8 +188,8 @@ impl<R: Role> SendHalf<R> {
         Ok(small.encode(&frame))
     }
 
-    /// Queues a message, but for a large borrowed payload that goes to the wire as it is: that is
-    /// returned, and to be written or queued next.
+    /// Queues a message, except for a large borrowed payload that can be written unchanged: that is
+    /// returned, to be written or queued next.
     fn start_large<'p>(
         &mut self,
         outgoing: Outgoing<'p>,
@@ -214,7 +213,7 @@ impl<R: Role> SendHalf<R> {
         Ok(&[])
     }
 
-    /// Queues a message, but for its payload if that is large and goes to the wire as it is.
+    /// Queues a message, except for its payload if that is large and can be written unchanged.
     #[inline]
     fn start_data<'p>(&mut self, data: Data<'p>) -> Result<&'p [u8], Error> {
         let frame = self.frame_whole(data)?;
@@ -255,21 +254,22 @@ impl<R: Role> SendHalf<R> {
         Ok(())
     }
 
-    /// Whether messages are compressed from now on, where that was agreed on and gains something.
+    /// Sets whether messages are compressed from now on, where compression was negotiated and
+    /// helps.
     pub fn set_compressing(&mut self, compresses: bool) {
         self.compresses = compresses;
     }
 
-    /// Whether the peer has agreed to compressed messages.
+    /// Returns whether compressed messages were negotiated.
     #[must_use]
     pub const fn may_compress(&self) -> bool {
         self.connection.allows_compression()
     }
 
-    /// What a message is when it is compressed; nothing if it is sent as it is.
+    /// Compresses a message; `None` if it is to be sent uncompressed.
     fn compress(&mut self, outgoing: &Outgoing<'_>) -> Option<Compressed> {
-        // What goes into the compressor's context must go to the peer: all that can be refused is
-        // left to be refused.
+        // Everything that enters the compressor's context must go to the peer: so check first for
+        // every reason to refuse the message.
         if !self.compresses || !self.connection.is_open() || self.connection.is_sending_message() {
             return None;
         }
@@ -356,28 +356,28 @@ impl<R: Role> SendHalf<R> {
         self.connection.close(now, close);
     }
 
-    /// Whether each side ends for itself, as for a stream of bytes: see
+    /// Sets whether each side ends separately, as for a stream of bytes: see
     /// [`Connection::allow_half_close`].
     pub fn set_half_close(&mut self, allows: bool) {
         self.connection.allow_half_close(allows);
     }
 
-    /// Whether the peer has closed, and we have not.
+    /// Returns whether the peer has closed, and we have not.
     #[must_use]
     pub fn is_half_closed(&self) -> bool {
         self.connection.is_open() && self.connection.close_info().received != CloseStatus::Missing
     }
 
-    /// Queues the answer to a Ping at once: before what is said to later messages of the same
-    /// read. Of many Pings in a row the first are answered so, and the last.
+    /// Queues the answer to a Ping at once: before the replies to later messages of the same read.
+    /// Of many Pings in a row the first ones are answered this way, and the last.
     pub(super) fn transmit_pong(&mut self) {
         if self.queue.len() < MAX_PONGS_LEN {
             self.transmit();
         }
     }
 
-    /// Queues what the machine wants written; not while the peer takes nothing, so that answers to
-    /// a flood of Pings do not pile up (of several, the last is answered).
+    /// Queues the pending output of the machine; not while the peer takes nothing, so that answers
+    /// to a flood of Pings do not pile up (of several, the last is answered).
     #[inline]
     fn transmit(&mut self) {
         if self.connection.wants_transmit() {
@@ -452,7 +452,7 @@ fn compressed_data(kind: MessageKind, payload: &[u8]) -> Data<'_> {
     data.compressed()
 }
 
-/// Whether a frame's payload goes to the wire as it is.
+/// Returns whether a frame's payload can be written unchanged.
 fn is_plain(frame: &Frame<'_>) -> bool {
     frame.header().masking_key().is_none()
 }

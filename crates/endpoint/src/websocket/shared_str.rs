@@ -16,7 +16,7 @@ pub struct SharedStr(Shared);
 #[derive(Clone)]
 enum Shared {
     Static(&'static str),
-    /// Text in memory of its own size.
+    /// Text in memory of its exact size.
     Short(Arc<str>),
     /// Text that was a `String`: its memory is kept, not copied.
     Long(Arc<String>),
@@ -90,7 +90,7 @@ impl From<String> for SharedStr {
 impl TryFrom<Bytes> for SharedStr {
     type Error = std::string::FromUtf8Error;
 
-    /// Takes the memory over if nobody else holds it, else copies.
+    /// Takes over the memory if it is not shared, otherwise copies.
     fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
         String::from_utf8(bytes.into()).map(Self::from)
     }
@@ -158,7 +158,7 @@ impl Ord for SharedStr {
     }
 }
 
-/// As that of `str`, which `Borrow<str>` asks for.
+/// The same as for `str`, as `Borrow<str>` requires.
 impl Hash for SharedStr {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
@@ -192,7 +192,7 @@ impl From<Box<str>> for SharedStr {
     }
 }
 
-/// Takes the memory over if nobody else holds it, else copies.
+/// Takes over the memory if it is not shared, otherwise copies.
 impl From<SharedStr> for String {
     fn from(text: SharedStr) -> Self {
         match text.0 {

@@ -3,8 +3,8 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// A transport, until it is taken. Whoever takes it owns what it was taken from, so that nothing is
-/// asked of it after that, but for its drop.
+/// A transport, until it is taken. The value that it was taken from is dropped next and does
+/// nothing else.
 #[derive(Debug)]
 pub struct Takeable<S>(Option<S>);
 
@@ -14,7 +14,7 @@ impl<S> Takeable<S> {
         Self(Some(transport))
     }
 
-    /// Whether it was taken.
+    /// Returns whether it was taken.
     #[must_use]
     pub const fn is_taken(&self) -> bool {
         self.0.is_none()

@@ -12,7 +12,7 @@ use super::pool::{self, BUFFER_LEN};
 
 /// From this many bytes on, a payload is cheaper to write from where it is than to copy.
 pub(super) const BY_REFERENCE_FROM: usize = 8 * 1024;
-/// The most slices that one write hands over.
+/// The maximum number of slices in one write.
 const MAX_SLICES: usize = 16;
 
 /// The queue. The first buffer is inline, because for small frames it is the only one.
@@ -20,8 +20,8 @@ const MAX_SLICES: usize = 16;
 pub(super) struct WriteQueue {
     first: Vec<u8>,
     rest: VecDeque<Segment>,
-    /// How many bytes of the front segment the transport has taken. Bytes are never moved up:
-    /// that would be quadratic.
+    /// The number of bytes of the front segment that the transport has taken. Bytes are never moved
+    /// up: that would be quadratic.
     written: usize,
     /// All bytes that are not written yet.
     len: usize,
@@ -71,8 +71,8 @@ impl WriteQueue {
         }
     }
 
-    /// Where `len` more bytes are to be appended: a large piece gets a buffer of its own size
-    /// rather than growing a pooled one.
+    /// Returns the buffer to which `len` more bytes are appended: a large piece gets a buffer of
+    /// its exact size rather than growing a pooled one.
     #[inline]
     fn tail(&mut self, len: usize) -> &mut Vec<u8> {
         if self.rest.is_empty() && self.first.capacity().saturating_sub(self.first.len()) >= len {
@@ -110,8 +110,8 @@ impl WriteQueue {
         }
     }
 
-    /// Hands what is queued, and then `payload`, to `write`, as slices of which none is empty.
-    /// `None` if there is nothing.
+    /// Passes the queue, followed by `payload`, to `write`, as non-empty slices. `None` if there is
+    /// nothing to write.
     #[inline]
     pub(super) fn write_with<T>(
         &self,
@@ -176,7 +176,7 @@ impl WriteQueue {
         debug_assert_eq!((self.written, self.len), (0, 0), "all is written");
     }
 
-    /// Forgets what was not written and gives the memory back.
+    /// Drops the unwritten bytes and frees the memory.
     pub(super) fn clear(&mut self) {
         pool::give_back_from_writing(mem::take(&mut self.first));
         for segment in mem::take(&mut self.rest) {
@@ -222,8 +222,8 @@ mod tests {
         }
     }
 
-    /// P-10, W-100, F-03: what is written is what was queued, in order, however little the
-    /// transport takes, and no memory is left.
+    /// P-10, W-100, F-03: the queued bytes are written, in order, however little the transport
+    /// takes, and no memory is left.
     #[test]
     fn bytes_leave_in_the_order_of_framing() {
         let large = vec![b'L'; 20_000];

@@ -6,7 +6,7 @@ use crate::{ControlOpcode, ControlPayload, DataOpcode, Decoder, Frame, MaskingKe
 /// A boundary and where in the stream it is.
 type Found = (u64, FrameBoundary);
 
-/// Follows `slices` and checks on the way what must hold at every boundary.
+/// Follows `slices` and checks the invariants at every boundary.
 fn follow<'a>(
     frames: &mut FrameBoundaries,
     slices: impl IntoIterator<Item = &'a [u8]>,
@@ -76,7 +76,7 @@ fn stream() -> (Vec<u8>, Vec<Header>) {
     (stream, frames.iter().map(|frame| *frame.header()).collect())
 }
 
-/// Where all boundaries are, by the headers alone.
+/// All boundaries, by the headers alone.
 fn boundaries(headers: &[Header]) -> Vec<Found> {
     let mut at = 0;
     let mut all = Vec::new();

@@ -5,7 +5,7 @@ use std::string::ToString;
 use std::vec;
 use std::vec::Vec;
 
-/// A frame as its parts add up: what must not depend on how the stream was cut.
+/// A frame assembled from its parts, which must not depend on how the stream was split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Whole {
     header: Header,
@@ -74,7 +74,7 @@ fn corpus() -> (Vec<u8>, usize) {
     (stream, frames.len())
 }
 
-/// W-125: what is announced of a payload is known while it comes, and not before or after.
+/// W-125: the announced length of a payload is known while it arrives, and not before or after.
 #[test]
 fn an_unfinished_frame_is_known_while_its_payload_comes() {
     let frame = *b"\x01\x85\0\0\0\0Hello";
@@ -134,7 +134,7 @@ fn a_frame_without_payload_is_delivered_with_the_last_byte_of_its_header() {
     }
 }
 
-/// The header can be judged before the payload comes.
+/// The header can be checked before the payload arrives.
 #[test]
 fn the_first_part_comes_with_the_header_alone() {
     let mut bytes = [0x82, 0x05];
@@ -180,8 +180,8 @@ fn a_whole_frame_over_the_limit_is_refused_too() {
     }
 }
 
-/// W-063, W-064, W-065, W-073, W-082: a fault is the same with a whole frame behind it as at
-/// every cut.
+/// W-063, W-064, W-065, W-073, W-082: a fault is the same with a whole frame after it as at every
+/// cut.
 #[test]
 fn an_illegal_header_is_refused_whatever_follows_it() {
     let cases: [(&[u8], HeaderError); 6] = [
@@ -220,7 +220,7 @@ fn reserved_bits_may_be_allowed_between_frames() {
     assert_eq!(error, Some(DecodeError { kind, frame_offset: 6 }));
 }
 
-/// An error says where and what, and carries its cause.
+/// An error has its place and its kind, and carries its cause.
 #[test]
 fn an_error_is_told_with_its_cause() {
     let too_long = PayloadTooLong { payload_len: 9, max_len: 8 };
@@ -240,7 +240,7 @@ fn an_error_is_told_with_its_cause() {
     }
 }
 
-/// P-08, W-110: after an error nothing is read; what came before it was delivered.
+/// P-08, W-110: after an error nothing is read; frames before it were delivered.
 #[test]
 fn an_error_is_final_and_says_where() {
     let (mut stream, count) = corpus();

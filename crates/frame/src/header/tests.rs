@@ -109,7 +109,7 @@ fn reserved_bits_are_refused_unless_an_extension_owns_them() {
     assert_eq!(Rsv::RSV1 | Rsv::RSV1, Rsv::RSV1, "a set, not a sum");
 }
 
-/// W-064, W-065, W-066, W-073, W-082: each rule is judged at the first byte that shows the fault.
+/// W-064, W-065, W-066, W-073, W-082: each rule is checked at the first byte that shows the fault.
 #[test]
 fn an_illegal_header_is_refused_at_the_byte_that_breaks_the_rule() {
     use ControlOpcode::{Close, Ping, Pong};
@@ -141,7 +141,8 @@ fn an_illegal_header_is_refused_at_the_byte_that_breaks_the_rule() {
     }
 }
 
-/// W-063, W-064, W-065, W-066, W-073, W-082: each error says what came and which rule it breaks.
+/// W-063, W-064, W-065, W-066, W-073, W-082: each error shows the received value and the rule that
+/// it breaks.
 #[test]
 fn an_error_names_the_rule() {
     for (error, shown) in [
@@ -175,7 +176,7 @@ fn header_bytes_are_the_slice_that_is_sent() {
     assert_eq!(std::format!("{bytes:?}"), "HeaderBytes([82, 7e, 01, 00])");
 }
 
-/// W-065, V-03: lengths at every border of an integer, on this target's word size.
+/// W-065, V-03: lengths at every limit of an integer, on this target's word size.
 #[test]
 fn lengths_at_the_borders_are_read_exactly() {
     for (len, legal) in [

@@ -38,7 +38,7 @@ pub struct DeclinedBody {
     room: usize,
 }
 
-/// RFC 9112, 6.3: what ends the body.
+/// RFC 9112, 6.3: the end of the body.
 #[derive(Clone, Copy, Debug)]
 enum Framing {
     Length { left: u64 },
@@ -85,7 +85,7 @@ impl DeclinedBody {
         }
     }
 
-    /// Whether more of the body is to come and there is room for it.
+    /// Returns whether more of the body is to come and there is room for it.
     #[must_use]
     pub const fn wants_more(&self) -> bool {
         self.room > 0 && !matches!(self.framing, Framing::Ended)
@@ -172,8 +172,8 @@ fn content_length(value: &[u8]) -> Option<u64> {
 impl Chunk {
     const SIZE: Self = Self::Size { size: 0, digits: 0 };
 
-    /// What comes after this byte of the framing; `None` at the end of the body, or at what can
-    /// not stand there.
+    /// Returns the state after this byte of the framing; `None` at the end of the body, or at an
+    /// invalid byte.
     fn next(self, byte: u8) -> Option<Self> {
         match self {
             Self::Size { size, digits } => match (char::from(byte).to_digit(16), byte) {

@@ -95,7 +95,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// One is not a token, or stands there twice.
+    /// One is not a token, or is listed twice.
     pub fn subprotocols(mut self, offer: &'a [&'a str]) -> Result<Self, RequestBuildError> {
         // RFC 6455, 4.1 item 10
         subprotocol::check_list(offer)?;
@@ -103,7 +103,7 @@ impl<'a> ClientRequest<'a> {
         Ok(self)
     }
 
-    /// Offers these extensions. One name may stand there several times, with other parameters.
+    /// Offers these extensions. A name may be listed several times, with different parameters.
     #[must_use]
     pub const fn extensions(mut self, offer: &'a [Extension<'a>]) -> Self {
         self.extensions = offer;
@@ -150,7 +150,7 @@ impl<'a> ClientRequest<'a> {
         wire::encoded_len(|out| self.write(out))
     }
 
-    /// The request in a vector of its own.
+    /// Encodes the request into a new vector.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
@@ -161,7 +161,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,
@@ -183,7 +183,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_http2_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,
@@ -227,7 +227,7 @@ impl<'a> ClientRequest<'a> {
     ///
     /// # Errors
     ///
-    /// As [`ClientRequest::parse_response`].
+    /// Like [`ClientRequest::parse_response`].
     pub fn check_response<'r>(
         &self,
         line: StatusLine<'r>,

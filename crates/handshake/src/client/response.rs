@@ -1,4 +1,4 @@
-//! [`Response`]: what a server says to an opening handshake (RFC 6455, 4.1, second half).
+//! [`Response`]: a server's answer to an opening handshake (RFC 6455, 4.1, second half).
 
 use crate::client::response_error::ResponseError;
 use crate::extensions::{Extension, Extensions};
@@ -21,7 +21,7 @@ pub enum Response<'a> {
     Declined(DeclinedResponse<'a>),
 }
 
-/// What stands in front of the headers of a response.
+/// The part before the headers of a response.
 #[derive(Clone, Copy, Debug)]
 pub enum StatusLine<'a> {
     /// The status line of HTTP/1.
@@ -78,8 +78,8 @@ impl<'a> OpenedResponse<'a> {
         self.headers
     }
 
-    /// Bytes of the head, or 0 if another parser read it. What follows in the buffer is the first
-    /// frames and must go to the frame decoder.
+    /// Returns the number of bytes of the head, or 0 if another parser read it. The bytes after it
+    /// in the buffer are the first frames and must go to the frame decoder.
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len
@@ -175,7 +175,7 @@ fn version(element: &[u8]) -> Option<u8> {
     text.parse().ok().filter(|_| canonical)
 }
 
-/// What of the request the answer is held against.
+/// The parts of the request that the answer is checked against.
 pub(crate) struct Offer<'a> {
     pub(crate) key: Key,
     pub(crate) subprotocols: &'a [&'a str],
@@ -243,7 +243,7 @@ pub(crate) fn check<'a>(
         // RFC 8441, 5: success is 2xx.
         (200..=299, StatusLine::Http2 { .. }) => fields.check_http2()?,
         (100..=199, _) => return Ok(Response::Interim(InterimResponse::new(status, 0))),
-        // RFC 9110, 15: a status that is none counts as one from 500 to 599.
+        // RFC 9110, 15: an invalid status counts as one from 500 to 599.
         _ => return Ok(Response::Declined(DeclinedResponse::new(status, reason, headers, 0))),
     }
     let subprotocol = check_subprotocol(offer.subprotocols, headers)?;

@@ -23,23 +23,23 @@ pub enum ResponseError {
     SwitchingOverHttp2,
     /// A header name is not a token.
     HeaderName {
-        /// Which header line, from 0.
+        /// The index of the header line, from 0.
         index: usize,
     },
     /// A header value holds a control character.
     HeaderValue {
-        /// Which header line, from 0.
+        /// The index of the header line, from 0.
         index: usize,
     },
-    /// There is no `Upgrade`.
+    /// The `Upgrade` header is missing.
     UpgradeMissing,
     /// `Upgrade` is not `websocket`.
     Upgrade,
-    /// There is no `Connection`.
+    /// The `Connection` header is missing.
     ConnectionMissing,
     /// `Connection` does not list `Upgrade`.
     Connection,
-    /// There is no `Sec-WebSocket-Accept`.
+    /// The `Sec-WebSocket-Accept` header is missing.
     AcceptMissing,
     /// `Sec-WebSocket-Accept` is repeated.
     AcceptRepeated,
@@ -53,12 +53,12 @@ pub enum ResponseError {
     Extensions(ExtensionsError),
     /// An extension is not among those offered.
     ExtensionNotOffered {
-        /// Which extension of the answer, from 0.
+        /// The index of the extension in the answer, from 0.
         index: usize,
     },
     /// An extension is listed twice.
     ExtensionRepeated {
-        /// Which extension of the answer, from 0.
+        /// The index of the extension in the answer, from 0.
         index: usize,
     },
     /// A header that belongs to an HTTP/1.1 connection stands in a response over HTTP/2.
@@ -174,7 +174,7 @@ mod tests {
         for error in errors {
             let text = error.to_string();
             assert!(text.len() > 20, "{text}");
-            // Whatever place or number the error holds is told.
+            // Every position or number in the error is shown.
             let debug = std::format!("{error:?}");
             assert_eq!(text.contains('7'), debug.contains('7'), "{text}");
             assert!(!texts.contains(&text), "{text}");

@@ -26,54 +26,54 @@ pub enum HeadError {
         /// The limit, in header lines.
         limit: usize,
     },
-    /// A byte that cannot stand in a request method.
+    /// A byte that is invalid in a request method.
     Method {
-        /// Where the byte is.
+        /// The position of the byte.
         offset: usize,
     },
-    /// A byte that cannot stand in a request target.
+    /// A byte that is invalid in a request target.
     Target {
-        /// Where the byte is.
+        /// The position of the byte.
         offset: usize,
     },
-    /// A byte that cannot stand in an HTTP version.
+    /// A byte that is invalid in an HTTP version.
     Version {
-        /// Where the byte is.
+        /// The position of the byte.
         offset: usize,
     },
     /// A well-formed HTTP version other than 1.0 and 1.1.
     VersionUnsupported {
-        /// Where the first digit that differs is.
+        /// The position of the first digit that differs.
         offset: usize,
     },
-    /// A byte that cannot stand in a status code or reason phrase.
+    /// A byte that is invalid in a status code or reason phrase.
     Status {
-        /// Where the byte is.
+        /// The position of the byte.
         offset: usize,
     },
     /// A CR without its LF.
     BareCarriageReturn {
-        /// Where the CR is.
+        /// The position of the CR.
         offset: usize,
     },
-    /// A byte that cannot stand in a header name.
+    /// A byte that is invalid in a header name.
     HeaderName {
-        /// Where the byte is.
+        /// The position of the byte.
         offset: usize,
     },
     /// White space between a header name and its colon.
     SpaceBeforeColon {
-        /// Where the white space is.
+        /// The position of the white space.
         offset: usize,
     },
     /// A header line that begins with white space: a folded line, or a stray space.
     LineFolding {
-        /// Where the line begins.
+        /// The start of the line.
         offset: usize,
     },
     /// A control character in a header value.
     HeaderValue {
-        /// Where the byte is.
+        /// The position of the byte.
         offset: usize,
     },
     /// A head of the other kind: a response where a request was expected, or the reverse.
@@ -81,7 +81,7 @@ pub enum HeadError {
 }
 
 impl HeadError {
-    /// The status of the response that tells a client so.
+    /// Returns the status of the response that reports it to a client.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {

@@ -9,7 +9,7 @@ use super::*;
 const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\nX:\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
 
-/// The verdict, and the same from every way to cut the bytes in two, and from single bytes.
+/// The result, which is the same from every way to split the bytes in two, and from single bytes.
 fn scan(scanner: &HeadScanner, bytes: &[u8]) -> Result<Progress<usize>, HeadError> {
     let len = |progress| match progress {
         Progress::Partial => Progress::Partial,
@@ -237,7 +237,7 @@ fn a_large_honest_head_arrives_byte_by_byte_and_a_huge_one_is_refused_at_the_lim
     assert_eq!(scanner.scanned(), 8 * 1024 + 1);
 }
 
-/// What `httparse` makes of the same bytes.
+/// The result of `httparse` for the same bytes.
 fn oracle(parsed: httparse::Result<usize>) -> Result<Progress<usize>, ()> {
     match parsed {
         Ok(httparse::Status::Complete(len)) => Ok(Progress::Complete(len)),
@@ -266,7 +266,7 @@ fn agree(bytes: &[u8]) {
 
 const ALPHABET: &[u8] = b"\r\n :a\t\0\x80";
 
-/// Every string of up to `len` bytes of the alphabet, behind each start line.
+/// Every string of up to `len` bytes of the alphabet, after each start line.
 fn agree_on_all(len: usize) {
     for start in
         [&b""[..], b"GET / HTTP/1.1", b"GET / HTTP/1.1\n", b"HTTP/1.1 200", b"HTTP/1.0 101 x\r\n"]
@@ -352,7 +352,7 @@ fn a_client_makes_folded_lines_one() {
         ("A:\r\n\r\n", "A:\r\n\r\n"),
         ("A:\r\n b\r\n\r\n", "A:   b\r\n\r\n"),
         ("A: b\r\n  \r\n c\r\nD: e\n f\r\n\r\n", "A: b       c\r\nD: e  f\r\n\r\n"),
-        // What follows the head is not looked at.
+        // Bytes after the head are not looked at.
         ("A: b\r\n\r\n\r\n c\n d", "A: b\r\n\r\n\r\n c\n d"),
         ("A: b\n c\n\n\n d", "A: b  c\n\n\n d"),
     ] {
@@ -395,7 +395,8 @@ fn debug_output_shows_no_byte_of_the_head() {
     assert_eq!(format!("{head:?}"), "Head { len: 35, .. }");
 }
 
-/// So many bytes can be read without reading past the head, and before its end there is always one.
+/// This many bytes can be read without reading past the head, and before its end there is always
+/// one.
 #[test]
 fn no_more_bytes_are_said_to_remain_than_every_head_still_has() {
     let heads: [&[u8]; 7] = [

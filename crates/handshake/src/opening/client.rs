@@ -51,8 +51,8 @@ impl Opening<Client> {
         response
     }
 
-    /// In place of frames: the bytes at this place of the buffer are the last words of a client
-    /// that cannot go on with what the server chose. They are written, if that is possible.
+    /// Sends a last frame: the bytes in this range of the buffer are the Close frame of a client
+    /// that cannot accept the server's choice. They are written, if that is possible.
     pub fn say_last(&mut self, words: Range<usize>) {
         debug_assert_eq!(self.phase, Phase::Done, "only after the response");
         self.phase = Phase::Writing { start: words.start, end: words.end, then: Then::End };

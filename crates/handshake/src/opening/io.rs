@@ -1,14 +1,14 @@
-//! What a machine asks of its driver: [`Step`], [`Io`].
+//! The requests of a machine to its driver: [`Step`], [`Io`].
 
 use core::fmt;
 
-/// What to do next.
+/// The next step.
 #[derive(Debug)]
 #[must_use]
 pub enum Step<'b> {
-    /// Do this, and tell what came of it.
+    /// Do this, and report the result.
     Io(Io<'b>),
-    /// A head has come, or what cannot be one: answer the request, or check the response.
+    /// A head has arrived, or bytes that cannot be one: answer the request, or check the response.
     Head,
     /// The handshake is over.
     Done,
@@ -19,7 +19,7 @@ pub enum Step<'b> {
 pub enum Io<'b> {
     /// Write some of these bytes, which are not empty.
     Write(&'b [u8]),
-    /// Send what the transport holds back.
+    /// Flush the transport.
     Flush,
     /// Read some bytes into this room, which is not empty; 0 is the end.
     Read(&'b mut [u8]),

@@ -29,12 +29,12 @@ impl Opening<Server> {
     /// RFC 6455, 4.2.1, and puts the answer into the buffer, to be written. Heads with more than
     /// `HEADERS` header lines are refused.
     ///
-    /// The answer stands after what was received, which may hold first frames; a refusal for which
-    /// there is no room there takes its place.
+    /// The answer follows the received bytes, which may contain first frames; a refusal for which
+    /// there is no room there overwrites them.
     ///
     /// # Errors
     ///
-    /// The client is refused. It is told so by the steps that follow.
+    /// The client is refused. The following steps tell it so.
     ///
     /// [`Step::Head`]: super::Step::Head
     pub fn answer<F, const HEADERS: usize>(
@@ -93,8 +93,9 @@ impl Opening<Server> {
         }
     }
 
-    /// After [`Step::Head`], in place of [`answer`](Self::answer): the bytes at this place of the
-    /// buffer, after what was received, are an [`Acceptance`]. `head_len` is that of the request.
+    /// Use it after [`Step::Head`] instead of [`answer`](Self::answer): the bytes in this range of
+    /// the buffer, after the received ones, are an [`Acceptance`]. `head_len` is that of the
+    /// request.
     ///
     /// [`Acceptance`]: crate::Acceptance
     /// [`Step::Head`]: super::Step::Head
@@ -113,7 +114,7 @@ impl Opening<Server> {
     }
 }
 
-/// Why a server opens no WebSocket.
+/// The reason why a server opens no WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The request is not an opening handshake.

@@ -1,4 +1,4 @@
-//! The machines against a transport in memory, at every cut of what comes and what goes.
+//! The machines against a transport in memory, with reads and writes split at every position.
 
 use std::format;
 use std::string::{String, ToString as _};
@@ -24,7 +24,7 @@ const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
 
-/// How many bytes the transport moves in one call.
+/// The number of bytes that the transport moves in one call.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     /// All that there is.
@@ -46,7 +46,7 @@ impl Cut {
     }
 }
 
-/// A transport, with what happened to it.
+/// A transport, with a record of its calls.
 #[derive(Debug)]
 struct Memory {
     to_read: Vec<u8>,
@@ -189,7 +189,7 @@ mod server {
         Served { transport, outcome }
     }
 
-    /// Closures that return what borrows their argument need a bound that says so.
+    /// Closures that return a borrow of their argument need a bound that says so.
     fn accept_or<F>(decide: F) -> impl for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>
     where
         F: FnOnce(&ServerRequest<'_>) -> Result<(), Rejection<'static>>,
@@ -211,7 +211,7 @@ mod server {
                 assert_eq!(text(&transport.written), SWITCHING, "{cut:?}");
                 assert_eq!(transport.flushed_len, SWITCHING.len());
                 assert!(!transport.is_shut_down);
-                // What the machine has not read is for the frames' reader.
+                // Bytes that the machine has not read are for the frames' reader.
                 let first_bytes = served.outcome.unwrap().unwrap();
                 let unread = &transport.to_read[transport.read_len..];
                 assert_eq!([&first_bytes, unread].concat(), first.as_bytes(), "{cut:?}");
@@ -262,8 +262,8 @@ mod server {
         assert!(served.outcome.unwrap().is_err());
         assert_eq!(served.transport.now, Timestamp::default().after(REFUSED_DRAIN_TIME));
 
-        // Late in the handshake there is less time for it; and without an end of ours there is
-        // none of the client's to wait for.
+        // Late in the handshake there is less time for it; and if we did not end our side, there is
+        // no end of the client's to wait for.
         let mut late = Memory::new(bad, Cut::Whole);
         late.stays_open = true;
         late.now = Timestamp::default().after(TIMEOUT - Duration::from_millis(1));
@@ -349,7 +349,7 @@ mod server {
         }
     }
 
-    /// What does not fit is refused in the place of the request.
+    /// A head that does not fit is refused, and the refusal overwrites the request.
     #[test]
     fn a_buffer_that_is_too_small_is_a_refusal() {
         for len in 0..REQUEST.len() + SWITCHING.len() {
@@ -534,7 +534,7 @@ mod client {
         }
     }
 
-    /// A client that cannot go on says so, if it can; it does not wait for an answer.
+    /// A client that cannot continue says so, if it can; it does not wait for an answer.
     #[test]
     fn last_words_are_written_or_not() {
         for cut in cuts(SWITCHING.len()) {
@@ -570,7 +570,7 @@ mod tunnel {
     use crate::proxy::Proxy;
     use crate::proxy::tunnel::TunnelResponse;
 
-    /// The last status, 200 for an open tunnel, and what is left in the transport.
+    /// The last status, 200 for an open tunnel, and the bytes left in the transport.
     fn ask(mut transport: Memory) -> (Result<Result<u16, ResponseError>, String>, Memory) {
         let proxy = Proxy::parse("http://u:p@proxy.example").unwrap();
         let uri = WebSocketUri::parse("ws://a/chat").unwrap();

@@ -42,7 +42,7 @@ fn the_same_origin_is_compared_in_parts() {
         ("https://example.com", "example.com", false, NO),
         ("wss://example.com", "example.com", true, NO),
         ("ftp://example.com", "example.com", false, NO),
-        // The port counts, and a default port is that of its own scheme.
+        // The port counts, and the default port depends on the scheme.
         ("https://example.com:8443", "example.com", true, NO),
         ("https://example.com", "example.com:8443", true, NO),
         ("https://example.com:80", "example.com", true, NO),
@@ -59,7 +59,7 @@ fn the_same_origin_is_compared_in_parts() {
         ("https://example%2Ecom", "example.com", true, NO),
         ("https://127.0.0.1", "localhost", true, NO),
         ("https://[::1]", "localhost", true, NO),
-        // What is no origin.
+        // Invalid origins.
         ("https://example.com/", "example.com", true, MALFORMED),
         ("https://example.com/path", "example.com", true, MALFORMED),
         ("https://example.com?", "example.com", true, MALFORMED),
@@ -263,7 +263,7 @@ fn a_refusal_says_what_was_compared() {
     assert!(shown.contains("aaa... is not that of") && shown.len() < 300, "{shown}");
 }
 
-/// V-48: the browser's host is what a proxy says, and only if that proxy is trusted.
+/// V-48: the browser's host is the one that a proxy reports, and only if that proxy is trusted.
 #[test]
 fn behind_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
     let host = Authority::parse("backend:8080").unwrap();
@@ -278,7 +278,7 @@ fn behind_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
         (proxied, "https://a.example:8443", true, Some("a.example:8443"), None, true),
         (proxied, "https://evil.example", true, Some("a.example"), None, false),
         (proxied, "https://backend:8080", false, None, Some(true), true),
-        // What the request itself says counts too.
+        // The values of the request itself count too.
         (proxied, "http://backend:8080", false, Some("a.example"), Some(true), true),
         (proxied, "https://a.example", true, None, None, false),
         (proxied.over_any_transport(), "http://a.example", true, Some("a.example"), None, true),

@@ -1,4 +1,4 @@
-//! The list in `no_proxy`: [`Exclusions`]. Its syntax is told at `ProxyRules::from_variables`.
+//! The list in `no_proxy`: [`Exclusions`]. `ProxyRules::from_variables` documents its syntax.
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use crate::uri::WebSocketUri;
 
-/// What is reached without a proxy.
+/// The hosts that are reached without a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Exclusions(Vec<Exclusion>);
 
@@ -46,7 +46,7 @@ impl Exclusions {
 }
 
 impl Exclusion {
-    /// `None` for what means nothing.
+    /// `None` for an entry without meaning.
     fn parse(entry: &str) -> Option<Self> {
         // Before the port, which an IPv6 address without brackets seems to have.
         if let Some(network) = Network::parse(entry) {
@@ -93,7 +93,7 @@ fn is_in_domain(host: &str, domain: &str) -> bool {
 }
 
 /// The addresses that share a prefix. An IPv4 address inside IPv6 (`::ffff:192.0.2.1`) counts as
-/// what it is.
+/// IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Network {
     address: IpAddr,
@@ -183,7 +183,7 @@ mod tests {
             ("::ffff:1.2.3.4", &["ws://1.2.3.4/"], &["ws://1.2.3.5/"]),
             ("fd00::/8", &["ws://[fdff::1]/"], &["ws://[fe00::1]/", "ws://127.0.0.1/"]),
             ("::/0", &["ws://[fe80::1]/"], &["ws://1.2.3.4/"]),
-            // What means nothing excludes nothing, and does not spoil the rest.
+            // An entry without meaning excludes nothing, and does not affect the rest.
             ("10.0.0.0/33,::/129,x/8,a:b,[::1,[::1]x,[1.2.3.4],.,*.,a", &["ws://a/"], &["ws://x/"]),
             ("10.0.0.0/x,[::1]x,[::1]:x,[::1]:", &[], &["ws://10.0.0.0/", "ws://[::1]/"]),
             ("a:99999", &[], &["ws://a/"]),

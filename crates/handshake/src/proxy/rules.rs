@@ -1,4 +1,4 @@
-//! Which proxy goes with which URI: [`ProxyRules`].
+//! The choice of a proxy for a URI: [`ProxyRules`].
 
 use alloc::string::String;
 
@@ -6,7 +6,7 @@ use crate::proxy::exclusions::Exclusions;
 use crate::proxy::{Proxy, ProxyUriError};
 use crate::uri::WebSocketUri;
 
-/// Which proxy to use for which URI.
+/// The rules that choose a proxy for each URI.
 ///
 /// ```
 /// use tidings_handshake::{ProxyRules, WebSocketUri};
@@ -51,8 +51,8 @@ impl ProxyRules {
     /// - `wss`: `https_proxy` or `HTTPS_PROXY`, else `all_proxy` or `ALL_PROXY`;
     /// - `ws`: `http_proxy`, else `all_proxy` or `ALL_PROXY`. `HTTP_PROXY` is not read: in a CGI
     ///   program it is the client's `Proxy` header;
-    /// - `no_proxy` or `NO_PROXY` lists what is reached without a proxy, separated by commas or
-    ///   white space.
+    /// - `no_proxy` or `NO_PROXY` lists the hosts that are reached without a proxy, separated by
+    ///   commas or white space.
     ///
     /// The lower case goes first, and an empty variable counts as unset.
     ///
@@ -64,8 +64,8 @@ impl ProxyRules {
     /// | `10.0.0.0/8`, `fd00::/8` | the addresses of that network |
     /// | any of them but the last, with `:8080` (IPv6 in brackets) | the same, at that port only |
     ///
-    /// Names are not looked up, so an address never stands for a name. An entry that is none of
-    /// these matches nothing. `localhost` is not excluded by itself.
+    /// Names are not looked up, so an address never matches a name. Any other entry matches
+    /// nothing. `localhost` is not excluded by default.
     #[must_use]
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&str]| {
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// A wrong variable is neither passed over nor in the way of those whom it does not concern.
+    /// A wrong variable is neither ignored nor an error for URIs that it does not concern.
     #[test]
     fn a_wrong_variable_is_an_error_where_it_applies() {
         let rules =

@@ -12,9 +12,8 @@ use crate::wire;
 
 /// The request that asks a proxy for a tunnel to a server, from [`Proxy::tunnel_to`].
 ///
-/// After it nothing more may be sent until the proxy has answered
-/// [`Open`](TunnelResponse::Open): before that, no byte reaches the server, and a proxy that
-/// refuses may take what follows for a request of its own.
+/// Send nothing more until the proxy has answered [`Open`](TunnelResponse::Open): before that, no
+/// byte reaches the server, and a proxy that refuses may read the next bytes as another request.
 ///
 /// [`Proxy::tunnel_to`]: crate::Proxy::tunnel_to
 #[derive(Clone, Copy)]
@@ -26,7 +25,7 @@ pub struct TunnelRequest<'a> {
 /// A proxy's answer to CONNECT.
 #[derive(Clone, Copy, Debug)]
 pub enum TunnelResponse<'a> {
-    /// The tunnel is open. What follows the head comes from the server.
+    /// The tunnel is open. Bytes after the head come from the server.
     Open {
         /// Bytes of the head.
         head_len: usize,
@@ -34,7 +33,7 @@ pub enum TunnelResponse<'a> {
     /// An interim response such as 103: the caller drops its head and looks for the next one with
     /// a new scanner.
     Interim(InterimResponse),
-    /// There is no tunnel, for example because the proxy wants credentials (407).
+    /// The proxy opened no tunnel, for example because it wants credentials (407).
     Declined(DeclinedResponse<'a>),
 }
 
@@ -43,7 +42,7 @@ impl<'a> TunnelRequest<'a> {
         Self { uri, authorization }
     }
 
-    /// The request in a vector of its own.
+    /// Encodes the request into a new vector.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         wire::to_vec(|out| self.write(out))
@@ -79,7 +78,7 @@ impl<'a> TunnelRequest<'a> {
             100..=199 => Ok(TunnelResponse::Interim(InterimResponse::new(status, head_len))),
             // RFC 9110, 9.3.6: any 2xx. It has no body, whatever its headers announce.
             200..=299 => Ok(TunnelResponse::Open { head_len }),
-            // RFC 9110, 15: a status that is none counts as one from 500 to 599.
+            // RFC 9110, 15: an invalid status counts as one from 500 to 599.
             _ => Ok(TunnelResponse::Declined(DeclinedResponse::new(
                 status, reason, headers, head_len,
             ))),

@@ -63,7 +63,7 @@ fn references_are_resolved_as_rfc_3986_says() {
         ("//g?y/..", "ws://g/?y/.."),
         ("/a:b", "ws://a/a:b"),
         ("?a:b", "ws://a/b/c/d;p?a:b"),
-        // White space around a header value is no part of it.
+        // White space around a header value is not part of it.
         (" \tg ", "ws://a/b/c/g"),
     ] {
         let (uri, _) = next("ws://a/b/c/d;p?q", reference)
@@ -137,7 +137,7 @@ fn the_redirects_are_counted() {
     }
     let sixth = follow(&mut redirects, "ws://a/", 302, &["/"]);
     assert_eq!(sixth, Err(RedirectError::TooMany { max: 5 }));
-    // What is no redirect is still an answer.
+    // An answer that is not a redirect is still an answer.
     assert_eq!(follow(&mut redirects, "ws://a/", 404, &[]), Ok(None));
 }
 

@@ -57,7 +57,7 @@ impl<'a> Acceptance<'a> {
     /// The client did not offer one of them, or one is named twice.
     pub fn extensions(mut self, extensions: &'a [Extension<'a>]) -> Result<Self, AcceptError> {
         for (index, extension) in extensions.iter().enumerate() {
-            // RFC 6455, 4.2.2 item 5.6: only what the client offered.
+            // RFC 6455, 4.2.2 item 5.6: only a subprotocol that the client offered.
             let mut offered = Extensions::of(self.request);
             if !offered.any(|offered| offered.name() == extension.name()) {
                 return Err(AcceptError::ExtensionNotOffered { index });
@@ -84,7 +84,7 @@ impl<'a> Acceptance<'a> {
     ///
     /// # Errors
     ///
-    /// As [`headers`](Self::headers).
+    /// Like [`headers`](Self::headers).
     #[cfg(feature = "alloc")]
     pub fn header(
         mut self,
@@ -101,7 +101,7 @@ impl<'a> Acceptance<'a> {
         self.subprotocol
     }
 
-    /// Whether no extension will be used.
+    /// Returns whether no extension will be used.
     #[must_use]
     pub const fn has_no_extensions(&self) -> bool {
         self.extensions.is_empty()
@@ -129,7 +129,7 @@ impl<'a> Acceptance<'a> {
         wire::encoded_len(|out| self.write(out))
     }
 
-    /// The response head in a vector of its own.
+    /// Encodes the response head into a new vector.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
@@ -141,7 +141,7 @@ impl<'a> Acceptance<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,
@@ -177,12 +177,12 @@ pub enum AcceptError {
     SubprotocolNotOffered,
     /// The extension is not among those offered.
     ExtensionNotOffered {
-        /// Which of the caller's extensions.
+        /// The index among the caller's extensions.
         index: usize,
     },
     /// The extension is named twice.
     ExtensionRepeated {
-        /// Which of the caller's extensions.
+        /// The index among the caller's extensions.
         index: usize,
     },
     /// An extra header cannot be sent.

@@ -1,4 +1,4 @@
-//! What a proxy says of the request that it got: [`Forwarded`].
+//! The host and scheme that a proxy reports for a request: [`Forwarded`].
 
 use crate::authority::Authority;
 use crate::headers::Headers;
@@ -11,7 +11,7 @@ use crate::token::trim;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Forwarded<'a> {
     pub(crate) host: Option<Authority<'a>>,
-    /// Of that host, if it has none: many a proxy tells the two apart.
+    /// The port, if the host has none: many proxies report the two separately.
     pub(crate) port: Option<u16>,
     pub(crate) secure: Option<bool>,
 }
@@ -37,8 +37,8 @@ fn first_element(list: &[u8]) -> &[u8] {
     trim(list.split(|byte| *byte == b',').next().unwrap_or_default())
 }
 
-/// RFC 7239, 4: `token "=" ( token / quoted-string )`, separated by semicolons. A host with a port or
-/// in brackets is quoted; what is escaped in it is no host.
+/// RFC 7239, 4: `token "=" ( token / quoted-string )`, separated by semicolons. A host with a port
+/// or in brackets is quoted; a value with an escape is not a host.
 fn parameter<'a>(element: &'a [u8], name: &str) -> Option<&'a [u8]> {
     element.split(|byte| *byte == b';').find_map(|pair| {
         let at = pair.iter().position(|byte| *byte == b'=')?;

@@ -11,7 +11,7 @@ use crate::server::response_headers::ResponseHeaders;
 use crate::text::Text;
 use crate::wire::{self, BufferTooSmall};
 
-/// A refusal, as the response that says so. After it the connection is closed, since what the
+/// A refusal, as a complete response. The connection is closed after it, since bytes that the
 /// client sent after its request must not be read as another one.
 ///
 /// From a [`RequestError`], [`HeadError`] or [`OriginError`] it has the right status and a short
@@ -131,7 +131,7 @@ impl<'a> Rejection<'a> {
     ///
     /// # Errors
     ///
-    /// As [`headers`](Self::headers).
+    /// Like [`headers`](Self::headers).
     #[cfg(feature = "alloc")]
     pub fn header(
         mut self,
@@ -148,7 +148,7 @@ impl<'a> Rejection<'a> {
         self.status
     }
 
-    /// What was wrong with the request, unless the application or the origin was the reason.
+    /// Returns the fault of the request, unless the application or the origin was the reason.
     #[must_use]
     pub const fn request_error(&self) -> Option<RequestError> {
         match self.body {
@@ -173,7 +173,7 @@ impl<'a> Rejection<'a> {
         wire::encoded_len(|out| self.write(out))
     }
 
-    /// The response in a vector of its own.
+    /// Encodes the response into a new vector.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
@@ -191,7 +191,7 @@ impl<'a> Rejection<'a> {
     ///
     /// # Errors
     ///
-    /// Only what `line` returns.
+    /// Only the output of `line`.
     pub fn try_for_each_header<E>(
         &self,
         mut line: impl FnMut(&str, &dyn fmt::Display) -> Result<(), E>,
@@ -262,7 +262,7 @@ impl From<OriginError<'_>> for Rejection<'_> {
     }
 }
 
-/// With `?` in a decision: the application's own answer breaks a rule, so the client is told that
+/// With `?` in a decision: the application's own answer breaks a rule, so the response says that
 /// the server is at fault.
 impl From<AcceptError> for Rejection<'_> {
     fn from(error: AcceptError) -> Self {

@@ -1,6 +1,6 @@
 //! [`ServerRequest`]: a request that holds every MUST of RFC 6455, 4.2.1.
 //!
-//! There is one way to it, [`ServerRequest::check`], whoever parsed the request: this crate
+//! All of them go through [`ServerRequest::check`], whatever parsed the request: this crate
 //! ([`ServerRequest::parse`]), a framework, or an HTTP/2 stack.
 
 use crate::authority::{Authority, AuthorityError};
@@ -26,7 +26,7 @@ pub enum HttpVersion {
     Http11,
 }
 
-/// What stands in front of the headers of a request.
+/// The part before the headers of a request.
 #[derive(Clone, Copy, Debug)]
 pub enum RequestLine<'a> {
     /// The request line of HTTP/1.
@@ -55,13 +55,14 @@ pub enum RequestLine<'a> {
     },
 }
 
-/// What an application decides about a request.
+/// The decision of an application about a request.
 ///
-/// What is wrong with either answer becomes, with `?`, a rejection with the status 500.
+/// With `?`, an error in either answer becomes a rejection with the status 500.
 pub type Decision<'r> = Result<Acceptance<'r>, Rejection<'r>>;
 
-/// An opening handshake from a client, which holds every MUST of RFC 6455, 4.2.1 (over HTTP/2, of
-/// RFC 8441, 5). Only the application's own questions are open: who it is, from where, to what.
+/// An opening handshake from a client that fulfils every MUST of RFC 6455, 4.2.1 (over HTTP/2, of
+/// RFC 8441, 5). Only the application's own questions are open: who the client is, its origin, and
+/// its target.
 ///
 /// ```
 /// use tidings_handshake::{HeadScanner, HeaderSlots, Limits, Progress, ServerRequest};
@@ -137,7 +138,7 @@ impl<'a> ServerRequest<'a> {
     ///
     /// # Errors
     ///
-    /// As [`ServerRequest::parse`].
+    /// Like [`ServerRequest::parse`].
     pub fn check(line: RequestLine<'a>, headers: Headers<'a>) -> Result<Self, RequestError> {
         let (target_authority, target, over_http2) = check_line(line)?;
         let fields = Fields::collect(headers, over_http2)?;
@@ -198,7 +199,7 @@ impl<'a> ServerRequest<'a> {
         self.target
     }
 
-    /// The path, which begins with a slash. Percent-encoding is left as it is.
+    /// Returns the path, which begins with a slash. Percent-encoding is unchanged.
     #[must_use]
     pub fn path(&self) -> &'a str {
         let path = self.target.split_once('?').map_or(self.target, |(path, _)| path);
@@ -224,8 +225,8 @@ impl<'a> ServerRequest<'a> {
         self.origin
     }
 
-    /// Holds the origin against a policy. `secure` tells whether the client came over TLS, for a
-    /// policy that does not learn that from [a proxy](OriginPolicy::behind_proxy) and is not
+    /// Checks the origin against a policy. `secure` says whether the client used TLS, for a policy
+    /// that does not learn that from [a proxy](OriginPolicy::behind_proxy) and is not
     /// [indifferent](OriginPolicy::over_any_transport).
     ///
     /// # Errors
@@ -270,14 +271,14 @@ impl<'a> ServerRequest<'a> {
         self.headers
     }
 
-    /// Bytes of the head, or 0 if another parser read it. What follows in the buffer is the first
-    /// frames and must go to the frame decoder (RFC 6455, 4.2.2).
+    /// Returns the number of bytes of the head, or 0 if another parser read it. The bytes after it
+    /// in the buffer are the first frames and must go to the frame decoder (RFC 6455, 4.2.2).
     #[must_use]
     pub const fn head_len(&self) -> usize {
         self.head_len
     }
 
-    /// Whether the request came over HTTP/2 or HTTP/3, where success is 200 instead of 101.
+    /// Returns whether the request came over HTTP/2 or HTTP/3, where success is 200 instead of 101.
     #[must_use]
     pub const fn is_over_http2(&self) -> bool {
         self.key.is_none()

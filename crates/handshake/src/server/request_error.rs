@@ -25,12 +25,12 @@ pub enum RequestError {
     Target,
     /// A header name is not a token, or over HTTP/2 not in lower case.
     HeaderName {
-        /// Which header line, from 0.
+        /// The index of the header line, from 0.
         index: usize,
     },
     /// A header value holds a control character.
     HeaderValue {
-        /// Which header line, from 0.
+        /// The index of the header line, from 0.
         index: usize,
     },
     /// A header that must be there is not.
@@ -76,7 +76,8 @@ impl RequestError {
             // RFC 9110, 15.5.6
             Self::Method => 405,
             Self::HttpVersion => 505,
-            // RFC 9110, 15.5.22 and RFC 6455, 4.2.2 item 4: the response says what is wanted.
+            // RFC 9110, 15.5.22 and RFC 6455, 4.2.2 item 4: the response names the required
+            // protocol.
             Self::Missing(RequestField::Upgrade | RequestField::Connection)
             | Self::Missing(RequestField::Version)
             | Self::Upgrade

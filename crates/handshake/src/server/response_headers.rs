@@ -8,8 +8,8 @@ use crate::text::Text;
 
 /// A list of headers, as [`Acceptance::headers`] and [`Rejection::headers`] take it.
 ///
-/// It comes from a slice or an array of pairs. With the feature `alloc` it owns what they say, and
-/// may be made at run time; without, it borrows them.
+/// It is made from a slice or an array of pairs. With the feature `alloc` it owns their strings,
+/// which may be created at run time; without it, it borrows them.
 ///
 /// Its `Debug` shows the names only, since values hold credentials.
 ///

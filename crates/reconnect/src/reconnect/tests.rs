@@ -47,7 +47,7 @@ fn the_last_failure_that_can_be_counted_waits_like_the_one_before() {
     );
 }
 
-/// A connection that opens is no success; one that lives or is of use is.
+/// A connection that opens is not a success; one that lives or is useful is.
 #[test]
 fn waits_start_anew_after_a_healthy_time_or_progress() {
     let mut reconnect = Reconnect::new(Policy::websocket());
@@ -76,8 +76,7 @@ fn a_clock_that_goes_back_is_no_healthy_time() {
     assert_eq!(waited(reconnect.failed(at(secs(0)), Reason::Disconnected, LATEST)), 10);
 }
 
-/// RFC 9110, 10.2.3: a server's own time is kept to, with little spread, up to what the policy lets
-/// it ask for.
+/// RFC 9110, 10.2.3: a server's own time is obeyed, with little spread, up to the policy's limit.
 #[test]
 fn a_server_is_asked_again_at_the_time_it_gave() {
     let refused = |seconds| Reason::Refused { status: 503, retry_after: Some(secs(seconds)) };

@@ -1,4 +1,4 @@
-//! What ends: the line, the event, and the event that is over a limit.
+//! The ends of a line, of an event, and of an event that is over a limit.
 
 use super::{Borrowed, DEFAULT_EVENT_TYPE, Decoder, Line, Step};
 use crate::{
@@ -89,14 +89,14 @@ impl<S: Storage> Decoder<S> {
         self.line = Line::Start;
         if first == b'\n' {
             *rest = behind;
-            // The LF behind a blank line's CR belongs to no event.
+            // The LF after a blank line's CR belongs to no event.
             if self.open_len > 0 {
                 self.open_len = self.open_len.saturating_add(1);
             }
         }
     }
 
-    /// Clears what the open event left behind.
+    /// Clears the rest of the open event.
     pub(super) fn discard_event(&mut self) {
         self.areas.data.clear();
         self.areas.event_type.clear();

@@ -14,18 +14,18 @@ use crate::{
     utf8::{self, Decoded},
 };
 
-/// Where in a line the stream stands.
+/// The position of the stream in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// At the start of the stream, behind this many bytes of a byte order mark.
+    /// At the start of the stream, after this many bytes of a byte order mark.
     StreamStart { matched: u8 },
-    /// At the start of a line, behind a CR: an LF that follows belongs to it.
+    /// At the start of a line, after a CR: an LF that follows belongs to it.
     AfterCr,
     /// At the start of a line.
     Start,
     /// Within the first bytes, which may become the name of a field.
     Name { name: [u8; MAX_NAME_LEN], len: usize },
-    /// Behind the colon: one space is still to be dropped.
+    /// After the colon: one space is still to be dropped.
     ValueStart(Field),
     /// Within the value.
     Value(Field),
@@ -74,7 +74,7 @@ impl<S: Storage> Decoder<S> {
         self.line_len = 0;
     }
 
-    /// Goes on with a line that is open, or with the start of the stream. `rest` is not empty.
+    /// Continues a line that is open, or the start of the stream. `rest` is not empty.
     #[inline(never)]
     pub(super) fn resume_line<'i>(&mut self, rest: &mut &'i [u8]) -> Option<Step<'i>> {
         if let Line::StreamStart { matched } = self.line {
@@ -125,7 +125,7 @@ impl<S: Storage> Decoder<S> {
         true
     }
 
-    /// The same for what is behind the cut.
+    /// The same for the bytes after the cut.
     #[inline]
     fn resume_data(&mut self, rest: &mut &[u8], line_end: Option<usize>) -> bool {
         let split = line_end.and_then(|end| rest.split_at_checked(end));
@@ -169,9 +169,9 @@ impl<S: Storage> Decoder<S> {
         self.line = Line::Start;
     }
 
-    /// Reads `piece`, the next bytes of the open line, none of them a line end. Moves it past what
-    /// was read, which is all of it if there is no step to report. `line_ends` tells that the line
-    /// ends behind the piece.
+    /// Reads `piece`, the next bytes of the open line, none of them a line end. Moves it past the
+    /// bytes that were read, which are all of it if there is no step to report. `line_ends` says
+    /// that the line ends after the piece.
     #[inline(never)]
     pub(super) fn feed_line<'i>(
         &mut self,
@@ -228,7 +228,7 @@ impl<S: Storage> Decoder<S> {
         }
     }
 
-    /// Reads bytes that are still part of the name, and the colon behind it.
+    /// Reads bytes that are still part of the name, and the colon after it.
     fn read_name<'i>(
         &mut self,
         mut name: [u8; MAX_NAME_LEN],
@@ -286,7 +286,7 @@ impl<S: Storage> Decoder<S> {
         None
     }
 
-    /// The name is none that means something. `more` of the line was read.
+    /// The name has no meaning. `more` of the line was read.
     fn begin_unknown<'i>(&mut self, name: &[u8], len: usize, more: &[u8]) -> Option<Step<'i>> {
         self.line = Line::Ignored;
         if !self.report_unknown_fields {
@@ -364,7 +364,8 @@ impl<S: Storage> Decoder<S> {
         }
     }
 
-    /// The value is read to its end: says what is still to be said before the line can be closed.
+    /// The value is read to its end: returns the step that must be reported before the line can be
+    /// closed.
     fn end_value<'i>(&mut self) -> Option<Step<'i>> {
         match self.line {
             // "Otherwise, the string is not empty but does not contain a U+003A COLON character:
@@ -390,8 +391,8 @@ impl<S: Storage> Decoder<S> {
                 }
             }
             Field::Id => self.set_id_buffer(),
-            // Pin D3: "only ASCII digits" is true of an empty value, but that is no integer. It is
-            // ignored.
+            // Pin D3: "only ASCII digits" is true of an empty value, but that is not an integer. It
+            // is ignored.
             Field::Retry => {
                 let time = ReconnectionTime::from_ms(self.retry?);
                 self.reconnection_time = Some(time);
@@ -431,7 +432,7 @@ impl<S: Storage> Decoder<S> {
                 if text.len() <= room {
                     return self.chunk(text);
                 }
-                // What fits is still delivered, whatever the cuts.
+                // The part that fits is still delivered, however the input is split.
                 let len = (0..=room).rev().find(|len| text.is_char_boundary(*len)).unwrap_or(0);
                 let fits = text.get(..len).unwrap_or_default();
                 if fits.is_empty() {

@@ -133,7 +133,7 @@ fn a_line_that_lies_whole_in_the_input_costs_two_looks_at_each_byte() {
     }
 }
 
-/// What was returned with an event is let go of at the next call, whichever way it came together.
+/// The memory of a returned event is released at the next call, however the event was assembled.
 #[test]
 fn nothing_is_kept_of_an_event_that_was_delivered() {
     for stream in [&b"event: e\ndata: 1\n\n"[..], b"event: e\ndata: 1\ndata: 2\n\n"] {
@@ -149,7 +149,7 @@ fn nothing_is_kept_of_an_event_that_was_delivered() {
     }
 }
 
-/// V-81: memory does not grow with what an open event brings.
+/// V-81: memory does not grow with the length of an open event.
 #[test]
 #[cfg(feature = "alloc")]
 fn an_event_over_its_limit_keeps_nothing() {

@@ -1,5 +1,5 @@
-//! Lines that lie whole in the input, within their limits and well-formed: nearly all there are. What
-//! they hold stays in the input for as long as it can.
+//! Lines that are whole in the input, within their limits and well-formed: nearly all lines. Their
+//! content stays in the input for as long as it can.
 
 use memchr::{memchr, memchr2};
 
@@ -14,7 +14,7 @@ pub(super) struct Borrowed<'i> {
     pub(super) data: Option<&'i [u8]>,
 }
 
-/// What became of a line that lies whole in the input.
+/// The result for a line that is whole in the input.
 pub(super) enum WholeLine<'i> {
     /// It is read.
     Read(Option<Step<'i>>),
@@ -159,7 +159,7 @@ impl<S: Storage> Decoder<S> {
         }
     }
 
-    /// Keeps what is borrowed from the input, before the input goes away.
+    /// Keeps the parts borrowed from the input, before the input goes away.
     #[inline(never)]
     pub(super) fn keep(&mut self, borrowed: &mut Borrowed<'_>) {
         if let Some(event_type) = borrowed.event_type.take() {
@@ -191,7 +191,7 @@ pub(super) fn value<'i, const N: usize>(line: &'i [u8], name: &[u8; N]) -> Optio
     }
 }
 
-/// Where the line ends: at its first CR or LF.
+/// Returns the end of the line: its first CR or LF.
 #[inline]
 pub(super) fn find_line_end(bytes: &[u8]) -> Option<usize> {
     let line_end = memchr2(b'\n', b'\r', bytes);

@@ -1,4 +1,4 @@
-//! What goes out and what comes back: [`Attempt`] and [`Response`].
+//! A request and its response: [`Attempt`] and [`Response`].
 
 use core::time::Duration;
 
@@ -21,21 +21,22 @@ impl<'a> Attempt<'a> {
         self.last_event_id
     }
 
-    /// Which attempt it is since the last success, or since the beginning; 0 is the first.
+    /// Returns the number of this attempt, counted from the last success or from the beginning; the
+    /// first is 0.
     #[must_use]
     pub const fn number(&self) -> u32 {
         self.number
     }
 
-    /// Whether this attempt is a GET that resumes the stream, whatever the method of the request:
-    /// see [`Config::resume_by_get`](super::Config::resume_by_get).
+    /// Returns whether this attempt is a GET that resumes the stream, whatever the method of the
+    /// request: see [`Config::resume_by_get`](super::Config::resume_by_get).
     #[must_use]
     pub const fn resumes_by_get(&self) -> bool {
         self.resumes_by_get
     }
 }
 
-/// What matters of the head of a response.
+/// The relevant parts of the head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response<'a> {
     /// The status. Interim responses (1xx) are skipped before.
@@ -43,7 +44,7 @@ pub struct Response<'a> {
     /// The value of `Content-Type`; `None` if there is none. Several header lines are one value,
     /// joined with commas: see [`is_event_stream`](crate::is_event_stream).
     pub content_type: Option<&'a [u8]>,
-    /// How long `Retry-After` asks to wait.
+    /// The wait that `Retry-After` asks for.
     pub retry_after: Option<Duration>,
     /// Whether there is a `Location`.
     pub has_location: bool,

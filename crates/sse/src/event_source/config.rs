@@ -1,4 +1,4 @@
-//! What a client may choose: [`Config`].
+//! The options of a client: [`Config`].
 
 use core::time::Duration;
 
@@ -6,8 +6,8 @@ use tidings_reconnect::Policy;
 
 use crate::RetryClamp;
 
-/// How an [`EventSource`](super::EventSource) behaves. Start from [`Config::event_source`] or
-/// [`Config::client`] and change what you want.
+/// The behaviour of an [`EventSource`](super::EventSource). Start from [`Config::event_source`] or
+/// [`Config::client`] and change the fields that you want.
 ///
 /// ```
 /// use core::time::Duration;
@@ -23,38 +23,39 @@ pub struct Config {
     /// The waits between attempts, and how many may fail. Its `base` and `minimum` are the
     /// reconnection time until the server sets another one.
     pub policy: Policy,
-    /// How far the server may choose the reconnection time, by `retry`.
+    /// The bounds within which the server may choose the reconnection time, by `retry`.
     /// [`RetryClamp::IGNORE`]: not at all.
     pub retry_clamp: RetryClamp,
-    /// How long the head of the response may take, from the attempt or from the last redirect.
+    /// The time limit for the head of the response, from the attempt or from the last redirect.
     pub response_timeout: Duration,
-    /// How long an open stream may be silent. Any byte is a sign of life, a comment too.
+    /// The time limit for silence of an open stream. Any byte is a sign of life, including a
+    /// comment.
     pub idle_timeout: Duration,
-    /// How many redirects one attempt may follow.
+    /// The maximum number of redirects that one attempt follows.
     pub max_redirects: u32,
-    /// Whether status 408, 425, 429 and 5xx are tried again, as they say "not now". With
+    /// Whether to try again after status 408, 425, 429 and 5xx, which mean "not now". With
     /// [`Repeat::Unprocessed`], [`Repeat::UntilOpen`] and [`Repeat::UntilEnd`], 429 and 503 with
-    /// `Retry-After` are in any case.
+    /// `Retry-After` are retried in any case.
     pub retry_statuses: bool,
-    /// Whether there is another attempt after a failure or an end. `false`: the first end is the
-    /// end.
+    /// Whether there is another attempt after a failure or an end. `false`: the first end is final.
     pub reconnect: bool,
-    /// When the request may be made again: a GET at any time, a POST only if you know better.
+    /// The conditions for repeating the request: a GET at any time, a POST only if you know that it
+    /// is safe.
     pub repeat: Repeat,
     /// Whether a stream that was open and gave an event ID is resumed by a GET, whatever the method
-    /// of the request and [`repeat`](Self::repeat) are: what a GET does, it may do twice.
+    /// of the request and [`repeat`](Self::repeat) are: repeating a GET is safe.
     pub resume_by_get: bool,
 }
 
-/// When a request may be made again.
+/// The conditions under which a request may be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Repeat {
     /// Never: there is one attempt.
     Never,
-    /// While the server has surely not processed it: there was no connection, the server refused
+    /// While the server has certainly not processed it: there was no connection, the server refused
     /// the request unseen ([`End::Unprocessed`](super::End::Unprocessed)), or it answered 429 or
-    /// 503 and said by `Retry-After` when to come again.
+    /// 503 and gave a time for another attempt in `Retry-After`.
     Unprocessed,
     /// Until a stream is open, and never after: any failure before it is tried again.
     UntilOpen,
@@ -70,9 +71,9 @@ impl Config {
     /// limit.
     pub const NEVER: Duration = Duration::MAX;
 
-    /// What the standard says, and where it leaves a choice, what browsers do: 3 s of reconnection
-    /// time, 20 redirects (Fetch), no idle timeout, and any status but 200 is the end. The response
-    /// has 30 s to come.
+    /// The standard's behaviour and, where it leaves a choice, that of browsers: 3 s of
+    /// reconnection time, 20 redirects (Fetch), no idle timeout, and any status but 200 is final.
+    /// The response must arrive within 30 s.
     #[must_use]
     pub const fn event_source() -> Self {
         Self {

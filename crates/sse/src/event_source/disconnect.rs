@@ -1,30 +1,31 @@
-//! How attempts and streams end: the driver reports an [`End`], the source returns a [`Disconnect`].
+//! The ends of attempts and streams: the driver reports an [`End`], the source returns a
+//! [`Disconnect`].
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::{EndOfStream, MEDIA_TYPE};
 
-/// What to do with a response.
+/// The next step after a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum ResponseOutcome {
     /// The stream is open: hand its bytes to [`receive`](super::EventSource::receive).
     Open,
-    /// Follow `Location` within the same attempt, as Fetch does, and hand over the next response.
-    /// Its time starts anew.
+    /// Follow `Location` within the same attempt, as Fetch does, and pass the next response. Its
+    /// time limit starts over.
     Redirect,
     /// There is no stream. Drop the response.
     Disconnect(Disconnect),
 }
 
-/// How an attempt or a stream came to its end, as the driver saw it.
+/// The end of an attempt or a stream, as the driver saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum End {
     /// There was no response: DNS, TCP, TLS or HTTP failed before the end of its head.
     Unreachable,
-    /// The same, and the server has surely not processed the request: there was no connection to
+    /// The same, and the server has certainly not processed the request: there was no connection to
     /// send it on, or the server refused it unseen, as by `REFUSED_STREAM` (RFC 9113, 8.7).
     Unprocessed,
     /// The body ended as HTTP says that it ends.
@@ -36,27 +37,28 @@ pub enum End {
     Unusable,
 }
 
-/// There is no stream, or none any more.
+/// There is no stream, or no longer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Disconnect {
-    /// Why.
+    /// The reason.
     pub reason: DisconnectReason,
-    /// What is next.
+    /// The next step.
     pub next: Next,
 }
 
-/// What follows a [`Disconnect`].
+/// The next step after a [`Disconnect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Next {
-    /// Wait this long; then [`poll_attempt`](super::EventSource::poll_attempt) yields the next one.
+    /// Wait this long; then [`poll_attempt`](super::EventSource::poll_attempt) returns the next
+    /// attempt.
     Wait(Duration),
     /// Nothing: the source is closed.
     GiveUp(GiveUp),
 }
 
-/// Why there is no stream, or none any more.
+/// The reason why there is no stream, or no longer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -83,12 +85,12 @@ pub enum DisconnectReason {
     NoAttempt,
 }
 
-/// Why there is no next attempt.
+/// The reason why there is no next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GiveUp {
-    /// The standard fails the connection here, or the driver said that it makes no sense to ask
-    /// again.
+    /// The standard fails the connection here, or the driver said that another attempt makes no
+    /// sense.
     Failed,
     /// As many attempts as the policy allows have failed in a row.
     AttemptsExhausted,
@@ -101,7 +103,7 @@ pub enum GiveUp {
 }
 
 impl DisconnectReason {
-    /// How the stream stood, if there was one.
+    /// Returns the position of the stream at its end, if there was one.
     #[must_use]
     pub const fn end_of_stream(&self) -> Option<EndOfStream> {
         match self {
@@ -110,8 +112,8 @@ impl DisconnectReason {
         }
     }
 
-    /// Whether nothing went wrong: the body ended between two events, or the server told its clients
-    /// "to stop reconnecting" by status 204 (WHATWG HTML, 9.2).
+    /// Returns whether nothing went wrong: the body ended between two events, or the server told
+    /// its clients "to stop reconnecting" with status 204 (WHATWG HTML, 9.2).
     #[must_use]
     pub const fn is_clean_end(&self) -> bool {
         matches!(self, Self::Ended(EndOfStream::BetweenEvents) | Self::Status(204))

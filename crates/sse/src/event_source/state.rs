@@ -1,4 +1,4 @@
-//! Where an event source stands: [`State`], and the three of the standard that it shows.
+//! The state of an event source: [`State`], and the three states of the standard.
 
 use tidings_time::Timestamp;
 
@@ -24,7 +24,7 @@ pub(super) enum State {
     Requesting { since: Timestamp, redirects: u32 },
     /// Open since then; the last byte came then.
     Open { since: Timestamp, heard: Timestamp },
-    /// For good.
+    /// Permanently.
     Closed(GiveUp),
 }
 
@@ -37,7 +37,8 @@ impl State {
         }
     }
 
-    /// When it ends by time alone. A deadline that the clock cannot reach is none.
+    /// Returns the time at which the state ends by itself. A deadline that the clock cannot reach
+    /// counts as none.
     pub(super) fn deadline(self, config: &Config) -> Option<Timestamp> {
         let deadline = match self {
             Self::Waiting { until } => until,

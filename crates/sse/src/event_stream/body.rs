@@ -10,7 +10,7 @@ use http_body::Body;
 
 use super::EventStream;
 
-/// The data of a body, chunk by chunk: what [`EventStream::from_body`] reads.
+/// The data of a body, chunk by chunk, for [`EventStream::from_body`].
 #[derive(Debug)]
 pub struct BodyChunks<B>(Pin<Box<B>>);
 
@@ -47,7 +47,7 @@ impl<B: Body> Stream for BodyChunks<B> {
                 // Trailers say nothing about events.
                 Some(Ok(frame)) => {
                     if let Ok(mut data) = frame.into_data() {
-                        // No copy of what is `Bytes` already.
+                        // `Bytes` are not copied.
                         return Poll::Ready(Some(Ok(data.copy_to_bytes(data.remaining()))));
                     }
                 }

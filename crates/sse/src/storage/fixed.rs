@@ -3,7 +3,7 @@
 use super::{Area, Areas, IntoAreas, Storage, TooLong};
 use crate::utf8;
 
-/// Storage in the caller's arrays: no heap. What does not fit into its area is an
+/// Storage in the caller's arrays: no heap. Data that does not fit into its area is an
 /// [`Item::Overflow`](crate::Item::Overflow).
 ///
 /// ```

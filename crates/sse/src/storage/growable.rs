@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::{Area, Areas, IntoAreas, Storage, TooLong};
 use crate::utf8;
 
-/// Storage on the heap. It grows with what has arrived, up to the decoder's
-/// [`Limits`](crate::Limits), and gives memory back after a large event.
+/// Storage on the heap. It grows with the bytes that arrive, up to the decoder's
+/// [`Limits`](crate::Limits), and frees memory after a large event.
 #[derive(Debug, Default)]
 pub struct GrowableStorage(());
 

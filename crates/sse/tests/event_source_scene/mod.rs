@@ -1,4 +1,4 @@
-//! An EventSource without a heap, and what is done to it, in virtual time.
+//! An EventSource without a heap, and the actions on it, in virtual time.
 
 #![allow(
     dead_code,

@@ -13,7 +13,7 @@ pub(crate) fn decode<'a>(
     let whole = decode_data(limits, slices.clone(), DataAs::Whole);
     let parts = decode_data(limits, slices, DataAs::Parts);
     // Data that gets too long by its U+FFFD is refused as a whole at its blank line, in parts at
-    // the part. What else that event goes over is then reported, or no longer.
+    // the part. Other limits that the event exceeds are then reported, or no longer.
     let overflow =
         |outcome: &Outcome| outcome.heard.iter().any(|heard| matches!(heard, Heard::Overflow(_)));
     if !overflow(&whole) && !overflow(&parts) {

@@ -1,7 +1,7 @@
 //! DNS and TCP: [`dial`], which tries the addresses of a host by RFC 8305 ("Happy Eyeballs").
 //!
-//! Neither can be given up from outside, so both are done by threads that may be left behind: they
-//! end by themselves, the attempts to connect at the deadline.
+//! Neither can be cancelled from outside, so threads do both. They may outlive the call: they end
+//! by themselves, the connection attempts at the deadline.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
@@ -69,7 +69,7 @@ fn look_up(route: &Route<'_>, deadline: Deadline) -> Result<Vec<SocketAddr>, Err
     }
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 enum Failed {
     Late,
     Io(io::Error),
@@ -125,7 +125,7 @@ where
             Err(RecvTimeoutError::Timeout) if deadline.time_left().is_zero() => {
                 return Err(Failed::Late);
             }
-            // Not disconnected: `sender` is at hand.
+            // Not disconnected: `sender` is still alive.
             Err(_) => {}
         }
         if deadline.time_left().is_zero() {
@@ -134,7 +134,7 @@ where
     }
 }
 
-/// Runs `work` on a thread of its own, which sends what it comes to.
+/// Runs `work` on a new thread, which sends the result.
 fn run<T: Send + 'static>(
     sender: &Sender<T>,
     work: impl FnOnce() -> T + Send + 'static,
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// Attempts that end after so many milliseconds, well or not, by the last octet.
+    /// Attempts that end after this many milliseconds, with success or not, by the last octet.
     fn run_script(
         script: &'static [(u64, bool)],
         limit_ms: u64,

@@ -1,4 +1,4 @@
-//! What a connection of ours runs over: [`ClientStream`].
+//! The transport of a client's connection: [`ClientStream`].
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
@@ -59,7 +59,7 @@ impl ClientStream {
         }
     }
 
-    /// What TLS knows, such as the server's certificates; `None` for `ws`.
+    /// The state of TLS, such as the server's certificates; `None` for `ws`.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(&self) -> Option<&ClientConnection> {

@@ -1,6 +1,6 @@
-//! The client: [`EventSource`]. What to do when is decided by the machine of `tidings-sse`; this
-//! moves bytes and time. `connection` makes one request and reads its body, `upload` sends what it
-//! asks with, `streaming` decodes what comes, `control` interrupts.
+//! The client: [`EventSource`]. The machine of `tidings-sse` decides what to do and when; this
+//! module moves bytes and time. `connection` makes one request and reads its body, `upload` sends
+//! the request's body, `streaming` decodes the response, `control` interrupts.
 
 mod connection;
 mod control;
@@ -42,9 +42,9 @@ pub use self::control::ClientHandle;
 /// ```
 ///
 /// For another method, a body, headers, an ID to resume after, limits, or more patience make an
-/// [`EventSourceRequest`] and [`open`](Self::open) it. As an iterator it yields [`ClientEvent`]s, which
-/// tell what happens to the connection too; that a stream is lost is told before the wait for the
-/// next attempt.
+/// [`EventSourceRequest`] and [`open`](Self::open) it. As an iterator it returns [`ClientEvent`]s,
+/// which also report the state of the connection. The loss of a stream is reported before the wait
+/// for the next attempt.
 ///
 /// ```no_run
 /// # use tidings_std::sse::{EventSource, RequestFault, ClientEvent};
@@ -75,7 +75,7 @@ pub struct EventSource {
 
 type Make = Box<dyn FnMut(NextAttempt) -> Result<EventSourceRequest, BoxError> + Send>;
 
-/// How far the current attempt is.
+/// The progress of the current attempt.
 enum State {
     /// Waits for the next attempt, or is closed.
     Idle,
@@ -87,8 +87,8 @@ enum State {
     Answered { connection: Box<Connection>, reader: Box<AnswerReader>, until: Timestamp },
 }
 
-/// A call of [`EventSource::next_timeout`] took as long as it may. Nothing is lost; a later call goes
-/// on.
+/// A call of [`EventSource::next_timeout`] reached its time limit. Nothing is lost; a later call
+/// continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
 
@@ -101,9 +101,9 @@ impl fmt::Display for TimedOut {
 impl std::error::Error for TimedOut {}
 
 impl EventSource {
-    /// A client of this `http` or, with the feature `rustls`, `https` URL that does what a
-    /// browser's `EventSource` does. Like a browser it waits for ever on a connection that died without
-    /// a word; [`EventSourceRequest::idle_timeout`] sets a limit.
+    /// Creates a client of this `http` or, with the feature `rustls`, `https` URL that behaves like
+    /// a browser's `EventSource`. Like a browser it waits for ever on a connection that died
+    /// silently; [`EventSourceRequest::idle_timeout`] sets a limit.
     ///
     /// # Errors
     /// It is not such a URL.
@@ -134,9 +134,10 @@ impl EventSource {
         self
     }
 
-    /// Makes a new request for each attempt, the first one too: for a token that is fetched anew, or
-    /// a URL that changes. Of what `make` returns, URL, method, headers and body are used; all else,
-    /// such as times and when to repeat, is that of the request that the source was opened with.
+    /// Creates a new request for each attempt, including the first: for a fresh token, or a URL
+    /// that changes. URL, method, headers and body of the result of `make` are used; everything
+    /// else, such as times and the conditions for repeating, comes from the request that the source
+    /// was opened with.
     ///
     /// If `make` fails, the attempt does, and is made again as if the server could not be reached. It
     /// is called by the thread that waits, and cannot be interrupted.
@@ -190,7 +191,7 @@ impl EventSource {
     /// [`Config`](super::Config) say; a POST is not, without more.
     ///
     /// # Errors
-    /// There is no response, or one that cannot be used.
+    /// There is no response, or an unusable one.
     pub fn reply(mut self) -> Result<Reply<Self>, DisconnectCause> {
         loop {
             let event = self.next();
@@ -200,11 +201,11 @@ impl EventSource {
         }
     }
 
-    /// Waits for what happens next, no longer than this and a sixteenth of it; `None` after
-    /// [`ClientEvent::Closed`] or [`close`](Self::close).
+    /// Waits for the next event of the client, no longer than this and a sixteenth of it; `None`
+    /// after [`ClientEvent::Closed`] or [`close`](Self::close).
     ///
     /// # Errors
-    /// Nothing happened in time. Nothing is lost; a later call goes on.
+    /// Nothing happened in time. Nothing is lost; a later call continues.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, TimedOut> {
         self.next_before(Some(self.now().after(timeout)))
     }
@@ -214,7 +215,7 @@ impl EventSource {
     ///
     /// # Errors
     /// [`EventError::Overflow`] for an event over a limit, which was skipped: call again.
-    /// [`EventError::Closed`] once if the connection failed for good; then `None`.
+    /// [`EventError::Closed`] once if the connection failed permanently; then `None`.
     pub fn event(&mut self) -> Result<Option<OwnedMessageEvent>, EventError> {
         for event in self {
             if let Some(event) = event.into_event() {
@@ -224,14 +225,15 @@ impl EventSource {
         Ok(None)
     }
 
-    /// Ends the connection, for good.
+    /// Closes the source permanently, and ends the connection.
     pub fn close(&mut self) {
         self.control.close();
         self.client.close();
         self.state = State::Idle;
     }
 
-    /// What closes the source, or makes it try again now, while another thread waits in it.
+    /// Returns a handle that closes the source, or makes it try again now, while another thread
+    /// waits in it.
     #[must_use]
     pub fn handle(&self) -> ClientHandle {
         ClientHandle::new(&self.control)
@@ -242,32 +244,33 @@ impl EventSource {
         self.client.try_now(self.now())
     }
 
-    /// How long the source waits for after a stream has ended: what the server said by `retry`, within
-    /// [`Config::retry_clamp`](super::Config::retry_clamp), or the time that the client began with.
+    /// Returns the time that the source waits after a stream has ended: the last `retry` from the
+    /// server, within [`Config::retry_clamp`](super::Config::retry_clamp), or the client's initial
+    /// value.
     #[must_use]
     pub const fn reconnection_time(&self) -> Duration {
         self.client.reconnection_time()
     }
 
-    /// Whether there is a stream, or may be one again.
+    /// Returns whether the source is open, connecting or closed.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         if self.control.is_closed() { ReadyState::Closed } else { self.client.ready_state() }
     }
 
-    /// The last event ID string: what a client that goes on from here has to begin with.
+    /// Returns the last event ID string. A client that resumes from here begins with it.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.client.last_event_id()
     }
 
-    /// How many attempts have failed in a row.
+    /// Returns the number of consecutive failed attempts.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.client.failures()
     }
 
-    /// Waits for what happens next, no longer than `call` says.
+    /// Waits for the next event of the client, no longer than `call` says.
     fn next_before(&mut self, call: Option<Timestamp>) -> Result<Option<ClientEvent>, TimedOut> {
         loop {
             // From another thread: then the client does not know yet.
@@ -282,13 +285,13 @@ impl EventSource {
                 Some(queued) => Some(queued),
                 None => self.advance(call),
             };
-            // E-020: nothing comes after it was closed, whoever did.
+            // E-020: nothing is returned once the source is closed, by whichever thread.
             if self.control.is_closed() {
                 continue;
             }
             match event {
                 Some(event) => {
-                    // What a handle asked for while there was nothing to wait for is void.
+                    // A request of a handle while there was nothing to wait for is void.
                     if matches!(event, ClientEvent::Disconnected { .. }) {
                         self.control.take_try_now();
                     }
@@ -350,7 +353,7 @@ impl EventSource {
         }
     }
 
-    /// Whether nothing comes any more.
+    /// Returns whether nothing more will be returned.
     fn is_over(&self) -> bool {
         matches!(self.state, State::Idle) && self.ready_state() == ReadyState::Closed
     }
@@ -384,7 +387,7 @@ impl EventSource {
         }
     }
 
-    /// What came of a request.
+    /// Handles the result of a request.
     fn fetched(&mut self, fetched: Fetched) -> Option<ClientEvent> {
         let State::Fetching { mut request, .. } = std::mem::replace(&mut self.state, State::Idle)
         else {
@@ -418,7 +421,7 @@ impl EventSource {
         }
     }
 
-    /// What happened to the open stream; nothing if there is to be waited more.
+    /// Reports an incident of the open stream; `None` to keep waiting.
     fn told(&mut self, incident: Incident) -> Option<ClientEvent> {
         let now = self.now();
         let last = match incident {
@@ -441,7 +444,8 @@ impl EventSource {
     }
 }
 
-/// Waits for what happens next; `None` after [`ClientEvent::Closed`] or [`close`](EventSource::close).
+/// Waits for the next event of the client; `None` after [`ClientEvent::Closed`] or
+/// [`close`](EventSource::close).
 impl Iterator for EventSource {
     type Item = ClientEvent;
 

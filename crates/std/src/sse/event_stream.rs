@@ -10,7 +10,7 @@ use tidings_sse::{
 
 use crate::transport::is_not_now;
 
-/// How much is read at once.
+/// The size of one read.
 const READ_LEN: usize = 16 * 1024;
 
 /// The events of a source of bytes: the body of an HTTP client of your own, a file, a pipe.
@@ -28,23 +28,22 @@ const READ_LEN: usize = 16 * 1024;
 /// assert_eq!(events.last_event_id(), "7");
 /// ```
 ///
-/// It neither connects nor comes back; `EventSource` does. Whoever fetched the response has to look
-/// at its status, and at its media type with
-/// [`is_event_stream`](tidings_sse::is_event_stream).
+/// It neither connects nor reconnects; `EventSource` does. Check the status of the response before,
+/// and its media type with [`is_event_stream`](tidings_sse::is_event_stream).
 ///
-/// The source needs no buffer of its own. It is read only when all that came before was yielded,
-/// so an event is there as soon as its blank line is. An error does not hide what came before it.
-/// After the end of the source, and after its failure, there is only `None`.
+/// The source needs no buffer. It is read only after everything before was returned, so an event is
+/// available as soon as its blank line is. An error does not hide items before it. After the end of
+/// the source, and after its failure, there is only `None`.
 pub struct EventStream<R> {
     source: R,
     decoder: Decoder<GrowableStorage>,
     /// Allocated by the first read.
     buffer: Vec<u8>,
-    /// What of the buffer is not decoded yet.
+    /// The start of the part of the buffer that is not decoded yet.
     unread_start: usize,
     unread_end: usize,
     has_ended: bool,
-    /// What the end has cut.
+    /// The event that was cut by the end.
     unfinished: Option<OwnedMessageEvent>,
 }
 
@@ -54,8 +53,8 @@ impl<R: Read> EventStream<R> {
         Self::with_decoder(source, Decoder::new())
     }
 
-    /// The same by a decoder of yours, which has limits, reports comments, gives data in parts, or
-    /// knows the last event ID of an earlier stream. For what is no event see
+    /// The same with your own decoder, which has limits, reports comments, returns data in parts,
+    /// or knows the last event ID of an earlier stream. For items other than events see
     /// [`next_with`](Self::next_with).
     pub fn with_decoder(source: R, decoder: Decoder<GrowableStorage>) -> Self {
         let buffer = Vec::new();
@@ -70,8 +69,8 @@ impl<R: Read> EventStream<R> {
         }
     }
 
-    /// Waits for the next item of any kind and lends it to `take`, whose answer is returned. Nothing
-    /// is copied of an event that one read brought whole. `None` is the end of the source.
+    /// Waits for the next item of any kind, passes it to `take`, and returns the result of `take`.
+    /// An event that arrived whole in one read is not copied. `None` is the end of the source.
     ///
     /// ```
     /// use tidings_std::sse::{Decoder, EventStream, Item, Limits};
@@ -153,21 +152,21 @@ impl<R: Read> EventStream<R> {
 }
 
 impl<R> EventStream<R> {
-    /// The last event ID: what a request for the rest of the stream sends as `Last-Event-ID`. See
-    /// [`EventId::header_value`](tidings_sse::EventId::header_value).
+    /// Returns the last event ID, which a request for the rest of the stream sends as
+    /// `Last-Event-ID`. See [`EventId::header_value`](tidings_sse::EventId::header_value).
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
-    /// What has come of the event that the end of the stream cut, once: some servers do not end their
-    /// last event with a blank line. By the standard it is dropped. It is there after
-    /// [`EventStreamError::InsideEvent`] or [`EventStreamError::Source`].
+    /// Returns the received part of an event that was cut by the end of the stream, once: some
+    /// servers do not end their last event with a blank line. By the standard it is dropped. It is
+    /// available after [`EventStreamError::InsideEvent`] or [`EventStreamError::Source`].
     pub fn take_unfinished(&mut self) -> Option<OwnedMessageEvent> {
         self.unfinished.take()
     }
 
-    /// What the last valid `retry` field said.
+    /// Returns the value of the last valid `retry` field.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<ReconnectionTime> {
         self.decoder.reconnection_time()
@@ -193,12 +192,12 @@ impl<R> EventStream<R> {
     }
 }
 
-/// The events, each with its text. What else the stream says is passed over; see
+/// The events, each with its text. Other items are skipped; see
 /// [`next_with`](EventStream::next_with).
 ///
 /// # Errors
-/// [`EventStreamError`]. The stream goes on behind an event that was over a limit, and when a source
-/// that has nothing now is asked again.
+/// [`EventStreamError`]. The stream continues after an event that was over a limit, and when a
+/// source that had nothing is polled again.
 impl<R: Read> Iterator for EventStream<R> {
     type Item = Result<OwnedMessageEvent, EventStreamError>;
 
@@ -225,21 +224,21 @@ impl<R: fmt::Debug> fmt::Debug for EventStream<R> {
     }
 }
 
-/// What is between the events.
+/// The errors and interruptions between events.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventStreamError {
-    /// The source failed. How the stream stood then tells whether part of an event is missing.
+    /// The source failed. The state of the stream shows whether part of an event is missing.
     Source(io::Error, EndOfStream),
     /// The source ended inside an event, which is therefore none.
     InsideEvent {
         /// Bytes since the last blank line.
         dropped_len: u64,
     },
-    /// An event went over a limit and was skipped. The stream goes on.
+    /// An event exceeded a limit and was skipped. The stream continues.
     Overflow(LimitExceeded),
     /// The source is nonblocking, or has a timeout, and has nothing now: the error's kind is
-    /// `WouldBlock` or `TimedOut`. Nothing is lost, a later call goes on.
+    /// `WouldBlock` or `TimedOut`. Nothing is lost; a later call continues.
     NotNow(io::Error),
 }
 

@@ -1,4 +1,4 @@
-//! One exchange of HTTP/1.1 (RFC 9112) on a connection of its own, as far as an event stream needs
+//! One exchange of HTTP/1.1 (RFC 9112) on a separate connection, as far as an event stream needs
 //! it. A client writes a `request`, reads a `head`, and finds the end of its `body` (`chunked`). A
 //! server reads a `head` and writes a `response`.
 

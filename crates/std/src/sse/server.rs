@@ -1,9 +1,9 @@
 //! The server of event streams for programs that block: a thread for each client.
 //!
-//! An [`EventRequest`] is read from a connection. A [`Responder`] opens a stream: an [`EventSender`],
-//! to be kept by whoever publishes, and a response, which [`EventRequest::respond`] writes until the
-//! stream ends or the client has left. [`LastEventId`] and [`History`] let a client that reconnects
-//! miss nothing; the rules are those of [`tidings_endpoint::event_sink`].
+//! An [`EventRequest`] is read from a connection. A [`Responder`] opens a stream: an
+//! [`EventSender`], for the code that publishes, and a response, which [`EventRequest::respond`]
+//! writes until the stream ends or the client has left. With [`LastEventId`] and [`History`] a
+//! client that reconnects misses nothing; the rules are those of [`tidings_endpoint::event_sink`].
 //!
 //! ```
 //! use std::net::{TcpListener, TcpStream};
@@ -67,14 +67,14 @@ pub use tidings_endpoint::event_sink::{
 /// [`EventRequest::respond`].
 pub type Responder = event_sink::Responder<EventBody>;
 
-/// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
-/// reconnect.
+/// Returns the response that makes an `EventSource` stop permanently: 204. A stream that merely
+/// ends makes it reconnect.
 #[must_use]
 pub fn stop_reconnecting() -> Response<EventBody> {
     event_sink::stop_reconnecting()
 }
 
-/// Why a request was not served to the end.
+/// The reason why a request was not served to its end.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -91,7 +91,7 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether the client has left, which is how most event streams end.
+    /// Returns whether the client has left, which is how most event streams end.
     #[must_use]
     pub fn is_disconnect(&self) -> bool {
         matches!(self, Self::Read(error) | Self::Write(error) if matches!(

@@ -1,4 +1,4 @@
-//! How streams end.
+//! The ends of streams.
 
 use std::thread;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn a_finished_stream_is_written_to_its_end() {
     assert!(sender.is_closed());
 }
 
-/// The threads that write streams end at a shutdown, and clients are told when to come back.
+/// The threads that write streams end at a shutdown, and clients learn when to reconnect.
 #[test]
 fn all_streams_end_by_one_call_with_a_last_reconnection_time() {
     let responder = Responder::new();
@@ -57,7 +57,7 @@ fn all_streams_end_by_one_call_with_a_last_reconnection_time() {
     feed.served().unwrap();
 }
 
-/// There is no thread but the one that writes.
+/// There is only the thread that writes.
 #[test]
 fn a_future_feeds_a_stream() {
     let response = Responder::new().feed(|sender| async move {
@@ -96,7 +96,7 @@ fn a_stream_whose_queue_is_full_is_cut_if_that_is_the_policy() {
     assert!(!String::from_utf8(written).unwrap().contains("data"));
 }
 
-/// A sender in a loop of its own ends with its client.
+/// A sender in a separate loop ends with its client.
 #[test]
 fn a_sender_that_waits_for_room_learns_that_the_client_is_gone() {
     let queue = Capacity { max_events: 1, ..Capacity::DEFAULT };

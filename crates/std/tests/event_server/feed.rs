@@ -81,7 +81,7 @@ impl Feed {
         std::mem::take(&mut *self.senders.lock().unwrap())
     }
 
-    /// How the next connection ended.
+    /// Returns how the next connection ended.
     pub(crate) fn served(&self) -> Result<(), ServeError> {
         self.served.lock().unwrap().recv_timeout(SOON).unwrap()
     }
@@ -130,7 +130,7 @@ pub(crate) fn read_all(mut stream: TcpStream) -> String {
     all
 }
 
-/// What a client sees: data, with the type before it if that is not `message`.
+/// Returns a client's view: data, with the type before it if that is not `message`.
 pub(crate) fn seen(mut stream: &[u8]) -> Vec<String> {
     let (mut decoder, mut seen) = (Decoder::new(), Vec::new());
     while let Some(item) = decoder.decode(&mut stream) {

@@ -1,4 +1,4 @@
-//! The blocking server of event streams: what goes over the wire, and with our own blocking client.
+//! The blocking server of event streams: its bytes on the wire, and with our own blocking client.
 
 #![cfg(all(feature = "event-server", feature = "event-source"))]
 #![allow(

@@ -1,4 +1,4 @@
-//! What is answered, byte for byte.
+//! The answers, byte for byte.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -76,7 +76,7 @@ fn a_last_event_id_that_is_none_is_refused() {
     feed.served().unwrap();
 }
 
-/// Some clients send an empty one while they have no ID, and give up for good after a 400.
+/// Some clients send an empty one while they have no ID, and give up permanently after a 400.
 #[test]
 fn a_last_event_id_that_is_empty_is_none() {
     let feed = Feed::start(Responder::new());
@@ -88,7 +88,7 @@ fn a_last_event_id_that_is_empty_is_none() {
     feed.served().unwrap();
 }
 
-/// What is not HTTP is answered, and what is too long.
+/// A request that is not HTTP, or is too long, is answered.
 #[test]
 fn a_request_that_breaks_the_rules_of_http_is_answered() {
     let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(9_000));
@@ -110,7 +110,7 @@ fn a_request_that_breaks_the_rules_of_http_is_answered() {
     }
 }
 
-/// One request, and what came of reading it.
+/// Sends one request, and returns the result of reading it.
 fn read_one(
     limits: Limits,
     timeout: Duration,

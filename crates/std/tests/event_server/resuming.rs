@@ -1,4 +1,4 @@
-//! Clients that reconnect: what they missed, once.
+//! Clients that reconnect: they get the missed events, once.
 
 use std::sync::Arc;
 use std::thread;
@@ -80,8 +80,8 @@ fn between_replay_and_what_comes_nothing_is_lost_or_doubled() {
     });
 }
 
-/// A server that has restarted counts anew: the event with the number that the client brings from
-/// the run before is a new one.
+/// A server that has restarted counts from the start: the event with the number that the client has
+/// from the previous run is a new one.
 #[test]
 fn a_live_event_is_not_lost_because_it_has_the_id_of_a_client_that_is_not_known() {
     let feed = Feed::start(Responder::new());

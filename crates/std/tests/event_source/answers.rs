@@ -1,5 +1,5 @@
-//! What comes of an answer before its stream begins: a refusal, a redirect, a head in pieces or
-//! without end, or none at all.
+//! The result of an answer before its stream begins: a refusal, a redirect, a head in pieces or
+//! without end, or no answer at all.
 
 use std::io::Write as _;
 use std::thread;
@@ -13,7 +13,7 @@ use tidings_std::sse::{
 use crate::source::{next_lost, once, open, quick, told};
 use crate::sse_support::{Answer, OPEN, Request, SOON, Server, say, say_and_stay};
 
-/// E-023, E-024: these fail for good.
+/// E-023, E-024: these fail permanently.
 #[test]
 fn an_answer_that_is_no_stream_is_final_and_shown() {
     for (head, reason, shown) in [
@@ -65,7 +65,7 @@ fn a_coding_that_nobody_asked_for_is_final() {
     assert!(source.next().is_none());
 }
 
-/// How much of an answer is read, and for how long.
+/// The amount of an answer that is read, and the time for it.
 #[test]
 fn the_body_of_an_answer_is_bounded() {
     let long = "x".repeat(10_000);

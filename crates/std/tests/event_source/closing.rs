@@ -1,4 +1,4 @@
-//! How a source ends: by its own close, by a drop, and by a handle in another thread, whatever it
+//! The end of a source: by its own close, by a drop, and by a handle in another thread, whatever it
 //! waits for.
 
 use std::io::Write as _;
@@ -98,7 +98,7 @@ fn a_handle_interrupts_every_wait() {
 fn a_handle_ends_it_at_any_moment() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    // It is left behind.
+    // That thread outlives the call.
     thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let mut stream = stream.unwrap();
@@ -151,7 +151,7 @@ fn a_handle_makes_a_source_try_again_at_once() {
     assert!(begun.elapsed() < SOON);
 }
 
-/// In whatever the source waits, a call comes back, and a later one goes on.
+/// Whatever the source waits for, a call returns in time, and a later one continues.
 #[test]
 fn a_call_can_be_bounded() {
     let answer: crate::sse_support::Answer = Box::new(|mut stream| {

@@ -1,4 +1,4 @@
-//! The client of event streams over loopback: what it asks for, what it tells, when it comes back.
+//! The client of event streams over loopback: its requests, its events, and its reconnections.
 #![cfg(feature = "event-source")]
 #![allow(
     clippy::unwrap_used,

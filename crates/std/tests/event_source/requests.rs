@@ -1,4 +1,5 @@
-//! What is asked for, and of whom: at first, and again when a stream has ended or none came.
+//! The requests and their targets: the first, and the next after a stream has ended or none was
+//! there.
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -79,7 +80,7 @@ fn a_stream_comes_through_a_proxy() {
     assert_eq!(request.header("host"), Some(&b"example.com"[..]));
 }
 
-/// E-025, E-026, E-027: an end of any kind leads to another attempt, behind the last event.
+/// E-025, E-026, E-027: an end of any kind leads to another attempt, after the last event.
 #[test]
 fn a_client_comes_back_behind_the_last_event() {
     let server = Server::start(vec![
@@ -197,7 +198,7 @@ fn a_post_is_made_once_unless_more_is_asked_for() {
     assert_eq!(requests[0].header("content-length"), Some(&b"8"[..]));
     assert_eq!(requests[0].body, b"the body");
 
-    // Not even after a break, and that is told.
+    // Not even after a break, and that is reported.
     let cut = OPEN.replace("\r\n\r\n", "\r\ncontent-length: 9\r\n\r\n");
     let server = Server::start(vec![say(&*cut)]);
     let mut source = EventSource::open(post(&server)).unwrap();
@@ -232,7 +233,7 @@ fn an_early_answer_to_a_large_body_is_heard() {
     });
     let request = EventSourceRequest::post(url, vec![0; 32 << 20]).config(quick());
     let lost = next_lost(&mut EventSource::open(request).unwrap());
-    // Elsewhere what came is lost with the connection.
+    // On other systems the received bytes are lost with the connection.
     let expected = if cfg!(target_os = "linux") {
         DisconnectReason::Status(413)
     } else {

@@ -1,4 +1,4 @@
-//! The sources of these tests, and what they tell, in short.
+//! The sources of these tests, and their events, in short.
 
 use std::time::Duration;
 

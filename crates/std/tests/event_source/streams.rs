@@ -1,5 +1,5 @@
-//! What comes through a stream, in each framing and coding, and what is told when it is cut or
-//! falls silent.
+//! The events of a stream, in each framing and coding, and the reports when it is cut or falls
+//! silent.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use crate::sse_support::{
     Answer, OPEN, SOON, Server, Vector, read_request, say, say_and_stay, vectors, wait_for_end,
 };
 
-/// How a response can be framed.
+/// The framing of a response.
 #[derive(Clone, Copy, Debug)]
 enum Framing {
     Chunked,
@@ -106,7 +106,7 @@ fn a_framing_that_tells_no_end_is_refused() {
     }
 }
 
-/// E-025: what is cut is not an end.
+/// E-025: a cut is not an end.
 #[test]
 fn a_body_that_is_cut_is_broken() {
     let chunked = OPEN.replace("\r\n\r\n", "\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -208,7 +208,7 @@ fn a_compressed_stream_is_read_as_it_is_flushed() {
     source.close();
     server.requests();
 
-    // What is cut within the coding is broken, even where HTTP sees an end.
+    // A cut within the coding is broken, even where HTTP sees an end.
     let server = Server::start(vec![say(format!("{zipped}\x1f"))]);
     assert_eq!(told(open(&server, once())), ["open", "closed Broken(BetweenEvents) Once"]);
 }
@@ -236,7 +236,8 @@ fn a_silent_stream_is_idle_and_comments_keep_it_alive() {
     server.requests();
 }
 
-/// A client that comes late to a stream reads what has come before it calls it idle.
+/// A client that is late to a stream reads the bytes that have arrived before it calls the stream
+/// idle.
 #[test]
 fn what_has_come_counts_although_nobody_read_it() {
     let server = Server::start(vec![say_and_stay(format!("{OPEN}data: x\n\n"))]);

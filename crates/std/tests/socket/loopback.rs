@@ -1,4 +1,4 @@
-//! A server and a client that are connected over loopback. The server counts what it asks of its
+//! A server and a client that are connected over loopback. The server counts the calls to its
 //! socket.
 
 use std::io::{self, IoSlice, Read, Write};

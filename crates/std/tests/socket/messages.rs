@@ -1,5 +1,5 @@
-//! Messages in every form: whole, lent, in pieces and as bytes; in which order and in how many
-//! writes they go out.
+//! Messages in every form: whole, borrowed, in chunks and as bytes; and their order and number of
+//! writes.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn messages_of_both_types_go_both_ways() {
     assert_eq!(client.recv().unwrap(), None);
 }
 
-/// A lent message is sent while it is lent, from where it is.
+/// A borrowed message is sent while it is borrowed, without a copy.
 #[test]
 fn a_lent_message_is_echoed() {
     let (mut server, mut client) = pair();
@@ -117,8 +117,8 @@ fn bytes_go_through_a_byte_stream() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
 
-/// The rule of `WebSocket`: sixteen messages in one read are answered by one write, by the
-/// natural loop, and nothing stays behind. And no timeout is set for each message.
+/// The rule of `WebSocket`: sixteen messages in one read are answered by one write, by the natural
+/// loop, and nothing stays queued. And no timeout is set for each message.
 #[test]
 fn the_natural_loop_answers_one_read_with_one_write() {
     let (server, mut client) = pair();
@@ -147,7 +147,7 @@ fn the_natural_loop_answers_one_read_with_one_write() {
     echo.join().unwrap().unwrap();
 }
 
-/// Queued replies go out before the Close of a violation; the error says what it was.
+/// Queued replies go out before the Close of a violation; the error has the violation.
 #[test]
 fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     let (near, mut far) = loopback();
@@ -167,7 +167,7 @@ fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert_eq!(server.close_info().received, CloseStatus::Missing);
 }
 
-/// V-09, P-07: what may be queued is bounded, exactly.
+/// V-09, P-07: the queue is bounded, exactly.
 #[test]
 fn feeding_is_refused_when_the_queue_is_full() {
     let mut config = Config::server();

@@ -1,5 +1,5 @@
-//! How a WebSocket is opened: over any transport, with another adapter, within its time; and what
-//! is refused.
+//! The opening of a WebSocket: over any transport, with another adapter, within its time; and the
+//! refusals.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgra
                        Sec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// W-042, W-043: the hook decides by path and chooses among what was offered.
+/// W-042, W-043: the hook decides by path and chooses among the offered subprotocols.
 #[test]
 fn the_hook_accepts_or_rejects() {
     use tidings_std::handshake::{Acceptance, Rejection, ServerRequest};
@@ -51,7 +51,8 @@ fn the_hook_accepts_or_rejects() {
     assert!(matches!(refused, Err(Error::Refused { status: 404 })), "{refused:?}");
 }
 
-/// W-031, W-124: what is no handshake is answered as such, and told apart from the application.
+/// W-031, W-124: a request that is not a handshake is answered as such, and distinguished from a
+/// rejection by the application.
 #[test]
 fn a_request_that_is_no_handshake_gets_its_status() {
     let evil = REQUEST.replace("\r\n\r\n", "\r\nOrigin: https://evil.example\r\n\r\n");

@@ -1,5 +1,5 @@
-//! When what was sent leaves, and what a sender that has to wait does meanwhile: it judges the peer
-//! by what it takes alone, reads ahead, and learns why nothing goes any more.
+//! The time at which sent messages leave, and the work of a waiting sender: it checks only whether
+//! the peer takes bytes, reads ahead, and learns why nothing can be sent any more.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -109,8 +109,8 @@ fn two_sides_that_send_first_both_get_through() {
     serving.join().unwrap();
 }
 
-/// At the bound of what is read ahead the sender is told so, and the peer gets a Close frame once it
-/// reads.
+/// When the limit of reading ahead is reached, the sender gets an error, and the peer gets a Close
+/// frame once it reads.
 #[test]
 fn a_peer_that_sends_on_and_never_reads_is_told_so() {
     let (near, far) = loopback();
@@ -139,7 +139,7 @@ fn a_peer_that_sends_on_and_never_reads_is_told_so() {
     flooding.join().unwrap();
 }
 
-/// A sender learns why the connection ended, each time; who receives learns it once.
+/// A sender learns why the connection ended, each time; the receiver learns it once.
 #[test]
 fn who_sends_learns_why_the_connection_ended() {
     let (near, mut far) = loopback();

@@ -1,5 +1,5 @@
-//! How long a call waits: on a peer that is slow, silent or gone, or that waits itself. What stops
-//! waiting loses nothing.
+//! The time that a call waits for a peer that is slow, silent or gone, or that waits itself. A call
+//! that stops waiting loses nothing.
 
 use std::io::{self, Read, Write};
 use std::thread;

@@ -1,4 +1,4 @@
-//! A server that does what a test wants of it, and the vectors of event streams.
+//! A server that a test controls, and the vectors of event streams.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::io::{self, BufReader, Read as _, Write as _};
@@ -12,7 +12,7 @@ use tidings_std::sse::OwnedMessageEvent;
 /// A head that opens a stream which ends with the connection.
 pub(crate) const OPEN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
 
-/// What is sent on one connection; it is closed when this comes back.
+/// Sends the answer on one connection, which is closed when it returns.
 pub(crate) type Answer = Box<dyn FnOnce(TcpStream) + Send>;
 
 /// Sends this and ends the connection.
@@ -122,7 +122,7 @@ pub(crate) fn read_head(reader: &mut impl io::BufRead) -> (Request, usize) {
     (request, len)
 }
 
-/// A stream, and what it says.
+/// A stream, and its events.
 pub(crate) struct Vector {
     pub(crate) name: String,
     pub(crate) input: Vec<u8>,
@@ -158,5 +158,5 @@ fn vector(vector: &Value) -> Vector {
     }
 }
 
-/// For what takes long only if something is wrong.
+/// For waits that are long only if something is wrong.
 pub(crate) const SOON: Duration = Duration::from_secs(10);

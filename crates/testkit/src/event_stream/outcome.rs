@@ -1,4 +1,4 @@
-//! All that a stream said, owned: [`Outcome`].
+//! The whole content of a stream, owned: [`Outcome`].
 
 use tidings_sse::{
     Decoder, EndOfStream, FixedStorage, Item, Limit, LimitExceeded, Limits, MessageEvent,
@@ -8,7 +8,7 @@ use tidings_sse::{
 /// An item that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// A message event. Data that came in parts is put together.
+    /// A message event. Data that came in parts is joined.
     Event {
         /// The type, `message` if the stream names none.
         event_type: String,
@@ -17,7 +17,7 @@ pub enum Heard {
         /// The last event ID string of the event.
         last_event_id: String,
     },
-    /// A comment, without the colon and the space behind it.
+    /// A comment, without the colon and the space after it.
     Comment(String),
     /// A reconnection time, in milliseconds.
     Retry(u64),
@@ -25,7 +25,7 @@ pub enum Heard {
     Overflow(LimitExceeded),
 }
 
-/// All items of a stream, and what is known at its end.
+/// All items of a stream, and its state at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The items.
@@ -34,11 +34,11 @@ pub struct Outcome {
     pub last_event_id: String,
     /// The last reconnection time.
     pub reconnection_time_ms: Option<u64>,
-    /// What the end of the stream cut.
+    /// The event that was cut by the end of the stream.
     pub end: EndOfStream,
 }
 
-/// How data is reported.
+/// The form in which data is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataAs {
     /// With its event.
@@ -65,7 +65,7 @@ impl From<MessageEvent<'_>> for Heard {
     }
 }
 
-/// A decoder in memory of its own for short streams, which borrows nothing from a test.
+/// A decoder in separate memory for short streams, which borrows nothing from a test.
 #[must_use]
 pub fn decoder() -> Decoder<FixedStorage<'static>> {
     let area = |len| Vec::leak(vec![0; len]);

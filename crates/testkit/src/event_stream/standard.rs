@@ -5,7 +5,7 @@ use tidings_sse::EndOfStream;
 
 use super::outcome::{Heard, Outcome};
 
-/// What a whole stream says, comments included, to someone whose last event ID string is
+/// The items of a whole stream, comments included, for a client whose last event ID string is
 /// `last_event_id`.
 #[must_use]
 pub fn interpret(stream: &[u8], last_event_id: &str) -> Outcome {
@@ -37,11 +37,11 @@ pub fn interpret(stream: &[u8], last_event_id: &str) -> Outcome {
 
 struct Line {
     text: String,
-    /// Where in the stream its line end ends.
+    /// The end of the line end in the stream.
     ended_at: usize,
 }
 
-/// The lines that have a line end, and what follows the last of them.
+/// The lines that have a line end, and the rest after the last of them.
 fn lines(stream: &[u8]) -> (Vec<Line>, &[u8]) {
     let mut lines = Vec::new();
     let mut rest = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);

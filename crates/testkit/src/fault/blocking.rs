@@ -9,7 +9,7 @@ impl FaultTransport {
     /// Ends the stream to the other side, as `TcpStream::shutdown` does it.
     ///
     /// # Errors
-    /// What the faults say.
+    /// The configured faults.
     pub fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
         assert_eq!(how, Shutdown::Write, "only the sending side is shut down");
         result(self.call(Call::Shutdown, None)).map(|_| ())

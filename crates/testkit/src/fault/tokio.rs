@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{Answer, Call, FaultTransport};
 
 impl AsyncRead for FaultTransport {
-    /// A [`Lie::TooMany`](super::Lie::TooMany) can't be told here: `ReadBuf` counts for itself.
+    /// A [`Lie::TooMany`](super::Lie::TooMany) is impossible here: `ReadBuf` counts for itself.
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -54,7 +54,7 @@ impl AsyncWrite for FaultTransport {
     }
 }
 
-/// Whoever has to wait will be woken: by the peer, or at once if it was a fault.
+/// A waiting task will be woken: by the peer, or at once if it was a fault.
 fn poll(answer: Answer, context: &Context<'_>) -> Poll<io::Result<usize>> {
     match answer {
         Answer::Done(len) => Poll::Ready(Ok(len)),
@@ -73,7 +73,7 @@ mod tests {
 
     use crate::{FaultTransport, Faults, Random, for_seeds, run_when_woken};
 
-    /// Whoever waits is woken: by the peer, by a fault, by the end.
+    /// A waiting task is woken: by the peer, by a fault, by the end.
     #[test]
     fn nobody_waits_in_vain() {
         for_seeds(0..50, |random| {

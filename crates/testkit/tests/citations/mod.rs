@@ -59,7 +59,7 @@ impl std::fmt::Display for TestName<'_> {
     }
 }
 
-/// What stands between backticks in a line.
+/// Returns the texts between backticks in a line.
 pub(crate) fn code(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }

@@ -119,7 +119,7 @@ mod tests {
         texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 80)).collect()
     }
 
-    /// Attempts that end after so many milliseconds, well or not, by the last octet.
+    /// Attempts that end after this many milliseconds, with success or not, by the last octet.
     async fn run(script: &[(u64, bool)]) -> (Result<u8, String>, u64) {
         let start = Instant::now();
         let texts: Vec<String> = (0..script.len()).map(|at| format!("10.0.0.{at}")).collect();
@@ -149,7 +149,7 @@ mod tests {
             // A failure calls the next at once.
             (&[(5, false), (10, true)], Ok(1), 15),
             (&[(5, false), (6, false), (7, true)], Ok(2), 18),
-            // A failure of the second calls the third, while the first goes on.
+            // A failure of the second starts the third, while the first continues.
             (&[(NEVER, true), (5, false), (10, true)], Ok(2), 265),
             (&[(5, false), (6, false)], Err("0"), 11),
             (&[], Err("the host has no usable address"), 0),

@@ -1,4 +1,4 @@
-//! What a SOCKS5 proxy is asked for, by `tokio-socks`: [`connect_through`].
+//! Connections through a SOCKS5 proxy, by `tokio-socks`: [`connect_through`].
 
 use std::io;
 

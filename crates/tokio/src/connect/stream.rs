@@ -1,4 +1,4 @@
-//! What a connection of ours runs over: [`ClientStream`].
+//! The transport of a client's connection: [`ClientStream`].
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -50,7 +50,7 @@ impl ClientStream {
         }
     }
 
-    /// What TLS knows, such as the server's certificates; `None` for `ws`.
+    /// The state of TLS, such as the server's certificates; `None` for `ws`.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(&self) -> Option<&ClientConnection> {
@@ -60,7 +60,7 @@ impl ClientStream {
         }
     }
 
-    /// Whether TLS has settled on HTTP/2 (RFC 9113, 3.2).
+    /// Returns whether TLS has negotiated HTTP/2 (RFC 9113, 3.2).
     #[cfg(feature = "event-source")]
     pub(crate) fn speaks_http2(&self) -> bool {
         match &self.layers {
@@ -70,7 +70,7 @@ impl ClientStream {
         }
     }
 
-    /// Whether there is no TLS.
+    /// Returns whether the connection is without TLS.
     #[cfg(feature = "event-source")]
     pub(crate) const fn is_plain(&self) -> bool {
         matches!(self.layers, Layers::Plain(_))

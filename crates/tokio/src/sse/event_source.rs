@@ -1,5 +1,5 @@
-//! The client: [`EventSource`]. What to do when is decided by the machine of `tidings-sse`; this
-//! moves bytes and time. `fetch` makes one request, `streaming` reads one stream.
+//! The client: [`EventSource`]. The machine of `tidings-sse` decides what to do and when; this
+//! module moves bytes and time. `fetch` makes one request, `streaming` reads one stream.
 
 mod fetch;
 mod streaming;
@@ -40,8 +40,8 @@ use crate::client_handle::ClientHandle;
 /// ```
 ///
 /// For another method, a body, headers, an ID to resume after, limits, or more patience make an
-/// [`EventSourceRequest`] and [`open`](Self::open) it. [`next`](Self::next) yields what happens to
-/// the connection too, [`reply`](Self::reply) is for servers that answer with a stream or with
+/// [`EventSourceRequest`] and [`open`](Self::open) it. [`next`](Self::next) also returns the state
+/// of the connection. [`reply`](Self::reply) is for servers that answer with a stream or with
 /// something else.
 ///
 /// It speaks HTTP/1.1 and, with servers that offer it by TLS, HTTP/2. No request is made before the
@@ -60,7 +60,7 @@ pub struct EventSource {
     state: State,
 }
 
-/// How far the current attempt is.
+/// The progress of the current attempt.
 enum State {
     /// Waits for the next attempt, or is closed.
     Idle,
@@ -78,9 +78,9 @@ type Make = Box<dyn FnMut(NextAttempt) -> Making + Send>;
 type Making = Pin<Box<dyn Future<Output = Result<EventSourceRequest, BoxError>> + Send>>;
 
 impl EventSource {
-    /// A client of this `http` or, with the feature `rustls`, `https` URL that does what a
-    /// browser's `EventSource` does. Like a browser it waits for ever on a connection that died without
-    /// a word; [`EventSourceRequest::idle_timeout`] sets a limit.
+    /// Creates a client of this `http` or, with the feature `rustls`, `https` URL that behaves like
+    /// a browser's `EventSource`. Like a browser it waits for ever on a connection that died
+    /// silently; [`EventSourceRequest::idle_timeout`] sets a limit.
     ///
     /// # Errors
     /// It is not such a URL.
@@ -121,9 +121,10 @@ impl EventSource {
         self
     }
 
-    /// Makes a new request for each attempt, the first one too: for a token that is fetched anew, or
-    /// a URL that changes. Of what `make` returns, URL, method, headers and body are used; all else,
-    /// such as times and when to repeat, is that of the request that the source was opened with.
+    /// Creates a new request for each attempt, including the first: for a fresh token, or a URL
+    /// that changes. URL, method, headers and body of the result of `make` are used; everything
+    /// else, such as times and the conditions for repeating, comes from the request that the source
+    /// was opened with.
     ///
     /// If `make` fails, the attempt does, and is made again as if the server could not be reached. Its
     /// time counts into [`Config::response_timeout`](super::Config::response_timeout).
@@ -182,7 +183,7 @@ impl EventSource {
     /// [`Config`](super::Config) say; a POST is not, without more.
     ///
     /// # Errors
-    /// There is no response, or one that cannot be used.
+    /// There is no response, or an unusable one.
     ///
     /// # Cancel safety
     /// Not safe: a dropped future drops the request.
@@ -200,10 +201,10 @@ impl EventSource {
     ///
     /// # Errors
     /// [`EventError::Overflow`] for an event over a limit, which was skipped: call again.
-    /// [`EventError::Closed`] once if the connection failed for good; then `None`.
+    /// [`EventError::Closed`] once if the connection failed permanently; then `None`.
     ///
     /// # Cancel safety
-    /// Safe: attempts, waits and cut events go on with the next call.
+    /// Safe: attempts, waits and partial events continue with the next call.
     pub async fn event(&mut self) -> Result<Option<OwnedMessageEvent>, EventError> {
         loop {
             match self.next().await {
@@ -217,15 +218,16 @@ impl EventSource {
         }
     }
 
-    /// Waits for what happens next; `None` after [`ClientEvent::Closed`] or [`close`](Self::close).
+    /// Waits for the next event of the client; `None` after [`ClientEvent::Closed`] or
+    /// [`close`](Self::close).
     ///
     /// # Cancel safety
-    /// Safe: attempts, waits and cut events go on with the next call.
+    /// Safe: attempts, waits and partial events continue with the next call.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// Ends the connection, for good.
+    /// Closes the source permanently, and ends the connection.
     pub fn close(&mut self) {
         self.client.close();
         self.state = State::Idle;
@@ -237,38 +239,40 @@ impl EventSource {
         self.client.try_now(self.now())
     }
 
-    /// What closes the source, or makes it try again now, while another task waits in it.
+    /// Returns a handle that closes the source, or makes it try again now, while another task waits
+    /// in it.
     #[must_use]
     pub fn handle(&self) -> ClientHandle {
         self.handle.clone()
     }
 
-    /// Whether there is a stream, or may be one again.
+    /// Returns whether the source is open, connecting or closed.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         if self.handle.is_closed() { ReadyState::Closed } else { self.client.ready_state() }
     }
 
-    /// How long the source waits for after a stream has ended: what the server said by `retry`, within
-    /// [`Config::retry_clamp`](super::Config::retry_clamp), or the time that the client began with.
+    /// Returns the time that the source waits after a stream has ended: the last `retry` from the
+    /// server, within [`Config::retry_clamp`](super::Config::retry_clamp), or the client's initial
+    /// value.
     #[must_use]
     pub const fn reconnection_time(&self) -> Duration {
         self.client.reconnection_time()
     }
 
-    /// The last event ID string: what a client that goes on from here has to begin with.
+    /// Returns the last event ID string. A client that resumes from here begins with it.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.client.last_event_id()
     }
 
-    /// How many attempts have failed in a row.
+    /// Returns the number of consecutive failed attempts.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.client.failures()
     }
 
-    /// As [`next`](Self::next), for futures written by hand.
+    /// Like [`next`](Self::next), for futures written by hand.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         // A stream that never pauses must not starve the other tasks of the thread.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
@@ -291,7 +295,7 @@ impl EventSource {
                 State::Idle if self.ready_state() == ReadyState::Closed => {
                     return Poll::Ready(None);
                 }
-                // It has a time limit of its own; the client waits for the next attempt already.
+                // It has a separate time limit; the client is already waiting for the next attempt.
                 State::Answered(_) => return Poll::Pending,
                 _ => ready!(self.poll_deadline(cx)),
             }
@@ -392,7 +396,7 @@ impl EventSource {
     /// Ready when the client's deadline has come.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            // Too far away to be told: never.
+            // Too far away to be represented: never.
             let at =
                 self.client.poll_timeout().and_then(|at| self.epoch.checked_add(at.since_epoch()));
             let Some(at) = at else {
@@ -400,8 +404,8 @@ impl EventSource {
                 return Poll::Pending;
             };
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
-            // Deadlines move away with every byte. A timer that is early costs less than one that
-            // is set anew each time.
+            // Deadlines move away with every byte. A timer that fires early costs less than setting
+            // it again each time.
             if timer.deadline() > at {
                 timer.as_mut().reset(at);
             }

@@ -88,9 +88,9 @@ pub use write_deadline::WriteDeadline;
 /// Opens event streams, all with the same settings; the response is returned from a handler of hyper
 /// or of axum.
 ///
-/// A connection that is stuck in a write does not ask its body for anything. Its
-/// [stall timeout](event_sink::Responder::stall_timeout) frees the queue and tells the senders. What
-/// ends the client's side too depends on the version of HTTP:
+/// A connection that is stuck in a write does not poll its body. Its [stall
+/// timeout](event_sink::Responder::stall_timeout) frees the queue and notifies the senders. The way
+/// to end the client's side too depends on the version of HTTP:
 ///
 /// | | the client takes nothing | so the client sees an end |
 /// | --- | --- | --- |
@@ -102,8 +102,8 @@ pub use write_deadline::WriteDeadline;
 /// `hyper_util::server::conn::auto::Builder`.
 pub type Responder = event_sink::Responder<EventBody>;
 
-/// The response that makes an `EventSource` stop for good: 204. A stream that merely ends makes it
-/// reconnect.
+/// Returns the response that makes an `EventSource` stop permanently: 204. A stream that merely
+/// ends makes it reconnect.
 #[must_use]
 pub fn stop_reconnecting() -> Response<EventBody> {
     event_sink::stop_reconnecting()

@@ -1,4 +1,4 @@
-//! What a WebSocket out of hyper runs over: [`UpgradedStream`].
+//! The transport of a WebSocket upgraded from hyper: [`UpgradedStream`].
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

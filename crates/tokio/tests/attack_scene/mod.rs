@@ -57,13 +57,13 @@ pub(crate) fn unmask_headers(frames: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// What came of an attack.
+/// The result of an attack.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) messages: Vec<Message>,
-    /// What the application was told.
+    /// The error that the application got.
     pub(crate) error: Option<Error>,
-    /// What the attacker was told, frame by frame.
+    /// The answers that the attacker got, frame by frame.
     pub(crate) units: Vec<Unit>,
 }
 
@@ -77,7 +77,8 @@ impl Outcome {
     }
 }
 
-/// Receives until the end; what came, and what ended it if that was no closing handshake.
+/// Receives until the end; returns the messages, and the error if the end was not a closing
+/// handshake.
 pub(crate) async fn receive<S, R>(socket: &mut WebSocket<S, R>) -> (Vec<Message>, Option<Error>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -98,7 +99,8 @@ where
     }
 }
 
-/// What a peer got until the end, read by a reader that shares no code with the library.
+/// Returns everything that a peer got until the end, read by a reader that shares no code with the
+/// library.
 pub(crate) async fn listen(mut far: DuplexStream, from_client: bool) -> Vec<Unit> {
     let mut bytes = Vec::new();
     far.read_to_end(&mut bytes).await.unwrap();
@@ -106,7 +108,7 @@ pub(crate) async fn listen(mut far: DuplexStream, from_client: bool) -> Vec<Unit
     Wire::read(from_client, &bytes).unwrap().units().to_vec()
 }
 
-/// The head of what comes, up to its blank line.
+/// Returns the next head, up to its blank line.
 pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! At a client: servers that lie, and what a client says before it has its answer.
+//! At a client: servers that lie, and the client's silence before it has its answer.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn a_server_that_lies_opens_nothing() {
             let answer = switching(&read_head(&mut far).await);
             assert!(answer.contains(from), "{from}");
             far.write_all(answer.replacen(from, to, 1).as_bytes()).await.unwrap();
-            // Frames right behind it, as if it had been accepted.
+            // Frames right after it, as if it had been accepted.
             far.write_all(b"\x81\x05Hello").await.unwrap();
             far.shutdown().await.unwrap();
         });
@@ -47,7 +47,7 @@ async fn a_server_that_lies_opens_nothing() {
     }
 }
 
-/// V-55: a client says nothing but its request before it has its 101, however long that takes.
+/// V-55: a client sends only its request before it has its 101, however long that takes.
 #[tokio::test(start_paused = true)]
 async fn a_client_sends_no_frame_before_the_answer() {
     let (near, mut far) = tokio::io::duplex(1 << 16);

@@ -1,5 +1,5 @@
-//! How long a handshake may take, how large its head may be, how much it may list, and which
-//! numbers it may name.
+//! The limits of a handshake: its time, the size of its head, the length of its lists, and its
+//! numbers.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::attack_scene::{REQUEST, read_head, request};
 use crate::serve;
 
-/// F-09, V-67: one who sends his request byte by byte, takes no answer, or sends on after his
-/// refusal, is given up.
+/// F-09, V-67: a client that sends its request byte by byte, takes no answer, or keeps sending
+/// after its refusal, is cut off.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handshake_ends_in_every_state() {
     let limit = Config::server().handshake_timeout;
@@ -56,7 +56,7 @@ async fn a_slow_handshake_ends_in_every_state() {
     writing.await.unwrap();
 }
 
-/// V-41, V-40: a head with many headers is told what is wrong with it.
+/// V-41, V-40: the answer to a head with many headers names the fault.
 #[tokio::test(start_paused = true)]
 async fn a_head_that_is_too_large_is_told_so() {
     for (head, status) in [
@@ -70,8 +70,8 @@ async fn a_head_that_is_too_large_is_told_so() {
     }
 }
 
-/// V-11: what is counted is bounded beside its bytes: a hundred headers pass, one more does not; as
-/// many offers as fit into a head are read, declined and forgotten.
+/// V-11: counts are bounded as well as bytes: a hundred headers pass, one more does not; as many
+/// offers as fit into a head are read, declined and forgotten.
 #[tokio::test(start_paused = true)]
 async fn what_is_counted_has_a_limit() {
     let own = REQUEST.lines().count() - 1;

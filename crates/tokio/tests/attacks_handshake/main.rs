@@ -17,7 +17,7 @@ use attack_scene::read_head;
 use tidings_tokio::{Config, Error, WebSocket, accept};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-/// What a server that accepts everything makes of these bytes: how it ended, and what it answered
+/// Passes these bytes to a server that accepts everything. Returns how it ended, and its answer
 /// until it hung up, or for as long as the caller says.
 async fn serve(bytes: &[u8]) -> (Result<WebSocket<DuplexStream>, Error>, String) {
     let (near, mut far) = tokio::io::duplex(1 << 20);

@@ -1,5 +1,5 @@
-//! At a server: pages of other sites, and requests that are none. Whichever way in they take, no
-//! tunnel is opened.
+//! At a server: pages of other sites, and invalid requests. Whichever way in they take, no tunnel
+//! is opened.
 
 use tidings_tokio::handshake::{Acceptance, Rejection, ServerRequest};
 use tidings_tokio::{Config, Error, accept_with};
@@ -43,7 +43,7 @@ async fn a_page_of_another_site_can_not_connect() {
         assert!(answer.starts_with("HTTP/1.1 403 "), "{origin}: {answer}");
         assert!(matches!(ended, Err(Error::Refused { status: 403 })), "{origin}: {ended:?}");
     }
-    // Two of them are no origin at all, whichever comes first.
+    // Two of them are not an origin, whichever comes first.
     for lines in [
         "Origin: http://example.com http://evil.example\r\n",
         "Origin: http://example.com\r\nOrigin: http://evil.example\r\n",
@@ -63,7 +63,7 @@ async fn a_page_of_another_site_can_not_connect() {
 }
 
 /// V-55, V-57, V-12, V-41: whatever is wrong with a request, it is answered in HTTP and never by
-/// 101, the connection ends, and what was pipelined behind it is neither a request nor a frame.
+/// 101, the connection ends, and bytes pipelined after it are neither a request nor a frame.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_none_opens_no_tunnel() {
     for head in smuggled() {
@@ -82,8 +82,8 @@ async fn a_request_that_is_none_opens_no_tunnel() {
     }
 }
 
-/// V-44: hyper's requests go through the same checks. What hyper's parser would not let through is
-/// left out; the rest is refused by both.
+/// V-44: hyper's requests go through the same checks. Requests that hyper's parser refuses are left
+/// out; the rest is refused by both.
 #[cfg(feature = "hyper")]
 #[tokio::test(start_paused = true)]
 async fn a_framework_is_no_laxer_path() {
@@ -121,7 +121,7 @@ async fn a_framework_is_no_laxer_path() {
     assert!(tidings_tokio::upgrade(&mut request, Config::server(), |r| Ok(r.accept())).is_ok());
 }
 
-/// What a proxy may have let through, as changes of a good request.
+/// Requests that a proxy may have let through, as changes of a good one.
 fn smuggled() -> Vec<String> {
     let replaced = |from: &str, to: &str| {
         assert!(REQUEST.contains(from), "{from}");
@@ -129,7 +129,7 @@ fn smuggled() -> Vec<String> {
     };
     let with = |lines: &str| format!("{REQUEST}{lines}\r\n");
     vec![
-        // The version that proxies do not look at, and keys that are none.
+        // The version that proxies do not look at, and invalid keys.
         replaced("Version: 13", "Version: 777"),
         replaced("Version: 13", "Version: 8"),
         replaced("Version: 13", "Version: 13, 8"),

@@ -38,7 +38,7 @@ pub(crate) fn compressing(compression: Compression) -> Config {
     config
 }
 
-/// What the two directions come to: window bits and context takeover, of server and client.
+/// Describes the two directions: window bits and context takeover, of server and client.
 pub(crate) fn compression(server: (u8, bool), client: (u8, bool)) -> Compression {
     let bits = |bits| WindowBits::new(bits).unwrap();
     let mut compression = Compression::default();
@@ -69,7 +69,7 @@ pub(crate) async fn pair(config: Config) -> (Server, Client) {
     pair_of(config, config).await
 }
 
-/// A server of ours, a bare client that offered this, and the head that it was answered.
+/// A server of ours, a bare client that offered this, and the head of the answer.
 pub(crate) async fn server_and_peer(config: Config, offers: &[&str]) -> (Server, Peer, String) {
     let (near, mut far) = streams().await;
     let lines: String =
@@ -92,7 +92,7 @@ pub(crate) fn extensions_of(head: &str) -> Option<&str> {
     head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "))
 }
 
-/// A client of ours and a bare server that agreed as such a server of ours would.
+/// A client of ours and a bare server with the answer that our server would give.
 pub(crate) async fn client_and_peer(config: Config) -> (Client, Peer) {
     let (near, far) = streams().await;
     let options = ConnectOptions::new().config(config);
@@ -104,7 +104,7 @@ pub(crate) async fn client_and_peer(config: Config) -> (Client, Peer) {
     (client.unwrap(), Peer { stream: near, masks: false })
 }
 
-/// An end that sends what it is told to.
+/// An end that sends exactly what the test says.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
     /// Whether it is the client.

@@ -1,4 +1,4 @@
-//! A server that does to an event source what a test tells it to, byte by byte, over loopback TCP.
+//! A server that a test controls byte by byte, for an event source over loopback TCP.
 
 #[cfg(feature = "rustls")]
 pub(crate) mod tls;
@@ -22,7 +22,7 @@ pub(crate) const OPEN: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-strea
 pub(crate) const CHUNKED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
                            Transfer-Encoding: chunked\r\n\r\n";
 
-/// What a server does once it has read a request.
+/// An action of a server once it has read a request.
 #[derive(Clone)]
 pub(crate) enum Step {
     /// Writes these bytes, in one segment if they are few.
@@ -36,7 +36,7 @@ pub(crate) enum Step {
     Reset,
 }
 
-/// What a server does with one connection. It ends by FIN, if by nothing else.
+/// The actions of a server on one connection. It ends by FIN, if by nothing else.
 #[derive(Clone, Default)]
 pub(crate) struct Answer(pub(crate) Vec<Step>);
 
@@ -198,7 +198,7 @@ impl Drop for Server {
     }
 }
 
-/// What the standard says, with waits of a millisecond, whatever the server wants.
+/// The behaviour of the standard, with waits of a millisecond, whatever the server wants.
 pub(crate) fn quick() -> Config {
     let mut config = Config::event_source();
     config.policy.base = MS;
@@ -210,7 +210,7 @@ pub(crate) fn quick() -> Config {
     config
 }
 
-/// As [`quick`], and the first end is the end.
+/// Like [`quick`], and the first end is the end.
 pub(crate) fn once() -> Config {
     let mut config = quick();
     config.reconnect = false;
@@ -219,7 +219,7 @@ pub(crate) fn once() -> Config {
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
-/// All that happens until the source is closed, or for the first so many updates.
+/// Returns all updates until the source is closed, or the first ones up to this number.
 pub(crate) async fn updates(source: &mut EventSource, max: usize) -> Vec<ClientEvent> {
     let mut updates = Vec::new();
     while updates.len() < max {
@@ -231,7 +231,7 @@ pub(crate) async fn updates(source: &mut EventSource, max: usize) -> Vec<ClientE
     updates
 }
 
-/// What comes of one stream: its events, and how it is lost. The source is to be of [`once`].
+/// Returns the events of one stream, and its end. The source must be one of [`once`].
 pub(crate) async fn one_stream(
     source: &mut EventSource,
 ) -> (Vec<OwnedMessageEvent>, DisconnectCause) {
@@ -259,7 +259,7 @@ pub(crate) fn datas(events: &[OwnedMessageEvent]) -> Vec<&str> {
     events.iter().map(|event| &*event.data).collect()
 }
 
-/// Why the source gave up, which is all that it has to say any more.
+/// Returns the reason why the source gave up, which is its last item.
 pub(crate) async fn closed(source: &mut EventSource) -> (DisconnectReason, GiveUp) {
     match source.next().await {
         Some(ClientEvent::Closed { cause, reason }) => {

@@ -1,4 +1,4 @@
-//! A TLS server with an authority of its own, and a client that trusts it.
+//! A TLS server with its own authority, and a client that trusts it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Which answers are no stream, and which of them are the end: statuses, redirects, media types.
+//! Answers that are not a stream, and the final ones among them: statuses, redirects, media types.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn status_204_is_the_end_and_no_error() {
     }
 }
 
-/// E-023: the standard fails the connection for good, whatever the status.
+/// E-023: by the standard the connection fails permanently, whatever the status.
 #[tokio::test]
 async fn any_status_but_200_is_the_end_for_a_browser() {
     for status in [201, 202, 205, 206, 300, 304, 400, 401, 403, 404, 408, 410, 429, 500, 502, 503] {
@@ -57,7 +57,7 @@ async fn any_status_but_200_is_the_end_for_a_browser() {
     }
 }
 
-/// E-023, and what a program that nobody watches does better.
+/// E-023, and the improvement for a program that nobody watches.
 #[tokio::test]
 async fn a_status_that_says_not_now_is_tried_again_by_the_client_profile() {
     let statuses = [408, 425, 429, 500, 502, 503, 504, 599];
@@ -79,7 +79,7 @@ async fn a_status_that_says_not_now_is_tried_again_by_the_client_profile() {
         assert_eq!((source.ready_state(), source.failures()), (ReadyState::Connecting, failures));
     }
     assert!(matches!(source.next().await, Some(ClientEvent::Open(_))));
-    // A head alone is no success; an event is.
+    // A head alone is not a success; an event is.
     assert_eq!(source.failures(), 8);
     assert_eq!(data(&mut source).await, "x");
     assert_eq!(source.failures(), 0);

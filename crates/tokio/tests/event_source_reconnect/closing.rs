@@ -1,4 +1,4 @@
-//! When no request follows: a source that was closed or dropped, wherever it runs.
+//! Sources after which no request follows: closed or dropped ones, wherever they run.
 
 use std::sync::Arc;
 use std::time::Duration;

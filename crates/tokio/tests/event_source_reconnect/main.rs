@@ -1,5 +1,5 @@
-//! What an event source does when there is no stream: which request it makes next, when, and when
-//! none.
+//! The behaviour of an event source without a stream: its next request, the time of it, and the
+//! cases without one.
 #![cfg(feature = "event-source")]
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ mod waits;
 
 use event_scene::{Answer, Step};
 
-/// A stream that stays open behind these bytes.
+/// A stream that stays open after these bytes.
 fn held(body: &str) -> Answer {
     Answer::stream(body).then(Step::Hold)
 }

@@ -1,4 +1,4 @@
-//! Which request an event source makes: the first, and the next one behind the last event.
+//! The requests of an event source: the first, and the next one after the last event.
 
 use tidings_tokio::sse::{
     ClientEvent, DisconnectReason, EndOfStream, EventSource, EventSourceRequest, GiveUp,
@@ -30,7 +30,7 @@ async fn the_request_asks_for_a_stream_that_is_fresh_and_not_compressed() {
     ] {
         assert_eq!(request.header(name), Some(value.as_bytes()), "{name}");
     }
-    // E-027: none is sent where there is none.
+    // E-027: no ID is sent where there is none.
     assert_eq!(request.header("last-event-id"), None);
     assert!(request.body.is_empty());
 }
@@ -85,7 +85,7 @@ async fn an_id_that_no_header_can_carry_is_not_sent() {
     let ids = ["\u{1}", "a\u{7f}b", "\u{1b}[2J", " in space ", "\u{b}"];
     let mut answers: Vec<_> =
         ids.iter().map(|id| Answer::stream(format!("id:{id}\ndata: x\n\n"))).collect();
-    // One space behind the colon is not of the value: this one has none at its ends.
+    // One space after the colon is not part of the value: this one has none at its ends.
     answers.push(Answer::stream("id: a\tb\ndata: x\n\n"));
     answers.push(held("data: x\n\n"));
     let server = Server::start(answers).await;
@@ -280,7 +280,7 @@ async fn each_attempt_gets_a_request_of_its_own() {
         .collect();
     assert_eq!(tokens, ["1 after \"\", 0", "3 after \"7\", 1", "4 after \"7\", 2"]);
 
-    // What cannot be asked for is the end.
+    // An invalid request is final.
     let mut source = EventSource::get(server.url())
         .unwrap()
         .with_request(|_| async { Ok(EventSourceRequest::get("ftp://127.0.0.1/")) });

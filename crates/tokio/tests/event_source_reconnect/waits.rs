@@ -1,4 +1,4 @@
-//! How long an event source waits: for a server, for a sign of life, and until its next attempt.
+//! The waits of an event source: for a server, for a sign of life, and until its next attempt.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn a_server_that_is_down_is_waited_for() {
     assert_eq!(data(&mut source).await, "up");
 }
 
-/// The answer of a refusal is read while the next attempt may be due already. That is no reason to
+/// The answer of a refusal is read while the next attempt may already be due. The source must not
 /// spin.
 #[tokio::test]
 async fn a_refusal_whose_body_does_not_end_is_waited_for_in_peace() {
@@ -120,7 +120,7 @@ async fn comments_keep_a_stream_alive() {
     assert_eq!(data(&mut source).await, "x");
 }
 
-/// A reader that comes late finds what has come in time.
+/// A reader that is late finds the bytes that arrived in time.
 #[tokio::test]
 async fn a_slow_reader_is_no_silent_server() {
     let server = Server::start([held("data: 0\n\ndata: 1\n\n")]).await;
@@ -188,7 +188,7 @@ async fn without_a_word_of_the_server_the_wait_is_that_of_browsers() {
     assert_eq!(source.ready_state(), ReadyState::Connecting);
 }
 
-/// The wait that the next update tells of.
+/// The wait that the next update reports.
 async fn wait(source: &mut EventSource) -> Duration {
     loop {
         match source.next().await.unwrap() {
@@ -213,6 +213,6 @@ async fn attempts_that_fail_in_a_row_are_counted_and_events_set_them_back() {
         }
         other => panic!("{other:?}"),
     }
-    // 2 + 1, and 3 more behind the end of the stream that brought an event.
+    // 2 + 1, and 3 more after the end of the stream that brought an event.
     assert_eq!(server.requests().len(), 6);
 }

@@ -38,7 +38,7 @@ fn a_stream_of_bytes_is_the_same_over_any_transport() {
     }
 }
 
-/// F-06: an end that is no closing handshake is an error, and not the end of the stream.
+/// F-06: an end that is not a closing handshake is an error, and not the end of the stream.
 #[test]
 fn a_stream_of_bytes_that_is_cut_is_an_error() {
     let clock = scene::stopped_clock();
@@ -68,8 +68,8 @@ fn a_stream_of_bytes_that_is_cut_is_an_error() {
     }
 }
 
-/// Bytes through a [`ByteStream`](tidings_tokio::socket::ByteStream) and back, then the end: what came
-/// back, and what the caller wrote and the echoer read.
+/// Bytes through a [`ByteStream`](tidings_tokio::socket::ByteStream) and back, then the end: the
+/// returned bytes, and those that the caller wrote and the echoer read.
 struct ByteTalk {
     returned: Vec<u8>,
     seen: Vec<u8>,

@@ -83,7 +83,7 @@ pub(crate) fn check_cut_short(scene: &Scene, base: &Run, faults: [Faults; 2], le
         assert!(is_beginning(&side.received, &expected.received), "{:?}", side.received);
         let wire = side.wire(is_client);
         assert!(is_beginning(wire.units(), expected.wire(is_client).units()), "{wire:?}");
-        // What was reported had come in full.
+        // Every reported message had arrived completely.
         assert!(is_beginning(&side.received, peer.wire(!is_client).units()));
         check_end(side, legal);
     }

@@ -1,5 +1,6 @@
 //! Faults that end the connection: calls that are interrupted or move nothing, resets and ends at
-//! any byte. Each side is told, in one task or in two, and nothing is written behind a torn frame.
+//! any byte. Each side learns of it, in one task or in two, and nothing is written after a torn
+//! frame.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -114,8 +115,8 @@ fn stride(scene: &Scene) -> usize {
     }
 }
 
-/// What is dropped was not sent: of the two halves one has the error of the transport, and the
-/// other is told too.
+/// Dropped bytes were not sent: one of the two halves has the error of the transport, and the other
+/// learns of it too.
 #[tokio::test(start_paused = true)]
 async fn a_send_whose_bytes_are_dropped_is_not_reported_as_done() {
     let (near, _far) = FaultTransport::pair(10);
@@ -131,7 +132,8 @@ async fn a_send_whose_bytes_are_dropped_is_not_reported_as_done() {
     assert!(sent.is_err(), "90 bytes were dropped, and the sender is told {sent:?}");
 }
 
-/// V-70: a sender that finds the transport dead tells the receiver, which would wait for ever.
+/// V-70: a sender that finds the transport dead wakes the receiver, which would otherwise wait for
+/// ever.
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
     let (near, _far) = FaultTransport::pair(100);
@@ -174,7 +176,7 @@ async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_behind_a_frame_that_was_given_up() {
     let (near, mut far) = FaultTransport::pair(1000);
-    // One read; two writes of 10 bytes; then nothing. The Pong waits behind the large message.
+    // One read; two writes of 10 bytes; then nothing. The Pong is queued after the large message.
     let near = Tap::new(near.with(Faults::none().writes_of(10).at(3, Fault::Lie(Lie::Nothing))));
     let wrote = near.written();
     let mut socket = WebSocket::from_handshaken(near, ServerRole, Config::server(), &[]);

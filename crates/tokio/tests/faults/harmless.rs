@@ -71,8 +71,8 @@ fn short_reads_and_short_writes_change_nothing() {
     });
 }
 
-/// V-70: two tasks at each side, and a transport that is full most of the time. Whoever may go on
-/// is woken, whichever of the two it is.
+/// V-70: two tasks at each side, and a transport that is full most of the time. The task that can
+/// continue is woken, whichever of the two it is.
 #[test]
 fn owned_halves_go_on_over_a_narrow_transport() {
     for_styles(&[Style::Split], large, |scene, base| {
@@ -82,7 +82,7 @@ fn owned_halves_go_on_over_a_narrow_transport() {
     });
 }
 
-/// A transport that holds back what is not flushed, as TLS does, is flushed whenever something
+/// A transport that holds bytes until they are flushed, as TLS does, is flushed whenever something
 /// was written; also if the flush is blocked.
 #[test]
 fn what_is_written_is_flushed() {

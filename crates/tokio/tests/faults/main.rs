@@ -1,6 +1,6 @@
-//! A talk between a client and a server over a transport that fails in every way: it goes as
-//! without faults, or ends with an error that says what happened. Nothing is reported twice, lost
-//! in between or torn, and nobody needs a poll that no wake-up announced.
+//! An exchange between a client and a server over a transport that fails in every way: it goes as
+//! without faults, or ends with an error that describes the failure. Nothing is reported twice,
+//! lost in between or torn, and no progress needs a poll without a wake-up.
 
 #![allow(
     clippy::unwrap_used,

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use tidings_testkit::poll_then_drop;
 
-/// When to drop a future.
+/// The time to drop a future.
 #[derive(Clone, Debug)]
 pub(crate) struct Cut {
     polls: Option<usize>,
@@ -18,22 +18,22 @@ impl Cut {
         Self { polls: None, is_every: false, cancelled: Cell::new(0) }
     }
 
-    /// Each operation once, after so many polls of its future; then a new future may end.
+    /// Each operation once, after this many polls of its future; then a new future may end.
     pub(crate) const fn once(polls: usize) -> Self {
         Self { polls: Some(polls), ..Self::never() }
     }
 
-    /// Each future of an operation, after so many polls, until one ends before that.
+    /// Each future of an operation, after this many polls, until one ends before that.
     pub(crate) const fn every(polls: usize) -> Self {
         Self { is_every: true, ..Self::once(polls) }
     }
 
-    /// Whether no future is to be dropped.
+    /// Returns whether no future is to be dropped.
     pub(crate) const fn is_never(&self) -> bool {
         self.polls.is_none()
     }
 
-    /// How many futures were dropped.
+    /// Returns the number of dropped futures.
     pub(crate) fn cancelled(&self) -> usize {
         self.cancelled.get()
     }
@@ -61,7 +61,7 @@ impl Cut {
         value
     }
 
-    /// As [`first`](Self::first), but not without a poll.
+    /// Like [`first`](Self::first), but not without a poll.
     pub(crate) async fn first_polled<F: Future>(&self, future: F) -> Option<F::Output> {
         let Some(polls) = self.polls else { return Some(future.await) };
         let value = poll_then_drop(polls.max(1), future).await;

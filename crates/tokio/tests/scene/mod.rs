@@ -25,7 +25,7 @@ use talk::{call, echo};
 /// One end of the transport.
 pub(crate) type End = Tap<FaultTransport>;
 
-/// What the caller does, step by step. It waits for the echo of each before the next.
+/// The actions of the caller, step by step. It waits for the echo of each before the next.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Sends these messages in one batch.
@@ -36,12 +36,12 @@ pub(crate) enum Step {
     Ping(&'static [u8]),
 }
 
-/// How a WebSocket is held.
+/// The form of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// `recv` and `send`.
     Whole,
-    /// The borrowed halves, with lent messages.
+    /// The borrowed halves, with borrowed messages.
     Halves,
     /// The owned halves, in two tasks that are woken on their own.
     Split,
@@ -53,7 +53,7 @@ pub(crate) const STYLES: [Style; 4] = [Style::Whole, Style::Halves, Style::Split
 
 /// The Ping that the echoer sends before its second echo.
 pub(crate) const ECHOER_PING: &[u8] = b"alive?";
-/// How the caller closes.
+/// The close code of the caller.
 pub(crate) const CODE: u16 = 4000;
 pub(crate) const REASON: &str = "byé";
 
@@ -66,7 +66,7 @@ pub(crate) struct Scene {
     pub(crate) caller_is_client: bool,
     pub(crate) caller: Style,
     pub(crate) echoer: Style,
-    /// Whether the transport holds back what is not flushed.
+    /// Whether the transport holds bytes until they are flushed.
     pub(crate) holds_back: bool,
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn large(caller_is_client: bool, style: Style) -> Scene {
         Step::Say(vec![Message::binary(bytes(8_192)), Message::binary(bytes(20))]),
         Step::Ping(b"polo"),
     ];
-    // Room for all that is under way at once: who waits for nobody must not be stuck.
+    // Room for all bytes in transit at once: a side that waits for nobody must not be stuck.
     Scene {
         steps,
         room: 1 << 20,
@@ -122,30 +122,30 @@ pub(crate) fn large(caller_is_client: bool, style: Style) -> Scene {
     }
 }
 
-/// How one side fared.
+/// The report of one side.
 #[derive(Debug)]
 pub(crate) struct Report {
     /// Its messages and control frames, in order.
     pub(crate) received: Vec<Unit>,
-    /// What it was told at the end.
+    /// The error at the end.
     pub(crate) error: Option<Error>,
     pub(crate) closure: Option<CloseInfo>,
     /// Bytes that the transport took from it.
     pub(crate) wrote: Vec<u8>,
-    /// What it asked of the transport.
+    /// The calls to the transport.
     pub(crate) counters: Counters,
-    /// How often it was polled.
+    /// The number of polls.
     pub(crate) polls: usize,
 }
 
-/// How the talk went.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) caller: Report,
     pub(crate) echoer: Report,
 }
 
-/// Time that stands still: whoever waits for a timer waits in vain.
+/// Time that stands still: a task that waits for a timer waits in vain.
 pub(crate) fn stopped_clock() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
@@ -218,15 +218,15 @@ impl Run {
 }
 
 impl Report {
-    /// What it wrote, read by a reader that shares no code with the library; the last frame may be
-    /// cut. Panics if it wrote what no sender may.
+    /// Returns everything that it wrote, read by a reader that shares no code with the library; the
+    /// last frame may be cut. Panics if a frame is illegal for a sender.
     pub(crate) fn wire(&self, is_client: bool) -> Wire {
         Wire::read(is_client, &self.wrote).unwrap()
     }
 }
 
-/// What both lists hold of each kind, in order: Pings and Pongs may stand between other messages
-/// than without faults.
+/// Returns the items of each kind, in order: Pings and Pongs may be between other messages than
+/// without faults.
 pub(crate) fn by_kind(units: &[Unit]) -> [Vec<Unit>; 4] {
     let kind = |unit: &Unit| match unit {
         Unit::Text(_) | Unit::Binary(_) => 0,
@@ -237,7 +237,7 @@ pub(crate) fn by_kind(units: &[Unit]) -> [Vec<Unit>; 4] {
     [0, 1, 2, 3].map(|wanted| units.iter().filter(|unit| kind(unit) == wanted).cloned().collect())
 }
 
-/// Whether each kind of `units` begins that kind of `all`.
+/// Returns whether each kind of `units` begins that kind of `all`.
 pub(crate) fn is_beginning(units: &[Unit], all: &[Unit]) -> bool {
     by_kind(units).iter().zip(by_kind(all)).all(|(some, all)| all.starts_with(some))
 }
@@ -259,8 +259,8 @@ fn control(payload: &[u8]) -> ControlPayload {
     ControlPayload::new(payload).unwrap()
 }
 
-/// After its error a connection is over, and says so: who receives is told once, if it was a `send`
-/// that failed, then None; who sends is told each time.
+/// After its error a connection is over, and reports it: the receiver gets the error once, if it
+/// was a `send` that failed, then `None`; a sender gets it each time.
 async fn check_is_over<R: Role>(socket: &mut WebSocket<End, R>) {
     let _ = socket.recv().await;
     let next = socket.recv().await;

@@ -64,7 +64,7 @@ async fn finish<R: Role>(mut socket: WebSocket<End, R>, ended: Result<(), Error>
     }
 }
 
-/// Sends a message; once it was polled it is queued, and what is left is to flush.
+/// Sends a message; once it was polled the message is queued, and only the flush is left.
 async fn send<R: Role>(
     socket: &mut WebSocket<End, R>,
     cut: &Cut,
@@ -125,7 +125,7 @@ async fn call_whole<R: Role + Unpin>(
     Ok(())
 }
 
-/// Writes each piece as a frame of its own.
+/// Writes each piece as a separate frame.
 async fn write_pieces<R: Role + Unpin>(
     socket: &mut WebSocket<End, R>,
     kind: MessageKind,
@@ -140,7 +140,7 @@ async fn write_pieces<R: Role + Unpin>(
             rest = &rest[cut.run(async || AsyncWriteExt::write(&mut writer, rest).await).await?..];
         }
     }
-    // Once it was polled the end is queued, and what is left is to flush. A writer that is dropped
+    // Once it was polled the end is queued, and only the flush is left. A writer that is dropped
     // without a poll was not finished; then only closing is left.
     match cut.first_polled(writer.finish()).await {
         Some(finished) => finished,
@@ -177,7 +177,7 @@ async fn read_all<R: Role + Unpin>(
     }))
 }
 
-/// The halves can't send in pieces and see no control frames.
+/// The halves cannot send in chunks and see no control frames.
 async fn call_halves<R: Role + Unpin>(
     socket: &mut WebSocket<End, R>,
     steps: &[Step],
@@ -268,7 +268,7 @@ async fn echo_halves<R: Role>(
     let (mut receiver, mut sender) = socket.split();
     let mut echoes = 0;
     loop {
-        // Lent and sent on, without a copy, unless futures are to be dropped.
+        // Borrowed and sent on, without a copy, unless futures are to be dropped.
         if cut.is_never() {
             let Some(message) = receiver.recv(&mut sender).await? else { return Ok(()) };
             received.borrow_mut().push(unit(copied(&message)));

@@ -1,4 +1,4 @@
-//! A transport that remembers what was written to it: [`Tap`].
+//! A transport that remembers the bytes written to it: [`Tap`].
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Tap<S> {
     inner: S,
     written: Arc<Mutex<Vec<u8>>>,
-    /// What it holds back until it is flushed, as TLS does, if it does.
+    /// The bytes that it holds until it is flushed, as TLS does, if it does.
     held_back: Option<Vec<u8>>,
 }
 
@@ -21,7 +21,7 @@ impl<S> Tap<S> {
         Self { inner, written: Arc::default(), held_back: None }
     }
 
-    /// Holds back what is written until it is flushed.
+    /// Holds written bytes until it is flushed.
     pub(crate) fn holding_back(self) -> Self {
         Self { held_back: Some(Vec::new()), ..self }
     }
@@ -32,7 +32,7 @@ impl<S> Tap<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Tap<S> {
-    /// Writes what was held back.
+    /// Writes the held bytes.
     fn poll_let_go(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(held_back) = &mut self.held_back else { return Poll::Ready(Ok(())) };
         while !held_back.is_empty() {

@@ -1,4 +1,5 @@
-//! What the tests of the event stream server share: a client that reads bodies by hand, and events.
+//! Shared code of the tests of the event stream server: a client that reads bodies by hand, and
+//! events.
 
 #![allow(
     dead_code,
@@ -62,7 +63,7 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Vec<OwnedMessageEvent> {
     events
 }
 
-/// What a client sees: data, with the type before it if that is not `message`.
+/// Returns a client's view: data, with the type before it if that is not `message`.
 pub(crate) fn seen(bytes: &[u8]) -> Vec<String> {
     let line = |event: OwnedMessageEvent| match event.event_type.as_str() {
         "message" => event.data,

@@ -1,4 +1,4 @@
-//! The closing handshake, who begins it and who ends the transport, and ends without one.
+//! The closing handshake: its two roles, the end of the transport, and ends without a handshake.
 
 use super::*;
 
@@ -111,7 +111,7 @@ fn an_end_without_close_is_abnormal() {
     assert_eq!(connection.receive(at(0), &mut &mut late[..]), None);
 }
 
-/// A half-closed peer still reads: what is owed is transmitted before the end.
+/// A half-closed peer still reads: pending frames are sent before the end.
 #[test]
 fn what_is_owed_goes_out_after_the_peers_end() {
     let mut connection = server();
@@ -159,8 +159,8 @@ fn a_server_never_sends_1010() {
     assert_eq!(transmitted(&mut connection)[..2], [0x88, 0x82]);
 }
 
-/// RFC 6455, 5.5.1: an endpoint may finish what it is sending before it answers a Close frame. For a
-/// stream of bytes that is all that it still has to send.
+/// RFC 6455, 5.5.1: an endpoint may finish the current message before it answers a Close frame. For
+/// a stream of bytes that is the rest of its data.
 #[test]
 fn with_half_close_each_side_ends_for_itself() {
     let mut connection = server();
@@ -206,7 +206,7 @@ fn a_peer_that_takes_what_is_sent_is_alive() {
     assert_eq!(connection.handle_timeout(at(80)), Some(Timeout::Pong));
 }
 
-/// A driver's own reason is told to the peer, and ends the connection.
+/// A driver's own reason is sent to the peer, and ends the connection.
 #[test]
 fn a_driver_can_fail_the_connection() {
     let mut connection = server();

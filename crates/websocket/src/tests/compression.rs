@@ -89,7 +89,7 @@ fn rsv1_is_refused_on_control_frames_continuations_and_without_the_extension() {
     assert!(log.lines().contains(&"violation 1002"), "{log:?}");
 }
 
-/// D-012: what is found wrong after inflating fails the connection as any other violation.
+/// D-012: a fault found while inflating fails the connection like any other violation.
 #[test]
 fn what_is_found_wrong_after_inflating_is_told() {
     for (violation, code) in [

@@ -1,4 +1,5 @@
-//! What has to come in time: Pongs, the rest of a message, any message; and the verdict if it does not.
+//! The deadlines for Pongs, for the rest of a message, for any message; and the failure if one is
+//! missed.
 
 use super::*;
 
@@ -40,7 +41,7 @@ fn a_pong_is_matched_to_its_ping() {
     assert_eq!(connection.poll_timeout(), Some(at(50)), "the next ping");
 }
 
-/// F-10: after a gap of the clock one more Ping goes out before the verdict.
+/// F-10: after a gap of the clock one more Ping is sent before the connection fails.
 #[test]
 fn a_suspended_host_asks_once_more() {
     let mut connection = server();
@@ -51,8 +52,8 @@ fn a_suspended_host_asks_once_more() {
     assert_eq!(connection.handle_timeout(at(3620)), Some(Timeout::Pong));
 }
 
-/// F-10: a timer that is late each time never comes to a verdict while the peer sends something after
-/// each Ping, and comes to one when it does not.
+/// F-10: a timer that is late each time never fails the connection while the peer sends something
+/// after each Ping, and fails it when the peer does not.
 #[test]
 fn a_peer_that_was_heard_after_the_second_ping_is_asked_again() {
     let mut connection = server();
@@ -74,7 +75,7 @@ fn a_peer_that_was_heard_after_the_second_ping_is_asked_again() {
     assert_eq!(connection.handle_timeout(at(10_800)), Some(Timeout::Pong));
 }
 
-/// A verdict tells the peer why, with a code of RFC 6455, 7.4.1, and the user in words.
+/// A timeout tells the peer why, with a code of RFC 6455, 7.4.1, and tells the user in words.
 #[test]
 fn a_timeout_says_what_the_peer_did_not_do() {
     for (timeout, code, reason, text) in [
@@ -146,7 +147,7 @@ fn the_application_s_slowness_is_not_charged_to_the_peer() {
     assert_eq!(connection.handle_timeout(at(590)), Some(Timeout::Idle));
 }
 
-/// The peer answers a Close frame once it has it: what was queued before it takes its own time.
+/// The peer answers a Close frame once it has it: the bytes queued before it take their own time.
 #[test]
 fn the_time_to_answer_a_close_frame_begins_when_it_has_left() {
     let mut connection = server();

@@ -1,10 +1,10 @@
-//! What is received and sent while a connection is open: fragments, their rules and limits, Pings, the
+//! Receiving and sending while a connection is open: fragments, their rules and limits, Pings, the
 //! keys of a client, and the two halves.
 
 use super::*;
 
-/// W-074 to W-080, W-092, W-095, W-101: fragments, empty ones too, with a Ping between, a character
-/// cut by the border of two frames.
+/// W-074 to W-080, W-092, W-095, W-101: fragments, empty ones too, with a Ping between, and a
+/// character split at the boundary of two frames.
 #[test]
 fn a_fragmented_message_arrives_whole_around_a_ping() {
     let stream = |masked| {
@@ -63,7 +63,7 @@ fn a_violation_is_the_last_event_and_its_close_is_owed() {
         let close = std::format!("> {}", close.escape_ascii());
         let violation = std::format!("violation {code}");
         let expected = [violation.as_str(), &close, "> shutdown"];
-        // What follows is discarded: a valid message gives no event.
+        // Later frames are discarded: a valid message gives no event.
         let followed = [stream, bytes_of(Frame::data(Text, b"later"), true)].concat();
         at_every_cut(server, &followed, &expected);
     }
@@ -90,7 +90,7 @@ fn invalid_text_fails_before_its_frame_is_complete() {
     assert_eq!(log.lines()[0], "violation 1007");
 }
 
-/// What came before the violation is delivered, chunk by chunk.
+/// Data before the violation is delivered, chunk by chunk.
 #[test]
 fn a_message_before_a_violation_is_not_lost() {
     let stream = [bytes_of(Frame::data(DataOpcode::Text, b"first"), true), vec![0xFF]].concat();
@@ -98,7 +98,7 @@ fn a_message_before_a_violation_is_not_lost() {
     assert_eq!(log.lines()[..2], ["text first", "violation 1002"]);
 }
 
-/// V-01, V-05, V-06, P-06, W-109, W-125: judged on the header, on the running sum, and named.
+/// V-01, V-05, V-06, P-06, W-109, W-125: checked on the header, on the running sum, and named.
 #[test]
 fn a_message_over_the_limit_is_refused_on_a_header() {
     let receive = |limits: Limits, stream: &[u8]| {
@@ -213,8 +213,8 @@ fn a_message_is_echoed_and_a_close_answered_from_inside_events() {
     assert_eq!(transmitted(&mut connection), [&b"\x8A\x01?"[..], b"\x88\x02\x03\xE8", b""]);
 }
 
-/// W-108, W-110: a violation fails the connection, whether the frames or what they inflate to broke
-/// the rule: its Close, then the end.
+/// W-108, W-110: a violation fails the connection, whether the frames or their inflated content
+/// broke the rule: its Close, then the end.
 #[test]
 fn a_violation_closes_with_its_reason_and_ends_the_transport() {
     let expected = [&b"\x88\x12\x03\xEAframe not masked"[..], b""];
@@ -235,7 +235,7 @@ fn a_violation_closes_with_its_reason_and_ends_the_transport() {
     assert!(connection.is_finished());
 }
 
-/// What a connection wants written; nothing stands for the end.
+/// The pending output of a connection; nothing stands for the end.
 fn transmitted(connection: &mut Connection<Server>) -> Vec<Vec<u8>> {
     let next = || connection.poll_transmit();
     std::iter::from_fn(next)
@@ -268,8 +268,8 @@ fn a_whole_message_is_seen_before_it_is_taken() {
     assert!(!connection.has_whole_message(&message), "inside another message");
 }
 
-/// W-125: the end of a message is known while the payload of its last frame comes: not in another
-/// fragment, not in a control frame between, not in a header, not behind it.
+/// W-125: the end of a message is known while the payload of its last frame arrives: not in another
+/// fragment, not in a control frame between, not in a header, not after it.
 #[test]
 fn what_is_announced_of_a_message_is_known_in_its_last_frame() {
     let last = bytes_of(Frame::data(DataOpcode::Continuation, b"cde"), true);
@@ -322,7 +322,7 @@ proptest! {
 }
 
 proptest! {
-    /// P-11, W-078: what one side sends, the other receives, for any fragmentation.
+    /// P-11, W-078: one side receives everything that the other sends, for any fragmentation.
     #[test]
     fn messages_survive_any_fragmentation(
         text in ".{0,60}",

@@ -1,5 +1,5 @@
-//! What some received bytes mean, read frame by frame with no thought of cuts (RFC 6455, 5.4, 5.5,
-//! 8.1; RFC 7692, 6.1). How fast control frames may come is left out.
+//! The meaning of received bytes, read frame by frame without regard to cuts (RFC 6455, 5.4, 5.5,
+//! 8.1; RFC 7692, 6.1). The rate of control frames is left out.
 
 use tidings_websocket::Limits;
 use tidings_websocket::frame::{
@@ -17,7 +17,7 @@ pub(super) struct Expected {
     pub(super) last: Last,
 }
 
-/// How it ended.
+/// The way in which it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Last {
     Nothing,
@@ -25,7 +25,7 @@ pub(super) enum Last {
     Violation(CloseCode),
 }
 
-/// Reads what a peer sent to a server or to a client.
+/// Reads the frames that a peer sent to a server or to a client.
 pub(super) fn read(
     received: &[u8],
     to_server: bool,
@@ -39,7 +39,7 @@ pub(super) fn read(
 }
 
 impl Expected {
-    /// Stops with the last thing that is said.
+    /// Stops with the last event.
     fn read_frames(
         &mut self,
         received: &[u8],
@@ -132,7 +132,7 @@ impl Expected {
     }
 }
 
-/// Whether the bytes are UTF-8, or may become so by what follows.
+/// Returns whether the bytes are UTF-8, or may become so by later ones.
 fn may_be_text(bytes: &[u8], is_over: bool) -> bool {
     match core::str::from_utf8(bytes) {
         Ok(_) => true,

@@ -1,4 +1,4 @@
-//! What a connection said, in a form that does not depend on how its input was cut.
+//! The events of a connection, in a form that does not depend on how its input was split.
 
 use super::expected::{Expected, Last};
 use tidings_websocket::frame::{CloseFrame, ControlPayload};
@@ -9,11 +9,11 @@ use tidings_websocket::{Event, MessageKind, Violation};
 pub(super) struct Log {
     /// Whole messages.
     messages: Vec<Message>,
-    /// The message that goes on.
+    /// The message that continues.
     open: Option<Message>,
-    /// What was said beside messages, and how many messages had ended by then.
+    /// The events other than messages, and how many messages had ended by then.
     others: Vec<(usize, Other)>,
-    /// How many of the others were taken as news.
+    /// The number of the others that were taken as news.
     taken: usize,
 }
 
@@ -57,7 +57,7 @@ impl Log {
             Event::Close(close) => Other::Close(close),
             Event::Violation(violation) => {
                 assert!(!violation.to_string().is_empty());
-                // What came of the message before its violation depends on the cuts.
+                // The part of the message delivered before its violation depends on the cuts.
                 self.open = None;
                 Other::Violation(violation)
             }
@@ -85,20 +85,20 @@ impl Log {
         }
     }
 
-    /// What was said beside messages since the last call.
+    /// Takes the events other than messages since the last call.
     pub(super) fn take_news(&mut self) -> Vec<Other> {
         let news = self.others[self.taken..].iter().map(|(_, other)| other.clone()).collect();
         self.taken = self.others.len();
         news
     }
 
-    /// Whether this is what was to be expected.
+    /// Checks that this is as expected.
     pub(super) fn assert_is(&self, expected: &Expected) {
         let mut controls: Vec<&Other> = self.others.iter().map(|(_, other)| other).collect();
         let last = match controls.last() {
             Some(Other::Close(close)) => Last::Close(*close),
             Some(Other::Violation(Violation::TooManyControlFrames { .. })) => {
-                // How fast they came, the bytes do not tell. Up to here all is as expected.
+                // The bytes do not show how fast they came. Up to here everything is as expected.
                 assert!(expected.messages.starts_with(&self.messages));
                 assert!(expected.pings_and_pongs.len() >= controls.len() - 1);
                 return;

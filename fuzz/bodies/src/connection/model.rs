@@ -1,5 +1,5 @@
-//! What a connection owes and what it may do, kept apart from it, from the rules alone
-//! (RFC 6455, 5.4, 5.5, 7.1).
+//! The pending output of a connection and its permitted actions, tracked separately, from the rules
+//! alone (RFC 6455, 5.4, 5.5, 7.1).
 
 use tidings_websocket::frame::{
     CloseCode, CloseFrame, ControlOpcode, ControlPayload, Decoder, Opcode, PayloadLimit, Rsv,
@@ -19,10 +19,10 @@ pub(super) struct Model {
     pong_owed: Option<ControlPayload>,
     ping_owed: bool,
     close: Close,
-    /// The end of the transport is owed.
+    /// The end of the transport is pending.
     shutdown_owed: bool,
     is_shut_down: bool,
-    /// Whether the message that we send is text, while it goes on.
+    /// Whether the message that we send is text, while it continues.
     open_message: Option<bool>,
 }
 
@@ -35,7 +35,7 @@ enum Close {
     Missed,
 }
 
-/// What our Close frame has to say.
+/// The expected content of our Close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
     This(Option<CloseFrame>),
@@ -63,11 +63,11 @@ impl Model {
         self.close == Close::Open
     }
 
-    /// What was received becomes what is owed.
+    /// Received events make output pending.
     pub(super) fn received(&mut self, log: &mut Log) {
         for other in log.take_news() {
             match other {
-                // 5.5.3: the last Ping is to be answered.
+                // 5.5.3: the last Ping must be answered.
                 Other::Ping(payload) => self.pong_owed = Some(payload),
                 Other::Pong(_) => {}
                 Other::Close(close) => {
@@ -116,7 +116,7 @@ impl Model {
         }
     }
 
-    /// Why this message can't be sent now.
+    /// Returns the reason why this message cannot be sent now.
     pub(super) fn may_send(&mut self, message: &Message) -> Option<SendError> {
         let is_text = matches!(message.content, Content::Text(_));
         if !self.is_open() {
@@ -143,7 +143,7 @@ impl Model {
         self.written.extend_from_slice(bytes);
     }
 
-    /// A frame was handed out: something must have owed it.
+    /// A frame was returned for writing: it must have been pending.
     pub(super) fn transmitted(&mut self, bytes: &[u8]) {
         assert!(!self.is_shut_down, "a frame behind the end");
         assert!(!matches!(self.close, Close::Sent(_)), "a frame behind the Close frame");
@@ -205,7 +205,7 @@ impl Model {
         }
     }
 
-    /// What the connection says of itself.
+    /// Checks the connection's own view of its state.
     pub(super) fn assert_states<R: Role>(&self, connection: &Connection<R>) {
         assert_eq!(connection.is_open(), self.is_open());
         assert_eq!(connection.is_finished(), self.is_shut_down);
@@ -220,7 +220,7 @@ impl Model {
         }
     }
 
-    /// The opcode and the unmasked payload of a whole frame of ours.
+    /// Returns the opcode and the unmasked payload of a whole frame of ours.
     fn read_frame(&self, bytes: &[u8]) -> (Opcode, ControlPayload) {
         let mut bytes = bytes.to_vec();
         let mut input = &mut bytes[..];

@@ -80,8 +80,8 @@ impl Step {
     }
 }
 
-/// A legal frame in the legal direction, so that inputs get deep; what comes in which order, and what
-/// is marked as compressed where that may be, is the input's choice.
+/// A legal frame in the legal direction, so that inputs get deep; the input chooses the order, and
+/// which frames are marked as compressed where that is allowed.
 fn frame(input: &mut Unstructured<'_>, is_server: bool, may_compress: bool) -> Result<Vec<u8>> {
     let first = byte(input)?;
     let payload = bytes(input)?;
@@ -116,7 +116,7 @@ fn payload(input: &mut Unstructured<'_>) -> Result<ControlPayload> {
     Ok(ControlPayload::new(&bytes[..bytes.len().min(125)]).unwrap_or_default())
 }
 
-/// A length and so many bytes, or as many as there are.
+/// A length and this many bytes, or as many as there are.
 fn bytes(input: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let len = usize::from(byte(input)?).min(input.len());
     Ok(input.bytes(len)?.to_vec())

@@ -1,4 +1,4 @@
-//! How a firmware speaks: lines over semihosting, and an exit status for the emulation. A panic
+//! The output of a firmware: lines over semihosting, and an exit status for the emulation. A panic
 //! prints its message and ends with failure.
 //!
 //! No firmware has a `#[global_allocator]`: one that used `alloc` would not link.

@@ -1,5 +1,6 @@
-//! A network that brings the same bytes each time, cut in awkward places, and prints what is written.
-//! Frames are masked with zeros, so that they can be read here, except the example of the RFC.
+//! A network that brings the same bytes each time, split in awkward places, and prints the written
+//! bytes. Frames are masked with zeros, so that they can be read here, except the example of the
+//! RFC.
 
 use core::convert::Infallible;
 
@@ -78,7 +79,7 @@ pub(crate) const EVENT_STREAMS: &[(&str, Reads)] = &[
 /// A stream that follows a script.
 pub(crate) struct Script {
     reads: Reads,
-    /// How many bytes of the first one were read.
+    /// The number of bytes of the first one that were read.
     read_len: usize,
 }
 

@@ -1,5 +1,5 @@
-//! What every measured firmware has in common: its end, without a word. Nothing here formats text,
-//! so that a crate that does pays for it in its own row.
+//! The common end of every measured firmware, without a message. Nothing here formats text, so that
+//! a crate that does pays for it in its own row.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -8,7 +8,7 @@ use core::panic::PanicInfo;
 
 use semihosting::process;
 
-/// Ends the emulation; successfully if the firmware did what it was to do.
+/// Ends the emulation; successfully if the firmware worked.
 pub fn end(is_done: bool) -> ! {
     process::exit(if is_done { 0 } else { 1 })
 }

@@ -1,4 +1,4 @@
-//! What the firmwares with vectors share: the ways in which a stream arrives.
+//! Shared code of the firmwares with vectors: the ways in which a stream arrives.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -29,7 +29,7 @@ impl Cut {
             .chain([Self::BYTE_BY_BYTE])
     }
 
-    /// Where the pieces of a stream lie.
+    /// Returns the ranges of the pieces of a stream.
     pub fn pieces(self, stream_len: usize) -> impl Iterator<Item = Range<usize>> {
         let first = 0..self.first.min(stream_len);
         core::iter::successors(Some(first), move |piece| {

@@ -1,9 +1,9 @@
-//! What may be spent. A figure over its budget is an error, so that growth is seen; whoever wants
-//! more raises the budget here and says why.
+//! The budgets. A figure over its budget is an error, so that growth is noticed; to allow more,
+//! raise the budget here and give the reason.
 //!
 //! Compilers differ by some hundred bytes in either direction; a budget has room for that.
 
-/// What the use of a crate may cost, and the firmwares that tell.
+/// The budget for the use of a crate, and the firmwares that measure it.
 pub(super) struct Budget {
     pub(super) name: &'static str,
     /// The firmware that is measured.
@@ -14,7 +14,7 @@ pub(super) struct Budget {
     pub(super) max_code_bytes: u64,
     /// Variables and stack of the firmware that is measured, with its state and its buffers.
     pub(super) max_ram_bytes: u64,
-    /// Types of which the firmware with the vectors tells how large they are, in bytes.
+    /// Types whose sizes in bytes are printed by the firmware with the vectors.
     pub(super) max_states: &'static [(&'static str, u64)],
 }
 
@@ -78,8 +78,8 @@ pub(super) const BUDGETS: [Budget; 7] = [
     },
 ];
 
-/// The whole of a firmware that opens, echoes and closes, and decodes events, with all that it prints
-/// and what formats that.
+/// A whole firmware that opens, echoes and closes, and decodes events, including its output and the
+/// formatting of it.
 pub(super) const ECHO: Budget = Budget {
     name: "the firmware echo, as a whole",
     firmware: "echo",

@@ -15,7 +15,7 @@ const BOARD: &str = "mps2-an385";
 const RAM_START: u64 = 0x2100_0000;
 const RAM_LEN: u64 = 16 << 20;
 
-/// What RAM is full of before the start: a byte that a firmware hardly writes of its own.
+/// The content of RAM before the start: a byte that a firmware hardly ever writes.
 const PATTERN: u8 = 0xCD;
 /// So much must be left between the variables and the stack.
 const FREE_BYTES_MIN: u64 = 1024;
@@ -65,7 +65,7 @@ impl Emulator {
         Ok(Run { printed, code_bytes: image.code_bytes, ram_bytes })
     }
 
-    /// What the firmware prints until it ends.
+    /// Returns the output of the firmware until it ends.
     fn emulate(&self, image_path: &Path) -> Result<String, Error> {
         let ram = self.ram.display();
         let mut qemu = Command::new(super::QEMU)

@@ -1,4 +1,4 @@
-//! What an ELF file says about a firmware: how much flash it fills, and where its RAM lies.
+//! The ELF file of a firmware: how much flash it fills, and the address of its RAM.
 
 use std::ops::Range;
 use std::path::Path;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// How a message of a random conversation goes.
+/// The way in which a message of a random conversation is sent.
 #[derive(Clone, Debug)]
 enum Way {
     Whole,
@@ -113,8 +113,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// D-008, D-011, D-012, D-032: a conversation of compressed and plain messages, cut anywhere,
-    /// with states coming and going on both sides, arrives as it was sent.
+    /// D-008, D-011, D-012, D-032: a conversation of compressed and plain messages, split anywhere,
+    /// with states taken and released on both sides, arrives as it was sent.
     #[test]
     fn any_conversation_arrives(conversation in conversation_strategy()) {
         converse(conversation)?;

@@ -25,7 +25,7 @@ fn a_pooled_state_carries_nothing_over() {
                 let reach = Blocks::new().fixed(b"", &[distance], false).stripped();
                 assert!(inflate(&mut probe, [&reach[..]]).is_err(), "{distance}");
             }
-            // Nor does a compressor refer back to what another connection said.
+            // Nor does a compressor refer back to the data of another connection.
             let mut one = deflater(backend, direction);
             let mut out = vec![];
             one.deflate(&secret, &mut out).unwrap();
@@ -64,7 +64,7 @@ fn a_state_cannot_be_swapped_inside_a_message() {
     }
 }
 
-/// What an idle connection holds.
+/// The memory of an idle connection.
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn they_are_small_without_a_state() {

@@ -1,4 +1,4 @@
-//! What a peer sends, legal or not.
+//! Payloads from a peer, legal or not.
 
 use std::vec;
 use std::vec::Vec;
@@ -52,7 +52,7 @@ fn the_window_is_kept_from_message_to_message() {
     }
 }
 
-/// D-027: a final block in any place, with and without more behind it, in one window.
+/// D-027: a final block in any position, with and without more after it, in one window.
 #[test]
 fn final_blocks_end_no_message_and_no_window() {
     for &backend in BACKENDS {
@@ -116,7 +116,8 @@ fn final_blocks_end_no_message_and_no_window() {
     }
 }
 
-/// D-031: what is no whole number of blocks is refused, and does not run into the next message.
+/// D-031: a message that is not a whole number of blocks is refused, and does not run into the next
+/// message.
 #[test]
 fn a_message_that_ends_inside_a_block_is_refused() {
     for &backend in BACKENDS {
@@ -140,7 +141,7 @@ fn a_message_that_ends_inside_a_block_is_refused() {
             inflate_at_every_cut(|| inflater(backend), short),
             Err(InflateError::Truncated { len: short.len() as u64 })
         );
-        // Bytes behind the end that begin no block.
+        // Bytes after the end that begin no block.
         for behind in [b"\x07", b"\xff"] {
             let payload = [&b"\xf3\x48\xcd\xc9\xc9\x07\x00"[..], behind].concat();
             assert!(inflate_at_every_cut(|| inflater(backend), &payload).is_err());
@@ -176,7 +177,7 @@ fn wrong_bytes(step: usize) {
     }
 }
 
-/// The limit counts what comes out: `n` is taken, `n + 1` is not, wherever the fragments are cut.
+/// The limit counts the output: `n` is accepted, `n + 1` is not, wherever the fragments are split.
 #[test]
 fn the_limit_is_exact() {
     for &backend in BACKENDS {

@@ -1,4 +1,4 @@
-//! What we send.
+//! Payloads that we send.
 
 use std::vec;
 use std::vec::Vec;
@@ -25,8 +25,8 @@ fn a_deflated_message_ends_without_its_tail() {
     }
 }
 
-/// D-008, D-028, D-029, D-030: for every window and both kinds of takeover, what goes out can be
-/// read by one who has just that window, whatever was sent before.
+/// D-008, D-028, D-029, D-030: for every window and both kinds of takeover, a receiver with exactly
+/// that window can read the output, whatever was sent before.
 #[test]
 fn no_match_reaches_beyond_the_agreed_window() {
     reach(&[1, 6], |window_len| vec![window_len - 300, window_len + 1]);
@@ -40,7 +40,7 @@ fn exhaustive_no_match_reaches_beyond_the_agreed_window() {
     });
 }
 
-/// What repeats lies just within, at, and just beyond the window.
+/// The repetition is just within, at, and just beyond the window.
 fn reach(levels: &[u8], distances: fn(usize) -> Vec<usize>) {
     for (backend, window_bits) in
         BACKENDS.iter().flat_map(|backend| windows(*backend).map(|bits| (*backend, bits)))
@@ -70,7 +70,7 @@ fn reach(levels: &[u8], distances: fn(usize) -> Vec<usize>) {
                     );
                 }
                 // The test would mean nothing if the compressor never looked that far. zlib's own
-                // border is 262 bytes nearer than the window; level 1 looks into few places.
+                // limit is 262 bytes nearer than the window; level 1 looks into few places.
                 let reached = strict.max_distance;
                 let share = if level == 1 { 16 } else { 3 };
                 assert!(
@@ -104,7 +104,8 @@ fn a_window_that_the_backend_cannot_keep_is_refused() {
     }
 }
 
-/// D-035: what may not be compressed is not shown to the deflater; what need not be is refused.
+/// D-035: a message that may not be compressed does not go to the deflater; one that need not be is
+/// refused.
 #[test]
 fn short_and_incompressible_messages_go_uncompressed() {
     for &backend in BACKENDS {
@@ -158,8 +159,8 @@ fn incompressible_bytes_grow_little() {
     }
 }
 
-/// One message for many: those who agreed to a window that is large enough can read it, whatever
-/// they were sent before and are sent after.
+/// One message for many: every connection that agreed to a window that is large enough can read it,
+/// whatever was sent before and after.
 #[test]
 fn a_shared_message_fits_into_any_conversation() {
     for &backend in BACKENDS {

@@ -9,7 +9,7 @@ use crate::event_sink::waiters::Wakers;
 use crate::event_sink::{EncodedEvent, SendError, WhenFull};
 
 impl State {
-    /// Whether this event can be sent at all.
+    /// Checks whether this event can be sent at all.
     pub(super) fn check(&self, event: &EncodedEvent) -> Result<(), SendError> {
         self.check_open()?;
         if event.len() > self.queue.max_event_len() {

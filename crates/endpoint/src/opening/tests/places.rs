@@ -1,4 +1,4 @@
-//! Where a client goes, and how an error names that place.
+//! The place that a client connects to, and its name in an error.
 
 use std::error::Error as _;
 use std::net::SocketAddr;

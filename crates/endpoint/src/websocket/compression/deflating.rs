@@ -25,9 +25,9 @@ impl Deflating {
         Some(Self { deflater, direction, config })
     }
 
-    /// The payload to send with RSV1; `None`: send the message as it is.
+    /// Returns the payload to send with RSV1; `None` means to send the message uncompressed.
     pub(in crate::websocket) fn compress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
-        // Nothing is taken from the pool for what is too short.
+        // Nothing is taken from the pool for messages that are too short.
         if payload.len() < self.config.threshold {
             return None;
         }
@@ -81,7 +81,7 @@ struct Parts {
 
 impl CompressedMessage {
     /// Compresses a message in a window of 12 bits, the one that servers agree to by default. A
-    /// control message stays as it is.
+    /// control message is unchanged.
     #[must_use]
     pub fn new(message: Message) -> Self {
         let shared = compress_for_many(&message, WindowBits::TWELVE, DeflateConfig::DEFAULT);
@@ -108,7 +108,7 @@ impl CompressedMessage {
         &self.0.message
     }
 
-    /// The length of what goes to connections that take it compressed; `None`: none does.
+    /// The length sent to connections that take the message compressed; `None`: none does.
     #[must_use]
     pub fn compressed_len(&self) -> Option<usize> {
         self.shared().map(SharedMessage::payload_len)
@@ -142,7 +142,7 @@ fn compress_for_many(
     Ok(shared)
 }
 
-/// Whether a state of the pool is as it would be made.
+/// Returns whether a state of the pool is the same as a new one would be.
 fn fits(state: &DeflateState, window_bits: WindowBits, config: DeflateConfig) -> bool {
     state.window_bits() == window_bits
         && (state.backend(), state.level()) == (config.backend, config.level)

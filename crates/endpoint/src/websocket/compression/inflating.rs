@@ -10,18 +10,18 @@ use super::pool;
 
 /// Inflates the messages of one peer.
 ///
-/// Between messages it holds nothing but what later ones may refer back to, which is nothing without
-/// context takeover.
+/// Between messages it holds only the window that later ones may refer back to, which is empty
+/// without context takeover.
 #[derive(Debug)]
 pub(in crate::websocket) struct Inflating {
     inflater: Inflater,
     message: Vec<u8>,
 }
 
-/// What a part brought.
+/// The result of a part.
 #[derive(Debug)]
 pub(in crate::websocket) enum Inflated {
-    /// A part of a message that goes on.
+    /// A part of a message that continues.
     Incomplete,
     /// The end of a message.
     Message(MessageRef<'static>),
@@ -37,8 +37,8 @@ impl Inflating {
 
     /// Takes the next part of a compressed message.
     ///
-    /// RFC 7692, 6.2: the fragments are inflated as one, and what comes out is held to the rules:
-    /// its length while it comes out, its UTF-8 at its end.
+    /// RFC 7692, 6.2: the fragments are inflated as one, and the inflated bytes are checked against
+    /// the rules: their length while they are produced, their UTF-8 at the end.
     pub(in crate::websocket) fn push(
         &mut self,
         kind: MessageKind,

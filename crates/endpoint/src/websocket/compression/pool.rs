@@ -6,7 +6,7 @@ use std::thread::LocalKey;
 
 use tidings_deflate::{DeflateState, InflateState};
 
-/// How many states of a kind a thread keeps.
+/// The number of states of a kind that a thread keeps.
 const MAX_POOLED: usize = 4;
 
 thread_local! {

@@ -1,5 +1,5 @@
-//! What the transport did with our bytes, the deadlines, and the end: the part of [`SendHalf`] that
-//! an adapter's loop drives.
+//! The results of writing, the deadlines, and the end: the part of [`SendHalf`] that an adapter's
+//! loop drives.
 
 use std::io::{self, IoSlice};
 use std::mem;
@@ -15,18 +15,18 @@ use super::{HIGH_WATER, Output, Phase, SendHalf};
 use crate::error::Error;
 use crate::trace;
 
-/// How much is read, and for how long, between our last byte and the end of the transport. A
-/// socket that is closed with unread bytes resets the connection, and the peer may lose our Close:
-/// one that is still sending the message that was too long, most of all. The time is the bound that
-/// counts; the bytes cost nothing but that.
+/// The limit of reading between our last byte and the end of the transport. A socket that is closed
+/// with unread bytes resets the connection, and the peer may lose our Close: above all a peer that
+/// is still sending the message that was too long. The time is the bound that matters; the bytes
+/// cost nothing else.
 const MAX_DRAIN_LEN: usize = 32 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-/// How many bytes a second the peer has to take of what was queued before our Close frame.
+/// The number of bytes per second that the peer has to take of the queue before our Close frame.
 const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 impl<R: Role> SendHalf<R> {
-    /// Step 3: what the transport is to do next. To be asked again until it is nothing, or the
-    /// transport cannot do it now. The time is asked for only at the end.
+    /// Step 3: returns the next operation of the transport. Call it again until there is none, or
+    /// the transport cannot do it now. The time is asked for only at the end.
     #[inline]
     pub fn next_output(&mut self, now: impl FnOnce() -> Timestamp) -> Output {
         self.transmit();
@@ -47,8 +47,8 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
-    /// Once we close, what is left to write has a time in all, by its length: a peer that takes a
-    /// byte now and then would hold the connection for days.
+    /// Once we close, the rest of the queue has a total time, by its length: a peer that takes a
+    /// byte now and then would otherwise hold the connection for days.
     #[cold]
     fn bound_the_rest(&mut self, now: impl FnOnce() -> Timestamp) {
         let is_unbounded = match self.phase {
@@ -68,8 +68,8 @@ impl<R: Role> SendHalf<R> {
         };
     }
 
-    /// Hands what is queued, and after it `payload`, to `write` as slices, of which none is empty.
-    /// `None` if there is nothing to write.
+    /// Passes the queue, followed by `payload`, to `write` as non-empty slices. `None` if there is
+    /// nothing to write.
     #[inline]
     pub fn write_with<T>(
         &self,
@@ -79,14 +79,14 @@ impl<R: Role> SendHalf<R> {
         self.queue.write_with(payload, write)
     }
 
-    /// How many bytes of the queue were written. `Pending` says that the transport takes nothing
-    /// now.
+    /// Reports the number of bytes of the queue that were written. `Pending` means that the
+    /// transport takes nothing now.
     #[inline]
     pub fn wrote(&mut self, written: Poll<io::Result<usize>>, now: impl FnOnce() -> Timestamp) {
         self.wrote_payload(&[], written, now);
     }
 
-    /// As [`wrote`](Self::wrote), for a write that ended with `payload`: what of it was not written
+    /// Like [`wrote`](Self::wrote), for a write that ended with `payload`: the unwritten part of it
     /// is queued.
     pub fn wrote_payload(
         &mut self,
@@ -126,7 +126,7 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
-    /// What flushing the transport came to.
+    /// Reports the result of flushing the transport.
     pub fn flushed(&mut self, flushed: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
         match flushed {
             Poll::Ready(Ok(())) => {
@@ -149,13 +149,13 @@ impl<R: Role> SendHalf<R> {
             self.connection.alive_until(self.drained_at);
         }
         if matches!(self.phase, Phase::Leaving { .. }) {
-            // Our Close frame has left, and arrives once the peer has taken what was before it.
+            // Our Close frame has left, and arrives once the peer has taken the bytes before it.
             self.connection.restart_closing(now.max(self.drained_at));
             self.phase = Phase::Running;
         }
     }
 
-    /// What shutting down our side of the transport came to.
+    /// Reports the result of shutting down our side of the transport.
     #[expect(clippy::needless_pass_by_value, reason = "it is taken as other results are")]
     pub fn shut_down(&mut self, shut_down: Poll<io::Result<()>>, now: impl FnOnce() -> Timestamp) {
         match shut_down {
@@ -190,7 +190,7 @@ impl<R: Role> SendHalf<R> {
     pub(in crate::websocket) fn received(&mut self, read: io::Result<usize>) {
         match read {
             Ok(0) => self.read_end(),
-            // Both sides have said what they had to: how the transport ends is its own affair.
+            // Both sides have sent their Close: how the transport ends does not matter.
             Err(_) if !self.connection.is_receiving() => self.read_end(),
             Err(error) => self.lose(error),
             Ok(len) => {
@@ -217,14 +217,14 @@ impl<R: Role> SendHalf<R> {
         self.connection.receive_eof();
     }
 
-    /// Whether anything is to be read.
+    /// Returns whether bytes should be read.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         !self.has_read_end && self.phase != Phase::Ended
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called: something of the machine is
-    /// due then, a write, or the end. `None` is never.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout): a deadline of
+    /// the machine, a write, or the end. `None` means no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let connection = match self.phase {
@@ -235,8 +235,8 @@ impl<R: Role> SendHalf<R> {
         [connection, self.poll_write_timeout()].into_iter().flatten().min()
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), for one who waits for writing and does not look at
-    /// what came: [`handle_write_timeout`](Self::handle_write_timeout) is due.
+    /// Like [`poll_timeout`](Self::poll_timeout), for a caller that waits for writing and does not
+    /// process received bytes: [`handle_write_timeout`](Self::handle_write_timeout) is due.
     #[must_use]
     pub fn poll_write_timeout(&self) -> Option<Timestamp> {
         let write = self.write_stalled.map(|since| since.after(self.write_timeout));
@@ -248,10 +248,10 @@ impl<R: Role> SendHalf<R> {
         [write, end].into_iter().flatten().min()
     }
 
-    /// Does what is due now. Harmless if nothing is.
+    /// Does the work that is due now. Harmless if nothing is.
     ///
-    /// Only for one who has just read and found nothing: the answer for which the peer would be
-    /// judged may be waiting.
+    /// Call it only after a read that found nothing: the answer whose deadline passed may be
+    /// waiting to be read.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.handle_write_timeout(now);
         if matches!(self.phase, Phase::Leaving { .. }) {
@@ -263,14 +263,15 @@ impl<R: Role> SendHalf<R> {
             self.connection.alive_until(now);
         }
         if let Some(timeout) = self.connection.handle_timeout(now) {
-            // A peer that said Close and is only slow to hang up has done its part.
+            // A peer that has sent its Close and is only slow to hang up has done its part.
             if !self.connection.close_info().is_clean() {
                 self.fail(Error::Timeout(timeout));
             }
         }
     }
 
-    /// Does what is due now for one who waits for writing: judges the peer by what it takes alone.
+    /// Does the work that is due now for a caller that waits for writing: checks only whether the
+    /// peer takes bytes.
     pub fn handle_write_timeout(&mut self, now: Timestamp) {
         let is_over = |until: Timestamp| until <= now;
         let is_stalled =
@@ -294,7 +295,7 @@ impl<R: Role> SendHalf<R> {
                 self.fail(Error::BothSend { unread_len });
                 let reason = "both sides send and neither receives";
                 self.connection.fail(now, CloseFrame::new(CloseCode::POLICY_VIOLATION, reason));
-                // The peer may go on once its bytes are read, and gets to see the Close frame.
+                // The peer can continue once its bytes are read, and then sees the Close frame.
                 self.ahead = None;
                 self.write_stalled = None;
                 self.phase = Phase::Running;
@@ -306,16 +307,16 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
-    /// Whether the connection fails because both sides send: what still comes is to be read and
-    /// dropped until the end, which says so.
+    /// Returns whether the connection fails because both sides send: bytes that still arrive are to
+    /// be read and dropped until the end, which has the reason.
     #[must_use]
     pub fn fails_by_both_sending(&self) -> bool {
         matches!(self.failure.as_deref(), Some(Error::BothSend { .. })) && !self.is_reported
     }
 
-    /// Reads once for one who waits for writing: the peer may be waiting for that. What comes is
-    /// kept for [`ReceiveHalf::fill`](crate::websocket::ReceiveHalf::fill). `Pending` if nothing
-    /// came, or as much waits as [`Config`](crate::websocket::Config) allows.
+    /// Reads once for a caller that waits for writing: the peer may be waiting for that. The bytes
+    /// are kept for [`ReceiveHalf::fill`](crate::websocket::ReceiveHalf::fill). `Pending` if
+    /// nothing arrived, or if as much is kept as [`Config`](crate::websocket::Config) allows.
     pub fn read_ahead(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
@@ -330,7 +331,7 @@ impl<R: Role> SendHalf<R> {
         polled
     }
 
-    /// What was read ahead, in order.
+    /// Returns the next result that was read ahead, in order.
     pub(in crate::websocket) fn take_ahead(&mut self) -> Option<Ahead> {
         let taken = self.ahead.as_mut()?.take();
         if self.ahead.as_ref().is_some_and(|ahead| ahead.is_empty()) {
@@ -399,10 +400,10 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
-    /// Whether all that was queued was handed to the transport, as far as is known.
+    /// Checks whether the whole queue was passed to the transport, as far as is known.
     ///
     /// # Errors
-    /// The transport has failed, and what was queued is lost: the reason.
+    /// The reason why the transport failed: the queued bytes are lost.
     pub fn check_written(&self) -> Result<(), Error> {
         if !self.has_failed {
             return Ok(());
@@ -416,7 +417,7 @@ impl<R: Role> SendHalf<R> {
         }))
     }
 
-    /// How the connection ended; what was not a closing handshake is reported once.
+    /// Returns how the connection ended; an end without a closing handshake is reported once.
     ///
     /// # Errors
     /// Why it ended otherwise.
@@ -425,7 +426,7 @@ impl<R: Role> SendHalf<R> {
             return Ok(());
         }
         match self.failure.as_deref_mut() {
-            // One who sends later still hears of it.
+            // A later send still gets it.
             Some(failure) => {
                 let again = failure.again();
                 Err(mem::replace(failure, again))
@@ -434,12 +435,12 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
-    /// Why the connection failed, to be said to whoever asks.
+    /// Returns the reason why the connection failed, for any later caller.
     fn reason(&self) -> Option<Error> {
         self.failure.as_deref().map(Error::again)
     }
 
-    /// Why nothing can be sent: what ended the connection, if that is known.
+    /// Returns the reason why nothing can be sent: the end of the connection, if that is known.
     #[cold]
     pub(super) fn refusal(&self, error: SendError) -> Error {
         if error != SendError::NotOpen {
@@ -457,13 +458,13 @@ impl<R: Role> SendHalf<R> {
         self.connection.close_info()
     }
 
-    /// How long the last answered Ping of the connection's own took.
+    /// Returns the round-trip time of the last answered Ping that the connection sent by itself.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.connection.round_trip_time()
     }
 
-    /// Whether data can be sent: closing has not begun.
+    /// Returns whether data can be sent: closing has not begun.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.connection.is_open()
@@ -471,43 +472,43 @@ impl<R: Role> SendHalf<R> {
 }
 
 impl<R> SendHalf<R> {
-    /// Whether the message that is sent next may wait for the one after it: another whole message
+    /// Returns whether the next sent message may wait for the one after it: another whole message
     /// followed the one that was received last, and nothing was sent since.
     #[must_use]
     pub fn take_batching(&mut self) -> bool {
         mem::take(&mut self.next_is_whole) && self.batches_replies
     }
 
-    /// What is sent next is written at once.
+    /// Makes the next sent message be written at once.
     pub fn stop_batching(&mut self) {
         self.next_is_whole = false;
     }
 
-    /// Whether bytes were read ahead and wait to be received.
+    /// Returns whether bytes were read ahead and wait to be received.
     #[must_use]
     pub const fn has_read_ahead(&self) -> bool {
         self.ahead.is_some()
     }
 
-    /// Whether less than 64 KiB are queued.
+    /// Returns whether less than 64 KiB are queued.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.queue.len() < HIGH_WATER
     }
 
-    /// Whether there is something to write or to flush.
+    /// Returns whether there is something to write or to flush.
     #[must_use]
     pub fn wants_write(&self) -> bool {
         !self.queue.is_empty() || self.needs_flush
     }
 
-    /// Whether nothing more happens.
+    /// Returns whether the connection has ended completely.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.phase == Phase::Ended
     }
 
-    /// Whether nothing more happens, and nothing is left to report.
+    /// Returns whether the connection has ended completely, and nothing is left to report.
     #[must_use]
     pub fn has_reported(&self) -> bool {
         self.has_ended() && (self.failure.is_none() || self.is_reported)

@@ -1,17 +1,17 @@
-//! How fast a slow peer takes what we send: [`Pace`]. What was written may still be in the buffers of
-//! the transport when we close, and a peer that reads slowly needs the time for it.
+//! The pace at which a slow peer takes our bytes: [`Pace`]. Written bytes may still be in the
+//! buffers of the transport when we close, and a peer that reads slowly needs time for them.
 
 use std::time::Duration;
 
 use tidings_websocket::Timestamp;
 
-/// How much a transport may hold that the peer has not taken: what common systems grant a TCP
-/// socket to send.
+/// The number of bytes that a transport may hold and the peer has not taken: the usual limit of a
+/// TCP send buffer.
 const MAX_HELD_LEN: u128 = 4 * 1024 * 1024;
 /// The longest time that is granted for it.
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(60);
 
-/// What the transport took since it was full.
+/// The bytes that the transport took since it was full.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     full_since: Timestamp,
@@ -29,7 +29,8 @@ impl Pace {
         self.taken_len = self.taken_len.saturating_add(len);
     }
 
-    /// When the peer has taken what the transport holds now, if it goes on as it did.
+    /// Returns the time at which the peer has taken all bytes in the transport, if it continues at
+    /// this pace.
     pub(super) fn drained_at(self, now: Timestamp) -> Timestamp {
         let nanos = now.since(self.full_since).as_nanos();
         let len = u128::try_from(self.taken_len).unwrap_or(u128::MAX);

@@ -1,5 +1,5 @@
-//! What a sender reads while the peer takes nothing: [`ReadAhead`]. Two sides that both send first
-//! would otherwise wait for each other.
+//! The bytes that a sender reads while the peer takes nothing: [`ReadAhead`]. Two sides that both
+//! send first would otherwise wait for each other.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use crate::websocket::pool::{self, BUFFER_LEN};
 
-/// Bytes that were read and not yet looked at, and what reading came to after them.
+/// Bytes that were read and not yet processed, and the result of reading after them.
 #[derive(Debug)]
 pub(crate) struct ReadAhead {
     /// Pooled buffers, each with how much of it is filled; only the last has room.
@@ -18,11 +18,11 @@ pub(crate) struct ReadAhead {
     end: Option<io::Result<usize>>,
 }
 
-/// What was read ahead, in order.
+/// A result that was read ahead, in order.
 pub(crate) enum Ahead {
     /// A buffer, and how much of it is filled.
     Bytes(Vec<u8>, usize),
-    /// What reading came to after all bytes.
+    /// The result of reading after all bytes.
     End(io::Result<usize>),
 }
 
@@ -36,12 +36,12 @@ impl ReadAhead {
         self.len
     }
 
-    /// Whether no more may be read.
+    /// Returns whether no more may be read.
     pub(crate) const fn is_full(&self) -> bool {
         self.len >= self.max_len
     }
 
-    /// Whether there is nothing left to take.
+    /// Returns whether nothing is left to take.
     pub(crate) fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.end.is_none()
     }
@@ -88,7 +88,7 @@ impl ReadAhead {
         if came > 0 || self.end.is_some() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Takes the next of what was read.
+    /// Takes the next result that was read ahead.
     pub(crate) fn take(&mut self) -> Option<Ahead> {
         match self.buffers.pop_front() {
             Some((buffer, filled)) => {

@@ -79,7 +79,7 @@ fn the_full_request_is_these_bytes() {
     assert!(!shown.contains("Bearer") && !shown.contains("a=b"), "{shown}");
 }
 
-/// A request is written whole or refused: every shorter buffer is told what is needed.
+/// A request is written whole or refused: every shorter buffer gets the needed length.
 #[test]
 fn a_buffer_of_any_shorter_length_is_refused() {
     let extensions = [Extension::new("x-a", &[]).unwrap(), Extension::new("x-b", &[]).unwrap()];
@@ -173,7 +173,7 @@ fn over_http2_the_headers_of_the_connection_are_left_out() {
 }
 
 proptest! {
-    /// W-012, W-014, W-018, P-11: what a client encodes a server reads, part by part.
+    /// W-012, W-014, W-018, P-11: a server reads the encoded request of a client, part by part.
     #[test]
     fn a_request_reads_back_as_it_was_built(
         nonce: [u8; 16],

@@ -47,7 +47,7 @@ fn with_client<T>(run: impl FnOnce(&ClientRequest<'_>) -> T) -> T {
     run(&request)
 }
 
-/// What an answer comes to, owned.
+/// The outcome of an answer, owned.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Opened { subprotocol: Option<String>, extensions: Vec<String> },
@@ -75,7 +75,7 @@ fn parse(bytes: &[u8]) -> Result<Outcome, ResponseError> {
     with_client(|client| client.parse_response(head, &mut slots).map(|answer| outcome(&answer)))
 }
 
-/// The verdict on a 101 with these headers, the same from bytes, pairs and the `http` crate.
+/// The result for a 101 with these headers, the same from bytes, pairs and the `http` crate.
 fn verdict(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
     let verdict = parse(&head("HTTP/1.1 101 Switching Protocols", lines));
     let pairs: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
@@ -98,7 +98,7 @@ fn verdict(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
     verdict
 }
 
-/// The verdict on the same headers in a 200 over HTTP/2.
+/// The result for the same headers in a 200 over HTTP/2.
 fn verdict_http2(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
     let pairs: Vec<_> = lines
         .iter()
@@ -149,7 +149,7 @@ fn a_good_answer_opens() {
     }
 }
 
-/// P-009; RFC 9112, 6.3 item 1: a 1xx has no body, and what its headers say of one is ignored.
+/// P-009; RFC 9112, 6.3 item 1: a 1xx has no body, and headers that describe one are ignored.
 #[test]
 fn what_a_101_announces_of_a_body_is_ignored() {
     for lines in [
@@ -306,7 +306,7 @@ fn another_status_is_a_value_with_the_place_of_its_body() {
         ("HTTP/1.1 426 ", 426, ""),
         ("HTTP/1.1 500", 500, ""),
         ("HTTP/1.1 599 \u{e9}", 599, ""),
-        // RFC 9110, 15: what is no status counts as one from 500 to 599.
+        // RFC 9110, 15: an invalid status counts as one from 500 to 599.
         ("HTTP/1.1 099 x", 99, "x"),
         ("HTTP/1.1 600 x", 600, "x"),
         ("HTTP/1.1 000", 0, ""),

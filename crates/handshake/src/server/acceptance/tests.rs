@@ -40,7 +40,7 @@ fn bytes(acceptance: &Acceptance<'_>) -> Vec<u8> {
     assert_eq!(out.pop(), Some(0xAA));
     #[cfg(feature = "alloc")]
     assert_eq!(acceptance.to_vec(), out);
-    // Every shorter buffer is refused with what is needed.
+    // Every shorter buffer is refused with the needed length.
     for available in 0..len {
         let error = BufferTooSmall { needed: len, available };
         assert_eq!(acceptance.encode(&mut out[..available]), Err(error));
@@ -184,7 +184,7 @@ fn over_http2_success_is_200_without_the_headers_of_the_connection() {
         });
     assert_eq!(result, Ok(()));
     assert_eq!(lines, [("Sec-WebSocket-Protocol".to_string(), "chat".to_string())]);
-    // For those who only log it, it can be written down all the same.
+    // For logging it can still be displayed.
     let written = b"HTTP/1.1 200 OK\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
     assert_eq!(bytes(&acceptance), written);
 }
@@ -243,7 +243,7 @@ fn an_error_says_what_is_wrong() {
     assert!(ExtensionsError::Empty.to_string().contains("empty"));
 }
 
-/// What is said may be made at run time, and outlives what it was made of.
+/// The strings may be created at run time, and outlive their sources.
 #[cfg(feature = "alloc")]
 #[test]
 fn headers_made_at_run_time_are_owned() {

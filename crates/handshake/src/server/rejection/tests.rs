@@ -14,7 +14,7 @@ fn text(rejection: &Rejection<'_>) -> String {
     assert_eq!(len, rejection.encoded_len());
     #[cfg(feature = "alloc")]
     assert_eq!(rejection.to_vec(), &out[..len]);
-    // Every shorter buffer is refused with what is needed.
+    // Every shorter buffer is refused with the needed length.
     let mut short = [0; 512];
     for available in 0..len {
         let error = BufferTooSmall { needed: len, available };
@@ -142,7 +142,7 @@ fn a_status_line_has_the_registered_phrase() {
     }
 }
 
-/// W-031: what the scanner refuses is answered as well.
+/// W-031: heads that the scanner refuses are answered as well.
 #[test]
 fn a_head_that_is_none_is_rejected_with_its_status() {
     for (error, line) in [
@@ -294,7 +294,7 @@ fn every_error_is_a_complete_response() {
     }
 }
 
-/// What is said may be made at run time, and outlives what it was made of.
+/// The strings may be created at run time, and outlive their sources.
 #[cfg(feature = "alloc")]
 #[test]
 fn words_made_at_run_time_are_owned() {
@@ -316,7 +316,7 @@ fn words_made_at_run_time_are_owned() {
     assert_eq!(busy.header("Upgrade", "x").map(|_| ()), Err(reserved));
 }
 
-/// With `?`, what an application gets wrong is its own fault and not that of the client.
+/// With `?`, an application's mistake is its own fault and not that of the client.
 #[test]
 fn a_wrong_answer_becomes_a_500() {
     let errors: [Rejection<'_>; 2] = [

@@ -1,4 +1,4 @@
-//! Requests and the verdicts on them, from every front end.
+//! Requests and the results of checking them, from every front end.
 
 use std::format;
 use std::string::{String, ToString as _};
@@ -34,7 +34,7 @@ fn example() -> Lines<'static> {
     .to_vec()
 }
 
-/// The example with this header in place of its own.
+/// The example with this header instead of its original one.
 fn with<'a>(name: &'a str, values: &[&'a str]) -> Lines<'a> {
     let mut lines = without(name);
     lines.extend(values.iter().map(|value| (name, *value)));
@@ -51,7 +51,7 @@ fn head(start: &str, lines: &[(&str, &str)]) -> Vec<u8> {
     (head + "\r\n").into_bytes()
 }
 
-/// The verdict on bytes that end with their head.
+/// The result for bytes that end with their head.
 fn parse(bytes: &[u8]) -> Result<(), RequestError> {
     let mut scanner = HeadScanner::request(Limits::server());
     let Progress::Complete(head) = scanner.scan(bytes)? else { panic!("the head has no end") };
@@ -61,7 +61,7 @@ fn parse(bytes: &[u8]) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// The verdict on a head from every front end: bytes, pairs, and the `http` crate.
+/// The result for a head from every front end: bytes, pairs, and the `http` crate.
 fn verdict(lines: &[(&str, &str)]) -> Result<(), RequestError> {
     let verdict = parse(&head("GET /chat HTTP/1.1", lines));
     let pairs: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
@@ -86,7 +86,7 @@ fn verdict(lines: &[(&str, &str)]) -> Result<(), RequestError> {
     verdict
 }
 
-/// The verdict on the same headers over HTTP/2, where those of the connection fall away.
+/// The result for the same headers over HTTP/2, where those of the connection are dropped.
 fn verdict_http2(lines: &[(&str, &str)]) -> Result<(), RequestError> {
     let lines: Vec<_> = lines
         .iter()

@@ -1,4 +1,4 @@
-//! A connection whose response's head is read: [`Connection`]. It yields the body.
+//! A connection that has read the head of its response: [`Connection`]. It returns the body.
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::sse::http1::body::Body;
 use crate::sse::http1::{head, request};
 use crate::transport::{Transport as _, is_not_now};
 
-/// How much is read at once.
+/// The size of one read.
 const READ_LEN: usize = 16 * 1024;
 /// The bounds of a read timeout: zero would be "for ever".
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -33,12 +33,12 @@ pub(super) struct Connection {
     body: Body,
     /// Body whose framing is still to be taken off.
     received: Bytes,
-    /// When that came.
+    /// The arrival time of that response.
     received_at: Timestamp,
     buffer: BytesMut,
     /// The moment that times count from.
     epoch: Instant,
-    /// As it is set.
+    /// The current timeout of the stream.
     read_timeout: Option<Duration>,
 }
 
@@ -60,7 +60,7 @@ impl Connection {
     /// count from `epoch`.
     ///
     /// # Errors
-    /// There is none in time, or this was closed before.
+    /// No response arrived in time, or the source was closed before.
     pub(super) fn fetch(
         control: &Arc<Control>,
         number: AttemptNumber,
@@ -106,12 +106,12 @@ impl Connection {
         self.received_at = self.now();
         match head {
             Ok(head) => Ok(head.into_parts().0),
-            // Why the request could not be sent says more than that there is no response.
+            // The error of sending says more than the missing response does.
             Err(error) => Err(self.upload.take_error().map_or_else(|| http(error), http)),
         }
     }
 
-    /// When the last chunk came.
+    /// Returns the arrival time of the last chunk.
     pub(super) const fn received_at(&self) -> Timestamp {
         self.received_at
     }

@@ -1,5 +1,5 @@
-//! Speaks to an [`EventSource`](super::EventSource) while another thread waits in it:
-//! [`ClientHandle`], and [`Control`], what the two share.
+//! The control of an [`EventSource`](super::EventSource) while another thread waits in it:
+//! [`ClientHandle`], and [`Control`], the state that the two share.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,8 +21,8 @@ impl ClientHandle {
         Self(Arc::clone(control))
     }
 
-    /// Ends the source, for good: a call that waits comes back at once, and it and all later ones
-    /// say `None`.
+    /// Closes the source permanently: a waiting call returns at once, and it and all later ones
+    /// return `None`.
     pub fn close(&self) {
         self.0.close();
     }
@@ -33,7 +33,7 @@ impl ClientHandle {
         self.0.try_now();
     }
 
-    /// Whether the source is closed.
+    /// Returns whether the source is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
@@ -46,7 +46,7 @@ impl fmt::Debug for ClientHandle {
     }
 }
 
-/// Where a source can be interrupted.
+/// The place where a source can be interrupted.
 #[derive(Default)]
 pub(super) struct Control {
     is_closed: AtomicBool,
@@ -54,12 +54,12 @@ pub(super) struct Control {
     changed: Condvar,
 }
 
-/// Which attempt something belongs to. Others are not wanted any more.
+/// The attempt that something belongs to. Results of other attempts are no longer wanted.
 pub(super) type AttemptNumber = u64;
 
 #[derive(Default)]
 struct State {
-    /// What reading is interrupted by.
+    /// The connection to shut down to interrupt a read.
     tcp: Option<TcpStream>,
     attempt: AttemptNumber,
     fetched: Option<Fetched>,
@@ -86,7 +86,7 @@ impl Control {
         self.changed.notify_all();
     }
 
-    /// Whether the next attempt is wanted now; told once.
+    /// Returns whether the next attempt is wanted now, once.
     pub(super) fn take_try_now(&self) -> bool {
         std::mem::take(&mut self.lock().tries_now)
     }
@@ -99,11 +99,11 @@ impl Control {
         }
     }
 
-    /// Runs `fetch` on a thread of its own, since a look-up cannot be interrupted. That thread may be
-    /// left behind, and ends at its deadline. The result is for [`wait_for`](Self::wait_for).
+    /// Runs `fetch` on a separate thread, since a DNS lookup cannot be interrupted. That thread may
+    /// outlive the call, and ends at its deadline. [`wait_for`](Self::wait_for) returns the result.
     ///
     /// # Errors
-    /// There is no thread.
+    /// The thread could not be spawned.
     pub(super) fn begin(
         self: &Arc<Self>,
         fetch: impl FnOnce(AttemptNumber) -> Fetched + Send + 'static,
@@ -129,7 +129,8 @@ impl Control {
         Ok(number)
     }
 
-    /// Waits for what [`begin`](Self::begin) comes to; `None` if it is late, or this was closed.
+    /// Waits for the result of [`begin`](Self::begin); `None` if it is late, or the source was
+    /// closed.
     pub(super) fn wait_for(&self, deadline: Deadline) -> Option<Fetched> {
         let mut state = self.lock();
         loop {

@@ -1,4 +1,4 @@
-//! An open stream: [`Streaming`], from the body to what it means.
+//! An open stream: [`Streaming`], from the body to its events.
 
 use bytes::Bytes;
 use tidings_endpoint::event_source::{Client, ClientEvent, ContentDecoder, Received, StreamError};
@@ -12,7 +12,7 @@ pub(super) struct Streaming {
     content: ContentDecoder,
 }
 
-/// What comes of waiting.
+/// The result of waiting.
 pub(super) enum Incident {
     Event(ClientEvent),
     /// The body is over as HTTP says that it is.
@@ -27,7 +27,7 @@ impl Streaming {
         Self { connection, content }
     }
 
-    /// Waits for what the stream says next, until the deadline of the client or of the call.
+    /// Waits for the next event of the stream, until the deadline of the client or of the call.
     pub(super) fn next(&mut self, client: &mut Client, call: Option<Timestamp>) -> Incident {
         self.try_next(client, call).unwrap_or_else(Incident::Broken)
     }

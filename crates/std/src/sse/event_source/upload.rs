@@ -9,14 +9,14 @@ use bytes::{Buf as _, Bytes};
 use crate::connect::ClientStream;
 use crate::transport::{Transport, is_not_now};
 
-/// How much is written before it is looked whether something has come.
+/// The number of bytes written between two checks for received bytes.
 const WRITE_LEN: usize = 64 * 1024;
-/// How long a write waits before it is looked whether something has come.
+/// The time that a write waits before the next check for received bytes.
 const TURN: Duration = Duration::from_millis(20);
 /// The shortest timeout: zero would be "for ever".
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// What is still to be sent of a request.
+/// The part of a request that is still to be sent.
 #[derive(Debug)]
 pub(super) struct Upload {
     head: Bytes,
@@ -37,7 +37,7 @@ impl Upload {
         Self { head, body, state: State::Sending }
     }
 
-    /// Whether there is something to send.
+    /// Returns whether there are bytes to send.
     pub(super) const fn is_sending(&self) -> bool {
         matches!(self.state, State::Sending)
     }
@@ -47,7 +47,7 @@ impl Upload {
         self.state = State::Sent;
     }
 
-    /// Why it could not be sent, if it could not.
+    /// Returns the error of sending, if it failed.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         match std::mem::replace(&mut self.state, State::Sent) {
             State::Failed(error) => Some(error),
@@ -79,7 +79,7 @@ pub(super) struct Uploading<'a> {
 }
 
 impl Uploading<'_> {
-    /// Reads what is there, without waiting.
+    /// Reads the available bytes, without waiting.
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.tcp().set_nonblocking(true)?;
         let read = self.stream.read(buffer);
@@ -87,7 +87,7 @@ impl Uploading<'_> {
         read
     }
 
-    /// Sends what can be sent within a turn.
+    /// Sends as much as possible within a turn.
     fn write_for(&mut self, turn: Duration) -> io::Result<()> {
         self.stream.set_write_timeout(Some(turn.max(SHORTEST)))?;
         match self.upload.write(self.stream) {

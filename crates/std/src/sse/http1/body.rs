@@ -1,4 +1,4 @@
-//! Where the body of a response ends (RFC 9112, section 6): [`Body`].
+//! The end of the body of a response (RFC 9112, section 6): [`Body`].
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 
 use super::chunked::{ChunkError, Chunked};
 
-/// Takes the framing off a body. All of its input is lent on, nothing is copied.
+/// Removes the framing from a body. The content is borrowed from the input; nothing is copied.
 #[derive(Debug)]
 pub(crate) enum Body {
     /// `Content-Length`: this many bytes are still to come.
@@ -18,10 +18,10 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// The body behind this head, which answers a request that is not `HEAD` or `CONNECT`.
+    /// Creates the body after this head, which answers a request that is not `HEAD` or `CONNECT`.
     ///
     /// # Errors
-    /// The head does not tell where the body ends, or in a coding that was not asked for.
+    /// The head does not define the end of the body, or uses a coding that was not requested.
     pub(crate) fn new(
         status: StatusCode,
         version: Version,
@@ -64,7 +64,7 @@ impl Body {
         Ok(Some(content).filter(|content| !content.is_empty()))
     }
 
-    /// Whether the last byte of the body was seen.
+    /// Returns whether the last byte of the body was seen.
     pub(crate) const fn is_over(&self) -> bool {
         match self {
             Self::Counted { left } => *left == 0,
@@ -73,7 +73,7 @@ impl Body {
         }
     }
 
-    /// What it means that the connection has ended.
+    /// Returns the meaning of the end of the connection.
     ///
     /// # Errors
     /// RFC 9112, 8: the body is incomplete.
@@ -123,7 +123,7 @@ pub(crate) enum BodyError {
     ContentLength,
     /// `Transfer-Encoding` is not `chunked` alone, or comes with HTTP/1.0.
     TransferEncoding,
-    /// What stands between chunks is wrong.
+    /// The framing between chunks is invalid.
     Chunk(ChunkError),
     /// The connection ended before the body.
     Cut,

@@ -6,7 +6,7 @@ use super::body::take;
 
 /// The longest line before a chunk: a size of 16 digits, and extensions that nobody uses.
 const MAX_SIZE_LINE_LEN: usize = 4096;
-/// The most that may stand behind the last chunk.
+/// The maximum number of bytes after the last chunk.
 const MAX_TRAILER_LEN: usize = 16 * 1024;
 
 /// Takes the chunks apart, cut anywhere.
@@ -17,7 +17,7 @@ pub(crate) struct Chunked {
     line_start: Vec<u8>,
 }
 
-/// Where the stream stands.
+/// The position in the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]
@@ -25,7 +25,7 @@ enum Place {
     Data {
         left: u64,
     },
-    /// The line end behind a chunk's data.
+    /// The line end after a chunk's data.
     DataEnd,
     /// Its LF.
     DataLineFeed,
@@ -38,7 +38,7 @@ enum Place {
     Over,
 }
 
-/// What the open line of the trailer section has.
+/// The content so far of the open line in the trailer section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TrailerLine {
     Nothing,
@@ -51,7 +51,7 @@ impl Chunked {
         matches!(self.place, Place::Over)
     }
 
-    /// As [`Body::next`](super::body::Body::next).
+    /// Like [`Body::next`](super::body::Body::next).
     pub(super) fn next<'i>(
         &mut self,
         input: &mut &'i [u8],
@@ -77,7 +77,7 @@ impl Chunked {
                         _ => return Err(ChunkError::DataEnd),
                     }
                 }
-                // RFC 9112, 7.1.2: what it says may be dropped.
+                // RFC 9112, 7.1.2: its content may be dropped.
                 Place::Trailer { len, line } => {
                     *input = behind;
                     if len >= MAX_TRAILER_LEN {
@@ -137,7 +137,7 @@ fn parse_size(line: &[u8]) -> Result<u64, ChunkError> {
     }
 }
 
-/// What the server put around its chunks is wrong.
+/// The server's chunk framing is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChunkError {
     /// A chunk does not begin with its size.
@@ -146,9 +146,9 @@ pub(crate) enum ChunkError {
     SizeLineTooLong { max_len: usize },
     /// A chunk is longer than its size.
     DataEnd,
-    /// A line behind the last chunk is none.
+    /// A line after the last chunk is not a valid trailer.
     Trailer,
-    /// There is too much behind the last chunk.
+    /// There are too many bytes after the last chunk.
     TrailerTooLong { max_len: usize },
 }
 
@@ -172,7 +172,7 @@ impl fmt::Display for ChunkError {
 mod tests {
     use super::*;
 
-    /// What a body in these slices comes to, and what is behind it.
+    /// Returns the content of a body in these slices, and the rest after it.
     fn read(slices: &[&[u8]]) -> Result<(Vec<u8>, bool, usize), ChunkError> {
         let mut chunked = Chunked::default();
         let (mut content, mut behind) = (Vec::new(), 0);

@@ -17,12 +17,12 @@ use tidings_handshake::{Head, HeadError, HeadScanner, Limits, Progress};
 use crate::deadline::Bounded;
 use crate::transport::Transport;
 
-/// How much is read at once: a head is rarely longer.
+/// The size of one read: a head is rarely longer.
 const READ_LEN: usize = 4096;
 /// The longest header name that [`HeaderName`] takes.
 const MAX_NAME_LEN: usize = u16::MAX as usize;
 
-/// Why there is no response.
+/// The reason why there is no response.
 #[cfg(feature = "event-source")]
 #[derive(Debug)]
 pub(crate) enum ResponseError {
@@ -32,7 +32,7 @@ pub(crate) enum ResponseError {
     TooManyInterim(usize),
 }
 
-/// Waits for the head of the final response. `received` is what was read after it.
+/// Waits for the head of the final response. `received` has the bytes read after it.
 #[cfg(feature = "event-source")]
 pub(crate) fn read_response<S: Transport>(
     stream: &mut Bounded<'_, S>,
@@ -67,7 +67,7 @@ fn parse_response(head: Head<'_>) -> Result<Response<()>, HeadError> {
     check(parsed.parse(head.as_bytes()))?;
     let mut response = Response::new(());
     debug_assert!(parsed.code.is_some(), "a whole head has a status");
-    // RFC 9110, 15: 100 to 999 is what `StatusCode` takes.
+    // RFC 9110, 15: `StatusCode` takes 100 to 999.
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
     *response.status_mut() = status.map_err(|_| HeadError::Status { offset: STATUS_OFFSET })?;
     *response.version_mut() = version(parsed.version);
@@ -75,7 +75,7 @@ fn parse_response(head: Head<'_>) -> Result<Response<()>, HeadError> {
     Ok(response)
 }
 
-/// Waits for the head of a request. What was read after it is dropped.
+/// Waits for the head of a request. Bytes read after it are dropped.
 ///
 /// # Errors
 /// The outer one is the transport's, the inner one is the client's fault.
@@ -106,8 +106,8 @@ fn parse_request(head: Head<'_>) -> Result<Request<()>, HeadError> {
     Ok(request)
 }
 
-/// Reads until `received` holds a whole head, or what cannot be one, and hands it to `on_head`; `eof`
-/// says what it means if there is none.
+/// Reads until `received` contains a whole head, or bytes that cannot be one, and passes it to
+/// `on_head`; `eof` is the meaning of an end before that.
 fn scan_head<S: Transport, T>(
     stream: &mut Bounded<'_, S>,
     received: &mut Vec<u8>,
@@ -150,7 +150,7 @@ fn version(minor: Option<u8>) -> Version {
 fn fields(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
     let mut fields = HeaderMap::new();
     for line in lines {
-        // The scanner has accepted the characters; what remains is the length.
+        // The scanner has accepted the characters; only the length remains to be checked.
         let name = HeaderName::from_bytes(line.name.as_bytes());
         let value = HeaderValue::from_bytes(line.value);
         let (Ok(name), Ok(value)) = (name, value) else {

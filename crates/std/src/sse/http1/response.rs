@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::response::Parts;
 use http::{StatusCode, Version, header};
 
-/// From this length on, what is buffered is written.
+/// From this length on, the buffered bytes are written.
 const MAX_BUFFER_LEN: usize = 16 * 1024;
 
 /// Writes a response's head and body, in chunks if the body has no length, buffered until it is

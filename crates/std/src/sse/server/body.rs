@@ -26,9 +26,10 @@ impl From<EventSink> for EventBody {
 }
 
 impl EventBody {
-    /// Writes the stream to the body of a response of another HTTP server, and blocks until it ends.
-    /// The head was written before, with [`RESPONSE_HEADERS`](tidings_sse::RESPONSE_HEADERS). What
-    /// is written is flushed whenever there is no more for now.
+    /// Writes the stream to the body of a response of another HTTP server, and blocks until it
+    /// ends. The server has written the head before, with
+    /// [`RESPONSE_HEADERS`](tidings_sse::RESPONSE_HEADERS). The output is flushed whenever there is
+    /// no more for now.
     ///
     /// A writer that answers `WouldBlock` or `TimedOut` is stuck. To end a stuck connection, set its
     /// write timeout.
@@ -66,7 +67,7 @@ impl EventBody {
         }
     }
 
-    /// What an error of the writer means.
+    /// Converts an error of the writer.
     fn check(&mut self, written: io::Result<()>) -> Result<(), ServeError> {
         match written {
             Err(error) if is_not_now(&error) => {
@@ -77,12 +78,12 @@ impl EventBody {
         }
     }
 
-    /// Whether there is nothing to write.
+    /// Returns whether there is nothing to write.
     pub(super) const fn is_empty(&self) -> bool {
         self.sink.has_ended()
     }
 
-    /// How long a write may take nothing.
+    /// Returns how long a write may take nothing.
     pub(super) fn stall_timeout(&self) -> Option<Duration> {
         self.sink.stall_timeout()
     }

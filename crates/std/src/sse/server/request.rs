@@ -14,7 +14,7 @@ use crate::sse::http1::head::read_request;
 use crate::sse::http1::response::ResponseWriter;
 use crate::transport::Transport;
 
-/// How long a request's head and a short response may take.
+/// The time limit for a request's head and for a short response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request for an event stream, whose head was read, on its connection.
@@ -47,8 +47,8 @@ pub struct EventRequest<S> {
 }
 
 impl<S: Transport> EventRequest<S> {
-    /// Reads the head of a request, within 10 seconds, 16 KiB and 100 headers. What breaks the rules
-    /// of HTTP is answered, with 400 for example.
+    /// Reads the head of a request, within 10 seconds, 16 KiB and 100 headers. A request that
+    /// breaks the rules of HTTP is answered, with 400 for example.
     ///
     /// # Errors
     /// [`ServeError::Read`], [`ServeError::Head`], [`ServeError::Host`].
@@ -56,10 +56,10 @@ impl<S: Transport> EventRequest<S> {
         Self::read_within(stream, Limits::server(), TIMEOUT)
     }
 
-    /// As [`read`](Self::read), with limits and a time of your choice.
+    /// Like [`read`](Self::read), with limits and a time of your choice.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     pub fn read_within(
         mut stream: S,
         limits: Limits,
@@ -88,7 +88,7 @@ impl<S: Transport> EventRequest<S> {
         &self.head
     }
 
-    /// Where the client wants to resume.
+    /// Returns the ID after which the client wants to resume.
     ///
     /// # Errors
     /// The header is not valid; [`LastEventIdError::response`] is an answer.

@@ -21,7 +21,7 @@ use crate::opening::Clock;
 
 pub(super) type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, StreamError>> + Send>>;
 
-/// What must be polled for a response to come and its body to move. It ends with the connection.
+/// The future to poll so that a response arrives and its body moves. It ends with the connection.
 pub(super) type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// A response.
@@ -34,12 +34,12 @@ pub(super) struct Fetched {
 
 /// hyper's smallest buffer. Heads up to this or the limit of the options are read.
 const BUFFER_LEN_MIN: usize = 8 * 1024;
-/// Header lines that hyper reads if it is not told otherwise.
+/// The number of header lines that hyper reads by default.
 const HYPER_MAX_HEADERS: usize = 100;
-/// Header lines that hyper is told to read at most: it has room for all of them at once.
+/// The maximum number of header lines for hyper: it allocates space for all of them at once.
 const MAX_HEADERS: usize = 10_000;
 
-/// Makes the request over a connection of its own.
+/// Makes the request over a separate connection.
 pub(super) fn fetch(
     options: &ConnectOptions,
     target: &RedirectableRequest,
@@ -48,8 +48,8 @@ pub(super) fn fetch(
     let (options, target) = (options.clone(), target.clone());
     Box::pin(async move {
         let uri = target.route();
-        // HTTP/2 without TLS, to a server that is known to speak it, is for a tunnel: what a proxy
-        // itself speaks is HTTP/1.1.
+        // HTTP/2 without TLS, to a server that is known to speak it, is only for a tunnel: a proxy
+        // itself speaks HTTP/1.1.
         let route = match http2_prior_knowledge {
             true => options.route(&uri),
             false => options.http_route(&uri),
@@ -126,12 +126,13 @@ fn failure(error: hyper::Error) -> StreamError {
     }
 }
 
-/// Whether the server has surely not processed the request: it was not sent, or was refused unseen.
+/// Returns whether the server has certainly not processed the request: it was not sent, or was
+/// refused unseen.
 fn is_unprocessed(error: &hyper::Error) -> bool {
     if error.is_canceled() {
         return true;
     }
-    // hyper tells the reason of a stream's end in words alone, those of `h2`.
+    // hyper gives the reason of a stream's end only as text, which is that of `h2`.
     let Some(reason) = std::error::Error::source(error).map(ToString::to_string) else {
         return false;
     };

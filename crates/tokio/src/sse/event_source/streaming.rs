@@ -1,4 +1,4 @@
-//! An open stream: [`Streaming`], from the chunks of a body to what they mean.
+//! An open stream: [`Streaming`], from the chunks of a body to their events.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,14 +16,14 @@ use tokio::time::timeout;
 
 use super::fetch::Connection;
 
-/// How many pieces of content are decoded before other tasks get a turn, if there is nothing to
-/// tell: a small body may unfold to a large one.
+/// The number of chunks that are decoded before other tasks get a turn, if they contain nothing to
+/// report: a small body may inflate to a large one.
 const MAX_CHUNKS: usize = 16;
 
 pub(super) struct Streaming {
     response: ResponseBody,
     content: ContentDecoder,
-    /// When the chunk that `content` has came.
+    /// The arrival time of the chunk in `content`.
     received_at: Timestamp,
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn read_answer(
             }
         }
     };
-    // What came in time is what there is.
+    // The bytes that arrived in time are the answer.
     let _ = timeout(limit, reading).await;
     reader.finish(has_ended)
 }
@@ -120,8 +120,9 @@ impl ResponseBody {
         Self { version, connection, body }
     }
 
-    /// Whether a body that is over has no end. hyper tells of a stream that is reset with `NO_ERROR`
-    /// or `CANCEL` as of one that has ended; RFC 9113, 8.1, has `END_STREAM` end it.
+    /// Returns whether a body that is over has no proper end. hyper reports a stream that is reset
+    /// with `NO_ERROR` or `CANCEL` as one that has ended; by RFC 9113, 8.1, only `END_STREAM` ends
+    /// it.
     fn is_cut(&self) -> bool {
         self.version == Version::HTTP_2 && !self.body.is_end_stream()
     }

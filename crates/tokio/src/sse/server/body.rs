@@ -26,8 +26,8 @@ pub struct EventBody {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What the timer wakes. It is not the connection's task: a connection that is stuck in a write does
-/// not ask its body for anything, so the body could not notice.
+/// The timer's target. It is not the connection's task: a connection that is stuck in a write does
+/// not poll its body, so the body could not notice.
 #[derive(Debug)]
 struct Clock {
     epoch: Instant,
@@ -102,7 +102,7 @@ impl Body for EventBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, EventBodyError>>> {
         let this = &mut *self;
-        // Whoever asks first is the task of the stream.
+        // The first caller is the task of the stream.
         #[cfg(feature = "hyper")]
         this.clock.reset.get_or_init(Reset::current);
         let now = Instant::now();
@@ -134,8 +134,8 @@ impl fmt::Debug for EventBody {
 mod tests {
     use super::*;
 
-    /// A stream that nothing waits for is its body, its clock and one timer, besides what
-    /// tidings-endpoint has for it, which is 288 bytes at most with the sink.
+    /// A stream that no event waits for is its body, its clock and one timer, plus the state of
+    /// tidings-endpoint, which is 288 bytes at most with the sink.
     #[test]
     fn an_idle_stream_costs_little() {
         let sizes = [size_of::<EventBody>(), size_of::<Clock>(), size_of::<Sleep>()];

@@ -11,11 +11,10 @@ use super::{EventBody, Responder};
 
 /// A response that sends the events of a stream, and ends with it.
 ///
-/// There is no task: `events` is polled while the response is sent, as far as the
-/// [queue](Responder::queue) has room, and dropped when the client leaves. If
-/// [`WhenFull`](super::WhenFull) is not to wait, `events` is not held up by a slow client, and the
-/// policy decides. An event that is larger than the queue may be cuts the response: it is not left
-/// out.
+/// No task is spawned: `events` is polled while the response is sent, as far as the
+/// [queue](Responder::queue) has room, and dropped when the client leaves. With a
+/// [`WhenFull`](super::WhenFull) other than waiting, a slow client does not delay `events`, and the
+/// policy decides. An event that is larger than the queue cuts the response: it is not left out.
 ///
 /// ```
 /// use futures_util::stream;
@@ -37,9 +36,10 @@ where
     responder.feed(|sender| feed(sender, events, |event| Some(event.into())))
 }
 
-/// As [`respond_with_stream`], for a stream that can fail. Then the response is cut after what came
-/// before, so that the client does not take it for the whole. The client is not told why: to log
-/// the error, look at it in `events`; to tell the client, make an event of it.
+/// Like [`respond_with_stream`], for a stream that can fail. A failure cuts the response after the
+/// events before it, so that the client does not take it for complete. The client does not learn
+/// the reason: to log the error, handle it in `events`; to report it to the client, convert it to
+/// an event.
 #[must_use]
 pub fn respond_with_try_stream<S, T, E>(responder: &Responder, events: S) -> Response<EventBody>
 where
@@ -63,7 +63,7 @@ async fn feed<S: Stream>(
             None => false,
         };
         if !sent {
-            // The cut would otherwise come before what is queued.
+            // The cut would otherwise precede the queued events.
             let _ = sender.drained().await;
             return sender.abort();
         }

@@ -37,8 +37,8 @@ const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// JSON, a compressed stream) is passed on unchanged.
 ///
 /// When the upstream is silent, comments keep the connection alive, and only between events. An
-/// upstream that breaks, or ends inside an event, ends this body by an error, so that the client
-/// does not take what has come for the whole.
+/// upstream that breaks, or ends inside an event, ends this body with an error, so that the client
+/// does not take it for complete.
 ///
 /// ```
 /// use http::Response;
@@ -61,14 +61,15 @@ pub struct Relay<B> {
     mark: Mark,
     #[cfg(feature = "hyper")]
     stall_timeout: Duration,
-    /// What resets the HTTP/2 stream, if there is one and its executor can: looked for once.
+    /// The reset of the HTTP/2 stream, if there is one and its executor supports it: looked up
+    /// once.
     #[cfg(feature = "hyper")]
     stall: Option<Option<Box<StallTimer>>>,
 }
 
-/// What is passed on.
+/// The source of the body.
 enum Source<B> {
-    /// The upstream has not answered, or refuses after the client was told that it would not.
+    /// The upstream has not answered, or refuses after the client was promised a stream.
     Late(Box<Late<B>>),
     Stream(B),
     /// Not an event stream.
@@ -81,10 +82,11 @@ impl<B: Body + Unpin> Relay<B> {
     ///
     /// From every response, the fields that are for one connection only are dropped (RFC 9110,
     /// 7.6.1). An event stream (status 200, media type `text/event-stream`, no content coding) also
-    /// loses its length, which would be too short by the comments, and what else describes these
-    /// very bytes, such as `ETag`; it gets the headers that keep proxies from holding events back.
-    /// The body of any other response is passed on unchanged: no comments, no judgement of its end.
-    /// A compressed stream is one of those: ask the upstream with `Accept-Encoding: identity`.
+    /// loses its length, which would be too short by the comments, and all other fields that
+    /// describe its exact bytes, such as `ETag`. It gets the headers that keep proxies from
+    /// delaying events. The body of any other response is passed on unchanged: no comments are
+    /// inserted, and its end is not checked. A compressed stream is one of those: ask the upstream
+    /// with `Accept-Encoding: identity`.
     ///
     /// A body that is not `Unpin` comes as `response.map(Box::pin)`.
     #[must_use]
@@ -97,11 +99,11 @@ impl<B: Body + Unpin> Relay<B> {
         Response::from_parts(head, Self::new(source))
     }
 
-    /// As [`response`](Self::response), for an upstream that may take long to answer. Its response is
-    /// waited for until `patience` is over. Then the client gets a response of status 200, and
-    /// comments until the upstream's first byte.
+    /// Like [`response`](Self::response), for an upstream that may take long to answer. Its
+    /// response is waited for until `patience` is over. Then the client gets a response of status
+    /// 200, and comments until the upstream's first byte.
     ///
-    /// What the client is told depends on when the upstream answers:
+    /// The response to the client depends on when the upstream answers:
     ///
     /// | the upstream | within `patience` | later |
     /// | --- | --- | --- |
@@ -112,9 +114,9 @@ impl<B: Body + Unpin> Relay<B> {
     /// The data of that event is JSON, for example
     /// `{"status":429,"content_type":"application/json","body":"…","truncated":false}`, with up to
     /// 16 KiB of the body, and `"status":null` if there was no response. The upstream's headers are
-    /// lost then, `Retry-After` and `Set-Cookie` among them, and a late 204 does not stop an
-    /// `EventSource`. So `patience` should be longer than a refusal takes and shorter than the
-    /// idle timeout of what is between: 5 to 10 seconds for most.
+    /// then lost, including `Retry-After` and `Set-Cookie`, and a late 204 does not stop an
+    /// `EventSource`. So `patience` should be longer than a refusal takes and shorter than the idle
+    /// timeout of any proxy on the way: 5 to 10 seconds for most.
     ///
     /// ```
     /// use std::time::Duration;
@@ -157,8 +159,8 @@ impl<B: Body + Unpin> Relay<B> {
         Ok(response)
     }
 
-    /// The body alone, of what is known to be an event stream without a content coding. The head of
-    /// the response must not have the length of the upstream's: see [`response`](Self::response).
+    /// Relays only a body, which must be an event stream without a content coding. The head of the
+    /// response must not have the upstream's length: see [`response`](Self::response).
     #[must_use]
     pub fn from_stream_body(upstream: B) -> Self {
         Self::new(Source::Stream(upstream))
@@ -194,21 +196,21 @@ impl<B: Body + Unpin> Relay<B> {
         Self { keep_alive: None, ..self }
     }
 
-    /// Resets the HTTP/2 stream of a client that takes nothing for this long, and lets the upstream
-    /// go; by default after 10 seconds. This needs the executor [`ResetStalled`](super::ResetStalled).
-    /// Otherwise, and over HTTP/1.1, a [`WriteDeadline`](super::WriteDeadline) is what ends a client
-    /// that takes nothing.
+    /// Resets the HTTP/2 stream of a client that takes nothing for this long, and drops the
+    /// upstream; by default after 10 seconds. This needs the executor
+    /// [`ResetStalled`](super::ResetStalled). Otherwise, and over HTTP/1.1, a
+    /// [`WriteDeadline`](super::WriteDeadline) ends a client that takes nothing.
     #[cfg(feature = "hyper")]
     #[must_use]
     pub fn stall_timeout(self, timeout: Duration) -> Self {
         Self { stall_timeout: timeout.max(Duration::from_millis(1)), ..self }
     }
 
-    /// Ends an event stream when `signal` is ready, cleanly and between two events, with this
-    /// reconnection time: for a graceful shutdown of the gateway, as
-    /// [`Responder::close_all`](tidings_endpoint::event_sink::Responder::close_all) for streams of its
-    /// own. An event that the upstream does not complete within 10 seconds is cut. A response that is
-    /// not an event stream is passed on to its end.
+    /// Ends an event stream cleanly when `signal` is ready, between two events and with this
+    /// reconnection time. Use it for a graceful shutdown of the gateway, like
+    /// [`Responder::close_all`](tidings_endpoint::event_sink::Responder::close_all) for the
+    /// gateway's own streams. An event that the upstream does not complete within 10 seconds is
+    /// cut. A response that is not an event stream is passed on to its end.
     ///
     /// ```
     /// use http::Response;
@@ -237,20 +239,21 @@ impl<B: Body + Unpin> Relay<B> {
         Self { stop: Some(Box::new(Stop::new(Box::pin(signal), farewell))), ..self }
     }
 
-    /// Whether the body is an event stream, or is to be one when the upstream answers. Otherwise it
-    /// is passed on unchanged.
+    /// Returns whether the body is an event stream, or will become one when the upstream answers.
+    /// Otherwise it is passed on unchanged.
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
         matches!(self.source, Source::Late(_) | Source::Stream(_))
     }
 
-    /// Whether what was passed on so far ends with a blank line.
+    /// Returns whether the bytes passed on so far end with a blank line.
     #[must_use]
     pub fn at_boundary(&self) -> bool {
         self.boundaries.at_boundary()
     }
 
-    /// How many bytes were passed on since the last boundary: of an event that is not complete.
+    /// Returns the number of bytes passed on since the last boundary, which belong to an incomplete
+    /// event.
     #[must_use]
     pub fn bytes_since_boundary(&self) -> u64 {
         self.since_boundary
@@ -270,7 +273,7 @@ impl<B: Body + Unpin> Relay<B> {
         }
     }
 
-    /// Watches over what the connection was given.
+    /// Watches whether the connection takes its output.
     #[cfg(feature = "hyper")]
     fn watch(&mut self, polled: &Poll<Polled<B>>) {
         let stall = self.stall.get_or_insert_with(|| StallTimer::current().map(Box::new));
@@ -365,19 +368,19 @@ impl<B: Body + Unpin> Relay<B> {
         Poll::Ready(Some(Ok(Frame::data(COMMENT))))
     }
 
-    /// How many bytes of an event that is not complete have come.
+    /// Returns the number of bytes received of an incomplete event.
     fn pending_len(&self) -> u64 {
         let held = u64::try_from(self.mark.held_len()).unwrap_or(u64::MAX);
         self.since_boundary.saturating_add(held)
     }
 
-    /// Whether lines of the gateway's own may come here.
+    /// Returns whether the gateway may insert its own lines here.
     fn may_insert(&self) -> bool {
         self.at_boundary() || self.since_boundary == 0
     }
 
-    /// Follows the stream through a chunk. If it is to end, what comes after the last boundary is
-    /// left out.
+    /// Follows the stream through a chunk. If it is to end, bytes after the last boundary are left
+    /// out.
     fn follow(&mut self, chunk: &mut Bytes) {
         let len = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         self.since_boundary = match self.boundaries.feed(chunk) {
@@ -392,7 +395,7 @@ impl<B: Body + Unpin> Relay<B> {
         };
     }
 
-    /// Whether the gateway wants the stream to end, and what then comes.
+    /// Polls whether the gateway wants the stream to end, and returns the item that then follows.
     fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let Some(stop) = &mut self.stop else { return Poll::Pending };
         match stop.poll(cx) {
@@ -421,10 +424,10 @@ impl<B: Body + Unpin> Relay<B> {
     }
 }
 
-/// What a body returns.
+/// The result of polling a body.
 type Polled<B> = Option<Result<Frame<Bytes>, RelayError<<B as Body>::Error>>>;
 
-/// Of `Bytes` this is no copy.
+/// For `Bytes` this is not a copy.
 fn owned<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

@@ -17,10 +17,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// [stall timeout](tidings_endpoint::event_sink::Responder::stall_timeout), or that of its
 /// [`Relay`](super::Relay::stall_timeout).
 ///
-/// hyper asks the body of a response for nothing while the client's window is shut, so a body alone
-/// cannot end such a stream: its senders are told, and the client's stream hangs until the window
-/// opens or the connection ends. With this executor hyper's own task for the stream is dropped. The
-/// other streams of the connection do not notice.
+/// hyper does not poll the body of a response while the client's window is shut, so a body alone
+/// cannot end such a stream: its senders learn of it, and the client's stream hangs until the
+/// window opens or the connection ends. With this executor hyper's own task for the stream is
+/// dropped. The other streams of the connection do not notice.
 ///
 /// It makes no difference to HTTP/1.1, which has no executor; there and for a connection that takes
 /// nothing at all a [`WriteDeadline`](super::WriteDeadline) is the means.
@@ -56,13 +56,13 @@ where
     }
 }
 
-/// A task of hyper's, for one stream: it can be ended from outside. What [`ResetStalled`] runs.
+/// A task of hyper's, for one stream: it can be ended from outside. [`ResetStalled`] runs it.
 pub struct Resettable<F> {
     task: Option<Pin<Box<F>>>,
     reset: Arc<Reset>,
 }
 
-/// What ends a [`Resettable`].
+/// The trigger that ends a [`Resettable`].
 #[derive(Debug, Default)]
 pub(super) struct Reset {
     is_due: AtomicBool,
@@ -87,14 +87,14 @@ impl Reset {
         task.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether the task is to end; otherwise this waker is called when it is.
+    /// Returns whether the task should end; otherwise this waker is called when it should.
     fn poll(&self, cx: &Context<'_>) -> bool {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !task.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *task = Some(cx.waker().clone());
         }
         drop(task);
-        // After the waker is there: whoever sets it later calls that.
+        // Only after the waker is stored: code that sets the flag later calls it.
         self.is_due.load(Ordering::Acquire)
     }
 }
@@ -149,7 +149,7 @@ impl<F: Future> Future for Resettable<F> {
                 return Poll::Pending;
             }
         }
-        // With the task goes its half of the stream, and that resets what has not ended.
+        // Dropping the task drops its half of the stream, which resets a stream that has not ended.
         this.task = None;
         Poll::Ready(())
     }

@@ -11,7 +11,7 @@ use tokio::time::{Sleep, sleep};
 /// A stream whose writes fail with [`ErrorKind::TimedOut`] when one of them is pending for longer
 /// than a limit. hyper then drops the connection, and all that it holds for it.
 ///
-/// Each byte that goes out ends the wait. While no write is pending there is no timer.
+/// Each byte that is written ends the wait. While no write is pending there is no timer.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What every firmware has: the runtime, the end, and the functions that copy, fill and compare
-//! memory. It is taken off the figures of all others.
+//! The common parts of every firmware: the runtime, the end, and the functions that copy, fill and
+//! compare memory. Their size is subtracted from the figures of all others.
 
 #![no_std]
 #![no_main]

@@ -54,7 +54,7 @@ fn serve(stream: &mut Stream) -> Result<(), Error<Infallible>> {
     Ok(())
 }
 
-/// A stream with scripted input that checks what is written.
+/// A stream with scripted input that checks the written bytes.
 struct Stream {
     unread: &'static [u8],
     unsent: &'static [u8],

@@ -1,4 +1,4 @@
-//! tidings-sse, the client's side: decodes an event stream into lent memory.
+//! tidings-sse, the client's side: decodes an event stream into borrowed memory.
 
 #![no_std]
 #![no_main]

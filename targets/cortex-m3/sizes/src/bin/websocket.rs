@@ -25,7 +25,7 @@ fn main() -> ! {
     end(sent.and_then(|len| out.get(..len)) == Some(SENT))
 }
 
-/// How many bytes were sent when the connection was over.
+/// Returns the number of bytes sent when the connection was over.
 fn serve(received: &mut [u8], out: &mut [u8]) -> Option<usize> {
     let mut now = Timestamp::from_epoch(black_box(Duration::ZERO));
     let mut connection = Connection::new(Server, Limits::server(), Timeouts::server(), now);
@@ -55,7 +55,7 @@ fn echo(
 ) -> Result<usize, SendError> {
     match event {
         Event::Text { text, is_last, .. } => {
-            // A character that was cut goes first, in a fragment of its own.
+            // A character that was split goes first, in a separate fragment.
             let mut utf8 = [0; 4];
             let [cut, rest] = text.chunks(&mut utf8);
             let cut_len = match cut {

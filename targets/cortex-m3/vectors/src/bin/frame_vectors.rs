@@ -1,5 +1,5 @@
 //! The vectors of tidings-frame: the examples of RFC 6455, 5.7, every beginning of a header, the
-//! borders of lengths, masks at every phase, UTF-8 at every cut, every close code.
+//! limits of lengths, masks at every phase, UTF-8 at every cut, every close code.
 
 #![no_std]
 #![no_main]
@@ -188,8 +188,8 @@ fn large_frame() -> usize {
     2
 }
 
-/// Every first two bytes, with no reserved bit allowed and with RSV1, beside a rule that says what
-/// becomes of them.
+/// Every first two bytes, with no reserved bit allowed and with RSV1, compared with a rule for
+/// their result.
 fn headers() -> usize {
     let mut checked = 0;
     for first in 0..=0xFF {
@@ -283,7 +283,7 @@ fn lengths() -> usize {
     for (wire, error) in illegal {
         assert_eq!(Header::parse(wire, Rsv::NONE), Err(error));
     }
-    // A length that no `usize` of this machine holds is judged as what it is.
+    // A length that no `usize` of this machine holds is checked at its true value.
     let mut decoder = Decoder::new(PayloadLimit::SERVER, Rsv::NONE);
     let mut wire = *b"\x82\x7F\x00\x00\x00\x01\x00\x00\x00\x00";
     let error = decoder.decode(&mut &mut wire[..]).expect_err("over the limit");
@@ -325,7 +325,7 @@ fn masks() -> usize {
     checked
 }
 
-/// Text, and the length of what is valid at its front.
+/// Text, and the length of the valid part at its front.
 const TEXTS: &[(&[u8], usize)] = &[
     (b"", 0),
     (b"plain", 5),
@@ -386,7 +386,7 @@ fn close_codes() -> usize {
     codes.count()
 }
 
-/// What a Close frame says, or what is wrong with it.
+/// The content of a Close frame, or its fault.
 type Said = Result<Option<(u16, &'static str)>, CloseFrameError>;
 
 /// RFC 6455, 5.5.1.

@@ -1,6 +1,6 @@
-//! The vectors of tidings-handshake: the example of RFC 6455, what a server refuses and with which
-//! status, and what a client makes of the answer. Each head is scanned whole, at every cut and byte
-//! by byte.
+//! The vectors of tidings-handshake: the example of RFC 6455, the requests that a server refuses
+//! and their statuses, and a client's result for each answer. Each head is scanned whole, at every
+//! cut and byte by byte.
 
 #![no_std]
 #![no_main]
@@ -29,7 +29,7 @@ fn main() -> ! {
     end()
 }
 
-/// RFC 6455, 1.3, and what is no key.
+/// RFC 6455, 1.3, and invalid keys.
 fn keys() -> usize {
     let known = [
         ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
@@ -57,8 +57,8 @@ fn keys() -> usize {
     known.len() + 2 + refused.len()
 }
 
-/// The header lines of the example, and a request made from them by leaving one out, putting one
-/// in its place, or adding one.
+/// The header lines of the example, and a request made from them by leaving one out, replacing one,
+/// or adding one.
 const HEADERS: [(&str, &str); 7] = [
     ("Host", "server.example.com"),
     ("Upgrade", "websocket"),
@@ -124,7 +124,7 @@ fn scan(mut scanner: HeadScanner, stream: &[u8], cut: Cut) -> Result<Head<'_>, H
     verdict.map(|head| head.expect("the head has an end"))
 }
 
-/// What a server answers.
+/// Returns a server's answer.
 fn answer(stream: &[u8], cut: Cut, out: &mut [u8]) -> (u16, usize) {
     let mut slots = HeaderSlots::<16>::new();
     let request = scan(HeadScanner::request(Limits::server()), stream, cut)
@@ -235,7 +235,7 @@ fn no_requests() -> usize {
         assert_eq!(scanner.scan(&stream[..len - 1]), Ok(Progress::Partial));
         assert_eq!(scanner.scan(&stream[..len]).err(), Some(error));
     }
-    // And what goes on for too long.
+    // And a head that is too long.
     let mut limits = Limits::server();
     limits.max_head_len = 100;
     let mut scanner = HeadScanner::request(limits);
@@ -270,7 +270,7 @@ fn origins() -> usize {
     cases.len()
 }
 
-/// What a client makes of an answer.
+/// A client's result for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Opened(Option<&'static str>),
@@ -279,12 +279,12 @@ enum Verdict {
     Refused,
 }
 
-/// What an answer has that opens the WebSocket.
+/// The headers of an answer that opens the WebSocket.
 const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
 const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 const OTHER_ACCEPT: &str = "Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n";
 
-/// Status and reason, header lines in two parts, and what becomes of the answer.
+/// Status and reason, header lines in two parts, and the result of the answer.
 const ANSWERS: &[(&str, [&str; 3], Verdict)] = &[
     ("101 Switching Protocols", [UPGRADE, ACCEPT, ""], Verdict::Opened(None)),
     ("101", [UPGRADE, ACCEPT, ""], Verdict::Opened(None)),

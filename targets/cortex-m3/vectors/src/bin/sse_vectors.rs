@@ -1,5 +1,5 @@
-//! The vectors of tidings-sse, from `crates/sse/tests/data`: each in lent memory, its data whole
-//! and in parts, the stream whole, at every cut and byte by byte. And events, encoded.
+//! The vectors of tidings-sse, from `crates/sse/tests/data`: each in borrowed memory, its data
+//! whole and in parts, the stream whole, at every cut and byte by byte. And events, encoded.
 
 #![no_std]
 #![no_main]
@@ -12,7 +12,7 @@ use tidings_sse::{
     LimitExceeded, Limits, MessageEvent, ReconnectionTime,
 };
 
-/// A stream, and what it says.
+/// A stream, and its events.
 struct Vector {
     name: &'static str,
     stream: &'static [u8],
@@ -34,14 +34,14 @@ fn main() -> ! {
     end()
 }
 
-/// How the data of an event is asked for.
+/// The form in which the data of an event is requested.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DataAs {
     Whole,
     Parts,
 }
 
-/// The longest data that is taken whole; what is longer can only be taken in parts.
+/// The longest data that is taken whole; longer data can only be taken in parts.
 const MAX_DATA_LEN: usize = 256;
 /// In a longer stream only cuts near its ends are tried.
 const MAX_STREAM_LEN: usize = 512;
@@ -82,7 +82,7 @@ fn check(vector: &Vector, data_as: DataAs, cut: Cut) {
         while let Some(item) = decoder.decode(&mut input) {
             match item {
                 Item::Event(event) => assert_eq!(Some(&event), events.next(), "{name}, {cut:?}"),
-                // Parts may come of an event that never ends: the verdict is with its end.
+                // Parts may come of an event that never ends: the decision is made at its end.
                 Item::DataChunk(part) => {
                     let data = events.as_slice().first().map_or("", |event| event.data);
                     let end = parts_len + part.len();
@@ -108,7 +108,7 @@ fn check(vector: &Vector, data_as: DataAs, cut: Cut) {
     assert_eq!(decoder.last_event_id(), vector.last_event_id, "{name}, {cut:?}");
 }
 
-/// WHATWG HTML 9.2.5: what is encoded, and that it decodes to what it was.
+/// WHATWG HTML 9.2.5: the encoded bytes, and that they decode to the original.
 fn events() -> usize {
     let comment = |text| Comment::new(text).expect("no line break");
     let event_type = |text| EventType::new(text).expect("no line break");

@@ -1,6 +1,6 @@
-//! The vectors of tidings-websocket: what a connection hears and what it answers, in both roles,
-//! each stream whole, at every cut and byte by byte; every beginning of a frame in both roles; and
-//! the deadlines.
+//! The vectors of tidings-websocket: the input and output of a connection, in both roles, each
+//! stream whole, at every cut and byte by byte; every beginning of a frame in both roles; and the
+//! deadlines.
 
 #![no_std]
 #![no_main]
@@ -30,11 +30,11 @@ fn main() -> ! {
     end()
 }
 
-/// What a client masks with here. A real one draws a fresh key for each frame.
+/// The key of the clients here. A real client draws a fresh key for each frame.
 const KEY: [u8; 4] = [0; 4];
 
-/// What arrives, what is sent by an end that echoes, and how the connection is closed afterwards:
-/// the code that was received, the code that was sent (1005 for none, 1006 for no Close frame).
+/// The input, the output of an end that echoes, and the close of the connection: the code that was
+/// received, the code that was sent (1005 for none, 1006 for no Close frame).
 struct Vector {
     name: &'static str,
     received: &'static [u8],
@@ -240,8 +240,8 @@ impl<R: Role> Echo<R> {
     }
 }
 
-/// Every first two bytes of a frame that begins a connection, completed to a whole header, beside a
-/// rule that says what becomes of it.
+/// Every first two bytes of a frame that begins a connection, completed to a whole header, compared
+/// with a rule for their result.
 fn beginnings<R: Role>(role: impl Fn() -> R, must_be_masked: bool) -> usize {
     let mut checked = 0;
     for first in 0..=0xFF {
@@ -269,7 +269,7 @@ fn beginnings<R: Role>(role: impl Fn() -> R, must_be_masked: bool) -> usize {
     checked
 }
 
-/// What the first two bytes of the first frame bring about.
+/// The effect of the first two bytes of the first frame.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     /// A data message begins.
@@ -321,7 +321,7 @@ fn outcome(event: Option<Event<'_>>) -> Outcome {
     }
 }
 
-/// RFC 6455, 5.4, 5.5.1, 7.1: what an application may ask for, and when.
+/// RFC 6455, 5.4, 5.5.1, 7.1: the commands of an application, and when they are allowed.
 fn commands() -> usize {
     let mut end = Echo::new(Server);
     let connection = &mut end.connection;
@@ -367,7 +367,7 @@ fn deadlines() -> usize {
     assert_eq!(end.connection.close_info().sent.code(), 1011);
     assert!(end.connection.is_finished());
 
-    // An answer in time counts, and tells how long it took.
+    // An answer in time counts, and gives the round-trip time.
     let mut end = Echo::new(Server);
     assert_eq!(end.connection.handle_timeout(ping_due), None);
     end.transmit();

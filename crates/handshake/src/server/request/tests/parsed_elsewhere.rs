@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// W-096: what is text in a handshake is ASCII, so that broken UTF-8 cannot come through.
+/// W-096: text in a handshake is ASCII, so that broken UTF-8 cannot come through.
 #[test]
 fn no_accessor_gives_text_from_other_bytes_than_ascii() {
     for (name, value) in [
@@ -86,7 +86,7 @@ fn the_pseudo_headers_of_an_extended_connect_are_checked() {
     assert_eq!(check(connect, websocket, https, None, "/"), missing);
     assert_eq!(check(connect, websocket, https, host, ""), Err(RequestError::Target));
     assert_eq!(check(connect, websocket, https, host, "*"), Err(RequestError::Target));
-    // RFC 9112, 3.2: a target is visible ASCII without a fragment, whoever parsed it.
+    // RFC 9112, 3.2: a target is visible ASCII without a fragment, whatever parsed it.
     for path in ["/a b", "/a\r\nX: y", "/\u{e9}", "/\u{7f}", "/a#b"] {
         let found = check(connect, websocket, https, host, path);
         assert_eq!(found, Err(RequestError::Target), "{path:?}");
@@ -114,7 +114,8 @@ fn over_http2_the_connection_has_no_headers_and_the_key_no_meaning() {
     assert_eq!(check("content-length", "1"), Err(RequestError::Body));
 }
 
-/// RFC 9113, 8.3.1: `Host` and `:authority` name one host; a port that one leaves out is no other.
+/// RFC 9113, 8.3.1: `Host` and `:authority` name one host; a port that is missing in one does not
+/// make them differ.
 #[test]
 fn over_http2_two_ports_that_differ_are_two_hosts() {
     for (authority, host, agree) in [

@@ -1,4 +1,4 @@
-//! Each MUST of RFC 6455, 4.2.1, as HTTP/1.1 brings it, and the error of each way to break it.
+//! Each MUST of RFC 6455, 4.2.1, in HTTP/1.1, and the error of each way to break it.
 
 use super::*;
 

@@ -1,10 +1,10 @@
-//! Why a relayed stream was cut: [`RelayError`].
+//! The error of a relayed stream: [`RelayError`].
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a [`Relay`](super::Relay) was cut.
+/// The reason why a [`Relay`](super::Relay) was cut.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RelayError<E> {
@@ -12,10 +12,10 @@ pub enum RelayError<E> {
     Upstream(E),
     /// The upstream ended inside an event.
     CutEvent {
-        /// How many bytes of the event were passed on.
+        /// The number of bytes of the event that were passed on.
         len: u64,
     },
-    /// There was no response from the upstream, and the client was already told to expect one (see
+    /// The upstream did not respond, and the client was already told to expect a stream (see
     /// [`Relay::response_within`](super::Relay::response_within)).
     Request(Arc<dyn Error + Send + Sync>),
 }

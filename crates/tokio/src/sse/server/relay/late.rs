@@ -1,4 +1,4 @@
-//! An upstream that answers after its client was told that it would: [`Late`].
+//! An upstream that answers after its client was promised a stream: [`Late`].
 
 use std::error::Error;
 use std::mem;
@@ -13,7 +13,7 @@ use http_body::Body;
 use tidings_endpoint::event_sink::gateway::{Refusal, UpstreamBody, pass_on, refusal_event};
 use tokio::time::{Sleep, sleep};
 
-/// How long the body of a refusal may take.
+/// The time limit for the body of a refusal.
 const MAX_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// Waits for the upstream's response, and for the body of one that is not an event stream.
@@ -23,7 +23,7 @@ pub(super) enum Late<B> {
     Refused {
         refusal: Refusal,
         body: B,
-        /// When the body is given up.
+        /// The time limit of the body.
         deadline: Pin<Box<Sleep>>,
     },
     /// The event was given out, and then the connection is to write it.
@@ -33,7 +33,7 @@ pub(super) enum Late<B> {
 pub(super) type Answer<B> = Pin<Box<dyn Future<Output = Result<Response<B>, RequestError>> + Send>>;
 pub(super) type RequestError = Arc<dyn Error + Send + Sync>;
 
-/// What comes next.
+/// The next step.
 pub(super) enum Step<B> {
     Stream(B),
     Event(Bytes),
@@ -91,8 +91,8 @@ impl<B: Body + Unpin> Late<B> {
                     return Poll::Ready(Step::Event(event));
                 }
                 Self::Told { failed, flushed } => {
-                    // An error would come before what the connection holds: it writes that when
-                    // there is no more.
+                    // An error would overtake the bytes that the connection holds: it writes those
+                    // when there is no more.
                     if failed.is_some() && !mem::replace(flushed, true) {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;

@@ -2,10 +2,10 @@
 
 use bytes::{Buf as _, Bytes};
 
-/// What may stand at the very start of a stream (WHATWG HTML 9.2.6), and nowhere else.
+/// It may appear at the very start of a stream (WHATWG HTML 9.2.6), and nowhere else.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Whether the byte order mark is passed on. After a comment it would be part of a line.
+/// The state of the byte order mark. After a comment it would be part of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     /// It is passed on if it comes.
@@ -43,13 +43,13 @@ impl Mark {
             *self = Self::Remove { matched: matched.saturating_add(common) };
             return Bytes::new();
         }
-        // It was not the mark: what was held back goes first.
+        // It was not the mark: the bytes kept back go first.
         *self = Self::Past;
         let held = BYTE_ORDER_MARK.get(..matched).unwrap_or_default();
         if held.is_empty() { chunk } else { [held, &chunk].concat().into() }
     }
 
-    /// How many bytes were held back, as they may be a byte order mark.
+    /// Returns the number of bytes kept back, because they may be a byte order mark.
     pub(super) fn held_len(&self) -> usize {
         match self {
             Self::Remove { matched } => *matched,

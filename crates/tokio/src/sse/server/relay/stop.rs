@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Sleep, sleep};
 
-/// How long the upstream has to complete an event that it has begun.
+/// The time in which the upstream has to complete an event.
 const MAX_EVENT_TIME: Duration = Duration::from_secs(10);
 
 /// Waits for the signal, and then for the end of an event.
@@ -23,7 +23,7 @@ enum State {
     Stopping(Pin<Box<Sleep>>),
 }
 
-/// What is to be done.
+/// The next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     GoOn,
