@@ -160,14 +160,14 @@ async function serverChecks() {
     socket.close(4001, 'the reason');
     const [code] = await once(socket, 'close');
     assert.equal(code, 4001, 'answered with');
-    assert.equal(await client.exitCode(), 0);
+    assert.equal(await client.exitCode(), 3);
     assert.match(client.stderr, /^closed: 4001: the reason$/m);
   }));
-  await check('a server that vanishes gives exit code 1', () => withServer({}, async (url, server) => {
+  await check('a server that vanishes gives exit code 3', () => withServer({}, async (url, server) => {
     const client = talk(url);
     const [socket] = await once(server, 'connection');
     socket.terminate();
-    assert.equal(await client.exitCode(), 1);
+    assert.equal(await client.exitCode(), 3);
     assert.match(client.stderr, /closed: 1006/);
   }));
   const locked = { verifyClient: (_, answer) => answer(false, 401, 'who are you?', { 'X-Why': 'none' }) };
@@ -233,7 +233,7 @@ async function eventStreamChecks() {
       'event: greeting\nid: 1\ndata: first\ndata: second\ndata: \ndata:  two spaces\n\nid: 1\ndata: bare\n\n'],
     ['an id is reset, one with NUL and an unknown field are ignored',
       ['id: 1\ndata: a\n\nid\ndata: b\n\nid: 2\0\ndata: c\nwhat: ever\n\n'],
-      'id: 1\ndata: a\n\ndata: b\n\ndata: c\n\n'],
+      'id: 1\ndata: a\n\nid\ndata: b\n\ndata: c\n\n'],
     ['an event without data is not one', ['event: none\nid: 9\n\ndata: one\n\n'], 'id: 9\ndata: one\n\n'],
     ['all three line ends, CR LF cut between writes',
       ['data: a\r', '\ndata: b\r\n\r', '\n', 'data: c\r', 'data: d\r', '\r', 'data: e\n\n'],

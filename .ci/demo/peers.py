@@ -157,7 +157,7 @@ def server_checks(binary):
             equal(closed(connection), 4001, "the code that came back")
 
         def body(client):
-            equal(client.exit_code(), 0, "exit code")
+            equal(client.exit_code(), 3, "exit code")
             line = client.stderr.splitlines()[-1]
             equal(line, "closed: 4001: the reason")
 
