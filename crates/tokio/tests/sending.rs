@@ -265,7 +265,7 @@ async fn both_directions_of_a_tunnel_are_carried_to_their_ends() {
         let mut asked = Vec::new();
         service.read_to_end(&mut asked).await.unwrap();
         for part in answer.chunks(50_000) {
-            sleep(Duration::from_secs(4)).await; // in all longer than a closing handshake may take
+            sleep(Duration::from_secs(20)).await; // longer than a closing handshake may take
             service.write_all(part).await.unwrap();
         }
         asked
@@ -486,4 +486,168 @@ async fn a_close_after_much_that_a_slow_peer_reads_loses_nothing() {
         assert_ne!(server.close_info().sent, CloseStatus::Missing);
         assert_eq!(reading.await.unwrap().len(), 10 + 8_000_000 + 7);
     }
+}
+
+/// A transport that holds bytes back, and whose flush has to wait once: nothing is stalled after that.
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_had_to_wait_ends_nothing_later() {
+    let (near, mut far) = tokio::io::duplex(1 << 10);
+    let near = tokio::io::BufStream::new(near);
+    let mut server = WebSocket::from_handshaken(near, server::ServerRole, Config::server(), &[]);
+    let sending = tokio::spawn(async move {
+        server.send(vec![7; 5000]).await.unwrap();
+        server.recv().await
+    });
+    sleep(Duration::from_secs(1)).await;
+    far.read_exact(&mut [0; 4 + 5000]).await.unwrap();
+    sleep(Duration::from_secs(20)).await; // longer than a write may be stalled
+    far.write_all(MASKED_HELLO).await.unwrap();
+    assert_eq!(sending.await.unwrap().unwrap(), Some("Hello".into()));
+}
+
+/// A peer that says why it closes, and hangs up while we send: what it said is received.
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_is_received_though_writing_has_failed() {
+    let (mut server, mut far) = server_with(Config::server(), 1 << 10);
+    let sending = tokio::spawn(async move {
+        let sent = server.send(vec![7; 100_000]).await;
+        (server, sent)
+    });
+    sleep(Duration::from_secs(1)).await;
+    far.write_all(&[MASKED_HELLO, b"\x88\x85\0\0\0\0\x03\xf0why"].concat()).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    drop(far);
+    let (mut server, sent) = sending.await.unwrap();
+    assert!(sent.unwrap_err().is_disconnect());
+    assert_eq!(server.recv().await.unwrap(), Some("Hello".into()));
+    assert_eq!(server.recv().await.unwrap(), None);
+    assert_eq!(server.close_info().received.to_string(), "1008 (policy violation): why");
+    let error = server.send("more").await.unwrap_err();
+    assert!(matches!(error, Error::Closed(_)), "{error}");
+}
+
+/// A Ping that waits behind what a slow peer takes is not unanswered, also while the receiver looks.
+#[tokio::test(start_paused = true)]
+async fn a_ping_behind_a_long_message_is_not_unanswered() {
+    let mut config = Config::server();
+    config.timeouts.ping_interval = Duration::from_secs(1);
+    config.timeouts.pong = Duration::from_secs(1);
+    let (server, mut far) = server_with(config, 1 << 16);
+    let (mut receiver, mut sender) = server.into_split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    let sending = tokio::spawn(async move {
+        sender.send(vec![7; 4 << 20]).await.unwrap();
+        sender
+    });
+    let mut left = 10 + (4 << 20);
+    let mut buffer = vec![0; 50_000];
+    while left > 0 {
+        let len = left.min(buffer.len());
+        far.read_exact(&mut buffer[..len]).await.unwrap();
+        left -= len;
+        sleep(Duration::from_millis(50)).await;
+    }
+    let _sender = sending.await.unwrap();
+    far.write_all(MASKED_HELLO).await.unwrap();
+    assert_eq!(receiving.await.unwrap().unwrap(), Some("Hello".into()));
+}
+
+/// A sender whose receiver was dropped waits for the end itself, as one that has both halves does.
+#[tokio::test(start_paused = true)]
+async fn a_sender_alone_closes_to_the_end() {
+    let (server, mut client) = pair();
+    let (receiver, mut sender) = server.into_split();
+    drop(receiver);
+    let reading = tokio::spawn(async move {
+        sleep(Duration::from_secs(2)).await;
+        while client.recv().await.unwrap().is_some() {}
+        client.close_info()
+    });
+    let start = Instant::now();
+    sender.close(CloseCode::NORMAL, "").await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(2), "it has waited for the peer's Close");
+    assert!(sender.close_info().is_clean());
+    assert!(reading.await.unwrap().is_clean());
+}
+
+/// A sender that waits, with all that may be read ahead, goes on when the receiver is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_dropped_wakes_the_sender() {
+    let config = Config::server().max_read_ahead_len(1000);
+    let (server, far) = server_with(config, 1 << 10);
+    let (receiver, mut sender) = server.into_split();
+    let (mut read, mut write) = tokio::io::split(far);
+    let start = Instant::now();
+    let sending = tokio::spawn(async move { sender.send(vec![7; 100_000]).await });
+    let flooding = tokio::spawn(async move {
+        for _ in 0..1000 {
+            write.write_all(MASKED_HELLO).await.unwrap();
+        }
+        write
+    });
+    sleep(Duration::from_secs(1)).await;
+    assert!(!flooding.is_finished(), "nobody receives");
+    drop(receiver);
+    let _write = flooding.await.unwrap();
+    let reading = tokio::spawn(async move { read.read_exact(&mut vec![0; 100_000]).await });
+    sending.await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    reading.await.unwrap().unwrap();
+}
+
+/// Each half is told that both sides send.
+#[tokio::test(start_paused = true)]
+async fn both_halves_are_told_that_both_sides_send() {
+    let config = Config::server().max_read_ahead_len(1000);
+    let (server, far) = server_with(config, 1 << 10);
+    let (mut receiver, mut sender) = server.into_split();
+    let (read, mut write) = tokio::io::split(far);
+    let flooding = tokio::spawn(async move {
+        while write.write_all(MASKED_HELLO).await.is_ok() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let error = sender.send(vec![7; 100_000]).await.unwrap_err();
+    assert!(matches!(error, Error::BothSend { .. }), "{error}");
+    let error = receiver.recv().await.unwrap_err();
+    assert!(matches!(error, Error::BothSend { .. }), "{error}");
+    assert_eq!(receiver.recv().await.unwrap(), None);
+    drop((sender, receiver, read));
+    flooding.await.unwrap();
+}
+
+/// What is written of a message in chunks leaves at once.
+#[tokio::test(start_paused = true)]
+async fn a_chunk_of_a_message_leaves_when_it_is_written() {
+    let (mut server, mut far) = server_with(Config::server(), 1 << 16);
+    let mut writer = server.writer(tidings_tokio::message::MessageKind::Text).unwrap();
+    for token in ["one", "two", "three"] {
+        writer.write(token.as_bytes()).await.unwrap();
+        assert!(arrived(&mut far).await.ends_with(token.as_bytes()), "{token}");
+    }
+    writer.finish().await.unwrap();
+}
+
+/// The application was busy while the peer waited for it to read: the time of a stalled write begins
+/// anew.
+#[tokio::test(start_paused = true)]
+async fn a_write_is_not_stalled_while_the_application_is_busy() {
+    let (mut server, mut far) = server_with(Config::server().max_read_ahead_len(1000), 1 << 10);
+    // The peer sends first, and reads then.
+    let talking = tokio::spawn(async move {
+        let message = [&b"\x82\xfe\x40\x00\0\0\0\0"[..], &[8; 0x4000]].concat();
+        for _ in 0..10 {
+            far.write_all(&message).await.unwrap();
+        }
+        far.read_exact(&mut vec![0; 10 + 100_000]).await.unwrap();
+        far
+    });
+    let sent = timeout(Duration::from_secs(1), server.send(vec![7; 100_000])).await;
+    assert!(sent.is_err(), "the peer takes nothing yet");
+    sleep(Duration::from_secs(30)).await;
+    for _ in 0..10 {
+        assert_eq!(server.recv().await.unwrap().unwrap().len(), 0x4000);
+    }
+    server.flush().await.unwrap();
+    let _far = talking.await.unwrap();
 }
