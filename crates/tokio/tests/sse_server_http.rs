@@ -28,7 +28,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use sse_server_scene::{decode, event, seen};
 use tidings_tokio::sse::server::{
     Capacity, EncodedEvent, EventBody, EventSender, History, LastEventId, Relay, Responder,
-    SendError, WhenFull, WriteDeadline, stop_reconnecting,
+    SendError, WhenFull, WriteDeadline, respond_with_try_stream, stop_reconnecting,
 };
 use tidings_tokio::sse::{Event, EventId, OwnedMessageEvent};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -172,6 +172,25 @@ async fn a_finished_stream_ends_cleanly_and_an_aborted_one_does_not() {
             }
         };
         assert!(matches!(end, Some(Err(_))), "{version:?} ended cleanly");
+    }
+}
+
+#[tokio::test]
+async fn the_events_before_an_error_arrive_before_the_cut() {
+    for version in VERSIONS {
+        let (server, _) = hyper(version, PATIENCE, |_| {
+            let events = [Ok(event(1)), Ok(event(2)), Err(())];
+            respond_with_try_stream(&Responder::new(), futures_util::stream::iter(events))
+        })
+        .await;
+        for _ in 0..3 {
+            let mut body = request(version, server, HeaderMap::new()).await.into_body();
+            let mut all = Vec::new();
+            while let Ok(bytes) = next(&mut body).await.unwrap() {
+                all.extend(bytes);
+            }
+            assert_eq!(seen(&all), ["1", "2"], "{version:?}");
+        }
     }
 }
 

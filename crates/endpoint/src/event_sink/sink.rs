@@ -99,7 +99,8 @@ impl EventSink {
     /// for more only when it has room: that it does not is how a stuck one is noticed.
     ///
     /// # Errors
-    /// The stream was cut. End the connection without the clean end of a body.
+    /// The stream was cut. Write what was returned before, and then end the connection without the
+    /// clean end of a body.
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -143,6 +144,13 @@ impl EventSink {
             Poll::Pending => {}
         }
         polled
+    }
+
+    /// When [`poll_next`](Self::poll_next) last returned bytes, for a driver that cannot see when its
+    /// connection has written them.
+    #[must_use]
+    pub const fn last_given_at(&self) -> Option<Timestamp> {
+        self.last_given_at
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout). `None`: not because of time.

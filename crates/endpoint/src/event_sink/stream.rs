@@ -357,15 +357,8 @@ impl Stream {
         let mut dropped = None;
         let polled = self.step(|state, wakers| {
             state.forget_replayed(now);
-            let came_back_at_once = state.given_at.take().is_some();
+            state.given_at = None;
             if let Phase::Ended(End::Failed(error)) = state.phase {
-                // The connection may hold what it was just given. It writes that when there is no
-                // more, and an error would come before.
-                if came_back_at_once {
-                    wakers.unused = state.sink.take();
-                    wakers.one = Some(waker);
-                    return Poll::Pending;
-                }
                 return Poll::Ready(Some(Err(error)));
             }
             if !state.replaying {
