@@ -17,8 +17,8 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use tidings_endpoint::event_sink::EncodedEvent;
 use tidings_endpoint::event_sink::gateway::{UpstreamBody, pass_on, stream_headers};
+use tidings_endpoint::event_sink::{EncodedEvent, take_piece};
 use tidings_sse::{Event, EventBoundaries, ReconnectionTime};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -64,6 +64,8 @@ pub struct Relay<B: Body> {
     since_boundary: u64,
     begun: BegunEvent,
     mark: Mark,
+    /// Of a large chunk whose first piece was passed on.
+    rest: Bytes,
     error: HeldError<RelayError<B::Error>>,
     /// When the connection was last given something.
     given_at: Option<Instant>,
@@ -183,6 +185,7 @@ impl<B: Body + Unpin> Relay<B> {
             since_boundary: 0,
             begun: BegunEvent::new(),
             mark: Mark::Keep,
+            rest: Bytes::new(),
             error: HeldError::new(),
             given_at: None,
             #[cfg(feature = "hyper")]
@@ -258,13 +261,27 @@ impl<B: Body + Unpin> Relay<B> {
     /// Whether what was passed on so far ends with a blank line.
     #[must_use]
     pub fn at_boundary(&self) -> bool {
-        self.boundaries.at_boundary()
+        self.rest.is_empty() && self.boundaries.at_boundary()
     }
 
     /// How many bytes were passed on since the last boundary: of an event that is not complete.
     #[must_use]
     pub fn bytes_since_boundary(&self) -> u64 {
         self.since_boundary
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        if self.rest.is_empty() {
+            let frame = match self.poll_source(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                polled => return polled,
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(take_piece(&mut self.rest)))))
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
@@ -460,7 +477,7 @@ impl<B: Body + Unpin> Body for Relay<B> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let this = &mut *self;
-        let polled = if this.error.is_holding() { Poll::Pending } else { this.poll_source(cx) };
+        let polled = if this.error.is_holding() { Poll::Pending } else { this.poll_piece(cx) };
         #[cfg(feature = "hyper")]
         this.watch(&polled);
         if let Poll::Ready(Some(Ok(_))) = &polled {
@@ -470,11 +487,14 @@ impl<B: Body + Unpin> Body for Relay<B> {
     }
 
     fn is_end_stream(&self) -> bool {
+        if !self.rest.is_empty() || self.error.is_holding() {
+            return false;
+        }
         match &self.source {
             Source::Late(_) => false,
             Source::Stream(upstream) => self.pending_len() == 0 && upstream.is_end_stream(),
             Source::Other(upstream) => upstream.is_end_stream(),
-            Source::Ended => !self.error.is_holding(),
+            Source::Ended => true,
         }
     }
 
@@ -482,9 +502,9 @@ impl<B: Body + Unpin> Body for Relay<B> {
         match &self.source {
             // Comments may come in between.
             Source::Late(_) | Source::Stream(_) => SizeHint::default(),
-            Source::Other(upstream) => upstream.size_hint(),
-            Source::Ended if self.error.is_holding() => SizeHint::default(),
-            Source::Ended => SizeHint::with_exact(0),
+            Source::Other(upstream) if self.rest.is_empty() => upstream.size_hint(),
+            Source::Ended if self.is_end_stream() => SizeHint::with_exact(0),
+            Source::Other(_) | Source::Ended => SizeHint::default(),
         }
     }
 }
