@@ -255,6 +255,30 @@ fn a_thread_waits_for_room() {
     assert!(matches!(sender.blocking_send(event(3)), Err(SendError::Closed)));
 }
 
+/// A client would come back with it and be refused, each time.
+#[test]
+fn an_event_whose_id_no_client_could_send_back_is_not_sent() {
+    let event = |len| {
+        let id = "x".repeat(len);
+        EncodedEvent::from(Event::new().id(EventId::new(&id).unwrap()).data("x"))
+    };
+    let (sender, _sink) = opened(&Responder::new());
+    sender.try_send(event(LastEventId::MAX_LEN)).unwrap();
+    let longer = event(LastEventId::MAX_LEN + 1);
+    let sent = [sender.try_send(&longer), sender.blocking_send(&longer)];
+    let reserved = ready(sender.reserve(longer.as_bytes().len())).unwrap().unwrap();
+    for refused in sent.into_iter().chain([reserved.send(&longer)]) {
+        let refused = refused.unwrap_err();
+        assert!(matches!(&refused, SendError::IdTooLong(event) if event.id() == longer.id()));
+        assert!(refused.to_string().contains("is 1025 bytes long"), "{refused}");
+    }
+    assert!(!sender.is_closed());
+    assert_eq!(sender.queued().events, 1);
+
+    let (sender, _sink) = opened(&Responder::new().max_id_len(2000));
+    sender.try_send(longer).unwrap();
+}
+
 #[test]
 fn a_full_queue_is_told_in_place() {
     let queue = Capacity { max_events: 2, ..Capacity::DEFAULT };

@@ -143,7 +143,7 @@ impl Stream {
     /// Queues a comment if there is room. It displaces nothing.
     pub(super) fn try_push_comment(&self, comment: EncodedEvent) -> Result<(), SendError> {
         self.step(|state, wakers| {
-            state.check(&comment)?;
+            state.check(&self.config, &comment)?;
             if !state.queue.has_room(comment.len()) || !state.room.is_turn_of(None) {
                 return Err(SendError::Full(comment));
             }
@@ -212,7 +212,7 @@ impl Stream {
             state.queue.give_back(reserved);
             // What is left of it.
             wakers.all.extend(state.room.first());
-            state.check(&event)?;
+            state.check(&self.config, &event)?;
             if event.len() > reserved {
                 return Err(SendError::TooLarge(event));
             }
