@@ -478,16 +478,16 @@ async fn a_write_deadline_ends_the_connection_of_a_reader_that_takes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_write_deadline_counts_only_while_nothing_goes_out() {
     let second = Duration::from_secs(1);
-    let (near, mut far) = tokio::io::duplex(10);
+    let (near, mut far) = duplex(10);
     let mut near = WriteDeadline::new(near, 5 * second);
     let reader = tokio::spawn(async move {
         let mut byte = [0];
         for _ in 0..10 {
-            tokio::time::sleep(4 * second).await;
+            sleep(4 * second).await;
             far.read_exact(&mut byte).await.unwrap();
         }
         // The other side waits as long as it likes while nothing is written.
-        tokio::time::sleep(60 * second).await;
+        sleep(60 * second).await;
         far
     });
     near.write_all(&[7; 20]).await.unwrap();

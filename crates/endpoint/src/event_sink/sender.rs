@@ -141,7 +141,8 @@ impl EventSender {
         self.stream.finish();
     }
 
-    /// Ends the stream at once, with an error: the connection is cut. What is queued is lost.
+    /// Ends the stream at once, with an error: the connection is cut. What is queued is lost. What the
+    /// connection has taken already is still written.
     pub fn abort(&self) {
         self.stream.end(End::Failed(EventBodyError::Aborted));
     }
