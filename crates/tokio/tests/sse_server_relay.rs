@@ -10,6 +10,7 @@
 
 mod sse_server_scene;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -309,6 +310,37 @@ async fn a_relay_that_is_to_end_does_so_between_events_with_a_reconnection_time(
     assert_eq!(passed(&mut relay).await, "\ndata: b\n\n");
     assert_eq!(passed(&mut relay).await, "retry: 5000\n\n");
     assert!(next(&mut relay).await.is_none());
+}
+
+/// An upstream that knows its length says that it is at its end; a connection then asks no more.
+#[tokio::test]
+async fn the_reconnection_time_also_follows_the_last_bytes_of_an_upstream() {
+    struct Chunks(VecDeque<&'static str>);
+    impl Body for Chunks {
+        type Data = Bytes;
+        type Error = Broken;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+            Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk.into()))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let relay = Relay::from_stream_body(Chunks(["data: a\n", "\n"].into()));
+    let retry = Some(ReconnectionTime::from_ms(5_000));
+    let mut relay = relay.end_when(async move { drop(stopped.await) }, retry);
+    assert_eq!(next(&mut relay).await.unwrap().unwrap(), "data: a\n");
+    stop.send(()).unwrap();
+    assert_eq!(next(&mut relay).await.unwrap().unwrap(), "\n");
+    assert!(!relay.is_end_stream());
+    assert_eq!(next(&mut relay).await.unwrap().unwrap(), "retry: 5000\n\n");
+    assert!(relay.is_end_stream());
 }
 
 #[tokio::test(start_paused = true)]

@@ -419,7 +419,7 @@ impl<B: Body + Unpin> Relay<B> {
         self.since_boundary = match self.boundaries.feed(chunk) {
             Some(boundary) => {
                 debug_assert!(boundary <= chunk.len(), "the boundary is in the chunk");
-                if self.stop.as_ref().is_some_and(|stop| stop.is_stopping()) {
+                if self.is_stopping() {
                     chunk.truncate(boundary);
                 }
                 self.begun.end();
@@ -431,6 +431,10 @@ impl<B: Body + Unpin> Relay<B> {
                 self.since_boundary.saturating_add(len(chunk.len()))
             }
         };
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.is_stopping())
     }
 
     /// Whether the gateway wants the stream to end, and what then comes.
@@ -492,6 +496,8 @@ impl<B: Body + Unpin> Body for Relay<B> {
         }
         match &self.source {
             Source::Late(_) => false,
+            // The last words of a stream that is to end are still to come.
+            Source::Stream(_) if self.is_stopping() => false,
             Source::Stream(upstream) => self.pending_len() == 0 && upstream.is_end_stream(),
             Source::Other(upstream) => upstream.is_end_stream(),
             Source::Ended => true,
