@@ -158,13 +158,51 @@ fn a_connection_that_does_not_come_back_is_stalled() {
     assert!(watchdog.handle_timeout(at(10)));
     assert!(sender.is_closed());
     assert!(matches!(sender.try_send(event(2)), Err(SendError::Stalled)));
-    assert!(poll(&mut sink, at(10)).is_pending(), "so that it flushes");
     assert_eq!(poll(&mut sink, at(10)), Poll::Ready(Some(Err(EventBodyError::Stalled))));
     assert_eq!(poll(&mut sink, at(10)), Poll::Ready(None));
     assert!(sink.has_ended());
 }
 
-/// Its body is not polled, so that it cannot report the end.
+/// A client that reads slowly takes longer for a large event than the stall timeout.
+#[test]
+fn each_piece_of_a_large_event_is_progress() {
+    let (sender, mut sink) = opened(&Responder::new());
+    let watchdog = sink.watchdog();
+    let large = EncodedEvent::text(&"x".repeat(100_000));
+    sender.try_send(&large).unwrap();
+    sender.try_send(event(1)).unwrap();
+    sender.finish();
+    let (mut all, mut now) = (String::new(), 0);
+    while let Poll::Ready(Some(piece)) = poll(&mut sink, at(now)) {
+        let piece = piece.unwrap();
+        assert!(piece.len() <= 16 * 1024, "{}", piece.len());
+        all.push_str(&piece);
+        assert_eq!(sink.poll_timeout(), Some(at(now + 10)));
+        now += 9;
+        assert!(!watchdog.handle_timeout(at(now)));
+    }
+    assert!(sink.has_ended() && now > 60);
+    let expected = [large.as_bytes().as_ref(), event(1).as_bytes()].concat();
+    assert!(all.as_bytes() == expected, "{} bytes", all.len());
+}
+
+#[test]
+fn a_large_event_is_cut_where_the_stream_is_and_ends_before_all_are_drained() {
+    let (sender, mut sink) = opened(&Responder::new());
+    sender.try_send(EncodedEvent::text(&"x".repeat(10_000))).unwrap();
+    assert!(matches!(poll(&mut sink, at(0)), Poll::Ready(Some(Ok(_)))));
+    assert!(ready(sender.drained()).is_none(), "a piece is left");
+    assert!(matches!(poll(&mut sink, at(0)), Poll::Ready(Some(Ok(_)))));
+    assert!(poll(&mut sink, at(0)).is_pending());
+    assert!(matches!(ready(sender.drained()), Some(Ok(()))));
+
+    sender.try_send(EncodedEvent::text(&"x".repeat(10_000))).unwrap();
+    assert!(matches!(poll(&mut sink, at(0)), Poll::Ready(Some(Ok(_)))));
+    sender.abort();
+    assert_eq!(poll(&mut sink, at(0)), Poll::Ready(Some(Err(EventBodyError::Aborted))));
+}
+
+/// Its body is not asked, so that it cannot tell of the end.
 #[test]
 fn a_connection_that_does_not_come_back_is_stuck_also_after_an_abort() {
     let (sender, sink) = opened(&Responder::new());
@@ -218,6 +256,30 @@ fn a_thread_waits_for_room() {
     sent.unwrap();
     drop(sink);
     assert!(matches!(sender.blocking_send(event(3)), Err(SendError::Closed)));
+}
+
+/// A client would come back with it and be refused, each time.
+#[test]
+fn an_event_whose_id_no_client_could_send_back_is_not_sent() {
+    let event = |len| {
+        let id = "x".repeat(len);
+        EncodedEvent::from(Event::new().id(EventId::new(&id).unwrap()).data("x"))
+    };
+    let (sender, _sink) = opened(&Responder::new());
+    sender.try_send(event(LastEventId::MAX_LEN)).unwrap();
+    let longer = event(LastEventId::MAX_LEN + 1);
+    let sent = [sender.try_send(&longer), sender.blocking_send(&longer)];
+    let reserved = ready(sender.reserve(longer.as_bytes().len())).unwrap().unwrap();
+    for refused in sent.into_iter().chain([reserved.send(&longer)]) {
+        let refused = refused.unwrap_err();
+        assert!(matches!(&refused, SendError::IdTooLong(event) if event.id() == longer.id()));
+        assert!(refused.to_string().contains("is 1025 bytes long"), "{refused}");
+    }
+    assert!(!sender.is_closed());
+    assert_eq!(sender.queued().events, 1);
+
+    let (sender, _sink) = opened(&Responder::new().max_id_len(2000));
+    sender.try_send(longer).unwrap();
 }
 
 #[test]

@@ -75,6 +75,33 @@ where
     F: Future<Output = Response<B>> + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
+    let (head, body) = response_through(http2, relay).await.into_parts();
+    let body = timeout(PATIENCE, body.collect()).await.unwrap();
+    (head, body.map(http_body_util::Collected::to_bytes))
+}
+
+/// What has come of a body before its end, and whether that was an error.
+async fn until_end(mut body: Incoming) -> (String, bool) {
+    let mut all = Vec::new();
+    let is_cut = loop {
+        match timeout(PATIENCE, body.frame()).await.unwrap() {
+            Some(Ok(frame)) => all.extend(frame.into_data().unwrap()),
+            Some(Err(_)) => break true,
+            None => break false,
+        }
+    };
+    (String::from_utf8(all).unwrap(), is_cut)
+}
+
+/// The response that the client of such a gateway gets.
+async fn response_through<F, B>(
+    http2: bool,
+    relay: impl Fn() -> F + Clone + Send + 'static,
+) -> Response<Incoming>
+where
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -91,9 +118,7 @@ where
             hyper::server::conn::http1::Builder::new().serve_connection(io, service).await
         }
     });
-    let (head, body) = timeout(PATIENCE, ask(address, http2)).await.unwrap().unwrap().into_parts();
-    let body = timeout(PATIENCE, body.collect()).await.unwrap();
-    (head, body.map(http_body_util::Collected::to_bytes))
+    timeout(PATIENCE, ask(address, http2)).await.unwrap().unwrap()
 }
 
 /// The same for a response that is passed on.
@@ -167,7 +192,41 @@ async fn a_refusal_is_passed_on_whole_and_unchanged() {
     }
 }
 
-/// A comment would break the input of a decompressor.
+/// On an error hyper drops what it has not written, and resets an HTTP/2 stream at once.
+#[tokio::test]
+async fn what_came_before_the_upstream_broke_goes_out_before_the_cut() {
+    let stream = |len: &str, media_type: &str| {
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {len}");
+        &*(head + "\r\n\r\n").leak()
+    };
+    let (short, long) = (stream("30", "text/event-stream"), stream("99", "text/event-stream"));
+    let at_once = format!("{short}data: one\n\ndata: tw").leak();
+    let other = format!("{}abc", stream("30", "text/plain")).leak();
+    let (first, json) = (format!("{short}data: one\n\n").leak(), stream("9", "application/json"));
+    let cases: [(&[&str], &str); 6] = [
+        (&[first, "data: two\n\ndata: th"], "data: one\n\ndata: two\n\ndata: th"),
+        (&[at_once], "data: one\n\ndata: tw"),
+        (&[long, "data: one\n\n"], "data: one\n\n"),
+        (&[long], ""),
+        (&[other], "abc"),
+        (&[json], ""),
+    ];
+    for http2 in [false, true] {
+        for (parts, expected) in &cases {
+            let parts: Vec<&'static [u8]> =
+                parts.iter().map(|part| &*part.to_string().leak()).map(str::as_bytes).collect();
+            let server = upstream(&parts).await;
+            let relay = move || async move { Relay::response(ask(server, false).await.unwrap()) };
+            let response = response_through(http2, relay).await;
+            assert_eq!(response.status(), 200);
+            let body = until_end(response.into_body()).await;
+            assert_eq!(body, ((*expected).to_owned(), true), "{parts:?}, HTTP/2: {http2}");
+        }
+    }
+}
+
+/// A comment would break what a decompressor reads.
 #[tokio::test]
 async fn a_compressed_stream_is_passed_on_unchanged() {
     for http2 in [false, true] {
@@ -279,6 +338,22 @@ async fn a_late_failure_is_told_and_cuts_the_stream() {
     let all = String::from_utf8(all).unwrap();
     assert!(all.ends_with("event: upstream-error\ndata: {\"status\":null,\"content_type\":null,\"body\":null,\"truncated\":false}\n\n"), "{all}");
     assert!(relay.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn the_event_of_a_late_failure_arrives_before_the_cut() {
+    for http2 in [false, true] {
+        let response = response_through(http2, || async {
+            let upstream = async {
+                sleep(2 * KEEP_ALIVE).await;
+                Err::<Response<Whole>, _>(io::Error::other("unreachable"))
+            };
+            Relay::response_within(KEEP_ALIVE, upstream).await.unwrap()
+        });
+        let (all, is_cut) = until_end(response.await.into_body()).await;
+        assert!(all.contains("event: upstream-error\n"), "{all:?}, HTTP/2: {http2}");
+        assert!(is_cut);
+    }
 }
 
 /// The body of a refusal that never ends, and of one that is too long.

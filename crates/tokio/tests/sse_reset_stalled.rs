@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Empty};
@@ -246,6 +247,84 @@ async fn a_stream_that_is_read_is_not_reset() {
         relayed.map(|relay| relay.stall_timeout(STALL).keep_alive(2 * STALL))
     }))
     .await;
+}
+
+/// One event of 1 MB at 50 kB/s takes twice the default stall timeout.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_a_large_event_slowly_and_steadily_is_not_stalled() {
+    // Over HTTP/2, of the server itself and of one that passes it on.
+    read_slowly(serve(Responder::new())).await;
+    let upstream = Responder::new().stall_timeout(100 * PATIENCE);
+    read_slowly(serve_as(upstream, |response| {
+        // Its chunks are as large as an upstream's can be.
+        let chunks = response.into_body().into_data_stream().ready_chunks(1000);
+        let chunks = chunks.map(|pieces| {
+            let pieces = pieces.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat();
+            Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(pieces)))
+        });
+        let response = Response::builder().header("content-type", "text/event-stream");
+        let body = http_body_util::StreamBody::new(Box::pin(chunks));
+        Relay::response(response.body(body).unwrap())
+    }))
+    .await;
+
+    // Over HTTP/1.1.
+    let (mut client, server) = duplex(4096);
+    let (senders, mut opened) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let service = service_fn(move |_| {
+            let (sender, response) = Responder::new().open();
+            senders.send(sender).unwrap();
+            async { Ok::<_, Infallible>(response) }
+        });
+        let builder = hyper::server::conn::http1::Builder::new();
+        builder.serve_connection(TokioIo::new(server), service).await
+    });
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let sender = opened.recv().await.unwrap();
+    sender.send(large_event()).await.unwrap();
+    sender.finish();
+    let (mut len, mut end, mut buffer) = (0, Vec::new(), vec![0; 5_000]);
+    while !end.ends_with(b"\r\n0\r\n\r\n") {
+        let read = client.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "cut after {len} bytes");
+        len += read;
+        end.extend(buffer.iter().take(read));
+        pause_for(read).await;
+    }
+    assert!(len > large_event().as_bytes().len());
+}
+
+fn large_event() -> EncodedEvent {
+    EncodedEvent::text(&"x".repeat(1_000_000))
+}
+
+/// As long as this many bytes take at 50 kB/s.
+async fn pause_for(len: usize) {
+    tokio::time::sleep(Duration::from_micros(20 * u64::try_from(len).unwrap())).await;
+}
+
+/// Over HTTP/2, through small windows.
+async fn read_slowly((io, mut opened): (DuplexStream, Opened)) {
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(32 * 1024).initial_connection_window_size(64 * 1024);
+    let (mut client, connection) = builder.handshake(TokioIo::new(io)).await.unwrap();
+    tokio::spawn(connection);
+    let mut body = get(&mut client).await.into_body();
+    let sender = opened.recv().await.unwrap();
+    sender.send(large_event()).await.unwrap();
+    // The next one waits for the window that the rest of the first needs.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    sender.send(event(1)).await.unwrap();
+    sender.finish();
+    let mut len = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.unwrap_or_else(|error| panic!("after {len} bytes: {error:?}"));
+        let read = frame.into_data().unwrap().len();
+        len += read;
+        pause_for(read).await;
+    }
+    assert!(len > large_event().as_bytes().len());
 }
 
 async fn read_all((io, mut opened): (DuplexStream, Opened)) {

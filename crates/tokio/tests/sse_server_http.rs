@@ -28,13 +28,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use sse_server_scene::{decode, event, seen};
 use tidings_tokio::sse::server::{
     Capacity, EncodedEvent, EventBody, EventSender, History, LastEventId, Relay, Responder,
-    SendError, WhenFull, WriteDeadline, stop_reconnecting,
+    SendError, WhenFull, WriteDeadline, respond_with_try_stream, stop_reconnecting,
 };
 use tidings_tokio::sse::{Event, EventId, OwnedMessageEvent};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// After this a test has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,35 +64,53 @@ where
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let io = TokioIo::new(WriteDeadline::new(stream, write_limit));
+            let stream = WriteDeadline::new(stream, write_limit);
             let (answer, ends) = (answer.clone(), ends.clone());
             tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let response = answer(request);
-                    async { Ok::<_, Infallible>(response) }
-                });
-                let end = match version {
-                    Version::Http1 => {
-                        hyper::server::conn::http1::Builder::new()
-                            .serve_connection(io, service)
-                            .await
-                    }
-                    Version::Http2 => {
-                        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                            .serve_connection(io, service)
-                            .await
-                    }
-                };
-                let _ = ends.send(end);
+                let _ = ends.send(serve(version, stream, answer).await);
             });
         }
     });
     (address, ended)
 }
 
+/// Serves one connection.
+async fn serve<S, B>(
+    version: Version,
+    stream: S,
+    answer: impl Fn(Request<Incoming>) -> Response<B> + Send + 'static,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let io = TokioIo::new(stream);
+    let service = service_fn(move |request| {
+        let response = answer(request);
+        async { Ok::<_, Infallible>(response) }
+    });
+    match version {
+        Version::Http1 => {
+            hyper::server::conn::http1::Builder::new().serve_connection(io, service).await
+        }
+        Version::Http2 => {
+            hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .serve_connection(io, service)
+                .await
+        }
+    }
+}
+
 async fn request(version: Version, server: SocketAddr, headers: HeaderMap) -> Response<Incoming> {
-    let io = TokioIo::new(TcpStream::connect(server).await.unwrap());
-    let mut request = Request::get(format!("http://{server}/")).body(Empty::<Bytes>::new());
+    request_over(version, TcpStream::connect(server).await.unwrap(), headers).await
+}
+
+async fn request_over<S>(version: Version, stream: S, headers: HeaderMap) -> Response<Incoming>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = TokioIo::new(stream);
+    let mut request = Request::get("http://server/").body(Empty::<Bytes>::new());
     *request.as_mut().unwrap().headers_mut() = headers;
     let response = match version {
         Version::Http1 => {
@@ -173,6 +193,42 @@ async fn a_finished_stream_ends_cleanly_and_an_aborted_one_does_not() {
         };
         assert!(matches!(end, Some(Err(_))), "{version:?} ended cleanly");
     }
+}
+
+/// What the connection holds when the error comes takes time to write.
+#[tokio::test]
+async fn the_events_before_an_error_arrive_over_a_slow_connection() {
+    for version in VERSIONS {
+        let (client, server) = slow_connection();
+        tokio::spawn(serve(version, server, |_| {
+            let events = [Ok(event(1)), Ok(event(2)), Err(())];
+            respond_with_try_stream(&Responder::new(), futures_util::stream::iter(events))
+        }));
+        let mut body = request_over(version, client, HeaderMap::new()).await.into_body();
+        let mut all = Vec::new();
+        while let Ok(bytes) = next(&mut body).await.unwrap() {
+            all.extend(bytes);
+        }
+        assert_eq!(seen(&all), ["1", "2"], "{version:?}");
+    }
+}
+
+/// Two ends of a connection. What the second writes takes 5 ms for each 64 bytes.
+fn slow_connection() -> (DuplexStream, DuplexStream) {
+    let (client, client_side) = duplex(64 * 1024);
+    let (server, server_side) = duplex(64);
+    let (mut from_client, mut to_client) = tokio::io::split(client_side);
+    let (mut from_server, mut to_server) = tokio::io::split(server_side);
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    tokio::spawn(async move {
+        let mut buffer = [0; 64];
+        while let Ok(len @ 1..) = from_server.read(&mut buffer).await {
+            sleep(Duration::from_millis(5)).await;
+            to_client.write_all(&buffer[..len]).await.unwrap();
+        }
+        to_client.shutdown().await.unwrap();
+    });
+    (client, server)
 }
 
 #[tokio::test]
@@ -422,16 +478,16 @@ async fn a_write_deadline_ends_the_connection_of_a_reader_that_takes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_write_deadline_counts_only_while_nothing_goes_out() {
     let second = Duration::from_secs(1);
-    let (near, mut far) = tokio::io::duplex(10);
+    let (near, mut far) = duplex(10);
     let mut near = WriteDeadline::new(near, 5 * second);
     let reader = tokio::spawn(async move {
         let mut byte = [0];
         for _ in 0..10 {
-            tokio::time::sleep(4 * second).await;
+            sleep(4 * second).await;
             far.read_exact(&mut byte).await.unwrap();
         }
         // The other side waits as long as it likes while nothing is written.
-        tokio::time::sleep(60 * second).await;
+        sleep(60 * second).await;
         far
     });
     near.write_all(&[7; 20]).await.unwrap();

@@ -10,12 +10,15 @@
 
 mod sse_server_scene;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ETAG, HeaderValue};
 use http_body::{Body, Frame};
 use sse_server_scene::{decode, event};
 use tidings_tokio::sse::ReconnectionTime;
@@ -172,6 +175,70 @@ async fn an_end_inside_an_event_is_an_error() {
     assert!(next(&mut relay).await.is_none());
 }
 
+/// A comment and a reconnection time need no blank line.
+#[tokio::test]
+async fn an_end_that_cuts_no_event_is_a_clean_one() {
+    for end in [": bye\n", ":", "retry: 5\n", "retry: 5\n: bye\n", "unknown\n"] {
+        for before in ["", "\u{FEFF}", "data: a\n\n", "data: a\r\n\r"] {
+            let (upstream, mut relay) = relay();
+            upstream.send(Ok([before, end].concat().into())).unwrap();
+            drop(upstream);
+            next(&mut relay).await.unwrap().unwrap();
+            assert!(next(&mut relay).await.is_none(), "{before:?} {end:?}");
+        }
+    }
+}
+
+/// After trailers a connection asks for nothing more, so the end is judged before them.
+#[tokio::test]
+async fn trailers_of_a_stream_that_was_cut_are_an_error() {
+    let with_trailers = |events: &'static str| {
+        let trailers = HeaderMap::from_iter([(ETAG, HeaderValue::from_static("x"))]);
+        let frames = [Frame::data(Bytes::from(events)), Frame::trailers(trailers)];
+        let frames = futures_util::stream::iter(frames.map(Ok::<_, Broken>));
+        Relay::from_stream_body(http_body_util::StreamBody::new(frames))
+    };
+    let mut cut = with_trailers("data: a\n\ndata: b\n");
+    assert_eq!(next(&mut cut).await.unwrap().unwrap(), "data: a\n\ndata: b\n");
+    assert!(!cut.is_end_stream());
+    let end = next(&mut cut).await.unwrap();
+    assert!(matches!(end, Err(RelayError::CutEvent { len: 8 })), "{end:?}");
+
+    let mut whole = with_trailers("data: a\n\n");
+    next(&mut whole).await.unwrap().unwrap();
+    let frame = std::future::poll_fn(|cx| Pin::new(&mut whole).poll_frame(cx)).await;
+    assert_eq!(frame.unwrap().unwrap().into_trailers().unwrap()[ETAG], "x");
+    assert!(whole.is_end_stream());
+}
+
+/// The error waits, as hyper would drop what it has not written yet.
+#[tokio::test(start_paused = true)]
+async fn an_error_waits_until_the_connection_has_written_what_came_before() {
+    let (upstream, mut relay) = relay();
+    sleep(Duration::from_secs(5)).await;
+    for part in ["data: a\n\n", "data: b\n\n"] {
+        upstream.send(Ok(part.into())).unwrap();
+        passed(&mut relay).await;
+        sleep(Duration::from_millis(200)).await;
+    }
+    upstream.send(Err(Broken)).unwrap();
+    assert!(timeout(Duration::from_millis(10), next(&mut relay)).await.is_err());
+    assert!(upstream.is_closed(), "the upstream is let go");
+    assert!(!relay.is_end_stream());
+    assert!(next(&mut relay).await.unwrap().is_err());
+    assert!(relay.is_end_stream());
+
+    // Nothing is left to write.
+    let (upstream, mut relay) = self::relay();
+    upstream.send(Ok("data: a\n\n".into())).unwrap();
+    passed(&mut relay).await;
+    sleep(Duration::from_secs(5)).await;
+    upstream.send(Err(Broken)).unwrap();
+    let start = Instant::now();
+    assert!(next(&mut relay).await.unwrap().is_err());
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test]
 async fn an_upstream_that_breaks_is_an_error_also_between_events() {
     let (upstream, mut relay) = relay();
@@ -243,6 +310,37 @@ async fn a_relay_that_is_to_end_does_so_between_events_with_a_reconnection_time(
     assert_eq!(passed(&mut relay).await, "\ndata: b\n\n");
     assert_eq!(passed(&mut relay).await, "retry: 5000\n\n");
     assert!(next(&mut relay).await.is_none());
+}
+
+/// An upstream that knows its length says that it is at its end; a connection then asks no more.
+#[tokio::test]
+async fn the_reconnection_time_also_follows_the_last_bytes_of_an_upstream() {
+    struct Chunks(VecDeque<&'static str>);
+    impl Body for Chunks {
+        type Data = Bytes;
+        type Error = Broken;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+            Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk.into()))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let relay = Relay::from_stream_body(Chunks(["data: a\n", "\n"].into()));
+    let retry = Some(ReconnectionTime::from_ms(5_000));
+    let mut relay = relay.end_when(async move { drop(stopped.await) }, retry);
+    assert_eq!(next(&mut relay).await.unwrap().unwrap(), "data: a\n");
+    stop.send(()).unwrap();
+    assert_eq!(next(&mut relay).await.unwrap().unwrap(), "\n");
+    assert!(!relay.is_end_stream());
+    assert_eq!(next(&mut relay).await.unwrap().unwrap(), "retry: 5000\n\n");
+    assert!(relay.is_end_stream());
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,6 +111,11 @@ impl EncodedEvent {
         self.0.has_data
     }
 
+    /// The length of [`id`](Self::id) in bytes; 0 without one.
+    pub(super) fn id_len(&self) -> usize {
+        self.0.id.as_ref().map_or(0, Range::len)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.bytes.len()
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::sender::write_id_too_long;
 use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
 
 /// Keeps the newest events, within bounds, for clients that reconnect. Put it into an
@@ -33,6 +34,7 @@ use super::{Capacity, EncodedEvent, LastEventId, Replay, Replayed};
 pub struct History {
     capacity: Capacity,
     ids_last: bool,
+    max_id_len: usize,
     ring: Mutex<Ring>,
 }
 
@@ -51,7 +53,8 @@ impl History {
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         let capacity = Capacity { max_events: capacity.max_events.max(1), ..capacity };
-        Self { capacity, ids_last: false, ring: Mutex::default() }
+        let max_id_len = LastEventId::MAX_LEN;
+        Self { capacity, ids_last: false, max_id_len, ring: Mutex::default() }
     }
 
     /// Creates an empty history, for events whose IDs may be plain numbers: no ID ever identifies
@@ -63,11 +66,19 @@ impl History {
         Self { ids_last: true, ..Self::new(capacity) }
     }
 
+    /// The longest event ID that is kept, in bytes; by default [`LastEventId::MAX_LEN`]. A client whose
+    /// ID is longer than the server takes would be refused each time. Raise it together with the limit
+    /// of [`LastEventId::from_headers_within`].
+    #[must_use]
+    pub fn max_id_len(self, max_len: usize) -> Self {
+        Self { max_id_len: max_len, ..self }
+    }
+
     /// Adds the newest event. The oldest go as far as they have to.
     ///
     /// # Errors
-    /// The event has no ID, or an empty one, so that no client could ask for the events after it;
-    /// or its ID is a plain counter; or it is too large to be kept. The history is unchanged.
+    /// The event has no ID, or an empty one, so that no client could ask for what came after it; or
+    /// its ID is a plain counter, or longer than [`max_id_len`](Self::max_id_len); or it is too large to be kept. The history is as before.
     pub fn push(&self, event: EncodedEvent) -> Result<(), HistoryError> {
         let id = event.id().unwrap_or_default();
         if id.is_empty() {
@@ -75,6 +86,9 @@ impl History {
         }
         if !self.ids_last && id.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(HistoryError::Counter(event));
+        }
+        if event.id_len() > self.max_id_len {
+            return Err(HistoryError::IdTooLong(event));
         }
         if event.len() > self.capacity.max_bytes {
             return Err(HistoryError::TooLarge(event));
@@ -201,6 +215,8 @@ pub enum HistoryError {
     Counter(EncodedEvent),
     /// Alone it is larger than the history may be.
     TooLarge(EncodedEvent),
+    /// Its ID is longer than [`History::max_id_len`].
+    IdTooLong(EncodedEvent),
 }
 
 impl fmt::Display for HistoryError {
@@ -218,6 +234,7 @@ impl fmt::Display for HistoryError {
             Self::TooLarge(event) => {
                 write!(f, "the event of {} bytes is larger than the history may be", event.len())
             }
+            Self::IdTooLong(event) => write_id_too_long(f, event, "History"),
         }
     }
 }
@@ -317,6 +334,20 @@ mod tests {
         let (_, before) = run(9);
         let (restarted, now) = run(20);
         assert_eq!(after(&restarted, &before[8], 99), (false, now));
+    }
+
+    /// A client would come with it and be refused, each time.
+    #[test]
+    fn an_id_that_no_client_could_send_back_is_given_back() {
+        let [longest, longer] = [1024, 1025].map(|len| "x".repeat(len));
+        history(9, &[&longest]);
+        let refused = history(9, &[]).push(event(&longer)).unwrap_err();
+        assert!(matches!(&refused, HistoryError::IdTooLong(event) if event.id() == Some(&longer)));
+        assert!(refused.to_string().contains("is 1025 bytes long"), "{refused}");
+        let history = History::new(Capacity::DEFAULT).max_id_len(2000);
+        history.push(event(&longer)).unwrap();
+        let id = LastEventId::from_bytes(longer.as_bytes(), 2000).unwrap().unwrap();
+        assert!(history.after(&id, 9).is_complete());
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(super) struct Config {
     pub(super) stall_timeout: Duration,
     pub(super) queue: Capacity,
     pub(super) when_full: WhenFull,
+    pub(super) max_id_len: usize,
     pub(super) gap_event_type: Box<str>,
     pub(super) max_replay_events: usize,
     /// Those of all clones, whatever their settings.
@@ -61,6 +62,7 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(10),
             queue: Capacity::DEFAULT,
             when_full: WhenFull::default(),
+            max_id_len: LastEventId::MAX_LEN,
             gap_event_type: "gap".into(),
             max_replay_events: 1_000,
             streams: Arc::default(),
@@ -102,6 +104,13 @@ impl<B> Responder<B> {
     /// Sets the policy for an event for which there is no room; by default its sender waits.
     pub fn when_full(self, when_full: WhenFull) -> Self {
         self.with(|config| config.when_full = when_full)
+    }
+
+    /// The longest event ID that may be sent, in bytes; by default [`LastEventId::MAX_LEN`]. A client
+    /// sends the ID back when it reconnects, and one that is longer than the server takes would be
+    /// refused each time. Raise it together with the limit of [`LastEventId::from_headers_within`].
+    pub fn max_id_len(self, max_len: usize) -> Self {
+        self.with(|config| config.max_id_len = max_len)
     }
 
     /// Ends a stream whose connection takes nothing for this long; by default for 10 seconds. The

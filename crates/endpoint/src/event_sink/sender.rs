@@ -141,7 +141,8 @@ impl EventSender {
         self.stream.finish();
     }
 
-    /// Ends the stream at once, with an error: the connection is cut. Queued events are lost.
+    /// Ends the stream at once, with an error: the connection is cut. What is queued is lost. What the
+    /// connection has taken already is still written.
     pub fn abort(&self) {
         self.stream.end(End::Failed(EventBodyError::Aborted));
     }
@@ -219,6 +220,9 @@ pub enum SendError {
     Stalled,
     /// Alone the event is larger than the queue may be; here it is.
     TooLarge(EncodedEvent),
+    /// The event's ID is longer than
+    /// [`Responder::max_id_len`](super::Responder::max_id_len); here it is.
+    IdTooLong(EncodedEvent),
 }
 
 impl fmt::Display for SendError {
@@ -230,8 +234,23 @@ impl fmt::Display for SendError {
             Self::TooLarge(event) => {
                 write!(f, "the event of {} bytes is larger than the queue may be", event.len())
             }
+            Self::IdTooLong(event) => write_id_too_long(f, event, "Responder"),
         }
     }
 }
 
 impl Error for SendError {}
+
+/// What is wrong with an ID that is longer than the limit of `owner`.
+pub(super) fn write_id_too_long(
+    f: &mut fmt::Formatter<'_>,
+    event: &EncodedEvent,
+    owner: &str,
+) -> fmt::Result {
+    write!(
+        f,
+        "the event's ID is {} bytes long, so a client that sends it back would be refused: shorten \
+         it, or raise {owner}::max_id_len and read the header by LastEventId::from_headers_within",
+        event.id_len()
+    )
+}

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,7 +15,7 @@ use tidings_sse::Timestamp;
 
 use super::replay::{Gap, Replayed};
 use super::stream::{End, Stream};
-use super::{EncodedEvent, LastEventId, Queued};
+use super::{EncodedEvent, LastEventId, Queued, take_piece};
 use crate::trace;
 
 /// A comment alone, with a blank line so that it stands between events.
@@ -49,7 +50,10 @@ pub struct EventSink {
 pub struct Watchdog(Option<Arc<Stream>>);
 
 /// In this order.
+#[derive(Default)]
 struct Before {
+    /// Of a large event whose first piece was given.
+    rest: Bytes,
     opening: Option<Bytes>,
     replay: Option<Replaying>,
     gap: Option<Gap>,
@@ -68,7 +72,7 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Replayed> + Send>>;
 impl EventSink {
     pub(super) fn new(stream: Arc<Stream>, opening: Bytes, replay: Option<Replaying>) -> Self {
         let opening = Some(opening);
-        let before = Before { opening, replay, gap: None, replayed: Vec::new().into_iter() };
+        let before = Before { opening, replay, ..Before::default() };
         let (stream, before) = (Some(stream), Some(Box::new(before)));
         Self { stream, before, feeder: None, last_given_at: None }
     }
@@ -96,17 +100,25 @@ impl EventSink {
         self.stream.as_ref().map_or_else(Queued::default, |stream| stream.queued())
     }
 
-    /// The next bytes to write, whole events; `None` at the clean end of the stream. A connection asks
-    /// for more only when it has room: that it does not is how a stuck one is noticed.
+    /// The next bytes to write: an event, or the next piece of a large one; `None` at the clean end of
+    /// the stream. A connection asks for more only when it has room: that it does not is how a stuck
+    /// one is noticed.
     ///
     /// # Errors
-    /// The stream was cut. End the connection without the clean end of a body.
+    /// The stream was cut. Write what was returned before, and then end the connection without the
+    /// clean end of a body.
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
         now: Timestamp,
     ) -> Poll<Option<Result<Bytes, EventBodyError>>> {
         let Some(stream) = &self.stream else { return Poll::Ready(None) };
+        let before = self.before.as_mut().filter(|_| !stream.has_failed());
+        if let Some(piece) = before.and_then(|before| before.next_piece()) {
+            stream.gave(now);
+            self.last_given_at = Some(now);
+            return Poll::Ready(Some(Ok(piece)));
+        }
         if let Some(feeder) = &mut self.feeder {
             let feeder = feeder.get_mut().unwrap_or_else(PoisonError::into_inner);
             if feeder.as_mut().poll(cx).is_ready() {
@@ -117,7 +129,7 @@ impl EventSink {
             Some(before) if !stream.has_failed() => before.poll_next(stream, cx, now),
             _ => None,
         };
-        let polled = match first {
+        let mut polled = match first {
             Some(bytes) => {
                 stream.gave(now);
                 Poll::Ready(Some(Ok(bytes)))
@@ -134,10 +146,15 @@ impl EventSink {
                 }
             }
         };
-        match &polled {
+        match &mut polled {
             Poll::Ready(Some(Ok(bytes))) => {
                 trace::event_sent(bytes.len());
                 self.last_given_at = Some(now);
+                let piece = take_piece(bytes);
+                let rest = mem::replace(bytes, piece);
+                if !rest.is_empty() {
+                    self.before.get_or_insert_default().rest = rest;
+                }
             }
             Poll::Ready(Some(Err(_))) => self.end(End::Gone),
             Poll::Ready(None) => self.end(End::Finished),
@@ -146,8 +163,14 @@ impl EventSink {
         polled
     }
 
-    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout); `None` if there
-    /// is no deadline.
+    /// When [`poll_next`](Self::poll_next) last returned bytes, for a driver that cannot see when its
+    /// connection has written them.
+    #[must_use]
+    pub const fn last_given_at(&self) -> Option<Timestamp> {
+        self.last_given_at
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout). `None`: not because of time.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let deadline = self.stream.as_ref()?.poll_timeout(self.keep_alive_at());
@@ -206,6 +229,11 @@ impl Watchdog {
 }
 
 impl Before {
+    /// The next of an event that was not given whole.
+    fn next_piece(&mut self) -> Option<Bytes> {
+        (!self.rest.is_empty()).then(|| take_piece(&mut self.rest))
+    }
+
     fn poll_next(
         &mut self,
         stream: &Stream,

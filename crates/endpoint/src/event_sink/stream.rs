@@ -143,7 +143,7 @@ impl Stream {
     /// Queues a comment if there is room. It displaces nothing.
     pub(super) fn try_push_comment(&self, comment: EncodedEvent) -> Result<(), SendError> {
         self.step(|state, wakers| {
-            state.check(&comment)?;
+            state.check(&self.config, &comment)?;
             if !state.queue.has_room(comment.len()) || !state.room.is_turn_of(None) {
                 return Err(SendError::Full(comment));
             }
@@ -212,7 +212,7 @@ impl Stream {
             state.queue.give_back(reserved);
             // The rest of it.
             wakers.all.extend(state.room.first());
-            state.check(&event)?;
+            state.check(&self.config, &event)?;
             if event.len() > reserved {
                 return Err(SendError::TooLarge(event));
             }
@@ -357,15 +357,8 @@ impl Stream {
         let mut dropped = None;
         let polled = self.step(|state, wakers| {
             state.forget_replayed(now);
-            let came_back_at_once = state.given_at.take().is_some();
+            state.given_at = None;
             if let Phase::Ended(End::Failed(error)) = state.phase {
-                // The connection may hold its latest output. It writes that when there is no more,
-                // and an error would overtake it.
-                if came_back_at_once {
-                    wakers.unused = state.sink.take();
-                    wakers.one = Some(waker);
-                    return Poll::Pending;
-                }
                 return Poll::Ready(Some(Err(error)));
             }
             if !state.replaying {

@@ -66,6 +66,7 @@
 
 mod body;
 mod from_stream;
+mod held_error;
 mod relay;
 #[cfg(feature = "hyper")]
 mod reset_stalled;

@@ -9,9 +9,12 @@ use crate::event_sink::waiters::Wakers;
 use crate::event_sink::{EncodedEvent, SendError, WhenFull};
 
 impl State {
-    /// Checks whether this event can be sent at all.
-    pub(super) fn check(&self, event: &EncodedEvent) -> Result<(), SendError> {
+    /// Whether this event can be sent at all.
+    pub(super) fn check(&self, config: &Config, event: &EncodedEvent) -> Result<(), SendError> {
         self.check_open()?;
+        if event.id_len() > config.max_id_len {
+            return Err(SendError::IdTooLong(event.clone()));
+        }
         if event.len() > self.queue.max_event_len() {
             return Err(SendError::TooLarge(event.clone()));
         }
@@ -53,7 +56,7 @@ impl State {
         ticket: Option<u64>,
         wakers: &mut Wakers,
     ) -> Result<(), SendError> {
-        self.check(&event)?;
+        self.check(config, &event)?;
         if self.was_replayed(&event) {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 #[cfg(feature = "hyper")]
 use std::sync::OnceLock;
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -13,6 +13,7 @@ use tidings_endpoint::event_sink::{EventBodyError, EventSink, Watchdog};
 use tidings_sse::Timestamp;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::held_error::HeldError;
 #[cfg(feature = "hyper")]
 use super::reset_stalled::Reset;
 
@@ -24,6 +25,7 @@ pub struct EventBody {
     clock: Arc<Clock>,
     /// Armed no later than the sink's next deadline.
     timer: Option<Pin<Box<Sleep>>>,
+    error: HeldError<EventBodyError>,
 }
 
 /// The timer's target. It is not the connection's task: a connection that is stuck in a write does
@@ -45,7 +47,7 @@ impl From<EventSink> for EventBody {
             #[cfg(feature = "hyper")]
             reset: OnceLock::new(),
         };
-        Self { sink, clock: Arc::new(clock), timer: None }
+        Self { sink, clock: Arc::new(clock), timer: None, error: HeldError::new() }
     }
 }
 
@@ -106,21 +108,27 @@ impl Body for EventBody {
         #[cfg(feature = "hyper")]
         this.clock.reset.get_or_init(Reset::current);
         let now = Instant::now();
+        if this.error.is_holding() {
+            return this.error.pass(Poll::Pending, None, cx);
+        }
         let polled = this.sink.poll_next(cx, this.clock.timestamp(now));
         if this.sink.has_ended() {
             this.timer = None;
         } else {
             this.arm(now, polled.is_pending());
         }
-        Poll::Ready(ready!(polled).map(|bytes| bytes.map(Frame::data)))
+        let given_at = this.sink.last_given_at();
+        let given_at = given_at.and_then(|at| this.clock.epoch.checked_add(at.since_epoch()));
+        let polled = polled.map(|next| next.map(|bytes| bytes.map(Frame::data)));
+        this.error.pass(polled, given_at, cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.sink.has_ended()
+        self.sink.has_ended() && !self.error.is_holding()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.sink.has_ended() { SizeHint::with_exact(0) } else { SizeHint::default() }
+        if self.is_end_stream() { SizeHint::with_exact(0) } else { SizeHint::default() }
     }
 }
 
@@ -139,6 +147,6 @@ mod tests {
     #[test]
     fn an_idle_stream_costs_little() {
         let sizes = [size_of::<EventBody>(), size_of::<Clock>(), size_of::<Sleep>()];
-        assert!(sizes.iter().sum::<usize>() <= 200, "{sizes:?}");
+        assert!(sizes.iter().sum::<usize>() <= 208, "{sizes:?}");
     }
 }

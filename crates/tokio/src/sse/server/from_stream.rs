@@ -11,10 +11,11 @@ use super::{EventBody, Responder};
 
 /// A response that sends the events of a stream, and ends with it.
 ///
-/// No task is spawned: `events` is polled while the response is sent, as far as the
-/// [queue](Responder::queue) has room, and dropped when the client leaves. With a
-/// [`WhenFull`](super::WhenFull) other than waiting, a slow client does not delay `events`, and the
-/// policy decides. An event that is larger than the queue cuts the response: it is not left out.
+/// There is no task: `events` is polled while the response is sent, as far as the
+/// [queue](Responder::queue) has room, and dropped when the client leaves. If
+/// [`WhenFull`](super::WhenFull) is not to wait, `events` is not held up by a slow client, and the
+/// policy decides. An event that cannot be sent, as it is larger than the queue may be or its ID is
+/// [too long](Responder::max_id_len), cuts the response: it is not left out.
 ///
 /// ```
 /// use futures_util::stream;

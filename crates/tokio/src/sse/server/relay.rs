@@ -1,5 +1,6 @@
 //! An event stream of another server, passed on: [`Relay`].
 
+mod begun;
 mod error;
 mod late;
 mod mark;
@@ -16,13 +17,15 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use tidings_endpoint::event_sink::EncodedEvent;
 use tidings_endpoint::event_sink::gateway::{UpstreamBody, pass_on, stream_headers};
+use tidings_endpoint::event_sink::{EncodedEvent, take_piece};
 use tidings_sse::{Event, EventBoundaries, ReconnectionTime};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::held_error::HeldError;
 #[cfg(feature = "hyper")]
 use super::reset_stalled::StallTimer;
+use begun::BegunEvent;
 use late::{Late, Step};
 use mark::Mark;
 use stop::Stop;
@@ -37,8 +40,9 @@ const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// JSON, a compressed stream) is passed on unchanged.
 ///
 /// When the upstream is silent, comments keep the connection alive, and only between events. An
-/// upstream that breaks, or ends inside an event, ends this body with an error, so that the client
-/// does not take it for complete.
+/// upstream that breaks, or ends inside an event, ends this body by an error, so that the client
+/// does not take what has come for the whole. That error waits a quarter of a second after the last
+/// bytes, so that the connection has written them: hyper drops what it still holds on an error.
 ///
 /// ```
 /// use http::Response;
@@ -49,7 +53,7 @@ const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 ///     Relay::response(upstream)
 /// }
 /// ```
-pub struct Relay<B> {
+pub struct Relay<B: Body> {
     source: Source<B>,
     stop: Option<Box<Stop>>,
     keep_alive: Option<Duration>,
@@ -58,7 +62,13 @@ pub struct Relay<B> {
     last_frame_at: Option<Instant>,
     boundaries: EventBoundaries,
     since_boundary: u64,
+    begun: BegunEvent,
     mark: Mark,
+    /// Of a large chunk whose first piece was passed on.
+    rest: Bytes,
+    error: HeldError<RelayError<B::Error>>,
+    /// When the connection was last given something.
+    given_at: Option<Instant>,
     #[cfg(feature = "hyper")]
     stall_timeout: Duration,
     /// The reset of the HTTP/2 stream, if there is one and its executor supports it: looked up
@@ -175,7 +185,11 @@ impl<B: Body + Unpin> Relay<B> {
             last_frame_at: None,
             boundaries: EventBoundaries::new(),
             since_boundary: 0,
+            begun: BegunEvent::new(),
             mark: Mark::Keep,
+            rest: Bytes::new(),
+            error: HeldError::new(),
+            given_at: None,
             #[cfg(feature = "hyper")]
             stall_timeout: Duration::from_secs(10),
             #[cfg(feature = "hyper")]
@@ -249,7 +263,7 @@ impl<B: Body + Unpin> Relay<B> {
     /// Returns whether the bytes passed on so far end with a blank line.
     #[must_use]
     pub fn at_boundary(&self) -> bool {
-        self.boundaries.at_boundary()
+        self.rest.is_empty() && self.boundaries.at_boundary()
     }
 
     /// Returns the number of bytes passed on since the last boundary, which belong to an incomplete
@@ -257,6 +271,20 @@ impl<B: Body + Unpin> Relay<B> {
     #[must_use]
     pub fn bytes_since_boundary(&self) -> u64 {
         self.since_boundary
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
+        if self.rest.is_empty() {
+            let frame = match self.poll_source(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                polled => return polled,
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(take_piece(&mut self.rest)))))
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
@@ -336,7 +364,11 @@ impl<B: Body + Unpin> Relay<B> {
                         Poll::Ready(Some(Ok(Frame::data(data))))
                     }
                 },
-                Err(trailers) => Poll::Ready(Some(Ok(trailers))),
+                // After trailers the connection asks for nothing more.
+                Err(trailers) => {
+                    let end = self.end_of_stream();
+                    Poll::Ready(Some(end.map_or(Ok(trailers), Err)))
+                }
             };
         }
     }
@@ -344,6 +376,9 @@ impl<B: Body + Unpin> Relay<B> {
     fn poll_other(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let Source::Other(upstream) = &mut self.source else { return Poll::Ready(None) };
         let frame = Pin::new(upstream).poll_frame(cx);
+        if let Poll::Ready(Some(Err(_))) = &frame {
+            self.end();
+        }
         frame.map(|frame| frame.map(|frame| frame.map(owned).map_err(RelayError::Upstream)))
     }
 
@@ -365,6 +400,7 @@ impl<B: Body + Unpin> Relay<B> {
         self.last_frame_at = Some(Instant::now());
         self.mark.comment();
         self.boundaries.feed(&COMMENT);
+        self.begun.end();
         Poll::Ready(Some(Ok(Frame::data(COMMENT))))
     }
 
@@ -386,16 +422,25 @@ impl<B: Body + Unpin> Relay<B> {
         self.since_boundary = match self.boundaries.feed(chunk) {
             Some(boundary) => {
                 debug_assert!(boundary <= chunk.len(), "the boundary is in the chunk");
-                if self.stop.as_ref().is_some_and(|stop| stop.is_stopping()) {
+                if self.is_stopping() {
                     chunk.truncate(boundary);
                 }
+                self.begun.end();
+                self.begun.feed(chunk.get(boundary..).unwrap_or_default());
                 len(chunk.len().saturating_sub(boundary))
             }
-            None => self.since_boundary.saturating_add(len(chunk.len())),
+            None => {
+                self.begun.feed(chunk);
+                self.since_boundary.saturating_add(len(chunk.len()))
+            }
         };
     }
 
-    /// Polls whether the gateway wants the stream to end, and returns the item that then follows.
+    fn is_stopping(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.is_stopping())
+    }
+
+    /// Whether the gateway wants the stream to end, and what then comes.
     fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let Some(stop) = &mut self.stop else { return Poll::Pending };
         match stop.poll(cx) {
@@ -412,9 +457,10 @@ impl<B: Body + Unpin> Relay<B> {
 
     fn end_of_stream(&mut self) -> Option<RelayError<B::Error>> {
         self.end();
-        // WHATWG HTML 9.2.6: an event without its blank line is never dispatched.
-        let len = self.pending_len();
-        (len > 0).then_some(RelayError::CutEvent { len })
+        // WHATWG HTML 9.2.6: an event without its blank line is never dispatched. What is no part of
+        // an event, such as a comment, needs none.
+        let is_cut = self.begun.is_begun() || self.mark.held_len() > 0;
+        is_cut.then(|| RelayError::CutEvent { len: self.pending_len() })
     }
 
     fn end(&mut self) {
@@ -437,15 +483,24 @@ impl<B: Body + Unpin> Body for Relay<B> {
     type Error = RelayError<B::Error>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled<B>> {
-        let polled = self.poll_source(cx);
+        let this = &mut *self;
+        let polled = if this.error.is_holding() { Poll::Pending } else { this.poll_piece(cx) };
         #[cfg(feature = "hyper")]
-        self.watch(&polled);
-        polled
+        this.watch(&polled);
+        if let Poll::Ready(Some(Ok(_))) = &polled {
+            this.given_at = Some(Instant::now());
+        }
+        this.error.pass(polled, this.given_at, cx)
     }
 
     fn is_end_stream(&self) -> bool {
+        if !self.rest.is_empty() || self.error.is_holding() {
+            return false;
+        }
         match &self.source {
             Source::Late(_) => false,
+            // The last words of a stream that is to end are still to come.
+            Source::Stream(_) if self.is_stopping() => false,
             Source::Stream(upstream) => self.pending_len() == 0 && upstream.is_end_stream(),
             Source::Other(upstream) => upstream.is_end_stream(),
             Source::Ended => true,
@@ -456,13 +511,14 @@ impl<B: Body + Unpin> Body for Relay<B> {
         match &self.source {
             // Comments may come in between.
             Source::Late(_) | Source::Stream(_) => SizeHint::default(),
-            Source::Other(upstream) => upstream.size_hint(),
-            Source::Ended => SizeHint::with_exact(0),
+            Source::Other(upstream) if self.rest.is_empty() => upstream.size_hint(),
+            Source::Ended if self.is_end_stream() => SizeHint::with_exact(0),
+            Source::Other(_) | Source::Ended => SizeHint::default(),
         }
     }
 }
 
-impl<B> fmt::Debug for Relay<B> {
+impl<B: Body> fmt::Debug for Relay<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self.source {
             Source::Late(_) => "waiting for the upstream",

@@ -1,7 +1,6 @@
 //! An upstream that answers after its client was promised a stream: [`Late`].
 
 use std::error::Error;
-use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -26,8 +25,8 @@ pub(super) enum Late<B> {
         /// The time limit of the body.
         deadline: Pin<Box<Sleep>>,
     },
-    /// The event was given out, and then the connection is to write it.
-    Told { failed: Option<RequestError>, flushed: bool },
+    /// The event was given out.
+    Told { failed: Option<RequestError> },
 }
 
 pub(super) type Answer<B> = Pin<Box<dyn Future<Output = Result<Response<B>, RequestError>> + Send>>;
@@ -61,7 +60,7 @@ impl<B: Body + Unpin> Late<B> {
                             Self::Refused { refusal: Refusal::new(&head), body, deadline }
                         }
                         Poll::Ready(Err(error)) => {
-                            *self = Self::Told { failed: Some(error), flushed: false };
+                            *self = Self::Told { failed: Some(error) };
                             return Poll::Ready(Step::Event(event(None)));
                         }
                     }
@@ -87,18 +86,10 @@ impl<B: Body + Unpin> Late<B> {
                         continue;
                     }
                     let event = event(Some(refusal));
-                    *self = Self::Told { failed: None, flushed: false };
+                    *self = Self::Told { failed: None };
                     return Poll::Ready(Step::Event(event));
                 }
-                Self::Told { failed, flushed } => {
-                    // An error would overtake the bytes that the connection holds: it writes those
-                    // when there is no more.
-                    if failed.is_some() && !mem::replace(flushed, true) {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    return Poll::Ready(Step::End(failed.take()));
-                }
+                Self::Told { failed } => return Poll::Ready(Step::End(failed.take())),
             };
             *self = next;
         }
