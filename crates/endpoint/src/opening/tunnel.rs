@@ -3,7 +3,7 @@
 use std::io;
 
 use tidings_handshake::opening::{Io, Opening, Tunnel};
-use tidings_handshake::{DeclinedResponse, HeaderSlots, Limits, TunnelRequest, TunnelResponse};
+use tidings_handshake::{HeaderSlots, Limits, TunnelRequest, TunnelResponse};
 use tidings_websocket::Timestamp;
 
 use crate::error::Error;
