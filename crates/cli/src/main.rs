@@ -9,9 +9,12 @@ mod sse;
 mod terminal;
 mod ws;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::terminal::escape_controls;
 
 /// WebSocket and Server-Sent Events: a demo to look at, clients to talk with.
 #[derive(Debug, Parser)]
@@ -31,20 +34,32 @@ enum Command {
     Sse(sse::Arguments),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Ws(arguments) => ws::run(arguments).await,
-        Command::Sse(arguments) => sse::run(arguments).await,
-    };
-    match result {
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let result = block_on(async {
+        match command {
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Ws(arguments) => ws::run(arguments).await,
+            Command::Sse(arguments) => sse::run(arguments).await,
+        }
+    });
+    match result.map_err(Error::from).and_then(|result| result) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("tidings: {error}");
+            eprintln!("tidings: {}", escape_controls(&error.to_string()));
             if is_usage(&*error) { USAGE.into() } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Runs the future on a runtime of its own, and returns as soon as it is over: a thread that still
+/// looks a name up cannot be interrupted, and ends with the process.
+fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let output = runtime.block_on(future);
+    // Dropped, the runtime would wait for the lookup.
+    runtime.shutdown_background();
+    Ok(output)
 }
 
 /// The exit code for wrong arguments, which is that of clap, too.
@@ -64,18 +79,42 @@ impl std::error::Error for UsageError {}
 
 /// Returns whether the arguments are the cause.
 fn is_usage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    use tidings_tokio::Error;
-
-    let is_connect_usage = |error: &Error| {
-        matches!(
-            error,
-            Error::Uri(_) | Error::RequestBuild(_) | Error::TlsUnsupported | Error::ProxyUri(_)
-        )
-    };
     error.is::<UsageError>()
         || error.is::<tidings_tokio::sse::RequestFault>()
-        || error.downcast_ref::<Error>().is_some_and(is_connect_usage)
+        || error.downcast_ref::<tidings_tokio::Error>().is_some_and(is_connect_usage)
+}
+
+/// Whether the arguments, or the variables that name a proxy, are to blame for a failed connection.
+const fn is_connect_usage(error: &tidings_tokio::Error) -> bool {
+    use tidings_tokio::Error;
+
+    matches!(
+        error,
+        Error::Uri(_) | Error::RequestBuild(_) | Error::TlsUnsupported | Error::ProxyUri(_)
+    )
 }
 
 /// The error that ends a subcommand early; shown to the user in one line.
 type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_lookup_that_still_runs_does_not_keep_the_program() {
+        let begun = Instant::now();
+        let output = block_on(async {
+            let (started, has_started) = tokio::sync::oneshot::channel();
+            tokio::task::spawn_blocking(|| {
+                let _ = started.send(());
+                std::thread::sleep(Duration::from_secs(20));
+            });
+            has_started.await.is_ok()
+        });
+        assert!(output.is_ok_and(|has_started| has_started));
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+}

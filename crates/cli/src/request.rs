@@ -58,17 +58,21 @@ impl Way {
         if let Some(file) = &self.ca {
             options = options.tls_config(in_file(file, trust_only)?);
         }
-        if let (Some(certificate), Some(key)) = (&self.cert, &self.key) {
+        if let (Some(certificate), Some(key_file)) = (&self.cert, &self.key) {
             let chain = in_file(certificate, read_certificates)?;
-            let key = in_file(key, |file| Ok(PrivateKeyDer::from_pem_file(file)?))?;
-            options = options.client_certificate(chain, key)?;
+            let key = in_file(key_file, |file| Ok(PrivateKeyDer::from_pem_file(file)?))?;
+            options = options.client_certificate(chain, key).map_err(|error| {
+                let (certificate, key) = (certificate.display(), key_file.display());
+                UsageError(format!("{certificate} with the key {key}: {error}"))
+            })?;
         }
         if let Some(proxy) = &self.socks5 {
             options = options.socks5_proxy(proxy.clone());
         }
         if let Some(address) = self.connect_to {
-            let uri: http::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
-            let host = uri.host().ok_or_else(|| format!("{url}: there is no host"))?;
+            let unusable = |why: &dyn std::fmt::Display| UsageError(format!("{url}: {why}"));
+            let uri: http::Uri = url.parse().map_err(|error| unusable(&error))?;
+            let host = uri.host().ok_or_else(|| unusable(&"there is no host"))?;
             options = options.connect_to(host.trim_matches(['[', ']']), address);
         }
         Ok(options)

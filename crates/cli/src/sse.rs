@@ -16,17 +16,17 @@ use std::time::Duration;
 use tidings_tokio::ConnectOptions;
 use tidings_tokio::sse::{
     ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource, EventSourceRequest,
-    GiveUp, Limits, OwnedMessageEvent,
+    GiveUp, Limit, LimitExceeded, Limits, OwnedMessageEvent, Repeat, StreamError,
 };
 
 use crate::request::{Way, parse_header, parse_seconds};
 use crate::terminal::{escape_controls, print_json, print_line};
-use crate::{Error, UsageError};
+use crate::{Error, USAGE, UsageError, is_connect_usage};
 
 const EXIT_CODES: &str = "Exit codes:
     0  the stream ended between two events and is not asked for again, or the server said by
        204 that there is no more
-    1  there is no stream
+    1  there is no stream, or too many attempts failed
     2  the arguments are wrong
     3  the stream broke, or ended inside an event, and is not asked for again; or an event was
        too large, and skipped";
@@ -69,7 +69,8 @@ pub(crate) struct Arguments {
     /// reports.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_EVENT_LEN)]
     max_event: usize,
-    /// Give up after this many failed attempts in a row; 1 makes one attempt.
+    /// Give up after this many failed attempts in a row; 1 makes one attempt. With `--data`, repeat
+    /// an attempt that the server has surely not processed; without this option there is one attempt.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     attempts: Option<u32>,
     #[command(flatten)]
@@ -85,8 +86,9 @@ const DATA_TIMEOUT: Duration = Duration::from_secs(600);
 /// The most bytes of an event's data, unless set.
 const MAX_EVENT_LEN: usize = 1024 * 1024;
 
-/// Beside the data, a line has the name of its field.
-const FIELD_NAME_LEN: usize = "data: ".len();
+/// Beside the data, a line has the name of its field. One byte more, and the data alone is what is too
+/// long.
+const FIELD_NAME_LEN: usize = "data: ".len() + 1;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let options = ConnectOptions::new().proxy_from_environment();
@@ -115,6 +117,9 @@ fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
         None => EventSourceRequest::get(&arguments.url),
         Some(data) => EventSourceRequest::post(&arguments.url, read_data(data)?),
     };
+    if arguments.data.is_some() && arguments.attempts.is_some() {
+        request = request.repeat(Repeat::Unprocessed);
+    }
     let is_content_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
     if arguments.data.is_some() && !arguments.header.iter().any(is_content_type) {
         request = request.header("content-type", "application/json");
@@ -127,7 +132,7 @@ fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
     }
     let limits = Limits::DEFAULT
         .max_data_len(arguments.max_event)
-        .max_line_len(arguments.max_event.saturating_add(FIELD_NAME_LEN));
+        .max_line_len(arguments.max_event.max(MAX_EVENT_LEN).saturating_add(FIELD_NAME_LEN));
     Ok(request.last_event_id(&*arguments.last_event_id).config(config).limits(limits))
 }
 
@@ -160,19 +165,20 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
             ClientEvent::Comment(comment) => print_comment(&comment, json)?,
             ClientEvent::Retry(time) => retry_ms = Some(time.as_ms()),
             ClientEvent::Overflow(exceeded) => {
-                has_skipped = true;
-                eprintln!("an event was skipped: {exceeded}; see --max-event");
+                has_skipped |= exceeded.limit != Limit::Comment;
+                tell_skipped(exceeded);
             }
             ClientEvent::Disconnected { cause, wait } => {
                 tell(&cause, &format!("; trying again in {:.1} s", wait.as_secs_f64()));
             }
             ClientEvent::Closed { cause, reason } => {
-                let reason = match reason {
+                let why = match reason {
                     GiveUp::AttemptsExhausted => format!("; {reason}"),
+                    GiveUp::NotRepeatable if !cause.is_clean_end() => format!("; {reason}"),
                     _ => String::new(),
                 };
-                tell(&cause, &reason);
-                return Ok(exit_code(&cause, has_skipped));
+                tell(&cause, &why);
+                return Ok(exit_code(&cause, reason, has_skipped));
             }
             _ => {}
         }
@@ -180,8 +186,12 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn exit_code(cause: &DisconnectCause, has_skipped: bool) -> ExitCode {
+fn exit_code(cause: &DisconnectCause, reason: GiveUp, has_skipped: bool) -> ExitCode {
     match cause.reason {
+        _ if matches!(&cause.error, Some(StreamError::Connect(e)) if is_connect_usage(e)) => {
+            USAGE.into()
+        }
+        _ if reason == GiveUp::AttemptsExhausted => ExitCode::FAILURE,
         _ if cause.is_clean_end() && has_skipped => BROKEN.into(),
         _ if cause.is_clean_end() => ExitCode::SUCCESS,
         DisconnectReason::Ended(_) | DisconnectReason::Broken(_) | DisconnectReason::Idle(_) => {
@@ -191,11 +201,23 @@ fn exit_code(cause: &DisconnectCause, has_skipped: bool) -> ExitCode {
     }
 }
 
+fn tell_skipped(exceeded: LimitExceeded) {
+    match exceeded.limit {
+        Limit::Data => eprintln!("an event was skipped: {exceeded}; see --max-event"),
+        Limit::Comment => eprintln!("a comment was skipped: {exceeded}"),
+        _ => eprintln!("an event was skipped: {exceeded}"),
+    }
+}
+
 fn tell(cause: &DisconnectCause, next: &str) {
     eprintln!("{}{next}", escape_controls(&cause.to_string()));
-    let body = cause.answer.as_deref().map(|answer| answer.body.trim_ascii());
-    if let Some(body @ [_, ..]) = body {
+    let Some(answer) = cause.answer.as_deref() else { return };
+    let body = answer.body.trim_ascii();
+    if !body.is_empty() {
         eprintln!("{}", escape_controls(&String::from_utf8_lossy(body)));
+    }
+    if let Some(cut) = answer.cut {
+        eprintln!("this is not the whole answer: {cut}");
     }
 }
 

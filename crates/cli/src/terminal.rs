@@ -58,7 +58,7 @@ fn escape(text: &str, escaped: impl Fn(char) -> String) -> Cow<'_, str> {
 /// All of these are in the Basic Multilingual Plane.
 fn is_harmful(c: char) -> bool {
     (c.is_control() && c != '\t' && c != '\n')
-        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -71,5 +71,6 @@ mod tests {
         assert_eq!(escape_controls("plain\ttext\n"), "plain\ttext\n");
         assert_eq!(escape_controls("\x1b[2J"), "\\u{1b}[2J");
         assert_eq!(escape_controls("a\rb\u{9b}\u{202E}c"), "a\\u{d}b\\u{9b}\\u{202e}c");
+        assert_eq!(escape_controls("a\u{61C}b"), "a\\u{61c}b");
     }
 }

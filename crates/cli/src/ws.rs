@@ -173,8 +173,9 @@ async fn talk(socket: &mut Socket, input: &mut Input, linger: Duration) -> Resul
     let mut stdin_ended: Option<Instant> = None;
     loop {
         let linger_over = async {
-            match stdin_ended {
-                Some(at) => sleep_until(at + linger).await,
+            // A time that the clock cannot reach never comes.
+            match stdin_ended.and_then(|at| at.checked_add(linger)) {
+                Some(until) => sleep_until(until).await,
                 None => std::future::pending().await,
             }
         };

@@ -70,7 +70,10 @@ fn wrong_arguments_exit_with_2() {
         &["ws", "ws://127.0.0.1:9/", "--ca", missing],
         &["ws", "ws://127.0.0.1:9/", "--ca", bad],
         &["sse", "ws://127.0.0.1/"],
+        &["ws", "no url", "--connect-to", "127.0.0.1:1"],
         &["sse", "no url"],
+        &["sse", "no url", "--connect-to", "127.0.0.1:1"],
+        &["sse", "http://", "--connect-to", "127.0.0.1:1"],
         &["sse", "http://127.0.0.1:9/", "--attempts", "0"],
         &["sse", "http://127.0.0.1:9/", "--idle-timeout", "-1"],
         &["sse", "http://127.0.0.1:9/", "--response-timeout", "x"],
@@ -82,7 +85,13 @@ fn wrong_arguments_exit_with_2() {
         let (code, _, stderr) = run(arguments);
         assert_eq!(code, 2, "{arguments:?}: {stderr}");
     }
-    // The help explains the exit codes.
+    for arguments in [&["ws", "ws://127.0.0.2:9/"][..], &["sse", "http://127.0.0.2:9/", "--once"]] {
+        let mut command = tidings(arguments);
+        command.env("http_proxy", "ht!tp://x").env("all_proxy", "ht!tp://x").env_remove("no_proxy");
+        let (code, _, stderr) = told(&command.output().unwrap());
+        assert_eq!(code, 2, "{arguments:?}: {stderr}");
+    }
+    // What the exit codes mean is in the help.
     for command in ["ws", "sse"] {
         let (code, stdout, _) = run(&[command, "--help"]);
         assert_eq!(code, 0);
@@ -102,6 +111,35 @@ fn one_attempt_is_one() {
         assert_eq!(code, 1, "{stderr}");
         assert_eq!(requests.try_iter().count(), attempts, "{stderr}");
     }
+}
+
+/// Ends in good order where nothing was said are failures, too, for whoever limits attempts.
+#[test]
+fn attempts_that_clean_ends_use_up_exit_with_1() {
+    let (url, requests) = serve(vec![OPEN.to_owned(); 2]);
+    let (code, _, stderr) = run(&["sse", &url, "--attempts", "1"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("as many attempts as allowed"), "{stderr}");
+    assert_eq!(requests.try_iter().count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_post_that_no_server_got_is_repeated_as_often_as_attempts_are_allowed() {
+    // A port that nobody listens on.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}/");
+    let (code, _, stderr) = run(&["sse", &url, "--data", "x", "--attempts", "2"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert_eq!(stderr.matches("connecting to").count(), 2, "{stderr}");
+    assert!(stderr.contains("as many attempts as allowed"), "{stderr}");
+    let (code, _, stderr) = run(&["sse", &url, "--data", "x"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert_eq!(stderr.matches("connecting to").count(), 1, "{stderr}");
+    assert!(stderr.contains("the request must not be made twice"), "{stderr}");
+    // What a server may have processed is not repeated.
+    let (url, requests) = serve(vec![String::new(), OPEN.to_owned()]);
+    let (code, _, stderr) = run(&["sse", &url, "--data", "", "--attempts", "3"]);
+    assert_eq!((code, requests.try_iter().count()), (1, 1), "{stderr}");
 }
 
 /// The plain output is an event stream again, with the same IDs.
@@ -133,6 +171,80 @@ fn a_skipped_event_is_told_by_the_exit_code() {
     let (code, stdout, stderr) = run(&["sse", &url, "--once", "--max-event", "2097152"]);
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(stdout.len(), "data: \n\ndata: b\n\n".len() + large.len());
+}
+
+#[test]
+fn only_data_counts_against_the_limit_of_an_event() {
+    let padding = "x".repeat(2048);
+    let id = "7".repeat(60);
+    let body = format!(":{padding}\nunknown: {padding}\nid: {id}\ndata: a\n\n");
+    let (url, _requests) = serve(vec![format!("{OPEN}{body}")]);
+    let (code, stdout, stderr) = run(&["sse", &url, "--once", "--max-event", "50"]);
+    assert_eq!((code, &*stdout), (0, &*format!("id: {id}\ndata: a\n\n")), "{stderr}");
+
+    // A hint that helps, where one does.
+    let long_id = "7".repeat(2000);
+    for (body, has_hint) in [
+        (format!("data: {}\n\n", "x".repeat(51)), true),
+        (format!("id: {long_id}\ndata: a\n\n"), false),
+    ] {
+        let (url, _requests) = serve(vec![format!("{OPEN}{body}")]);
+        let (code, _, stderr) = run(&["sse", &url, "--once", "--max-event", "50"]);
+        assert_eq!(code, 3, "{stderr}");
+        assert_eq!(stderr.contains("see --max-event"), has_hint, "{stderr}");
+    }
+    let (url, _requests) = serve(vec![format!("{OPEN}: {padding}\ndata: a\n\n")]);
+    let (code, stdout, stderr) = run(&["sse", &url, "--once", "--comments"]);
+    assert_eq!((code, &*stdout), (0, "data: a\n\n"), "{stderr}");
+    assert!(stderr.contains("a comment was skipped"), "{stderr}");
+}
+
+#[test]
+fn an_answer_that_is_cut_is_told_to_be_so() {
+    let long = "x".repeat(2 << 20);
+    for (body, why) in [
+        (format!("content-length: {}\r\n\r\n{long}", long.len()), "longer than the limit"),
+        ("content-length: 20\r\n\r\nhalf of it".to_owned(), "the connection broke"),
+        ("content-length: 4\r\n\r\nfull".to_owned(), ""),
+    ] {
+        let (url, _requests) = serve(vec![format!("HTTP/1.1 400 Bad\r\n{body}")]);
+        let (code, _, stderr) = run(&["sse", &url]);
+        assert_eq!(code, 1);
+        let told = stderr.lines().last().unwrap();
+        match why {
+            "" => assert_eq!(told, "full"),
+            _ => assert!(told.starts_with("this is not the whole answer: "), "{told}"),
+        }
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+/// W-085: nor does it come by an error.
+#[test]
+fn what_a_proxy_says_cannot_drive_the_terminal() {
+    let refusal = "HTTP/1.1 407 X\r\nproxy-authenticate: Basic realm=\"\u{202E}x\"\r\n\
+                   content-length: 0\r\n\r\n";
+    for (command, server) in [("ws", "ws://127.0.0.2:9/"), ("sse", "http://127.0.0.2:9/")] {
+        let (proxy, requests) = serve(vec![refusal.to_owned(); 2]);
+        let mut command = tidings(&[command, server]);
+        command.env("http_proxy", &proxy).env("all_proxy", &proxy).env_remove("no_proxy");
+        let (code, _, stderr) = told(&command.output().unwrap());
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains("realm=\"\\u{202e}x\""), "{stderr}");
+        assert!(stderr.contains(proxy.trim_start_matches("http://").trim_end_matches('/')));
+        assert_eq!(requests.try_iter().count(), 1, "it is final: {stderr}");
+    }
+}
+
+#[test]
+fn a_linger_beyond_all_time_waits_for_the_server() {
+    let (url, received) = peer(Peer::Close(1000));
+    let mut command =
+        tidings(&["ws", &url, "--linger", "1e19"]).stdin(Stdio::piped()).spawn().unwrap();
+    command.stdin.take().unwrap().write_all(b"hello\n").unwrap();
+    let (code, _, stderr) = told(&command.wait_with_output().unwrap());
+    assert_eq!(code, 0, "{stderr}");
+    drop(received);
 }
 
 #[test]

@@ -134,6 +134,14 @@ fn a_certificate_is_shown_to_a_server_that_asks() {
     }
     let output = tidings(&["ws", "wss://localhost/", "--cert", &ca]);
     assert_eq!(output.status.code(), Some(2), "there is no key");
+    let other = path("authority.key.pem");
+    for arguments in [["ws", "wss://localhost/"], ["sse", "https://localhost/"]] {
+        let arguments = [&arguments[..], &["--cert", &ca, "--key", &other]].concat();
+        let output = tidings(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("server.pem") && said.contains("authority.key.pem"), "{said}");
+    }
 }
 
 #[test]

@@ -52,7 +52,8 @@ pub enum Error {
     /// the request.
     #[cfg(feature = "rustls")]
     Tls(TlsError),
-    /// The proxy opened no tunnel. 407: it wants credentials, or others.
+    /// The proxy opened no tunnel, or did not pass the request on. 407: it wants credentials, or
+    /// others.
     Proxy {
         /// The host and port of the proxy.
         proxy: Box<str>,
@@ -211,7 +212,10 @@ impl fmt::Display for Error {
             #[cfg(feature = "rustls")]
             Self::Tls(error) => error.fmt(f),
             Self::Proxy { proxy, status, challenge } => {
-                write!(f, "the proxy {proxy} opened no tunnel, it answered with status {status}")?;
+                write!(
+                    f,
+                    "the proxy {proxy} let nothing through, it answered with status {status}"
+                )?;
                 match challenge {
                     Some(challenge) => write!(f, " and asks for credentials: {challenge}"),
                     None => Ok(()),

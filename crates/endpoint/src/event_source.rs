@@ -15,7 +15,9 @@ mod request;
 
 pub use answer::AnswerReader;
 pub use client::{BoxError, Client, Decision, NextAttempt, Received};
-pub use client_event::{Answer, ClientEvent, DisconnectCause, EventError, Opened, Reply};
+pub use client_event::{
+    Answer, AnswerCut, ClientEvent, DisconnectCause, EventError, Opened, Reply,
+};
 pub use content::ContentDecoder;
 pub use fault::{CodingError, RedirectFault, RequestFault, StreamError};
 pub use redirectable_request::RedirectableRequest;

@@ -72,6 +72,8 @@ pub use tidings_handshake::opening::{Io, MAX_INTERIM_RESPONSES};
 #[cfg(feature = "rustls")]
 pub use tls::{TlsError, TlsTarget};
 pub use tunnel::TunnelHandshake;
+#[cfg(feature = "event-source")]
+pub(crate) use tunnel::forwarding_refusal;
 
 /// Header lines whose slots stand on the stack. With more, as far as the limits allow them, the slots
 /// are on the heap.

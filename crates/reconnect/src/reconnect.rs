@@ -67,7 +67,8 @@ pub enum GiveUp {
 /// `Retry-After: 0` must not make a client ask in a tight loop.
 const LEAST_SERVER_WAIT: Duration = Duration::from_secs(1);
 
-/// The random part of a wait that the server has set is at most one part in this many.
+/// The random part of a wait that the server has set is at most one part in this many. It comes on top,
+/// up to the most that the policy allows, and off the latter if the server asked for more.
 const SERVER_WAIT_SPREAD: u32 = 8;
 
 impl Reconnect {
@@ -148,9 +149,13 @@ impl Reconnect {
     fn wait(&self, reason: Reason, random: u64) -> Duration {
         let policy = &self.policy;
         if let Some(asked) = reason.retry_after().filter(|_| !policy.max_server_wait.is_zero()) {
-            // The server knows best. A little spread separates clients that got the same time.
-            let wait = asked.max(LEAST_SERVER_WAIT).min(policy.max_server_wait);
-            return wait.saturating_add(spread(wait / SERVER_WAIT_SPREAD, random));
+            // The server knows best. A little spread keeps those who were told the same time apart.
+            let most = policy.max_server_wait;
+            if asked > most {
+                return most.saturating_sub(spread(most / SERVER_WAIT_SPREAD, random));
+            }
+            let wait = asked.max(LEAST_SERVER_WAIT);
+            return wait.saturating_add(spread(wait / SERVER_WAIT_SPREAD, random)).min(most);
         }
         if reason == Reason::Ended && self.failures == 0 {
             return policy.minimum;

@@ -155,8 +155,9 @@ impl<S: Storage> EventSource<S> {
         true
     }
 
-    /// Returns the number of consecutive failed attempts, with which the next wait grows. An event
-    /// sets it to 0.
+    /// How many attempts have failed in a row: what the next wait grows with. An event sets it to 0,
+    /// and so does a stream that ends in good order, between two events, if anything came of it or it was
+    /// open for the reconnection time.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.reconnect.failures()
@@ -211,7 +212,7 @@ impl<S: Storage> EventSource<S> {
             // WHATWG HTML 9.2.3: "if res's status is not 200, or if res's `Content-Type` is not
             // `text/event-stream`, then fail the connection."
             200 if response.content_type.is_some_and(is_event_stream) => {
-                self.state = State::Open { since: now, heard: now };
+                self.state = State::Open { since: now, heard: now, has_spoken: false };
                 self.was_open = true;
                 return ResponseOutcome::Open;
             }
@@ -250,12 +251,13 @@ impl<S: Storage> EventSource<S> {
     ) -> Option<Item<'d>> {
         // WHATWG HTML 9.2.6: an event is dispatched "if the readyState attribute is set to a value
         // other than CLOSED".
-        let State::Open { heard, .. } = &mut self.state else {
+        let State::Open { heard, has_spoken, .. } = &mut self.state else {
             *input = &[];
             return None;
         };
         if !input.is_empty() {
             *heard = now;
+            *has_spoken = true;
         }
         let item = self.decoder.decode(input)?;
         match item {
@@ -335,8 +337,13 @@ impl<S: Storage> EventSource<S> {
         unprocessed: bool,
         random: u64,
     ) -> Disconnect {
-        if let State::Open { since, .. } = self.state {
-            if now.since(since) >= self.config.policy.healthy_after {
+        if let State::Open { since, has_spoken, .. } = self.state {
+            let lived = now.since(since);
+            // A quiet stream that ends in good order is how servers with long polling make their
+            // clients come back. One that ends at once without a byte is backed off from.
+            let is_quiet_success = reason.is_clean_end()
+                && (has_spoken || lived >= self.reconnection_time().max(LEAST_LIFE));
+            if lived >= self.config.policy.healthy_after || is_quiet_success {
                 self.reconnect.progressed();
                 self.attempts = 0;
             }
@@ -393,6 +400,9 @@ impl<S: Storage> EventSource<S> {
         Disconnect { reason: DisconnectReason::NoAttempt, next }
     }
 }
+
+/// A stream without a byte that ends before this is no success, however short the reconnection time is.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// WHATWG HTML 9.2.6: "set the event stream's reconnection time to that integer", as far as the
 /// client lets it.

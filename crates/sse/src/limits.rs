@@ -43,7 +43,8 @@ impl Limits {
         max_comment_len: usize::MAX,
     };
 
-    /// The longest line of any kind, as received, without its line end.
+    /// The longest line of any kind, as received, without its line end. Lines that are ignored, such as
+    /// comments that nobody asked for, have no limit: nothing of them is kept.
     #[must_use]
     pub const fn max_line_len(self, max_line_len: usize) -> Self {
         Self { max_line_len, ..self }

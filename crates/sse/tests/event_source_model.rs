@@ -128,7 +128,7 @@ struct Model {
 enum State {
     Waiting { until: u64 },
     Requesting { deadline: u64, redirects_left: u32 },
-    Open { since: u64, last_byte: u64 },
+    Open { since: u64, last_byte: Option<u64> },
     Closed(GiveUp),
 }
 
@@ -158,7 +158,9 @@ impl Model {
         match self.state {
             State::Waiting { until } => Some(until),
             State::Requesting { deadline, .. } => Some(deadline),
-            State::Open { last_byte, .. } if self.config.retry_statuses => Some(last_byte + 45_000),
+            State::Open { since, last_byte } if self.config.retry_statuses => {
+                Some(last_byte.unwrap_or(since) + 45_000)
+            }
             State::Open { .. } | State::Closed(_) => None,
         }
     }
@@ -187,7 +189,7 @@ impl Model {
         let status = DisconnectReason::Status(response.status);
         ResponseOutcome::Disconnect(match (response.status, response.content_type) {
             (200, Some(b"text/event-stream")) => {
-                self.state = State::Open { since: now, last_byte: now };
+                self.state = State::Open { since: now, last_byte: None };
                 self.was_open = true;
                 return ResponseOutcome::Open;
             }
@@ -223,7 +225,7 @@ impl Model {
     fn receive(&mut self, now: u64, bytes: &[u8]) -> Vec<Heard> {
         let State::Open { last_byte, .. } = &mut self.state else { return Vec::new() };
         if !bytes.is_empty() {
-            *last_byte = now;
+            *last_byte = Some(now);
         }
         let heard = hear(bytes, |input| self.decoder.decode(input).map(owned));
         for heard in &heard {
@@ -247,9 +249,12 @@ impl Model {
             (State::Requesting { .. }, end) => {
                 self.again(now, DisconnectReason::Unreachable, wait, end == End::Unprocessed)
             }
-            (State::Open { since, .. }, end) => {
+            (State::Open { since, last_byte }, end) => {
                 let stood = self.decoder.finish();
-                if now - since >= 60_000 {
+                let is_clean = end == End::EndOfBody && stood == EndOfStream::BetweenEvents;
+                let is_quiet =
+                    last_byte.is_none() && now - since < self.reconnection_time.max(1000);
+                if now - since >= 60_000 || (is_clean && !is_quiet) {
                     self.succeed();
                 }
                 match end {

@@ -34,7 +34,7 @@ fn each_limit_is_exact() {
     let cases: [Case; 12] = [
         (Limit::Line, 10, b"data: 2345", b"data: 23456"),
         (Limit::Line, 10, b"data:12345\n:123456789", b"data:1\n:1234567890"),
-        (Limit::Line, 10, b"data\nunknown890", b"data\nunknown8901"),
+        (Limit::Line, 10, b"data\nretry:7890", b"data\nretry:78901"),
         (Limit::Data, 10, b"data: 1234\ndata: 67890", b"data: 1234\ndata: 678901"),
         (Limit::Data, 2, b"data\ndata\ndata", b"data\ndata\ndata\ndata"),
         (Limit::Data, 6, b"data: \xFF\xFF", b"data: \xFF\xFFx"),
@@ -116,11 +116,11 @@ fn an_event_over_several_limits_is_reported_once() {
 #[test]
 fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
     let cases: [(&[u8], &[u8], Limit, usize); 5] = [
+        (b"retry: ", b"77777777", Limit::Line, 1000),
         (b"data: ", b"xxxxxxxx", Limit::Data, 64),
         (b"", b"data: x\n", Limit::Data, 64),
         (b"id: ", b"7", Limit::LastEventId, 16),
         (b"event: ", b"e", Limit::EventType, 8),
-        (b"unknown", b"xxxxxxxx", Limit::Line, 1000),
     ];
     for (start, endless, limit, max_len) in cases {
         let (mut data, mut event_type, mut ids) = ([0; 64], [0; 8], [0; 48]);
@@ -136,6 +136,26 @@ fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
             .chain([&b"\n\ndata: ok\n\n"[..]]);
         let outcome = Outcome::of(&mut decoder, DataAs::Whole, slices);
         assert_eq!(outcome.heard, [over(limit, max_len), Heard::event("message", "ok", "")]);
+    }
+}
+
+/// Nothing of them is kept, so they may be of any length.
+#[test]
+fn a_line_that_is_ignored_costs_no_event_however_long_it_is() {
+    for line in ["unknown", ":", "id: \0"] {
+        let stream = format!("data: a\n{line}{}\ndata: b\n\n", "x".repeat(5000));
+        for size in [1, 7, 20, 21, 1000, usize::MAX] {
+            let (mut data, mut event_type, mut ids) = ([0; 64], [0; 8], [0; 48]);
+            let storage = FixedStorage {
+                data: &mut data,
+                event_type: &mut event_type,
+                last_event_id: &mut ids,
+                comment: &mut [],
+            };
+            let mut decoder = Decoder::with_storage(storage, limits().max_line_len(20));
+            let outcome = Outcome::of(&mut decoder, DataAs::Whole, stream.as_bytes().chunks(size));
+            assert_eq!(outcome.heard, [Heard::event("message", "a\nb", "")], "{line:?} by {size}");
+        }
     }
 }
 
@@ -242,9 +262,11 @@ fn a_seed_is_limited_like_an_id_of_the_stream() {
 fn a_decoder_on_the_heap_has_the_default_limits() {
     for mut decoder in [Decoder::new(), Decoder::default()] {
         let limit = LimitExceeded { limit: Limit::Line, max_len: 1 << 20 };
-        let line = [&b":"[..], &vec![b'x'; 1 << 20], b"\n"].concat();
-        let mut input = &line[1..];
-        assert_eq!(decoder.decode(&mut input), None, "as long as the limit");
+        let line = |len: usize| [b"data:", &vec![b'x'; len - 5][..], b"\n"].concat();
+        let longest = line(1 << 20);
+        assert_eq!(decoder.decode(&mut &longest[..]), None, "as long as the limit");
+        let _ = decoder.finish();
+        let line = line((1 << 20) + 1);
         let mut input = &line[..];
         assert_eq!(decoder.decode(&mut input), Some(Item::Overflow(limit)));
     }

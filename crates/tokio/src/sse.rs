@@ -14,8 +14,8 @@ pub use crate::client_handle::ClientHandle;
 pub use event_source::EventSource;
 #[cfg(feature = "event-source")]
 pub use tidings_endpoint::event_source::{
-    Answer, BoxError, ClientEvent, CodingError, DisconnectCause, EventError, EventSourceRequest,
-    NextAttempt, Opened, RedirectFault, Reply, RequestFault, StreamError,
+    Answer, AnswerCut, BoxError, ClientEvent, CodingError, DisconnectCause, EventError,
+    EventSourceRequest, NextAttempt, Opened, RedirectFault, Reply, RequestFault, StreamError,
 };
 #[cfg(feature = "event-source")]
 pub use tidings_sse::event_source::{Config, DisconnectReason, GiveUp, ReadyState, Repeat};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidings_sse::event_source::Disconnect;
 
-use super::client_event::{Answer, ClientEvent};
+use super::client_event::{Answer, AnswerCut, ClientEvent};
 use super::content::ContentDecoder;
 
 /// Collects the body of a response that is not a stream, up to a limit. An adapter passes the bytes
@@ -18,7 +18,7 @@ pub struct AnswerReader {
     max_len: usize,
     timeout: Duration,
     /// The body went over the limit, or its coding is broken.
-    is_cut: bool,
+    cut: Option<AnswerCut>,
 }
 
 impl AnswerReader {
@@ -28,7 +28,7 @@ impl AnswerReader {
         content: ContentDecoder,
         (max_len, timeout): (usize, Duration),
     ) -> Self {
-        Self { disconnect, answer, content, max_len, timeout, is_cut: false }
+        Self { disconnect, answer, content, max_len, timeout, cut: None }
     }
 
     /// Returns the time limit for the body.
@@ -40,31 +40,34 @@ impl AnswerReader {
     /// Takes the next chunk of the body. Returns whether more is wanted.
     pub fn receive(&mut self, chunk: Bytes) -> bool {
         self.content.feed(chunk);
-        while !self.is_cut {
+        while self.cut.is_none() {
             let available = match self.content.available() {
                 Ok([]) => break,
                 Ok(available) => available,
                 Err(_) => {
-                    self.is_cut = true;
+                    self.cut = Some(AnswerCut::Coding);
                     break;
                 }
             };
             let room = self.max_len.saturating_sub(self.answer.body.len());
             let taken = available.get(..room).unwrap_or(available);
-            self.is_cut = taken.len() < available.len();
+            self.cut = (taken.len() < available.len()).then_some(AnswerCut::TooLong);
             self.answer.body.extend_from_slice(taken);
             let len = taken.len();
             self.content.consume(len);
         }
-        !self.is_cut
+        self.cut.is_none()
     }
 
-    /// The event to report, when the body has ended the way HTTP says that it ends, or is not waited
-    /// for any longer.
+    /// The event to report, when the body has ended the way HTTP says that it ends, or, if it is cut,
+    /// for this reason: the first one that was found counts.
     #[must_use]
-    pub fn finish(mut self, has_ended: bool) -> ClientEvent {
-        let is_complete = has_ended && !self.is_cut && self.content.finish().is_ok();
-        let answer = Answer { is_complete, ..self.answer };
+    pub fn finish(mut self, cut: Option<AnswerCut>) -> ClientEvent {
+        let cut = self.cut.or(cut).or_else(|| {
+            let is_whole = self.content.finish().is_ok();
+            (!is_whole).then_some(AnswerCut::Coding)
+        });
+        let answer = Answer { cut, is_complete: cut.is_none(), ..self.answer };
         ClientEvent::disconnected(self.disconnect, None, Some(Box::new(answer)))
     }
 }
@@ -85,22 +88,26 @@ mod tests {
         AnswerReader::new(disconnect, answer, content, (10, Duration::from_secs(1)))
     }
 
-    fn answer(reader: AnswerReader, has_ended: bool) -> (String, bool) {
-        let ClientEvent::Closed { cause, .. } = reader.finish(has_ended) else {
+    fn answer(reader: AnswerReader, cut: Option<AnswerCut>) -> (String, Option<AnswerCut>) {
+        let ClientEvent::Closed { cause, .. } = reader.finish(cut) else {
             panic!("it is the end");
         };
         let answer = cause.answer.expect("there is an answer");
-        (String::from_utf8_lossy(&answer.body).into_owned(), answer.is_complete)
+        assert_eq!(answer.is_complete, answer.cut.is_none());
+        (String::from_utf8_lossy(&answer.body).into_owned(), answer.cut)
     }
 
     #[test]
     fn an_answer_is_whole_up_to_its_limit_and_says_so() {
-        for (chunks, more, has_ended, expected) in [
-            (&["12345", "67890"][..], true, true, ("1234567890", true)),
-            (&["12345", "67890", "1"], false, true, ("1234567890", false)),
-            (&["12345678901"], false, true, ("1234567890", false)),
-            (&["12345"], true, false, ("12345", false)),
-            (&[], true, true, ("", true)),
+        let [too_long, late, broken] =
+            [AnswerCut::TooLong, AnswerCut::TimedOut, AnswerCut::Connection].map(Some);
+        for (chunks, more, cut, expected) in [
+            (&["12345", "67890"][..], true, None, ("1234567890", None)),
+            (&["12345", "67890", "1"], false, None, ("1234567890", too_long)),
+            (&["12345678901"], false, broken, ("1234567890", too_long)),
+            (&["12345"], true, late, ("12345", late)),
+            (&["12345"], true, broken, ("12345", broken)),
+            (&[], true, None, ("", None)),
         ] {
             let mut reader = reader(ContentDecoder::identity());
             let mut wants_more = true;
@@ -108,8 +115,8 @@ mod tests {
                 wants_more = reader.receive(Bytes::from_static(chunk.as_bytes()));
             }
             assert_eq!(wants_more, more, "{chunks:?}");
-            let (body, is_complete) = answer(reader, has_ended);
-            assert_eq!((&*body, is_complete), expected, "{chunks:?}");
+            let (body, cut) = answer(reader, cut);
+            assert_eq!((&*body, cut), expected, "{chunks:?}");
         }
     }
 
@@ -125,15 +132,15 @@ mod tests {
             coder.write_all(text.as_bytes()).and_then(|()| coder.finish()).expect("into memory")
         };
         for (bytes, expected) in [
-            (coded("too large"), ("too large", true)),
-            (coded(&"a bomb".repeat(1 << 16)), ("a bomba bo", false)),
-            (coded("cut")[..15].to_vec(), ("cut", false)),
-            (b"not gzip at all".to_vec(), ("", false)),
+            (coded("too large"), ("too large", None)),
+            (coded(&"a bomb".repeat(1 << 16)), ("a bomba bo", Some(AnswerCut::TooLong))),
+            (coded("cut")[..15].to_vec(), ("cut", Some(AnswerCut::Coding))),
+            (b"not gzip at all".to_vec(), ("", Some(AnswerCut::Coding))),
         ] {
             let mut reader = reader(ContentDecoder::of(&headers).expect("it is known"));
             reader.receive(bytes.into());
-            let (body, is_complete) = answer(reader, true);
-            assert_eq!((&*body, is_complete), expected);
+            let (body, cut) = answer(reader, None);
+            assert_eq!((&*body, cut), expected);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::response::Parts;
+use tidings_reconnect::Reason;
 use tidings_sse::event_source::{End, ReadyState, ResponseOutcome};
 use tidings_sse::{EventSource, GrowableStorage, Timestamp, is_event_stream};
 
@@ -14,6 +15,7 @@ use super::content::ContentDecoder;
 use super::fault::{CodingError, RequestFault, StreamError};
 use super::redirectable_request::{RedirectableRequest, content_type, response_of};
 use super::request::EventSourceRequest;
+use crate::error::Error;
 use crate::random::random_u64;
 
 /// An error of a function that the caller supplied.
@@ -167,7 +169,7 @@ impl Client {
     /// No response came: something went wrong before the end of its head.
     pub fn not_fetched(&mut self, now: Timestamp, error: StreamError) -> ClientEvent {
         let end = match &error {
-            StreamError::Connect(error) if error.is_user() => End::Unusable,
+            StreamError::Connect(error) if is_final(error) => End::Unusable,
             StreamError::Connect(_) | StreamError::Unprocessed(_) | StreamError::NotMade(_) => {
                 End::Unprocessed
             }
@@ -310,6 +312,11 @@ impl Client {
     }
 }
 
+/// Whether the next attempt would fail the same way: the caller is to blame, or a proxy that refuses.
+fn is_final(error: &Error) -> bool {
+    error.is_user() || Reason::from(error).forbids_retry()
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -387,7 +394,7 @@ mod tests {
         let refused = stream().status(503).header(header::CONTENT_ENCODING, "br");
         let Decision::Answered(mut reader) = checked(refused) else { panic!("it is not a stream") };
         assert!(reader.receive("later".into()));
-        let ClientEvent::Closed { cause, .. } = reader.finish(true) else {
+        let ClientEvent::Closed { cause, .. } = reader.finish(None) else {
             panic!("a browser does not ask again");
         };
         assert_eq!(cause.reason, DisconnectReason::Status(503));
@@ -404,5 +411,50 @@ mod tests {
             panic!("this client does not go there");
         };
         assert_eq!(cause.reason, DisconnectReason::Unusable);
+    }
+
+    /// A proxy's refusal is as final as it is for a WebSocket; that the server is not there now is not.
+    #[test]
+    fn what_a_proxy_refuses_is_not_asked_for_again() {
+        for (status, is_final) in
+            [(407, true), (403, true), (404, true), (429, false), (502, false), (503, false)]
+        {
+            let post = EventSourceRequest::post("https://example.com/", "x");
+            let post = post.repeat(tidings_sse::event_source::Repeat::Unprocessed);
+            for request in [EventSourceRequest::get("https://example.com/"), post] {
+                let mut client = Client::new(request).unwrap();
+                begun(&mut client);
+                let error = Error::Proxy { proxy: "p:3128".into(), status, challenge: None };
+                let event = client.not_fetched(now(), StreamError::Connect(error));
+                match event {
+                    ClientEvent::Closed { cause, reason } if is_final => {
+                        assert_eq!(reason, GiveUp::Failed);
+                        assert!(cause.to_string().contains("the proxy p:3128"), "{cause}");
+                    }
+                    ClientEvent::Disconnected { .. } if !is_final => {}
+                    other => panic!("{status}: {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn credentials_are_asked_for_by_the_proxy_that_passes_requests_on() {
+        let proxy = tidings_handshake::Proxy::parse("p:3128").unwrap();
+        let head = |status: u16| {
+            let response = Response::builder().status(status);
+            let response =
+                response.header(header::PROXY_AUTHENTICATE, "Basic realm=\"the office\"");
+            response.body(()).unwrap().into_parts().0
+        };
+        let refused = RedirectableRequest::check_forwarded(Some(&proxy), &head(407)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the proxy p:3128 let nothing through, it answered with status 407 and asks for \
+             credentials: Basic realm=\"the office\""
+        );
+        // They are, or may be, the server's.
+        assert!(RedirectableRequest::check_forwarded(Some(&proxy), &head(401)).is_ok());
+        assert!(RedirectableRequest::check_forwarded(None, &head(407)).is_ok());
     }
 }

@@ -105,6 +105,22 @@ pub struct Answer {
     /// [`max_answer_len`](super::EventSourceRequest::max_answer_len), did not arrive within
     /// [`answer_timeout`](super::EventSourceRequest::answer_timeout), or broke.
     pub is_complete: bool,
+    /// Why that is not the whole body, if it is not.
+    pub cut: Option<AnswerCut>,
+}
+
+/// Why there is no more of an [`Answer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AnswerCut {
+    /// It is longer than [`max_answer_len`](super::EventSourceRequest::max_answer_len).
+    TooLong,
+    /// It did not come within [`answer_timeout`](super::EventSourceRequest::answer_timeout).
+    TimedOut,
+    /// The connection broke.
+    Connection,
+    /// Its content coding is corrupt, or is cut.
+    Coding,
 }
 
 /// The answer of a server for which a stream and another answer are both good results.
@@ -217,13 +233,31 @@ impl DisconnectCause {
 
 impl Answer {
     pub(super) fn new(url: &str, status: u16, headers: HeaderMap) -> Self {
-        Self { url: url.to_owned(), status, headers, body: Vec::new(), is_complete: false }
+        Self {
+            url: url.to_owned(),
+            status,
+            headers,
+            body: Vec::new(),
+            is_complete: false,
+            cut: None,
+        }
     }
 
     /// Returns whether the status is one of success, 200 to 299.
     #[must_use]
     pub const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
+    }
+}
+
+impl fmt::Display for AnswerCut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "the answer is longer than the limit",
+            Self::TimedOut => "the answer did not come to its end in time",
+            Self::Connection => "the connection broke within the answer",
+            Self::Coding => "the compressed answer is corrupt",
+        })
     }
 }
 

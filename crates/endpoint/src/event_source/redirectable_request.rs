@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use tidings_handshake::Proxy;
 use tidings_sse::event_source::Response;
 use url::{Position, Url};
 
-use super::fault::{RedirectFault, RequestFault};
+use super::fault::{RedirectFault, RequestFault, StreamError};
 use super::request::{EventSourceRequest, LAST_EVENT_ID};
-use crate::opening::retry_after;
+use crate::opening::{forwarding_refusal, retry_after};
 
 /// The headers that are also sent to another origin. Any other may be a credential under a special
 /// name, such as `X-Api-Key`. The position in a stream belongs to the stream, not to one server: as
@@ -117,6 +118,16 @@ impl RedirectableRequest {
             request.headers_mut().insert(header::HOST, host);
         }
         request
+    }
+
+    /// Checks that a response is the server's, not the refusal of the proxy that was to pass the request
+    /// on.
+    ///
+    /// # Errors
+    /// It is the proxy's.
+    pub fn check_forwarded(proxy: Option<&Proxy>, head: &Parts) -> Result<(), StreamError> {
+        let refusal = proxy.and_then(|proxy| forwarding_refusal(proxy, head));
+        refusal.map_or(Ok(()), |error| Err(StreamError::Connect(error)))
     }
 
     /// The request in the form of HTTP/2 (RFC 9113, 8.3.1), whose URI says all.

@@ -3,12 +3,14 @@
 use std::io;
 
 use tidings_handshake::opening::{Io, Opening, Tunnel};
-use tidings_handshake::{DeclinedResponse, HeaderSlots, Limits, TunnelRequest, TunnelResponse};
+use tidings_handshake::{HeaderSlots, Limits, TunnelRequest, TunnelResponse};
 use tidings_websocket::Timestamp;
 
 use crate::error::Error;
 use crate::opening::deadline::Deadline;
 use crate::opening::exchange::{Exchange, Peer};
+#[cfg(feature = "event-source")]
+use crate::opening::route::host_and_port;
 use crate::opening::server::abandoned;
 use crate::opening::{Handshake, STACK_HEADERS};
 
@@ -54,7 +56,7 @@ impl<'a> TunnelHandshake<'a> {
             Ok(TunnelResponse::Interim(_)) => None,
             Ok(TunnelResponse::Open { .. }) => Some(Ok(())),
             Ok(TunnelResponse::Declined(declined)) => {
-                let challenge = challenge(&declined);
+                let challenge = challenge(declined.headers().get_all("Proxy-Authenticate"));
                 Some(Err(Error::Proxy { proxy, status: declined.status(), challenge }))
             }
             Err(error) => Some(Err(Error::ProxyResponse { proxy, error })),
@@ -62,13 +64,31 @@ impl<'a> TunnelHandshake<'a> {
     }
 }
 
-/// The length up to which the credentials that a proxy asks for are shown.
+/// The refusal of a proxy that gets requests themselves, if this response is one. RFC 9110, 15.5.8: a proxy
+/// asks for credentials by 407, which no server does. Any other status may be the server's.
+#[cfg(feature = "event-source")]
+pub(crate) fn forwarding_refusal(
+    proxy: &tidings_handshake::Proxy,
+    head: &http::response::Parts,
+) -> Option<Error> {
+    if head.status != http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return None;
+    }
+    let values = head.headers.get_all(http::header::PROXY_AUTHENTICATE).iter();
+    Some(Error::Proxy {
+        proxy: host_and_port(proxy.host(), proxy.port()).into(),
+        status: head.status.as_u16(),
+        challenge: challenge(values.map(http::HeaderValue::as_bytes)),
+    })
+}
+
+/// What is shown of the credentials that a proxy asks for.
 const MAX_CHALLENGE_LEN: usize = 200;
 
-/// RFC 9110, 11.7.1: the authentication schemes that the proxy accepts, with their realms.
-fn challenge(declined: &DeclinedResponse<'_>) -> Option<Box<str>> {
+/// RFC 9110, 11.7.1: how the proxy wants to be told who asks, with the realm that it names.
+fn challenge<'v>(values: impl Iterator<Item = &'v [u8]>) -> Option<Box<str>> {
     let mut challenges = String::new();
-    for value in declined.headers().get_all("Proxy-Authenticate") {
+    for value in values {
         let separator = if challenges.is_empty() { "" } else { ", " };
         challenges.push_str(separator);
         challenges.push_str(String::from_utf8_lossy(value).trim());

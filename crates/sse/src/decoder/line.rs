@@ -179,7 +179,8 @@ impl<S: Storage> Decoder<S> {
         line_ends: bool,
     ) -> Option<Step<'i>> {
         loop {
-            if self.line == Line::TooLong {
+            // What is not kept may be of any length.
+            if matches!(self.line, Line::TooLong | Line::Ignored) {
                 *piece = &[];
                 return None;
             }

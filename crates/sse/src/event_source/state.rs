@@ -22,9 +22,9 @@ pub(super) enum State {
     Waiting { until: Timestamp },
     /// For the response to a request that was sent, or sent on, at this time.
     Requesting { since: Timestamp, redirects: u32 },
-    /// Open since then; the last byte came then.
-    Open { since: Timestamp, heard: Timestamp },
-    /// Permanently.
+    /// Open since then; the last byte came then, if there was one.
+    Open { since: Timestamp, heard: Timestamp, has_spoken: bool },
+    /// For good.
     Closed(GiveUp),
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidings_endpoint::event_source::{
-    AnswerReader, BoxError, Client, ClientEvent, Decision, DisconnectCause, EventError,
+    AnswerCut, AnswerReader, BoxError, Client, ClientEvent, Decision, DisconnectCause, EventError,
     EventSourceRequest, NextAttempt, RedirectableRequest, Reply, RequestFault, StreamError,
 };
 use tidings_endpoint::opening::ConnectOptions;
@@ -335,18 +335,20 @@ impl EventSource {
             }
             State::Answered { connection, reader, until } => {
                 let until = *until;
-                let has_ended = match connection.read_body(earlier(Some(until), call)) {
-                    Ok(BodyRead::Data(data)) if reader.receive(data.clone()) => return None,
-                    Ok(BodyRead::Silence)
-                        if Timestamp::from_epoch(self.epoch.elapsed()) < until =>
-                    {
-                        return None;
+                let cut = match connection.read_body(earlier(Some(until), call)) {
+                    Ok(BodyRead::End) => None,
+                    Ok(BodyRead::Data(data)) if !reader.receive(data.clone()) => None,
+                    // Whether bytes drip or nothing comes.
+                    Ok(BodyRead::Data(_) | BodyRead::Silence) => {
+                        if Timestamp::from_epoch(self.epoch.elapsed()) < until {
+                            return None;
+                        }
+                        Some(AnswerCut::TimedOut)
                     }
-                    Ok(BodyRead::End) => true,
-                    Ok(_) | Err(_) => false,
+                    Err(_) => Some(AnswerCut::Connection),
                 };
                 match std::mem::replace(&mut self.state, State::Idle) {
-                    State::Answered { reader, .. } => Some(reader.finish(has_ended)),
+                    State::Answered { reader, .. } => Some(reader.finish(cut)),
                     _ => None,
                 }
             }

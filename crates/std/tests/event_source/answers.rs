@@ -5,9 +5,11 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tidings_std::ConnectOptions;
+use tidings_std::client::Proxy;
 use tidings_std::sse::{
-    ClientEvent, DisconnectReason, EventError, EventSource, EventSourceRequest, GiveUp, Reply,
-    StreamError,
+    AnswerCut, ClientEvent, DisconnectReason, EventError, EventSource, EventSourceRequest, GiveUp,
+    Reply, StreamError,
 };
 
 use crate::source::{next_lost, once, open, quick, told};
@@ -94,6 +96,46 @@ fn the_body_of_an_answer_is_bounded() {
     let answer = next_lost(&mut bounded(&server)).answer.unwrap();
     assert_eq!((&*answer.body, answer.is_complete), (&b"wait"[..], false));
     assert!((Duration::from_millis(900)..SOON).contains(&begun.elapsed()));
+}
+
+/// RFC 9112, 3.2.2: what goes to an `http` URL goes through the proxy, and 407 is its own word.
+#[test]
+fn a_proxy_that_wants_credentials_is_named_and_not_asked_again() {
+    let server = Server::start(vec![say(
+        "HTTP/1.1 407 Who?\r\nproxy-authenticate: Basic realm=\"the office\"\r\n\r\n",
+    )]);
+    let proxy = Proxy::parse(&format!("127.0.0.1:{}", server.port)).unwrap();
+    let mut source = EventSource::open(EventSourceRequest::get("http://192.0.2.1/"))
+        .unwrap()
+        .with_connect_options(ConnectOptions::new().proxy(proxy));
+    let lost = next_lost(&mut source);
+    let said = format!(
+        "the proxy 127.0.0.1:{} let nothing through, it answered with status 407 and asks for \
+         credentials: Basic realm=\"the office\"",
+        server.port
+    );
+    assert!(lost.to_string().ends_with(&said), "{lost}");
+    assert!(source.next().is_none());
+}
+
+/// A server that drips a byte now and then gets no more time than one that is silent.
+#[test]
+fn an_answer_that_drips_has_the_same_time() {
+    let drip: Answer = Box::new(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n");
+        while stream.write_all(b".").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let server = Server::start(vec![drip]);
+    let request = EventSourceRequest::get(server.url("/"))
+        .config(quick())
+        .answer_timeout(Duration::from_millis(500));
+    let begun = Instant::now();
+    let answer = next_lost(&mut EventSource::open(request).unwrap()).answer.unwrap();
+    assert_eq!(answer.cut, Some(AnswerCut::TimedOut));
+    assert!(answer.body.starts_with(b"."), "{answer:?}");
+    assert!(begun.elapsed() < SOON);
 }
 
 /// E-022, V-45

@@ -81,10 +81,10 @@ fn an_error_of_the_transport_names_the_phase_and_the_host() {
 #[test]
 fn a_proxy_that_refuses_is_named_with_what_it_asks_for() {
     for (lines, expected) in [
-        ("", "the proxy p:3128 opened no tunnel, it answered with status 407"),
+        ("", "the proxy p:3128 let nothing through, it answered with status 407"),
         (
             "Proxy-Authenticate: Negotiate\r\nproxy-authenticate: Basic realm=\"the office\"\r\n",
-            "the proxy p:3128 opened no tunnel, it answered with status 407 and asks for \
+            "the proxy p:3128 let nothing through, it answered with status 407 and asks for \
              credentials: Negotiate, Basic realm=\"the office\"",
         ),
     ] {

@@ -88,6 +88,7 @@ impl Connection {
             read_timeout: None,
         };
         let head = connection.read_head(options.head_limits(), deadline)?;
+        RedirectableRequest::check_forwarded(route.forwarding_proxy(), &head)?;
         connection.body = Body::new(head.status, head.version, &head.headers).map_err(http)?;
         // RFC 9112, 9.5: a client that is refused "SHOULD immediately cease transmitting the body".
         if !head.status.is_success() {

@@ -77,7 +77,11 @@ pub(super) fn fetch(
             let (mut sender, connection) =
                 builder.handshake(TokioIo::new(stream)).await.map_err(failure)?;
             let request: Request<Full<Bytes>> = target.http1_through(proxy).map(Full::new);
-            drive(Box::pin(connection), async move { sender.send_request(request).await }).await
+            let fetched =
+                drive(Box::pin(connection), async move { sender.send_request(request).await })
+                    .await?;
+            RedirectableRequest::check_forwarded(proxy, &fetched.head)?;
+            Ok(fetched)
         }
     })
 }

@@ -9,7 +9,7 @@ use http::Version;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tidings_endpoint::event_source::{
-    AnswerReader, Client, ClientEvent, ContentDecoder, Received, StreamError,
+    AnswerCut, AnswerReader, Client, ClientEvent, ContentDecoder, Received, StreamError,
 };
 use tidings_sse::Timestamp;
 use tokio::time::timeout;
@@ -85,27 +85,23 @@ pub(super) async fn read_answer(
     mut response: ResponseBody,
     mut reader: AnswerReader,
 ) -> ClientEvent {
-    let mut has_ended = false;
     let limit = reader.timeout();
     let reading = async {
         loop {
             match poll_fn(|cx| response.poll_data(cx)).await {
                 Some(Ok(data)) => {
                     if !reader.receive(data) {
-                        break;
+                        break None;
                     }
                 }
-                Some(Err(_)) => break,
-                None => {
-                    has_ended = !response.is_cut();
-                    break;
-                }
+                Some(Err(_)) => break Some(AnswerCut::Connection),
+                None => break response.is_cut().then_some(AnswerCut::Connection),
             }
         }
     };
-    // The bytes that arrived in time are the answer.
-    let _ = timeout(limit, reading).await;
-    reader.finish(has_ended)
+    // What came in time is what there is.
+    let cut = timeout(limit, reading).await.unwrap_or(Some(AnswerCut::TimedOut));
+    reader.finish(cut)
 }
 
 /// A body, and the connection that must be polled for it to move.
