@@ -2,7 +2,7 @@ import type { EventStreamError } from "./values.js";
 
 /** What an event stream may bring, in bytes, and what is told of it. */
 export interface StreamOptions {
-    /** The longest line of any kind; 1 MiB. */
+    /** The longest line, unless it is ignored as an unasked-for comment is; 1 MiB. */
     lineLengthMax?: number;
     /** The longest data of one event; 1 MiB. */
     dataLengthMax?: number;
