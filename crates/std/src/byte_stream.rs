@@ -20,6 +20,11 @@ const MAX_WRITE_LEN: usize = 64 * 1024;
 /// Each direction ends separately. The peer's Close frame reads as the end, and writing continues
 /// until [`shut_down`](Self::shut_down), which sends our Close frame; reading then continues until
 /// the peer's. A peer that does not use a stream of bytes answers at once (RFC 6455, 5.5.1).
+///
+/// While one direction has ended and the other has not, no deadline of [`Timeouts`] applies, and no
+/// Ping is sent, as with TCP: bound the wait yourself if the peer may vanish.
+///
+/// [`Timeouts`]: tidings_websocket::Timeouts
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,

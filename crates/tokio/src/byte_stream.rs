@@ -24,6 +24,11 @@ const MAX_WRITE_LEN: usize = 64 * 1024;
 /// until it is shut down. `poll_shutdown` sends our Close frame, with code 1000, and reading
 /// continues until the peer's. A peer that does not use a stream of bytes answers at once (RFC
 /// 6455, 5.5.1).
+///
+/// While one direction has ended and the other has not, no deadline of [`Timeouts`] applies, and no
+/// Ping is sent, as with TCP: bound the wait yourself if the peer may vanish.
+///
+/// [`Timeouts`]: tidings_websocket::Timeouts
 #[derive(Debug)]
 pub struct ByteStream<S, R = Server> {
     socket: WebSocket<S, R>,

@@ -88,7 +88,7 @@ impl<R: Role> Connection<R> {
     /// Lets each side end separately, as for a stream of bytes: the peer's Close frame is not
     /// answered until [`close`](Self::close) is called, and data from the peer after our Close
     /// frame is still received. RFC 6455, 5.5.1 lets an endpoint finish the current message before
-    /// it answers.
+    /// it answers. While only one side has closed, there is no deadline.
     pub fn allow_half_close(&mut self, allows: bool) {
         self.outbound.allow_half_close(allows);
     }

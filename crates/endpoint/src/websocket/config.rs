@@ -31,7 +31,11 @@ pub struct Config {
     /// The time for the whole opening handshake, not for one read of it.
     pub handshake_timeout: Duration,
     /// The time that a write may go without any progress before the connection ends. Once closing
-    /// has begun, the time for the rest of the queue.
+    /// has begun, the time for the rest of the queue, plus a second for each 16 KiB of it.
+    ///
+    /// Progress is seen when the transport has room again. Linux says so of a TCP socket once a third
+    /// of its send buffer is free, which may be a megabyte: raise this for peers that read less than
+    /// 100 KB a second.
     pub write_timeout: Duration,
     /// The number of bytes that may be queued before `feed` refuses more. `send` waits at 64 KiB.
     pub max_write_queue_len: usize,
