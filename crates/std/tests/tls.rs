@@ -70,6 +70,34 @@ fn deadlines_are_kept_under_tls() {
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
+/// A write that cannot be done now goes on to read under TLS: that wait is bounded as well, and a peer
+/// that pauses does not hold the sender up for longer than its pause. An idle connection lives on.
+#[test]
+fn a_send_that_waits_under_tls_goes_on_with_the_peer() {
+    let authority = authority();
+    let (port, serving) = serve(signed(&authority, "localhost"), |stream| {
+        let config = Config::server().write_timeout(Duration::from_secs(3));
+        let mut socket = accept(stream, config).unwrap();
+        let begun = Instant::now();
+        for _ in 0..200 {
+            socket.send(vec![7; 62_000]).unwrap();
+        }
+        let took = begun.elapsed();
+        (took, socket.recv())
+    });
+    let mut socket =
+        connect_with(&format!("wss://localhost:{port}/"), &trusting(&authority)).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    for _ in 0..200 {
+        assert_eq!(socket.recv().unwrap().unwrap().len(), 62_000);
+    }
+    thread::sleep(Duration::from_secs(4)); // longer than a write may be stalled
+    socket.send("done").unwrap();
+    let (took, received) = serving.join().unwrap();
+    assert_eq!(received.unwrap(), Some("done".into()));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
 /// V-46, W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
 #[test]
 fn a_server_that_can_not_be_trusted_sees_no_request() {
