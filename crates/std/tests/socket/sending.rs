@@ -16,7 +16,6 @@ fn hasty() -> Config {
     let mut config = Config::server();
     config.timeouts.ping_interval = Duration::from_millis(100);
     config.timeouts.pong = Duration::from_millis(150);
-    config.timeouts.message = Duration::from_millis(200);
     config
 }
 
@@ -76,12 +75,14 @@ fn a_sender_does_not_judge_a_peer_that_it_does_not_read_from() {
 #[test]
 fn the_slowness_of_the_application_is_not_charged_to_the_peer() {
     let (near, mut far) = loopback();
-    let mut server = server_on(near, hasty());
+    let mut config = Config::server();
+    config.timeouts.message = Duration::from_secs(2);
+    let mut server = server_on(near, config);
     far.write_all(&[MASKED_HELLO, &MASKED_HELLO[..5]].concat()).unwrap();
     assert!(server.recv().unwrap().is_some());
-    thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(2300));
     let sending = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(300));
         far.write_all(&MASKED_HELLO[5..]).unwrap();
         far
     });
