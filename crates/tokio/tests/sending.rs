@@ -651,3 +651,29 @@ async fn a_write_is_not_stalled_while_the_application_is_busy() {
     server.flush().await.unwrap();
     let _far = talking.await.unwrap();
 }
+
+/// A receiver that is slow, but receives, keeps the sender from taking the peer for one that only
+/// sends.
+#[tokio::test(start_paused = true)]
+async fn a_slow_receiver_receives_all_the_same() {
+    let (server, mut far) = server_with(Config::server().max_read_ahead_len(1000), 1 << 10);
+    let (mut receiver, mut sender) = server.into_split();
+    let receiving = tokio::spawn(async move {
+        for _ in 0..20 {
+            sleep(Duration::from_secs(3)).await; // a minute in all
+            assert_eq!(receiver.recv().await.unwrap().unwrap().len(), 0x4000);
+        }
+        receiver
+    });
+    let talking = tokio::spawn(async move {
+        let message = [&b"\x82\xfe\x40\x00\0\0\0\0"[..], &[8; 0x4000]].concat();
+        for _ in 0..20 {
+            far.write_all(&message).await.unwrap();
+        }
+        far.read_exact(&mut vec![0; 10 + 100_000]).await.unwrap();
+        far
+    });
+    sender.send(vec![7; 100_000]).await.unwrap();
+    let _receiver = receiving.await.unwrap();
+    let _far = talking.await.unwrap();
+}
