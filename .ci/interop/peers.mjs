@@ -368,7 +368,7 @@ async function tlsServerChecks() {
     assert.equal(request.socket.servername, 'localhost');
     assert.equal(`wss://${request.headers.host}/`, url);
     socket.close(4001, 'seen');
-    assert.equal(await client.exitCode(), 0);
+    assert.equal(await client.exitCode(), 3);
     assert.match(client.stderr, /^connected, subprotocol v1\nclosed: 4001: seen$/m);
   }));
   await check('TLS 1.2 is enough', () => withTlsServer('localhost', async (url, server) => {
@@ -388,11 +388,11 @@ async function tlsServerChecks() {
   await check('a server without TLS is told', () => withServer({}, async (url) => {
     await refused(talk(url.replace('ws://127.0.0.1', 'wss://localhost'), '--ca', certificate('ca.pem')), /TLS/i);
   }));
-  await check('a server that vanishes gives exit code 1', () => withTlsServer('localhost', async (url, server) => {
+  await check('a server that vanishes gives exit code 3', () => withTlsServer('localhost', async (url, server) => {
     const client = talk(url, '--ca', certificate('ca.pem'));
     const [socket] = await once(server, 'connection');
     socket.terminate();
-    assert.equal(await client.exitCode(), 1);
+    assert.equal(await client.exitCode(), 3);
     assert.match(client.stderr, /closed: 1006/);
   }));
 }

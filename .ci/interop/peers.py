@@ -417,7 +417,9 @@ def tls_server_checks(program, certificates):
             connection.close(4001, "seen")
 
         arguments = [*trusting, "--subprotocol", "v1", "--header", "X-Token: abc"]
-        stdout, stderr = talk("localhost", arguments, handler, subprotocols=["v2", "v1"])
+        stdout, stderr = talk(
+            "localhost", arguments, handler, exit_code=3, subprotocols=["v2", "v1"]
+        )
         equal(stdout, "v1 abc\n")
         equal(stderr, "connected, subprotocol v1\nclosed: 4001: seen\n")
 
@@ -438,7 +440,7 @@ def tls_server_checks(program, certificates):
                             protocol.send_response(protocol.accept(event))
                             protocol.send_close(4001, "seen")
                     connection.sendall(b"".join(protocol.data_to_send()))
-            equal(client.exit_code(), 0, f"exit code; {client.stderr}")
+            equal(client.exit_code(), 3, f"exit code; {client.stderr}")
             equal(client.stderr, "connected\nclosed: 4001: seen\n")
 
     def not_trusted(name, arguments, told):
