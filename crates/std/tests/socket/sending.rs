@@ -115,7 +115,7 @@ fn two_sides_that_send_first_both_get_through() {
 #[test]
 fn a_peer_that_sends_on_and_never_reads_is_told_so() {
     let (near, far) = loopback();
-    let config = Config::server().write_timeout(Duration::from_millis(500));
+    let config = Config::server().write_timeout(Duration::from_secs(3));
     let mut server = server_on(near, config);
     let mut write = far.try_clone().unwrap();
     let flooding = thread::spawn(move || {
