@@ -328,23 +328,25 @@ impl<R: Role> SendHalf<R> {
         if self.connection.is_sending_message() {
             return Err(Error::MessageUnfinished);
         }
-        if !self.connection.is_open() || self.has_failed {
-            return Err(self.refusal(SendError::NotOpen));
-        }
-        let frame = self.connection.send(data)?;
-        trace::frame_sent(frame.payload().len());
-        Ok(frame)
+        self.frame(data)
     }
 
     /// Queues a chunk of a message.
     pub(super) fn queue_chunk(&mut self, data: Data<'_>) -> Result<(), Error> {
-        if !self.connection.is_open() || self.has_failed {
-            return Err(self.refusal(SendError::NotOpen));
-        }
-        let frame = self.connection.send(data)?;
-        trace::frame_sent(frame.payload().len());
+        let frame = self.frame(data)?;
         self.queue.push_frame(&frame);
         Ok(())
+    }
+
+    /// Frames a message or a chunk of one.
+    #[inline]
+    fn frame<'p>(&mut self, data: Data<'p>) -> Result<Frame<'p>, Error> {
+        if self.has_failed {
+            return Err(self.refusal(SendError::NotOpen));
+        }
+        let frame = self.connection.send(data).map_err(|error| self.refusal(error))?;
+        trace::frame_sent(frame.payload().len());
+        Ok(frame)
     }
 
     /// Starts the closing handshake; has no effect once it has begun.
