@@ -66,15 +66,16 @@ impl<S: Transport, R: Role> Link<S, R> {
 
     /// Drops the remaining input until the end, however long the caller waits for messages.
     pub(crate) fn wait_for_end(&mut self, receive: &mut ReceiveHalf) -> Result<(), Error> {
-        self.within(None, |link| link.poll_closed(receive))
+        self.within(None, |link| link.poll_discarded(receive).map(|()| link.send.take_end()))
     }
 
-    fn poll_closed(&mut self, receive: &mut ReceiveHalf) -> Poll<Result<(), Error>> {
-        let ended = self.poll_until(receive, |receive, send| {
+    /// Drops the remaining input until the end, and does not report how that came.
+    fn poll_discarded(&mut self, receive: &mut ReceiveHalf) -> Poll<()> {
+        let found = self.poll_find(receive, |receive, send| {
             receive.discard(send);
             None::<()>
         });
-        ended.map_ok(|_| ())
+        found.map(|_| ())
     }
 
     /// Receives until `find` finds something or the connection has ended, as long as the caller
@@ -125,12 +126,8 @@ impl<S: Transport, R: Role> Link<S, R> {
     fn poll_flush(&mut self) -> Poll<Result<(), Error>> {
         loop {
             if self.send.fails_by_both_sending() {
-                let mut rest = ReceiveHalf::of_nothing();
-                let find = |rest: &mut ReceiveHalf, send: &mut _| {
-                    rest.discard(send);
-                    None::<()>
-                };
-                let _ = ready!(self.poll_find(&mut rest, find));
+                // How it ended is reported by `recv`.
+                ready!(self.poll_discarded(&mut ReceiveHalf::of_nothing()));
                 return Poll::Ready(self.send.check_written());
             }
             if self.poll_output().is_ready() {

@@ -85,11 +85,16 @@ where
         cx: &mut Context<'_>,
         receive: &mut ReceiveHalf,
     ) -> Poll<Result<(), Error>> {
-        let ended = self.poll_until(cx, receive, |receive, send| {
+        self.poll_discarded(cx, receive).map(|()| self.send.take_end())
+    }
+
+    /// Like [`poll_closed`](Self::poll_closed), without reporting how the connection ended.
+    fn poll_discarded(&mut self, cx: &mut Context<'_>, receive: &mut ReceiveHalf) -> Poll<()> {
+        let found = self.poll_find(cx, receive, |receive, send| {
             receive.discard(send);
             None::<()>
         });
-        ended.map_ok(|_| ())
+        found.map(|_| ())
     }
 
     /// Does the remaining work once nothing more can be received.
@@ -192,12 +197,8 @@ where
     fn poll_blocked_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             if self.send.fails_by_both_sending() {
-                let mut rest = ReceiveHalf::of_nothing();
-                let find = |rest: &mut ReceiveHalf, send: &mut _| {
-                    rest.discard(send);
-                    None::<()>
-                };
-                let _ = ready!(self.poll_find(cx, &mut rest, find));
+                // How it ended is reported to the receiver.
+                ready!(self.poll_discarded(cx, &mut ReceiveHalf::of_nothing()));
                 return Poll::Ready(self.send.check_written());
             }
             if self.poll_read_ahead(cx).is_pending() {
@@ -265,12 +266,12 @@ where
         if !self.send.wants_read() {
             return Poll::Pending;
         }
-        let was_full = self.send.has_read_ahead();
+        let had_read_ahead = self.send.has_read_ahead();
         let stream = &mut *self.stream;
         let filled = receive.fill(&mut self.send, |buffer| poll_read_into(stream, cx, buffer));
-        if was_full {
+        if had_read_ahead {
             if let Some(wakers) = &self.wakers {
-                wakers.wake_sender(); // it may read ahead again
+                wakers.wake_sender(); // there is room again
             }
         }
         filled
