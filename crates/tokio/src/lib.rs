@@ -17,6 +17,7 @@ mod split;
 pub mod sse;
 #[cfg(feature = "futures")]
 mod stream_sink;
+mod timer;
 #[cfg(feature = "hyper")]
 mod upgrade;
 mod wakers;

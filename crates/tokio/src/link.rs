@@ -14,8 +14,9 @@ use tidings_endpoint::websocket::{
 use tidings_websocket::frame::{CloseCode, CloseFrame};
 use tidings_websocket::{Role, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
+use crate::timer::{Timer, poll_timer};
 use crate::wakers::Wakers;
 
 /// All of a WebSocket but the bytes that were received.
@@ -315,8 +316,6 @@ pub(crate) struct Clock {
     write_timer: Timer,
 }
 
-type Timer = Option<Pin<Box<Sleep>>>;
-
 impl Clock {
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_epoch(self.epoch.elapsed())
@@ -324,28 +323,22 @@ impl Clock {
 
     /// Ready at `until`; never, if that is `None`.
     fn poll_until(&mut self, cx: &mut Context<'_>, until: Option<Timestamp>) -> Poll<()> {
-        poll_timer(&mut self.timer, cx, self.epoch, until)
+        match self.instant(until) {
+            Some(deadline) => poll_timer(&mut self.timer, cx, deadline),
+            None => Poll::Pending,
+        }
     }
 
     /// Like [`poll_until`](Self::poll_until), for a caller that waits only for writing.
     fn poll_to_write(&mut self, cx: &mut Context<'_>, until: Option<Timestamp>) -> Poll<()> {
-        poll_timer(&mut self.write_timer, cx, self.epoch, until)
+        match self.instant(until) {
+            Some(deadline) => poll_timer(&mut self.write_timer, cx, deadline),
+            None => Poll::Pending,
+        }
     }
-}
 
-fn poll_timer(
-    timer: &mut Timer,
-    cx: &mut Context<'_>,
-    epoch: Instant,
-    until: Option<Timestamp>,
-) -> Poll<()> {
-    let Some(until) = until else { return Poll::Pending };
-    // "Never" is 584 years away.
-    let deadline = epoch.checked_add(until.since_epoch());
-    let Some(deadline) = deadline else { return Poll::Pending };
-    let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-    if timer.deadline() != deadline {
-        timer.as_mut().reset(deadline);
+    /// `None` if it is too far away to be represented: "never" is 584 years away.
+    fn instant(&self, until: Option<Timestamp>) -> Option<Instant> {
+        self.epoch.checked_add(until?.since_epoch())
     }
-    timer.as_mut().poll(cx)
 }

@@ -11,11 +11,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tidings_endpoint::event_sink::{EventBodyError, EventSink, Watchdog};
 use tidings_sse::Timestamp;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
 
 use super::held_error::HeldError;
 #[cfg(feature = "hyper")]
 use super::reset_stalled::Reset;
+use crate::timer::{Timer, poll_timer};
 
 /// A response's body: events, each passed on as it comes, and keep-alive comments.
 ///
@@ -24,7 +25,7 @@ pub struct EventBody {
     sink: EventSink,
     clock: Arc<Clock>,
     /// Armed no later than the sink's next deadline.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     error: HeldError<EventBodyError>,
 }
 
@@ -79,17 +80,16 @@ impl EventBody {
         let deadline = self.sink.poll_timeout();
         let deadline = deadline.and_then(|at| self.clock.epoch.checked_add(at.since_epoch()));
         let Some(deadline) = deadline else { return };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         // An idle stream resets a timer that goes off too early when it does: to reset it for each
         // event would cost more. The body of a stuck one may not be polled then.
-        if is_idle && timer.deadline() > now && timer.deadline() < deadline {
+        let goes_off_before =
+            |timer: &Pin<Box<Sleep>>| timer.deadline() > now && timer.deadline() < deadline;
+        if is_idle && self.timer.as_ref().is_some_and(goes_off_before) {
             return;
         }
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
-        }
         let waker = Waker::from(Arc::clone(&self.clock));
-        if timer.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+        let mut cx = Context::from_waker(&waker);
+        if poll_timer(&mut self.timer, &mut cx, deadline).is_ready() {
             waker.wake();
         }
     }

@@ -20,11 +20,12 @@ use http_body::{Body, Frame, SizeHint};
 use tidings_endpoint::event_sink::gateway::{UpstreamBody, pass_on, stream_headers};
 use tidings_endpoint::event_sink::{EncodedEvent, take_piece};
 use tidings_sse::{Event, EventBoundaries, ReconnectionTime};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::held_error::HeldError;
 #[cfg(feature = "hyper")]
 use super::reset_stalled::StallTimer;
+use crate::timer::{Timer, poll_timer};
 use begun::BegunEvent;
 use late::{Late, Step};
 use mark::Mark;
@@ -34,6 +35,7 @@ pub use error::RelayError;
 
 /// A comment, with a blank line so that it stands between events.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
 /// The body of a gateway's response: an upstream's event stream, passed on byte by byte as it comes.
 ///
 /// [`response`](Self::response) makes the whole response. Whatever is not an event stream (a 429 with
@@ -58,7 +60,7 @@ pub struct Relay<B: Body> {
     stop: Option<Box<Stop>>,
     keep_alive: Option<Duration>,
     /// Runs while the upstream is silent at a boundary.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     last_frame_at: Option<Instant>,
     boundaries: EventBoundaries,
     since_boundary: u64,
@@ -386,11 +388,7 @@ impl<B: Body + Unpin> Relay<B> {
     fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let due = || self.last_frame_at?.checked_add(self.keep_alive?);
         let Some(due) = due().filter(|_| self.may_insert()) else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        match timer.as_mut().poll(cx) {
+        match poll_timer(&mut self.timer, cx, due) {
             Poll::Ready(()) => self.comment(),
             Poll::Pending => Poll::Pending,
         }

@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use hyper::rt::Executor;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
+
+use crate::timer::{Timer, poll_timer};
 
 /// An executor for hyper's HTTP/2 server, around another one. It resets a stream (`RST_STREAM`, code
 /// `CANCEL`) whose event stream is stuck, within its
@@ -110,7 +112,7 @@ impl Wake for Reset {
 pub(super) struct StallTimer {
     reset: Waker,
     /// Runs while the connection has something to write.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 impl StallTimer {
@@ -122,11 +124,8 @@ impl StallTimer {
     /// The connection was given something.
     pub(super) fn gave(&mut self, limit: Duration) {
         let Some(deadline) = Instant::now().checked_add(limit) else { return };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
-        }
-        if timer.as_mut().poll(&mut Context::from_waker(&self.reset)).is_ready() {
+        let mut cx = Context::from_waker(&self.reset);
+        if poll_timer(&mut self.timer, &mut cx, deadline).is_ready() {
             self.reset.wake_by_ref();
         }
     }
