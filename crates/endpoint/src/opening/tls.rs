@@ -201,13 +201,9 @@ impl TlsError {
 }
 
 /// Instructions to make a certificate for a server that is trusted by itself.
-macro_rules! make_a_certificate {
-    () => {
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem \
-         -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-         -addext basicConstraints=critical,CA:FALSE"
-    };
-}
+const MAKE_A_CERTIFICATE: &str = "openssl req -x509 -newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem \
+     -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+     -addext basicConstraints=critical,CA:FALSE";
 
 /// Explains errors for which the text of rustls is not enough.
 fn explanation(error: &rustls::Error) -> Option<String> {
@@ -231,16 +227,16 @@ fn explanation(error: &rustls::Error) -> Option<String> {
             } else {
                 return None;
             };
-            Some(format!("{cause} `{}`", make_a_certificate!()))
+            Some(format!("{cause} `{MAKE_A_CERTIFICATE}`"))
         }
         CertificateError::NotValidForNameContext { expected, presented }
             if presented.is_empty() =>
         {
             let name = expected.to_str();
-            let cure = make_a_certificate!();
             Some(format!(
                 "the server's certificate names no host in subjectAltName, so it is not one for \
-                 {name} (its common name does not count): make one with `{cure}`"
+                 {name} (its common name does not count): make one with \
+                 `{MAKE_A_CERTIFICATE}`"
             ))
         }
         CertificateError::UnknownIssuer => Some(
