@@ -1,7 +1,7 @@
 //! Whether an event has begun that is not complete: [`BegunEvent`].
 
-/// What may stand at the very start of a stream (WHATWG HTML 9.2.6), and is no part of a name.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+use super::mark::BYTE_ORDER_MARK;
+
 /// The fields that are part of an event. A comment, `retry` and unknown fields need no blank line
 /// (WHATWG HTML 9.2.6).
 const EVENT_FIELDS: [&[u8]; 3] = [b"data", b"event", b"id"];

@@ -3,7 +3,7 @@
 use bytes::{Buf as _, Bytes};
 
 /// It may appear at the very start of a stream (WHATWG HTML 9.2.6), and nowhere else.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The state of the byte order mark. After a comment it would be part of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
