@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "event-sink", feature = "event-source"))]
+mod content_type;
 mod error;
 #[cfg(feature = "event-sink")]
 pub mod event_sink;

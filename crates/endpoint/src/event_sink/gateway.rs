@@ -8,6 +8,7 @@ use http::{StatusCode, Version};
 use tidings_sse::{Event, EventType, RESPONSE_HEADERS, is_event_stream};
 
 use super::EncodedEvent;
+use crate::content_type::content_type;
 use crate::trace;
 
 /// The kind of body in an upstream's response.
@@ -153,11 +154,9 @@ fn upstream_body(head: &Parts) -> UpstreamBody {
         let mut codings = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         codings.any(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"))
     });
-    // RFC 9110, 5.3: several fields are one list.
-    let values = head.headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
-    let content_type = values.collect::<Vec<_>>().join(&b", "[..]);
+    let is_stream_type = content_type(&head.headers).as_deref().is_some_and(is_event_stream);
     // WHATWG HTML 9.2.3: any other status or type is not an event stream.
-    if head.status == StatusCode::OK && !is_coded && is_event_stream(&content_type) {
+    if head.status == StatusCode::OK && !is_coded && is_stream_type {
         UpstreamBody::EventStream
     } else {
         UpstreamBody::Other

@@ -13,8 +13,9 @@ use super::answer::AnswerReader;
 use super::client_event::{Answer, ClientEvent, Opened};
 use super::content::ContentDecoder;
 use super::fault::{CodingError, RequestFault, StreamError};
-use super::redirectable_request::{RedirectableRequest, content_type, response_of};
+use super::redirectable_request::{RedirectableRequest, response_of};
 use super::request::EventSourceRequest;
+use crate::content_type::content_type;
 use crate::error::Error;
 use crate::random::random_u64;
 

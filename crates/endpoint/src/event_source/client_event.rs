@@ -10,7 +10,7 @@ use tidings_sse::event_source::{Disconnect, DisconnectReason, GiveUp, Next};
 use tidings_sse::{Item, LimitExceeded, MEDIA_TYPE, OwnedMessageEvent, ReconnectionTime};
 
 use super::fault::StreamError;
-use super::redirectable_request::content_type;
+use crate::content_type::content_type;
 
 /// An event of a client of an event stream.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
 //! One attempt's request, wherever redirects take it: [`RedirectableRequest`].
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -227,14 +226,6 @@ impl fmt::Debug for RedirectableRequest {
 /// Checks whether a request can be written with this URL: some are too long.
 pub(super) fn fits_request(url: &Url) -> Result<(), String> {
     url.as_str().parse::<Uri>().map(drop).map_err(|error| error.to_string())
-}
-
-/// The value of `Content-Type`. Fetch, "get a header": several lines are one value.
-#[must_use]
-pub(super) fn content_type(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
-    let mut lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
-    let first = Cow::Borrowed(lines.next()?);
-    Some(lines.fold(first, |value, line| Cow::Owned([&*value, b", ", line].concat())))
 }
 
 /// Returns the parts of the server's answer that matter to the machine.
