@@ -6,11 +6,14 @@ use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
-use tidings_handshake::opening::{Io, Opening, OpeningError, Step};
+use tidings_handshake::opening::{Io, Opening, OpeningError, Server, Step};
+use tidings_handshake::{HeaderSlots, RequestError, ServerRequest};
 use tidings_websocket::Timestamp;
 
 use crate::error::Error;
+use crate::opening::STACK_HEADERS;
 use crate::opening::deadline::Deadline;
+use crate::websocket::Config;
 
 /// The size of one read: a head is rarely longer.
 const READ_LEN: usize = 1024;
@@ -94,6 +97,29 @@ impl<R: fmt::Debug> fmt::Debug for Exchange<R> {
             .field("deadline", &self.deadline)
             .field("error", &self.error)
             .finish_non_exhaustive()
+    }
+}
+
+impl Exchange<Server> {
+    /// The exchange of a server with a client that has just connected.
+    pub(super) fn with_client(config: &Config, now: Timestamp) -> Self {
+        let deadline = Deadline::new(now, config.handshake_timeout);
+        let opening = Opening::server(config.head_limits, deadline.at());
+        Self::new(opening, Vec::new(), deadline, Peer::Client)
+    }
+
+    /// Passes the request that has arrived to `look`.
+    ///
+    /// # Errors
+    /// It is not an opening handshake.
+    pub(super) fn with_request<T>(
+        &mut self,
+        look: impl FnOnce(&ServerRequest<'_>) -> T,
+    ) -> Result<T, RequestError> {
+        let Self { opening, buffer, .. } = self;
+        let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
+        let head = opening.head(buffer)?;
+        ServerRequest::parse(head, &mut slots).map(|request| look(&request))
     }
 }
 

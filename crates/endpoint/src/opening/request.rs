@@ -3,15 +3,15 @@
 use std::fmt;
 use std::io;
 
-use tidings_handshake::opening::{Io, Opening, Server};
-use tidings_handshake::{Decision, HeaderSlots, Rejection, RequestError, ServerRequest};
+use tidings_handshake::opening::{Io, Server};
+use tidings_handshake::{Decision, Rejection, ServerRequest};
 use tidings_websocket::Timestamp;
 
 use crate::error::Error;
+use crate::opening::Handshake;
 use crate::opening::deadline::Deadline;
-use crate::opening::exchange::{Exchange, Peer};
+use crate::opening::exchange::Exchange;
 use crate::opening::server::{ServerHandshake, abandoned};
-use crate::opening::{Handshake, STACK_HEADERS};
 use crate::trace;
 use crate::websocket::Config;
 
@@ -33,9 +33,7 @@ where
     /// that the decision needs.
     #[must_use]
     pub fn new(config: &Config, now: Timestamp, look: F) -> Self {
-        let deadline = Deadline::new(now, config.handshake_timeout);
-        let opening = Opening::server(config.head_limits, deadline.at());
-        let exchange = Exchange::new(opening, Vec::new(), deadline, Peer::Client);
+        let exchange = Exchange::with_client(config, now);
         Self { exchange, config: *config, look: Some(look), outcome: None }
     }
 
@@ -60,14 +58,9 @@ where
     }
 
     fn look(&mut self) {
-        let Exchange { opening, buffer, .. } = &mut self.exchange;
-        let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
-        let request = opening
-            .head(buffer)
-            .map_err(RequestError::from)
-            .and_then(|head| ServerRequest::parse(head, &mut slots));
-        match request {
-            Ok(request) => self.outcome = self.look.take().map(|look| Ok(look(&request))),
+        let look = &mut self.look;
+        match self.exchange.with_request(|request| look.take().map(|look| look(request))) {
+            Ok(looked) => self.outcome = looked.map(Ok),
             Err(error) => {
                 let place = self.exchange.append(&Rejection::from(error).to_vec());
                 self.exchange.opening.refuse(place);

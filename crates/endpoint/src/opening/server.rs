@@ -2,17 +2,15 @@
 
 use std::io;
 
-use tidings_handshake::opening::{Io, Opening, Server};
+use tidings_handshake::opening::{Io, Server};
 use tidings_handshake::{
-    Acceptance, Decision, HeaderSlots, MissingOrigin, OriginPolicy, Rejection, RequestError,
-    ServerRequest,
+    Acceptance, Decision, MissingOrigin, OriginPolicy, Rejection, ServerRequest,
 };
 use tidings_websocket::Timestamp;
 
 use crate::error::Error;
-use crate::opening::deadline::Deadline;
-use crate::opening::exchange::{Exchange, Peer};
-use crate::opening::{Handshake, Opened, STACK_HEADERS};
+use crate::opening::exchange::Exchange;
+use crate::opening::{Handshake, Opened};
 use crate::trace;
 use crate::websocket::{self, Config, Negotiated};
 
@@ -37,10 +35,7 @@ where
     /// after it.
     #[must_use]
     pub fn new(config: &Config, now: Timestamp, decide: F) -> Self {
-        let deadline = Deadline::new(now, config.handshake_timeout);
-        let opening = Opening::server(config.head_limits, deadline.at());
-        let exchange = Exchange::new(opening, Vec::new(), deadline, Peer::Client);
-        Self::resume(exchange, *config, decide)
+        Self::resume(Exchange::with_client(config, now), *config, decide)
     }
 
     /// Continues with the bytes received before.
@@ -85,32 +80,27 @@ where
 
     /// Returns the answer, and its meaning: the negotiation, and the length of the request's head.
     fn decide(&mut self) -> (Vec<u8>, Result<(Negotiated, usize), Error>) {
-        let Exchange { opening, buffer, .. } = &mut self.exchange;
-        let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
-        let request = opening
-            .head(buffer)
-            .map_err(RequestError::from)
-            .and_then(|head| ServerRequest::parse(head, &mut slots));
-        let request = match request {
-            Ok(request) => request,
-            Err(error) => return (Rejection::from(error).to_vec(), Err(Error::Request(error))),
-        };
-        debug_assert!(self.decide.is_some(), "a request is answered once");
-        let decision = match self.decide.take() {
-            Some(decide) => decide(&request),
-            None => Err(Rejection::forbidden("")),
-        };
-        match decision {
-            Ok(acceptance) => {
-                negotiate(&request, acceptance, &self.config, |acceptance, negotiated| {
-                    (acceptance.to_vec(), Ok((negotiated, request.head_len())))
-                })
+        let Self { exchange, config, decide, .. } = self;
+        debug_assert!(decide.is_some(), "a request is answered once");
+        let answered = exchange.with_request(|request| {
+            let decision = match decide.take() {
+                Some(decide) => decide(request),
+                None => Err(Rejection::forbidden("")),
+            };
+            match decision {
+                Ok(acceptance) => {
+                    negotiate(request, acceptance, config, |acceptance, negotiated| {
+                        (acceptance.to_vec(), Ok((negotiated, request.head_len())))
+                    })
+                }
+                Err(rejection) => {
+                    let status = rejection.status();
+                    (rejection.to_vec(), Err(Error::Refused { status }))
+                }
             }
-            Err(rejection) => {
-                let status = rejection.status();
-                (rejection.to_vec(), Err(Error::Refused { status }))
-            }
-        }
+        });
+        answered
+            .unwrap_or_else(|error| (Rejection::from(error).to_vec(), Err(Error::Request(error))))
     }
 }
 
