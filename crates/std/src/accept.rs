@@ -80,13 +80,10 @@ impl<S: Transport> PendingAccept<S> {
     where
         F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
     {
-        let Self { mut stream, request } = self;
+        let Self { stream, request } = self;
         let config = *request.config();
         let deadline = Deadline::after(config.handshake_timeout);
-        let mut handshake = request.answer(deadline.now(), decide);
-        drive(&mut stream, &mut handshake, deadline);
-        let Opened { negotiated, received } = handshake.finish()?;
-        Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
+        complete(stream, config, deadline, request.answer(deadline.now(), decide))
     }
 
     /// Returns the stream, for example to find out who the client is.
@@ -116,13 +113,26 @@ impl<S: Transport> PendingAccept<S> {
 ///
 /// # Errors
 /// Those of [`accept`].
-pub fn accept_with<S, F>(mut stream: S, config: Config, decide: F) -> Result<WebSocket<S>, Error>
+pub fn accept_with<S, F>(stream: S, config: Config, decide: F) -> Result<WebSocket<S>, Error>
 where
     S: Transport,
     F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
 {
     let deadline = Deadline::after(config.handshake_timeout);
-    let mut handshake = ServerHandshake::new(&config, deadline.now(), decide);
+    complete(stream, config, deadline, ServerHandshake::new(&config, deadline.now(), decide))
+}
+
+/// Drives the handshake to its end.
+fn complete<S, F>(
+    mut stream: S,
+    config: Config,
+    deadline: Deadline,
+    mut handshake: ServerHandshake<F>,
+) -> Result<WebSocket<S>, Error>
+where
+    S: Transport,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
+{
     drive(&mut stream, &mut handshake, deadline);
     let Opened { negotiated, received } = handshake.finish()?;
     Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))

@@ -118,12 +118,9 @@ where
     {
         // On the heap while it lasts, as in `accept_with`.
         Box::pin(async move {
-            let (Self { mut stream, request }, clock) = (self, Clock::start());
+            let (Self { stream, request }, clock) = (self, Clock::start());
             let config = *request.config();
-            let mut handshake = request.answer(clock.now(), decide);
-            drive(&mut stream, &mut handshake, clock).await;
-            let Opened { negotiated, received } = handshake.finish()?;
-            Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
+            complete(stream, config, clock, request.answer(clock.now(), decide)).await
         })
     }
 
@@ -169,12 +166,26 @@ where
 {
     // Allocated on the heap while it lasts: in the caller's future its space would stay reserved.
     Box::pin(async move {
-        let (mut stream, clock) = (stream, Clock::start());
-        let mut handshake = ServerHandshake::new(&config, clock.now(), decide);
-        drive(&mut stream, &mut handshake, clock).await;
-        let Opened { negotiated, received } = handshake.finish()?;
-        Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
+        let clock = Clock::start();
+        let handshake = ServerHandshake::new(&config, clock.now(), decide);
+        complete(stream, config, clock, handshake).await
     })
+}
+
+/// Drives the handshake to its end.
+async fn complete<S, F>(
+    mut stream: S,
+    config: Config,
+    clock: Clock,
+    mut handshake: ServerHandshake<F>,
+) -> Result<WebSocket<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: for<'r> FnOnce(&ServerRequest<'r>) -> Decision<'r>,
+{
+    drive(&mut stream, &mut handshake, clock).await;
+    let Opened { negotiated, received } = handshake.finish()?;
+    Ok(WebSocket::from_negotiated(stream, Server, config, &received, negotiated))
 }
 
 #[cfg(test)]
