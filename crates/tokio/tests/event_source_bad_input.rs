@@ -188,7 +188,7 @@ async fn a_refusal_without_end_is_not_read_to_its_end() {
         Some(ClientEvent::Closed { cause, .. }) => {
             let answer = cause.answer.unwrap();
             assert_eq!(answer.body, vec![b'x'; 5000]);
-            assert!(!answer.is_complete);
+            assert!(!answer.is_complete());
         }
         other => panic!("{other:?}"),
     }

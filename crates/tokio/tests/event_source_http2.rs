@@ -294,7 +294,7 @@ async fn an_answer_over_http2_is_whole_or_says_that_it_is_not() {
         let source = EventSource::open(request).unwrap().with_http2_prior_knowledge();
         match source.reply().await.unwrap() {
             Reply::Answer(answer) => {
-                let got = (answer.status, &*answer.body, answer.is_complete);
+                let got = (answer.status, &*answer.body, answer.is_complete());
                 assert_eq!(got, (status, body.as_bytes(), is_complete));
             }
             other => panic!("{other:?}"),

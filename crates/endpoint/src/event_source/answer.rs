@@ -67,7 +67,7 @@ impl AnswerReader {
             let is_whole = self.content.finish().is_ok();
             (!is_whole).then_some(AnswerCut::Coding)
         });
-        let answer = Answer { cut, is_complete: cut.is_none(), ..self.answer };
+        let answer = Answer { cut, ..self.answer };
         ClientEvent::disconnected(self.disconnect, None, Some(Box::new(answer)))
     }
 }
@@ -93,7 +93,7 @@ mod tests {
             panic!("it is the end");
         };
         let answer = cause.answer.expect("there is an answer");
-        assert_eq!(answer.is_complete, answer.cut.is_none());
+        assert_eq!(answer.is_complete(), answer.cut.is_none());
         (String::from_utf8_lossy(&answer.body).into_owned(), answer.cut)
     }
 

@@ -101,10 +101,6 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, with its content coding taken off if it is known.
     pub body: Vec<u8>,
-    /// Whether this is the whole body. It is not if it exceeded
-    /// [`max_answer_len`](super::EventSourceRequest::max_answer_len), did not arrive within
-    /// [`answer_timeout`](super::EventSourceRequest::answer_timeout), or broke.
-    pub is_complete: bool,
     /// Why that is not the whole body, if it is not.
     pub cut: Option<AnswerCut>,
 }
@@ -233,14 +229,15 @@ impl DisconnectCause {
 
 impl Answer {
     pub(super) fn new(url: &str, status: u16, headers: HeaderMap) -> Self {
-        Self {
-            url: url.to_owned(),
-            status,
-            headers,
-            body: Vec::new(),
-            is_complete: false,
-            cut: None,
-        }
+        Self { url: url.to_owned(), status, headers, body: Vec::new(), cut: None }
+    }
+
+    /// Returns whether the body is whole: it was neither longer than
+    /// [`max_answer_len`](super::EventSourceRequest::max_answer_len), nor later than
+    /// [`answer_timeout`](super::EventSourceRequest::answer_timeout), nor broken.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.cut.is_none()
     }
 
     /// Returns whether the status is one of success, 200 to 299.

@@ -88,13 +88,13 @@ fn the_body_of_an_answer_is_bounded() {
         let server = Server::start(vec![say_and_stay(answer)]);
         let answer = next_lost(&mut bounded(&server)).answer.unwrap();
         assert_eq!(answer.body, expected.as_bytes());
-        assert_eq!(answer.is_complete, expected.len() < 4096);
+        assert_eq!(answer.is_complete(), expected.len() < 4096);
     }
     // The server leaves the rest open.
     let server = Server::start(vec![say_and_stay("HTTP/1.1 403 Forbidden\r\n\r\nwait")]);
     let begun = Instant::now();
     let answer = next_lost(&mut bounded(&server)).answer.unwrap();
-    assert_eq!((&*answer.body, answer.is_complete), (&b"wait"[..], false));
+    assert_eq!((&*answer.body, answer.is_complete()), (&b"wait"[..], false));
     assert!((Duration::from_millis(900)..SOON).contains(&begun.elapsed()));
 }
 
@@ -249,7 +249,7 @@ fn an_answer_that_is_not_a_stream_is_read_whole() {
     let server = Server::start(vec![late]);
     let answer = next_lost(&mut open(&server, quick())).answer.unwrap();
     assert_eq!(answer.body, json.as_bytes());
-    assert!(answer.is_complete);
+    assert!(answer.is_complete());
 }
 
 /// As a server of the Model Context Protocol answers: with JSON, with nothing, or with a stream.
@@ -269,7 +269,7 @@ fn a_stream_and_another_answer_are_both_good_replies() {
     for (status, body) in [(200, &*json), (202, "")] {
         let Reply::Answer(answer) = post().unwrap() else { panic!("{status}") };
         assert_eq!((answer.status, &*answer.body), (status, body.as_bytes()));
-        assert!(answer.is_complete && answer.is_success());
+        assert!(answer.is_complete() && answer.is_success());
     }
     let Reply::Stream { mut source, .. } = post().unwrap() else { panic!("it is a stream") };
     assert_eq!(source.event().unwrap().unwrap().data, "x");

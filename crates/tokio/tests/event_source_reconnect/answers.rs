@@ -219,7 +219,7 @@ async fn an_answer_that_is_not_a_stream_is_read_whole() {
         Some(ClientEvent::Closed { cause, .. }) => {
             let answer = cause.answer.unwrap();
             assert_eq!(answer.body, json.as_bytes());
-            assert!(answer.is_complete && !answer.is_success());
+            assert!(answer.is_complete() && !answer.is_success());
             assert_eq!(answer.headers["content-type"], "application/json");
         }
         other => panic!("{other:?}"),
@@ -233,7 +233,7 @@ async fn an_answer_that_is_cut_says_so() {
     match server.client().next().await {
         Some(ClientEvent::Closed { cause, .. }) => {
             let answer = cause.answer.unwrap();
-            assert_eq!((&*answer.body, answer.is_complete), (&b"half"[..], false));
+            assert_eq!((&*answer.body, answer.is_complete()), (&b"half"[..], false));
         }
         other => panic!("{other:?}"),
     }
@@ -261,7 +261,7 @@ async fn a_stream_and_another_answer_are_both_good_replies() {
         match post().await.unwrap() {
             Reply::Answer(answer) => {
                 assert_eq!((answer.status, &*answer.body), (status, body.as_bytes()));
-                assert!(answer.is_complete);
+                assert!(answer.is_complete());
             }
             other => panic!("{status}: {other:?}"),
         }

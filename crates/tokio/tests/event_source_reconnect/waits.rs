@@ -81,7 +81,7 @@ async fn a_refusal_whose_body_does_not_end_is_waited_for_in_peace() {
     match update {
         Some(ClientEvent::Disconnected { cause, .. }) => {
             let answer = cause.answer.unwrap();
-            assert_eq!((&*answer.body, answer.is_complete), (&b"so far"[..], false));
+            assert_eq!((&*answer.body, answer.is_complete()), (&b"so far"[..], false));
         }
         other => panic!("{other:?}"),
     }
