@@ -344,9 +344,13 @@ impl<R: Role> SendHalf<R> {
         if self.has_failed {
             return Err(self.refusal(SendError::NotOpen));
         }
-        let frame = self.connection.send(data).map_err(|error| self.refusal(error))?;
-        trace::frame_sent(frame.payload().len());
-        Ok(frame)
+        match self.connection.send(data) {
+            Ok(frame) => {
+                trace::frame_sent(frame.payload().len());
+                Ok(frame)
+            }
+            Err(error) => Err(self.refusal(error)),
+        }
     }
 
     /// Starts the closing handshake; has no effect once it has begun.
