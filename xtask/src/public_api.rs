@@ -23,6 +23,11 @@ use foreign::foreign_items;
 const ALLOWED: &[(&str, &str)] = &[
     ("tidings-deflate", ""),
     (
+        "tidings",
+        "tidings_deflate tidings_frame tidings_handshake tidings_reconnect tidings_sse tidings_std \
+         tidings_tokio tidings_websocket",
+    ),
+    (
         "tidings-embedded",
         "embedded_io embedded_io_async \
          tidings_frame tidings_handshake tidings_sse tidings_time tidings_websocket",

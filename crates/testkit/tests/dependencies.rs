@@ -78,11 +78,16 @@ fn a_dependency_of_a_dependency_is_seen() {
 /// rustls panic in code that knows nothing of this project.
 #[test]
 fn tls_brings_no_cryptography_unless_asked() {
-    for name in ["tidings-endpoint", "tidings-std", "tidings-tokio"] {
+    for (name, module) in [
+        ("tidings-endpoint", ""),
+        ("tidings-std", ""),
+        ("tidings-tokio", ""),
+        ("tidings", "tokio,std,"),
+    ] {
         for (features, expected) in
             [("rustls", ""), ("webpki-roots", ""), ("ring", "ring"), ("aws-lc-rs", "aws-lc-rs")]
         {
-            let found = dependencies(name, features);
+            let found = dependencies(name, &format!("{module}{features}"));
             let providers = ["aws-lc-rs", "ring"].into_iter().filter(|name| found.contains(*name));
             assert_eq!(providers.collect::<String>(), expected, "{name} with {features}");
         }
