@@ -142,7 +142,7 @@ GOOD = [
     ("a context (7.2.3.2)", [message(HELLO), message(bytes.fromhex("f200110000"))], 2),
     ("a block without compression (7.2.3.3)", [message(bytes.fromhex("000500faff48656c6c6f00"))], 1),
     ("a block with BFINAL (7.2.3.4)", [message(bytes.fromhex("f348cdc9c9070000"))], 1),
-    ("a block with BFINAL, and a context behind it",
+    ("a block with BFINAL, and a context after it",
      [message(bytes.fromhex("f348cdc9c9070000")), message(bytes.fromhex("f200110000"))], 2),
     ("two blocks (7.2.3.5)", [message(bytes.fromhex("f248050000 00ffff cac9c90700"))], 1),
     ("two blocks, cut between them", fragments([bytes.fromhex("f248050000"), bytes.fromhex("00ffffcac9c90700")]), 1),
@@ -176,7 +176,7 @@ BAD = [
     ("fragments that end inside a block", 1007, fragments([LONG[:20], LONG[20:50], b""], BINARY)),
     ("one that ends inside the length of a stored block", 1007, [message(bytes.fromhex("000500"), BINARY)]),
     ("a corrupt fragment, long before the last", 1007, [frame(RSV1 | BINARY, LONG + TAIL), frame(0, b"\x07\x00")]),
-    ("a corrupt message behind good ones", 1007, [message(HELLO), message(HELLO), message(b"\x07\x00")]),
+    ("a corrupt message after good ones", 1007, [message(HELLO), message(HELLO), message(b"\x07\x00")]),
     ("text that is not UTF-8", 1007, [message(deflated(b"Hello \xff!"))]),
     ("text that ends inside a character", 1007, [message(deflated("電".encode()[:2]))]),
     ("text whose character is cut by a wrong one", 1007, fragments([deflated("é".encode()[:1] + b"a") + TAIL, deflated(b"x")])),
@@ -325,7 +325,7 @@ def bomb_checks(program, bombs):
         name = f"1 GiB of zeros in {kind}, where {len_max // 1024} KiB are allowed -> 1009, in limit + 1 MiB"
         checks.check(name, lambda: explode(frames, len_max))
 
-    def border():
+    def at_the_limit():
         server = start_server(program, "127.0.0.1:0")
         try:
             client = Client(server.port)
@@ -335,7 +335,7 @@ def bomb_checks(program, bombs):
         finally:
             server.kill()
 
-    checks.check("zeros of the length that is allowed come back, one more -> 1009", border)
+    checks.check("zeros of the length that is allowed come back, one more -> 1009", at_the_limit)
     return checks
 
 

@@ -221,7 +221,7 @@ def client_checks(programs, name, before, after, answers):
 
 
 def close_code(frame):
-    """The code of a masked Close frame with nothing behind it; `None` for no frame."""
+    """The code of a masked Close frame with nothing after it; `None` for no frame."""
     if not frame:
         return None
     equal((frame[:1], frame[1] & 0x80, len(frame)), (b"\x88", 0x80, 6 + (frame[1] & 0x7F)), "a Close frame")

@@ -151,7 +151,7 @@ def has_no_context(answer, side):
 
 
 def expected_answer(offer, takeover=True, window_bits=15):
-    """What a server must answer that likes contexts and windows of so many bits."""
+    """What a server must answer that likes contexts and windows of this many bits."""
     # Nobody compresses in 256 bytes: zlib takes 512.
     if offer.get("server_max_window_bits") == 8:
         return None

@@ -367,7 +367,7 @@ def closed_with(port, data, code):
         payload = client.next_close()
         equal(int.from_bytes(payload[:2], "big"), code, "close code")
         payload[2:].decode("utf-8")
-        equal(client.next(), None, "behind the Close")
+        equal(client.next(), None, "after the Close")
 
 
 def binary_message(port):
@@ -377,7 +377,7 @@ def binary_message(port):
         payload = client.next_close()
         equal(payload[:2], struct.pack("!H", 1003), "close code")
         client.send(frame(CLOSE, payload))
-        equal(client.next(), None, "behind the Close")
+        equal(client.next(), None, "after the Close")
 
 
 def unanswered_close(port):
@@ -386,7 +386,7 @@ def unanswered_close(port):
         client.next_close()
         started = time.monotonic()
         client.socket.settimeout(CLOSE_SECONDS + SLACK_SECONDS)
-        equal(client.next(), None, "behind the Close")
+        equal(client.next(), None, "after the Close")
         seconds = time.monotonic() - started
         equal(seconds > CLOSE_SECONDS - 1, True, f"ended after {seconds:.1f} s already")
 
@@ -418,7 +418,7 @@ def text_after_close(port, chat):
     with Frames(port) as client:
         client.send(close_frame(1000) + frame(TEXT, b"a ghost speaks"))
         equal(client.next_close(), struct.pack("!H", 1000), "payload of the Close")
-        equal(client.next(), None, "behind the Close")
+        equal(client.next(), None, "after the Close")
     echoed = chat.echoed
     until("the chat goes on", lambda: chat.echoed > echoed + 1)
     equal(b"a ghost speaks" in chat.others, False, "the ghost is heard")

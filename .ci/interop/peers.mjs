@@ -275,7 +275,7 @@ async function serverChecks() {
     assert.equal(peer.extensions, '');
     await echoed(peer, 'compressible '.repeat(1000));
   }, deflate));
-  await check('frames right behind the answer are not lost', () => withServer({}, async (url, server) => {
+  await check('frames right after the answer are not lost', () => withServer({}, async (url, server) => {
     server.on('connection', (socket) => {
       for (let i = 0; i < 10; i += 1) socket.send(`early ${i}`);
     });

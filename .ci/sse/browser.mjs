@@ -31,7 +31,7 @@ await check('it comes back until all has come, and 204 stops it', async () => {
   assert.deepEqual(seen.events, numbers.map((number) => ['number', number, number]));
   assert.ok(seen.closed && seen.opened === 6, JSON.stringify([seen.closed, seen.opened, seen.lost]));
 });
-await check('a status or type that is no stream closes it', async () => {
+await check('a status or type other than that of a stream closes it', async () => {
   for (const target of ['status/404', 'status/500', 'type']) {
     const { events, closed } = await run(target, ['message']);
     assert.deepEqual([events, closed], [[], true], target);

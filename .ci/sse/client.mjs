@@ -264,7 +264,7 @@ async function tlsChecks() {
     assert.equal(await client.exitCode(), 3);
     assert.equal(client.stdout, 'id: 1\ndata: one\n\n');
   }));
-  await check('TLS that is cut without a word is no clean end', () => withListener(https.createServer(tls, (_, response) => {
+  await check('TLS that is cut without a word is not a clean end', () => withListener(https.createServer(tls, (_, response) => {
     const { socket } = response;
     // No length, no chunks: only the end of TLS says that the body is whole.
     socket.write(`HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n${EVENT}`);

@@ -50,7 +50,7 @@ await check('frames are shown, and the fault of a bad one', async () => {
   await page.fill('#hex', '81 05 48 65');
   assert.match(await text('#frame-error'), /not complete/);
   await page.fill('#hex', '8z');
-  assert.match(await text('#frame-error'), /“z” is no hexadecimal digit/);
+  assert.match(await text('#frame-error'), /“z” is not a hexadecimal digit/);
   await page.click('text=Hello, masked');
 });
 await check('it complains of nothing', async () => {

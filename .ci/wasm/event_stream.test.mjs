@@ -130,7 +130,7 @@ test('bytes of all kinds are taken, and left as they were', () => {
   assert.deepEqual(stream, bytes('data: a\n\n'));
 });
 
-test('what can not be used is refused with its name, and changes nothing', () => {
+test('what cannot be used is refused with its name, and changes nothing', () => {
   const decoder = new EventStreamDecoder();
   decoder.push(bytes('data: a'));
   for (const chunk of ['text', null, undefined, 5, [1, 2], {}, new Blob([])]) {

@@ -133,7 +133,7 @@ test('the signal of the fetch itself ends it with its own reason', async () => {
   }
 });
 
-test('a response that is no event stream is refused, and its body can be read', async () => {
+test('a response that is not an event stream is refused, and its body can be read', async () => {
   for (const [given, reason, code, message] of [
     [status(500, STREAM), 'status', 500, 'the server answered 500; an event stream needs 200'],
     [status(404), 'status', 404, /answered 404/],
@@ -304,7 +304,7 @@ test('a server that is not there is asked again as often as allowed', async () =
   assert.ok(error.cause instanceof TypeError);
 });
 
-test('a request that can not be made is not tried again', async () => {
+test('a request that cannot be made is not tried again', async () => {
   for (const [target, options] of [['/relative', {}], [url, { headers: { 'bad name': 'x' } }], [url, { method: 'GET', body: 'x' }]]) {
     const { error } = await failing(fetchEventSource(target, { ...FAST, ...options }));
     assert.deepEqual([error.reason, error.giveUp], ['unusable', 'failed']);

@@ -192,7 +192,7 @@ test('the payload of a Close frame is a code and a reason, both ways', () => {
   assert.throws(() => closePayload(1000, 5), { name: 'TypeError', message: 'reason must be a string, not a number' });
 });
 
-test('what can not be sent is refused with its name', () => {
+test('what cannot be sent is refused with its name', () => {
   for (const [make, name, message] of [
     [() => encodeFrame(), 'TypeError', /^opcode must be a string, not undefined$/],
     [() => encodeFrame('Text'), 'RangeError', /^an opcode is one of .*, not Text$/],

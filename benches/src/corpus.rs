@@ -104,7 +104,7 @@ pub fn payloads(mut stream: &[u8], are_masked: bool) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
     while !stream.is_empty() {
         let (frame, rest) = RawFrame::split_first(stream).expect("a whole frame");
-        assert!(matches!(frame.first, 0x81 | 0x82), "{:x} is no final data frame", frame.first);
+        assert!(matches!(frame.first, 0x81 | 0x82), "{:x} is not a final data frame", frame.first);
         assert_eq!(frame.key.is_some(), are_masked);
         payloads.push(frame.payload);
         stream = rest;

@@ -9,7 +9,7 @@ use crate::Error;
 pub(crate) struct Published {
     pub(crate) name: String,
     pub(crate) version: String,
-    /// Whether it has a library, and not only programs.
+    /// `true` if it has a library, and not only programs.
     pub(crate) is_library: bool,
 }
 

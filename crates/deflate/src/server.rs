@@ -147,7 +147,7 @@ impl ServerConfig {
     /// Answers one offer. [`Offer::parse`] says why another cannot be read at all.
     ///
     /// # Errors
-    /// Why the offer must be declined.
+    /// The reason why the offer must be declined.
     pub fn answer(&self, offer: &Offer) -> Result<Answer, Decline> {
         let offer = offer.set();
         // RFC 7692, 7.1.2.1: "the same or smaller value as the offer". We choose the largest that is

@@ -55,7 +55,7 @@ fn a_gibibyte_of_zeros_is_refused_at_the_limit() {
         // Parts are compressed when they are asked for; the first makes the compressor's memory.
         let mut bomb = Bomb::new(backend, 1 << 30).peekable();
         let first = bomb.peek().unwrap().clone();
-        assert!(first.len() < PART.len() / 200, "{} bytes are no bomb", first.len());
+        assert!(first.len() < PART.len() / 200, "{} bytes are not a bomb", first.len());
 
         let before = peak_kib();
         let mut inflater = Inflater::new(backend, Direction::UNLIMITED, LIMIT as u64);

@@ -22,7 +22,7 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// The time for the whole opening handshake, checked after each read.
     pub handshake_timeout: Duration,
-    /// Whether `recv` flushes before it waits. If not, call `flush` yourself for a stream that
+    /// `true` if `recv` flushes before it waits. If not, call `flush` yourself for a stream that
     /// buffers bytes, as TLS does. If so, nothing is received while the stream flushes, and some
     /// streams, such as those of embassy-net, flush until the peer has acknowledged everything.
     pub flush_before_waiting: bool,

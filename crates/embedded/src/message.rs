@@ -36,7 +36,7 @@ pub struct MessageBuffer<'m> {
     memory: &'m mut [u8],
     /// The number of bytes of the message in the memory.
     len: usize,
-    /// Whether a chunk did not fit: nothing of the message is returned.
+    /// `true` if a chunk did not fit: nothing of the message is returned.
     is_too_long: bool,
 }
 

@@ -434,7 +434,7 @@ fn a_dropped_recv_loses_nothing() {
 
 /// A peer may reset the stream after its Close frame; without a Close frame the error counts.
 #[test]
-fn a_reset_after_the_close_is_no_error() {
+fn a_reset_after_the_close_is_not_an_error() {
     for is_closed in [true, false] {
         let script = Script::new([]);
         if is_closed {

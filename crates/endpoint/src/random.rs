@@ -40,7 +40,7 @@ pub(crate) fn spread(interval: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, reason = "a test that can't go on has failed")]
+    #![allow(clippy::indexing_slicing, reason = "a failed step fails the test")]
 
     use std::collections::HashSet;
 

@@ -449,7 +449,7 @@ fn reserved_room_is_kept_until_it_is_used_or_given_back() {
 
 /// The place in line of a reservation is kept, and given up with its future.
 #[test]
-fn a_sender_that_waits_behind_a_permit_goes_on_when_it_is_dropped() {
+fn a_sender_that_waits_after_a_permit_goes_on_when_it_is_dropped() {
     let queue = Capacity { max_events: 1, ..Capacity::DEFAULT };
     let (sender, mut sink) = opened(&Responder::new().queue(queue));
     let permit = ready(sender.reserve(20)).unwrap().unwrap();

@@ -453,7 +453,7 @@ mod tests {
 
     /// W-084: a long reason is cut between characters, whatever their length.
     #[test]
-    fn a_reason_is_cut_at_a_characters_border() {
+    fn a_reason_is_cut_at_a_characters_boundary() {
         for (character, count) in [("x", 123), ("é", 61), ("漢", 41), ("😀", 30)] {
             for shift in ["", "a", "ab", "abc"] {
                 let text = format!("{shift}{}", character.repeat(200));
@@ -481,7 +481,7 @@ mod tests {
             (
                 CloseFrameError::ReasonNotUtf8(InvalidUtf8 { offset: 2 }),
                 "the reason of a Close frame: \
-                 byte 2 of the text begins no valid UTF-8 (RFC 6455, 8.1)",
+                 invalid UTF-8 at byte 2 of the text (RFC 6455, 8.1)",
             ),
         ] {
             assert_eq!(error.to_string(), shown);

@@ -70,9 +70,9 @@ pub struct Part<'a> {
     pub header: Header,
     /// The next bytes of its payload, unmasked, in the slice that the caller gave.
     pub payload: &'a mut [u8],
-    /// Whether this part begins the frame.
+    /// `true` if this part begins the frame.
     pub is_first: bool,
-    /// Whether this part ends the frame.
+    /// `true` if this part ends the frame.
     pub is_last: bool,
 }
 

@@ -210,7 +210,7 @@ mod tests {
             }
             let mut buffer = std::vec![0xEE; needed + 1];
             assert_eq!(frame.encode_into(&mut buffer), Ok(needed));
-            assert_eq!(buffer[needed], 0xEE, "a byte behind the frame changed");
+            assert_eq!(buffer[needed], 0xEE, "a byte after the frame changed");
         }
         let error = BufferTooSmall { needed: 7, available: 6 };
         assert_eq!(error.to_string(), "the frame takes 7 bytes but the buffer has 6");

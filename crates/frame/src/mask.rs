@@ -196,7 +196,7 @@ mod tests {
                 let masked = Masker::new(KEY).apply_to(&sample(len), &mut out[start..]);
                 assert_eq!(masked, len);
                 assert_eq!(out[start..start + len], expected, "copied: {len} bytes to {start}");
-                assert_eq!(out[start + len], 0xEE, "a byte behind the payload changed");
+                assert_eq!(out[start + len], 0xEE, "a byte after the payload changed");
             }
         }
     }

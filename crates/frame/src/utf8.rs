@@ -212,7 +212,7 @@ pub struct InvalidUtf8 {
 
 impl fmt::Display for InvalidUtf8 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "byte {} of the text begins no valid UTF-8 (RFC 6455, 8.1)", self.offset)
+        write!(f, "invalid UTF-8 at byte {} of the text (RFC 6455, 8.1)", self.offset)
     }
 }
 
@@ -324,7 +324,7 @@ pub(crate) mod tests {
         validator.push(b"ab\xE2").unwrap();
         let error = validator.finish().unwrap_err();
         assert_eq!(error, InvalidUtf8 { offset: 2 });
-        let shown = "byte 2 of the text begins no valid UTF-8 (RFC 6455, 8.1)";
+        let shown = "invalid UTF-8 at byte 2 of the text (RFC 6455, 8.1)";
         assert_eq!(error.to_string(), shown);
         assert_eq!(validator.push(b"c").unwrap().rest, "c");
         assert_eq!(validator.finish(), Ok(()));

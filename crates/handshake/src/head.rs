@@ -84,9 +84,9 @@ pub struct HeadScanner {
     /// The start of the start line: empty lines may precede it.
     start_line_offset: usize,
     headers: usize,
-    /// Whether folded lines are joined into one.
+    /// `true` if folded lines are joined into one.
     unfolds: bool,
-    /// Whether there are such lines, still folded.
+    /// `true` if there are such lines, still folded.
     is_folded: bool,
 }
 

@@ -114,7 +114,7 @@ pub struct Opening<R> {
     /// The length of the head among them that was handled.
     head_len: usize,
     interim_responses: usize,
-    /// Whether bytes that follow the head are left in the transport.
+    /// `true` if bytes that follow the head are left in the transport.
     reads_the_head_alone: bool,
     role: PhantomData<R>,
 }

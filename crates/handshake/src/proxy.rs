@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_proxy_is_refused() {
+    fn an_invalid_http_proxy_is_refused() {
         use ProxyUriError::{Credentials, PercentEncoding, Resource, Scheme};
         for (uri, error) in [
             ("https://p", Scheme),

@@ -96,7 +96,7 @@ impl EventBoundaries {
     /// at the very start. A part of one is the start of a line.
     fn skip_byte_order_mark<'c>(&mut self, chunk: &'c [u8]) -> &'c [u8] {
         let mut rest = chunk;
-        while let (Place::StreamStart { matched }, Some((&byte, behind))) =
+        while let (Place::StreamStart { matched }, Some((&byte, after))) =
             (self.place, rest.split_first())
         {
             self.place = match (matched, byte) {
@@ -112,7 +112,7 @@ impl EventBoundaries {
                     return rest;
                 }
             };
-            rest = behind;
+            rest = after;
         }
         rest
     }
@@ -240,7 +240,7 @@ mod tests {
 
     /// P-04: a chunk is read backwards, up to its last boundary, and never twice.
     #[test]
-    fn no_more_is_read_than_what_is_behind_the_last_boundary() {
+    fn no_more_is_read_than_what_is_after_the_last_boundary() {
         let work = |stream: &[u8]| {
             work::measure(|| {
                 let mut boundaries = EventBoundaries::new();

@@ -217,8 +217,8 @@ impl<S: Storage> Decoder<S> {
         if let (true, Some(value)) = (self.expects_whole_event(), value(input, b"data")) {
             // Most events of most streams are one line of data.
             let line_end = find_line_end(value);
-            if let Some((data, behind)) = self.whole_event(value, line_end) {
-                *input = behind;
+            if let Some((data, after)) = self.whole_event(value, line_end) {
+                *input = after;
                 self.open_len = 0;
                 let last_event_id = self.last_event_id();
                 return Some(Item::Event(MessageEvent {
@@ -340,16 +340,16 @@ impl<S: Storage> Decoder<S> {
         value: &'i [u8],
         line_end: Option<usize>,
     ) -> Option<(&'i str, &'i [u8])> {
-        let (data, behind) = value.split_at_checked(line_end?)?;
-        let behind = match behind {
-            [b'\n', b'\n', behind @ ..] | [b'\r', b'\n', b'\r', b'\n', behind @ ..] => behind,
+        let (data, after) = value.split_at_checked(line_end?)?;
+        let after = match after {
+            [b'\n', b'\n', after @ ..] | [b'\r', b'\n', b'\r', b'\n', after @ ..] => after,
             _ => return None,
         };
         let line_len = data.len().saturating_add(b"data: ".len());
         if line_len > self.limits.max_line_len || data.len() > self.limits.max_data_len {
             return None;
         }
-        Some((utf8::validate(data).ok()?, behind))
+        Some((utf8::validate(data).ok()?, after))
     }
 
     /// Decodes up to the next item, line by line. `first_line_end` is where the first line ends, if
@@ -421,7 +421,7 @@ impl<S: Storage> Decoder<S> {
                 }
             }
             let line_end = first_line_end.take().unwrap_or_else(|| find_line_end(rest));
-            let (line, behind) = match line_end.and_then(|end| rest.split_at_checked(end)) {
+            let (line, after) = match line_end.and_then(|end| rest.split_at_checked(end)) {
                 Some(split) => split,
                 None => (rest, &[][..]),
             };
@@ -432,7 +432,7 @@ impl<S: Storage> Decoder<S> {
             };
             match whole {
                 WholeLine::Read(step) => {
-                    rest = behind;
+                    rest = after;
                     self.end_line(&mut rest);
                     if step.is_some() {
                         break step;

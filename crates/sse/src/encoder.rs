@@ -136,7 +136,7 @@ fn write_data(writer: &mut impl Writer, data: &str) {
         writer.bytes(line);
         writer.bytes(b"\n");
         rest = match line_break {
-            [b'\r', b'\n', behind @ ..] | [_, behind @ ..] => behind,
+            [b'\r', b'\n', after @ ..] | [_, after @ ..] => after,
             [] => &[],
         };
     }

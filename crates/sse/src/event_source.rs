@@ -155,7 +155,7 @@ impl<S: Storage> EventSource<S> {
         true
     }
 
-    /// How many attempts have failed in a row: what the next wait grows with. An event sets it to 0,
+    /// The number of attempts that failed in a row, with which the next wait grows. An event sets it to 0,
     /// and so does a stream that ends in good order, between two events, if anything came of it or it was
     /// open for the reconnection time.
     #[must_use]
@@ -401,7 +401,7 @@ impl<S: Storage> EventSource<S> {
     }
 }
 
-/// A stream without a byte that ends before this is no success, however short the reconnection time is.
+/// A stream without a byte that ends before this is not a success, however short the reconnection time is.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// WHATWG HTML 9.2.6: "set the event stream's reconnection time to that integer", as far as the

@@ -175,11 +175,11 @@ const fn is_line(text: &str) -> bool {
 
 const fn has(byte: u8, text: &str) -> bool {
     let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
+    while let [first, after @ ..] = rest {
         if *first == byte {
             return true;
         }
-        rest = behind;
+        rest = after;
     }
     false
 }
@@ -273,7 +273,7 @@ mod tests {
 
     /// WHATWG HTML 9.2.6: an `id` field with an empty value empties the last event ID.
     #[test]
-    fn the_empty_id_is_no_id() {
+    fn the_empty_id_is_not_an_id() {
         assert!(EventId::EMPTY.is_empty());
         assert!(EventId::new("").unwrap().is_empty());
         assert!(!EventId::new(" ").unwrap().is_empty());

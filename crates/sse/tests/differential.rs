@@ -92,9 +92,9 @@ fn cut<'a>(stream: &'a [u8], lens: &[usize]) -> Vec<&'a [u8]> {
         if rest.is_empty() {
             break;
         }
-        let (slice, behind) = rest.split_at(rest.len().min(*len));
+        let (slice, after) = rest.split_at(rest.len().min(*len));
         slices.push(slice);
-        rest = behind;
+        rest = after;
     }
     slices
 }

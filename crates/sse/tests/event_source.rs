@@ -295,7 +295,7 @@ fn redirects_are_followed_and_counted() {
         let ResponseOutcome::Disconnect(disconnect) =
             source.handle_response(at(0), &response, EARLIEST)
         else {
-            panic!("{number} is no redirect to follow")
+            panic!("{number} is not a redirect to follow")
         };
         assert_eq!(disconnect.reason, DisconnectReason::Status(number));
     }
@@ -384,7 +384,7 @@ fn a_loss_says_in_words_why_and_what_is_next() {
 }
 
 #[test]
-fn a_204_and_an_end_between_events_are_no_failures() {
+fn a_204_and_an_end_between_events_are_not_failures() {
     assert!(DisconnectReason::Status(204).is_clean_end());
     assert!(DisconnectReason::Ended(BETWEEN).is_clean_end());
     let inside = EndOfStream::InsideEvent { dropped_len: 1 };

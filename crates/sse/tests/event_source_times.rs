@@ -113,7 +113,7 @@ fn an_attempt_waits_for_the_reconnection_time() {
     assert_eq!(source.ready_state(), ReadyState::Connecting);
     assert_eq!(source.poll_timeout(), Some(at(203)));
     assert_eq!(source.poll_attempt(just_before(at(203))), None);
-    assert_eq!(source.handle_timeout(at(203), LATEST), None, "the end of a wait is no loss");
+    assert_eq!(source.handle_timeout(at(203), LATEST), None, "the end of a wait is not a loss");
     assert!(source.poll_attempt(at(203)).is_some());
     assert_eq!(source.poll_attempt(at(204)), None);
 }
@@ -181,7 +181,7 @@ fn a_flapping_server_is_backed_off_from() {
 /// E-026: nothing failed where a stream that said something, or was open for the reconnection time,
 /// ends in good order, as with long polling.
 #[test]
-fn a_quiet_stream_that_ends_in_order_is_no_failure() {
+fn a_quiet_stream_that_ends_in_order_is_not_a_failure() {
     for (body, open_for, wait) in [
         ("retry: 1000\n: poll\n\n", secs(2), secs(1)),
         (": hello\n", secs(0), secs(3)),
@@ -200,7 +200,7 @@ fn a_quiet_stream_that_ends_in_order_is_no_failure() {
             assert_eq!(disconnect.next, Next::Wait(wait), "attempt {attempt} with {body:?}");
         }
     }
-    // A time that the server set to almost nothing is no time to live.
+    // A time that the server set to almost nothing is not a time to live.
     let mut source = open(Config::event_source(), at(0));
     hear(&mut source, at(0), b"retry: 0\n");
     for (attempt, window) in [0, 200, 400, 800].into_iter().enumerate() {
@@ -233,7 +233,7 @@ fn an_event_or_a_healthy_time_ends_the_back_off() {
         let now = source.poll_timeout().unwrap();
         assert_eq!(source.poll_attempt(now).unwrap().number(), 3);
         assert_eq!(source.handle_response(now, &status(200), LATEST), ResponseOutcome::Open);
-        assert_eq!(source.failures(), 3, "a 200 alone is no success");
+        assert_eq!(source.failures(), 3, "a 200 alone is not a success");
         hear(&mut source, now, body.as_bytes());
         let disconnect = source.handle_end(now.after(open_for), End::Broken, LATEST);
         let (failures, wait, number) = if succeeds { (1, 3, 0) } else { (4, 24, 4) };
@@ -246,7 +246,7 @@ fn an_event_or_a_healthy_time_ends_the_back_off() {
 
 /// With data in parts it is the end of the event that counts.
 #[test]
-fn parts_of_an_event_are_no_success_yet() {
+fn parts_of_an_event_are_not_a_success_yet() {
     let mut source = EventSource::new(decoder().report_data_chunks(), Config::event_source());
     assert!(source.poll_attempt(at(0)).is_some());
     let _ = source.handle_end(at(0), End::Unreachable, EARLIEST);
@@ -289,7 +289,7 @@ fn a_silent_stream_is_lost() {
         hear(&mut source, now, &[*byte]);
     }
     hear(&mut source, now.after(secs(44)), b"");
-    assert_eq!(source.poll_timeout(), Some(now.after(secs(45))), "no byte is no sign of life");
+    assert_eq!(source.poll_timeout(), Some(now.after(secs(45))), "silence is not a sign of life");
     now = now.after(secs(45));
     let disconnect = source.handle_timeout(now, EARLIEST).unwrap();
     assert_eq!(
@@ -325,7 +325,7 @@ fn a_response_has_its_time_and_so_has_the_one_after_a_redirect() {
 }
 
 #[test]
-fn never_is_no_time() {
+fn never_is_not_a_time() {
     let mut config = Config::client();
     config.response_timeout = Config::NEVER;
     config.idle_timeout = Config::NEVER;

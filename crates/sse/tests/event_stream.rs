@@ -158,7 +158,7 @@ async fn an_event_over_a_limit_is_an_error_and_the_stream_goes_on() {
 
 /// Comments and parts that a decoder reports on request are skipped.
 #[tokio::test]
-async fn what_is_no_event_is_passed_over() {
+async fn anything_but_an_event_is_passed_over() {
     let text = ":one\n:two\nretry: 3\ndata: x\n:three\n\n";
     let decoder = Decoder::new().report_comments();
     let chunks = stream::iter(text.as_bytes().chunks(1).map(Ok::<_, Infallible>));

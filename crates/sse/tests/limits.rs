@@ -114,7 +114,7 @@ fn an_event_over_several_limits_is_reported_once() {
 
 /// V-81: an endless line, endless data lines and an endless ID, in memory that cannot grow.
 #[test]
-fn endless_fields_overflow_lent_memory_and_the_stream_goes_on() {
+fn endless_fields_overflow_fixed_memory_and_the_stream_continues() {
     let cases: [(&[u8], &[u8], Limit, usize); 5] = [
         (b"retry: ", b"77777777", Limit::Line, 1000),
         (b"data: ", b"xxxxxxxx", Limit::Data, 64),

@@ -180,7 +180,7 @@ fn whatever_has_begun_an_event_belongs_to_it() {
         let expected = [Heard::event(event_type, text, if has(1) { "7" } else { "" })];
         // At one cut the line of data is whole in a separate slice.
         let stream = [b"\n", &begun[..], b"data: b\n\n"].concat();
-        assert_eq!(outcome(&stream).heard, expected, "behind {}", begun.escape_ascii());
+        assert_eq!(outcome(&stream).heard, expected, "after {}", begun.escape_ascii());
     }
 }
 

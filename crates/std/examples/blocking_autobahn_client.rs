@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut counter = connect_with(&format!("{server}/getCaseCount"), &options)?;
     let count = counter.recv()?.ok_or("the server told no count")?;
-    let count: u32 = count.as_text().ok_or("the count is no text")?.parse()?;
+    let count: u32 = count.as_text().ok_or("the count is not text")?.parse()?;
     for case in 1..=count {
         if let Err(error) = echo(&options, &format!("{server}/runCase?case={case}&agent={agent}")) {
             println!("case {case} of {count}: {error}");

@@ -61,7 +61,7 @@ impl<S: Transport> Timed<S> {
         self.has_read = false;
     }
 
-    /// The caller waits this long for the following calls; `None` is no limit.
+    /// The caller waits this long for the following calls; `None` means no limit.
     pub(crate) fn give_up_after(&mut self, timeout: Option<Duration>) {
         self.give_up = timeout.map(|timeout| self.now().after(timeout));
     }

@@ -32,7 +32,7 @@ pub trait Transport: Read + Write {
     /// The stream has failed, or cannot end one direction alone: then it ends when it is dropped.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
-    /// Whether a write or flush that cannot be done now goes on to read, as TLS may: then the read
+    /// Returns whether a write or flush that cannot be done now goes on to read, as TLS may: then the read
     /// timeout bounds it too. No, unless said otherwise.
     fn reads_to_write(&self) -> bool {
         false

@@ -7,7 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 use std::io::{Read as _, Write as _};
@@ -94,7 +94,7 @@ fn every_attack_on_an_open_connection_ends_with_its_code() {
         ("a bomb", frame(0xC2, &deflate_bomb(64)), 1009),
         ("corrupt compression", frame(0xC1, b"\xFF\xFF"), 1007),
         ("RSV1 on a Ping", frame(0xC9, b""), 1002),
-        ("text that is none", frame(0x81, b"\xED\xA0\x80"), 1007),
+        ("invalid text", frame(0x81, b"\xED\xA0\x80"), 1007),
         ("no mask", vec![0x81, 1, b'x'], 1002),
     ] {
         let before = frame(0x81, b"before");
@@ -109,7 +109,7 @@ fn every_attack_on_an_open_connection_ends_with_its_code() {
 /// V-48, V-12, V-55, V-57: no page of another site, no request with a body, no wrong version opens
 /// a WebSocket, and bytes pipelined after it are not answered.
 #[test]
-fn a_request_that_is_none_opens_no_tunnel() {
+fn an_invalid_request_opens_no_tunnel() {
     for lines in [
         "Origin: https://evil.example\r\n",
         "Origin: null\r\n",

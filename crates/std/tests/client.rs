@@ -1,6 +1,6 @@
 //! The client over real sockets: the requests for each host, and the result of each answer.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -134,13 +134,13 @@ fn what_the_options_say_is_in_the_request_and_on_the_socket() {
 #[test]
 fn a_proxy_is_asked_for_a_tunnel() {
     const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
-    for behind_len in [0, 1, 10, INTERIM.len()] {
+    for after_len in [0, 1, 10, INTERIM.len()] {
         let (listener, port) = listen();
         let proxy = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let connect = read_request(&mut stream);
-            let (behind, rest) = INTERIM.split_at(behind_len);
-            let answer = format!("HTTP/1.1 200 OK\r\nVia: 1.1 stub\r\n\r\n{behind}");
+            let (after, rest) = INTERIM.split_at(after_len);
+            let answer = format!("HTTP/1.1 200 OK\r\nVia: 1.1 stub\r\n\r\n{after}");
             stream.write_all(answer.as_bytes()).unwrap();
             let request = read_request(&mut stream);
             let answer = rest.to_owned() + &switching(&request);

@@ -6,7 +6,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 use std::io::{self, Read, Write};
@@ -115,7 +115,7 @@ fn prose(len: usize, number: usize) -> String {
 /// An end that sends exactly what the test says.
 struct Peer {
     stream: TcpStream,
-    /// Whether it is the client.
+    /// `true` if it is the client.
     masks: bool,
 }
 
@@ -297,7 +297,7 @@ fn talk_with_foreign<R: Role>(
 
 /// The borrowed halves: a borrowed message is sent on.
 #[test]
-fn halves_lend_compressed_messages() {
+fn halves_return_borrowed_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover());
     let echo = thread::spawn(move || {
         let (mut receiver, mut sender) = server.split();
@@ -377,8 +377,8 @@ fn bad_peers_are_refused() {
     let mut small = with_takeover();
     small.limits.max_message_len = 5000;
     let cases: [(Config, &[Frame<'_>], u16, &str); 7] = [
-        (with_takeover(), &[(FIN | RSV1 | TEXT, &[0x07])], 1007, "can't be inflated"),
-        (with_takeover(), &[(FIN | RSV1 | TEXT, cut)], 1007, "can't be inflated"),
+        (with_takeover(), &[(FIN | RSV1 | TEXT, &[0x07])], 1007, "cannot be inflated"),
+        (with_takeover(), &[(FIN | RSV1 | TEXT, cut)], 1007, "cannot be inflated"),
         (with_takeover(), &[(FIN | RSV1 | TEXT, &no_utf8)], 1007, "in a text message"),
         (small, &[(FIN | RSV1 | TEXT, &long)], 1009, "at least 5001 bytes, the limit is 5000"),
         (with_takeover(), &[(FIN | RSV1 | PING, &[])], 1002, "RFC"),
@@ -510,7 +510,7 @@ fn a_message_that_would_block_does_not_enter_the_context() {
     let mut refused = 0;
     for number in 0..20 {
         match server.send(prose(3000, number)) {
-            Ok(()) => panic!("there was room behind 16 MiB"),
+            Ok(()) => panic!("there was room after 16 MiB"),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => refused += 1,
             Err(error) => panic!("{error}"),
         }

@@ -6,7 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 mod sse_support;
@@ -116,7 +116,7 @@ fn deadlines_and_closers_work_under_tls() {
 
 /// V-46: the request is for the server that was meant.
 #[test]
-fn a_server_that_can_not_be_trusted_sees_no_request() {
+fn a_server_that_cannot_be_trusted_sees_no_request() {
     let trusted = authority();
     let (port, serving) =
         serve(signed(&authority(), "localhost"), |mut stream| stream.write_all(b"x").is_err());

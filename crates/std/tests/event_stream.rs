@@ -6,7 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 mod sse_support;
@@ -94,7 +94,7 @@ fn an_end_inside_an_event_is_told_once() {
 
 /// The source is not asked again once it has failed, but an error hides nothing.
 #[test]
-fn a_source_that_fails_is_given_up_behind_what_it_brought() {
+fn a_source_that_fails_is_given_up_after_what_it_brought() {
     for (input, end) in [
         ("data: one\n\n", EndOfStream::BetweenEvents),
         ("data: one\n\ndat", EndOfStream::InsideEvent { dropped_len: 3 }),
@@ -148,7 +148,7 @@ fn whatever_the_stream_says_can_be_had() {
 }
 
 #[test]
-fn the_next_stream_goes_on_behind_the_last_event() {
+fn the_next_stream_goes_on_after_the_last_event() {
     let stream = {
         let mut stream = EventStream::new(&b"id: 7\ndata: one\n\nid: 8\ndata: cut"[..]);
         stream.next().unwrap().unwrap();

@@ -1,6 +1,6 @@
 //! The adapter over a nonblocking transport that fails in every way, at every call and byte.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -275,7 +275,7 @@ fn a_transport_that_lies_is_an_error() {
 /// P-14: messages sent to a full nonblocking stream are queued up to 64 KiB, then refused
 /// untouched.
 #[test]
-fn a_full_queue_refuses_what_it_can_not_take() {
+fn a_full_queue_refuses_what_it_cannot_take() {
     let (near, far) = FaultTransport::pair(100);
     let mut server = WebSocket::from_handshaken(Faulty(near), ServerRole, config(), &[]);
     let mut client =

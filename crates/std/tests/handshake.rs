@@ -1,7 +1,7 @@
 //! The time before a WebSocket is open, and the end of its transport: who speaks when, and how each
 //! side hangs up.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;

@@ -1,6 +1,6 @@
 //! Both ends over TLS, with a certificate authority made for the test.
 #![cfg(feature = "rustls")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 mod tls_support;
 
@@ -100,7 +100,7 @@ fn a_send_that_waits_under_tls_goes_on_with_the_peer() {
 
 /// V-46, W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
 #[test]
-fn a_server_that_can_not_be_trusted_sees_no_request() {
+fn a_server_that_cannot_be_trusted_sees_no_request() {
     let trusted = authority();
     for config in [signed(&trusted, "example.com"), signed(&authority(), "localhost")] {
         let (port, serving) = serve(config, echo);

@@ -9,7 +9,7 @@ use std::task::Poll;
 pub struct Cancelled<T> {
     /// The value of the last future.
     pub value: T,
-    /// Whether there was an earlier one, dropped before it was done.
+    /// `true` if there was an earlier one, dropped before it was done.
     pub was_cancelled: bool,
 }
 

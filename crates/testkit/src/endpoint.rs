@@ -203,7 +203,7 @@ impl<R: Role> Endpoint<R> {
         let data = match &piece {
             Unit::Text(text) => Data::text(text),
             Unit::Binary(bytes) => Data::binary(bytes),
-            other => panic!("{other:?} is no message"),
+            other => panic!("{other:?} is not a message"),
         };
         let frame = self.connection.send(if more { data.more() } else { data })?;
         let mut bytes = vec![0; frame.encoded_len()];

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_read_and_nothing_behind_it() {
+    fn a_head_is_read_and_nothing_after_it() {
         let (mut near, mut far) = loopback();
         far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest").unwrap();
         drop(far);

@@ -56,7 +56,7 @@ pub struct SideOutcome {
     pub received: Vec<Unit>,
     /// The Close frames.
     pub closure: CloseInfo,
-    /// Whether nothing is left to do.
+    /// `true` if nothing is left to do.
     pub is_finished: bool,
     /// The deadlines that the peer missed.
     pub timeouts: Vec<Timeout>,

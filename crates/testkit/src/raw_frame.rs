@@ -140,7 +140,7 @@ mod tests {
                 assert!(reads <= 4, "{reads} reads");
                 for cut in 0..frame.len().min(20) {
                     let Err(Missing(more)) = RawFrame::parse(&frame[..cut]) else {
-                        panic!("{cut} bytes are no frame of {}", frame.len())
+                        panic!("{cut} bytes are not a frame of {}", frame.len())
                     };
                     assert!(more > 0 && cut + more <= frame.len(), "{more} at {cut}");
                 }

@@ -45,7 +45,7 @@ pub fn fragments(message: Step, max_pieces: usize) -> impl Strategy<Value = Vec<
             Step::Binary(_, bytes, _) => {
                 cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect()
             }
-            other => panic!("{other:?} is no message"),
+            other => panic!("{other:?} is not a message"),
         };
         boundaries.sort_unstable();
         let mut begin = 0;
@@ -69,7 +69,7 @@ fn piece(message: &Step, begin: usize, end: Option<usize>) -> Step {
         Step::Binary(side, bytes, _) => {
             Step::Binary(*side, bytes[begin..end.unwrap_or(bytes.len())].into(), more)
         }
-        other => panic!("{other:?} is no message"),
+        other => panic!("{other:?} is not a message"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Checks `docs/CONFORMANCE.md` against the sources: each rule has a test that exists and names it,
 //! or a reason why it has none. All faults are listed, each with its place.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 mod citations;
 
@@ -83,7 +83,7 @@ fn rows(matrix: &str, faults: &mut Vec<String>) -> Vec<Row> {
                     }
                     rows.push(Row { id: found, line, shown_by: shown_by.to_owned() });
                 }
-                _ => faults.push(format!("line {line}: {id:?} is no id")),
+                _ => faults.push(format!("line {line}: {id:?} is not an id")),
             },
             _ => faults.push(format!("line {line}: a row has 4 cells, this has {}", cells.len())),
         }
@@ -268,22 +268,19 @@ mod faults_are_seen {
         for (row, expected) in [
             ("| W-001 | 1 | r | `a/src/a.rs: gone` |", "there is no `a/src/a.rs: gone`"),
             ("| W-001 | 1 | r | `b/src/b.rs: holds` |", "there is no crates/b/src/b.rs"),
-            ("| W-001 | 1 | r | `a/src/a.rs: helper` |", "`a/src/a.rs: helper` is no test"),
+            ("| W-001 | 1 | r | `a/src/a.rs: helper` |", "`a/src/a.rs: helper` is not a test"),
             ("| W-001 | 1 | r | `a/src/a.rs: hold` |", "there is no `a/src/a.rs: hold`"),
             ("| W-001 | 1 | r | `a/src/a.rs: silent` |", "does not name it"),
             ("| W-001 | 1 | r | `a/src/a.rs: holds_later` |", "does not name it"),
             ("| W-001 | 1 | r | `a/src/a.rs: holds`<br>`a/src/a.rs: holds` |", "is named twice"),
             ("| W-001 | 1 | r | |", "no test and no reason"),
-            (
-                "| W-001 | 1 | r | *Note*: a long note is no reason at all |",
-                "no test and no reason",
-            ),
+            ("| W-001 | 1 | r | *Note*: a long note is not a reason |", "no test and no reason"),
             ("| W-001 | 1 | r | *Open*: later |", "neither a test nor a reason"),
             ("| W-001 | 1 | r | see above, where it is all explained |", "neither a test nor"),
             ("| W-001 | 1 | | `a/src/a.rs: holds` |", "no section or no rule"),
             ("| W-001 | 1 | `a/src/a.rs: holds` |", "a row has 4 cells, this has 3"),
-            ("| W-1 | 1 | r | `a/src/a.rs: holds` |", "\"W-1\" is no id"),
-            ("| W-001, W-002 | 1 | r | `a/src/a.rs: holds` |", "is no id"),
+            ("| W-1 | 1 | r | `a/src/a.rs: holds` |", "\"W-1\" is not an id"),
+            ("| W-001, W-002 | 1 | r | `a/src/a.rs: holds` |", "is not an id"),
         ] {
             let faults = with(row);
             let found =

@@ -1,7 +1,7 @@
 //! The dependencies of the crates without I/O, by name: a new dependency is a decision, not an
 //! accident. `cargo tree` lists them without the network: everything was fetched to build this.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! Each published crate's README agrees with its `Cargo.toml`, and has an example and its limits.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,7 +43,7 @@ fn faults(manifest: &str, readme: &str, library: Option<&str>) -> Vec<String> {
         faults.push(format!("the feature `{feature}` is not in the table"));
     }
     for feature in listed.difference(&features) {
-        faults.push(format!("the table lists `{feature}`, which is no feature"));
+        faults.push(format!("the table lists `{feature}`, which is not a feature"));
     }
     if !has_section("Limits") {
         faults.push("there is no section `## Limits`".to_owned());
@@ -104,7 +104,7 @@ fn each_fault_is_told() {
     for (from, to, fault) in [
         ("## Features", "## More", "there is no section `## Features`"),
         ("| `two-b` | `b` |\n", "", "the feature `two-b` is not in the table"),
-        ("| `two-b`", "| `three`", "the table lists `three`, which is no feature"),
+        ("| `two-b`", "| `three`", "the table lists `three`, which is not a feature"),
         ("## Limits", "## limits", "there is no section `## Limits`"),
         ("```rust\n", "```rust,no_run\n", "there is no example, no block ```rust that is run"),
     ] {

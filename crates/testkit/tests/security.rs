@@ -1,7 +1,7 @@
 //! Checks `docs/SECURITY.md` against the sources: each attack has a test, and the tests and files
 //! that are named exist. All faults are listed, each with its place.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod citations;
 
@@ -73,7 +73,7 @@ fn what_is_wrong_is_named() {
             "| Attack | Harm | Defence | `a/tests/a.rs: gone` |",
             Some("there is no `a/tests/a.rs: gone`"),
         ),
-        ("| Attack | Harm | Defence | `a/tests/a.rs: helper` |", Some("is no test")),
+        ("| Attack | Harm | Defence | `a/tests/a.rs: helper` |", Some("is not a test")),
         ("| Attack | Harm | Defence | `a/tests/a.rs` |", Some("an attack without a test")),
         (
             "| Attack | Harm | `a/tests/b.rs` | `a/tests/a.rs: holds` |",

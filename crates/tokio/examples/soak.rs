@@ -164,7 +164,7 @@ impl Honest {
             let echo = socket.recv().await?.ok_or("the server closed")?;
             self.latencies.add(begun.elapsed());
             if echo.as_text() != Some(&text) {
-                return Err(format!("{echo:?} is no echo of {text:?}").into());
+                return Err(format!("{echo:?} is not an echo of {text:?}").into());
             }
             said += 1;
         }

@@ -211,7 +211,7 @@ where
         .await
     }
 
-    /// Whether the receiver was dropped.
+    /// Returns whether the receiver was dropped.
     fn is_alone(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 mod attack_scene;
@@ -201,7 +201,7 @@ async fn a_flood_of_control_frames_is_refused() {
 /// V-10: to a server that may ping as fast as it likes, and does not read, Pongs do not pile up: no
 /// more are queued than the 64 KiB at which a `send` would wait, then the last one waits alone.
 #[tokio::test(start_paused = true)]
-async fn pongs_that_can_not_be_written_do_not_pile_up() {
+async fn pongs_that_cannot_be_written_do_not_pile_up() {
     let mut config = Config::client();
     config.limits.control_frames.burst = u32::MAX;
     config.limits.control_frames.per_second = u32::MAX;
@@ -318,7 +318,7 @@ async fn no_message_is_smuggled_inside_a_compressed_one() {
 /// V-23, V-25: a message that cannot be inflated, or continues after its end, is corrupt: 1007, and
 /// not a message.
 #[tokio::test(start_paused = true)]
-async fn what_can_not_be_inflated_is_no_message() {
+async fn data_that_cannot_be_inflated_is_not_a_message() {
     let cases: [&[u8]; 6] = [
         b"\xFF\xFF",                           // a reserved kind of block
         b"\xF2\x48\xCD",                       // cut inside a block
@@ -364,7 +364,7 @@ async fn compression_is_off_unless_asked_for() {
 /// V-60: the keys that a server sees are distributed evenly, and differ from frame to frame and
 /// from connection to connection.
 #[tokio::test(start_paused = true)]
-async fn masking_keys_can_not_be_foreseen() {
+async fn masking_keys_cannot_be_foreseen() {
     let mut keys = Vec::new();
     for _ in 0..4 {
         let (mut client, mut far) = client(Config::client()).await;
@@ -511,10 +511,10 @@ async fn closing_from_everywhere_at_once_ends_once() {
 
 /// V-69: bytes after a Close are not looked at, and the end is the one that both sides agreed on.
 #[tokio::test(start_paused = true)]
-async fn nothing_counts_behind_a_close() {
+async fn nothing_counts_after_a_close() {
     let close = frame(CLOSE, &4001u16.to_be_bytes());
-    for behind in [frame(TEXT, b"late"), frame(0x83, b""), vec![0xFF; 300], close.clone()] {
-        let outcome = attack(Config::server(), "", &[&close[..], &behind].concat()).await;
+    for after in [frame(TEXT, b"late"), frame(0x83, b""), vec![0xFF; 300], close.clone()] {
+        let outcome = attack(Config::server(), "", &[&close[..], &after].concat()).await;
         assert!(outcome.messages.is_empty() && outcome.error.is_none(), "{:?}", outcome.error);
         assert_eq!(outcome.units, [Unit::Close(Some((4001, String::new())))]);
     }

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 mod attack_scene;
@@ -236,7 +236,7 @@ fn fragments_cost_their_payload_only() {
     });
 }
 
-/// V-08, P-04: a message that comes byte by byte costs its length, and is no slower than its bytes:
+/// V-08, P-04: a message that comes byte by byte costs its length, and takes time in proportion to it:
 /// the test would not end otherwise.
 #[test]
 fn a_message_byte_by_byte_costs_its_length() {

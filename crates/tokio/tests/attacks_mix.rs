@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 mod attack_scene;
@@ -122,7 +122,7 @@ fn attacks() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("a huge length", header(0x82, (1 << 63) - 1), 1009),
         ("a reserved opcode", header(0x83, 1 << 62), 1002),
         ("a reserved bit", frame(0xA1, b"x"), 1002),
-        ("text that is none", frame(0x81, b"\xFF"), 1007),
+        ("invalid text", frame(0x81, b"\xFF"), 1007),
         ("corrupt compression", frame(0xC1, b"\xFF\xFF"), 1007),
         ("no mask", vec![0x81, 1, b'x'], 1002),
         ("an illegal code", frame(0x88, &1006u16.to_be_bytes()), 1002),
@@ -250,7 +250,7 @@ fn an_endless_event_starves_nobody() {
             client.send("still there").await.unwrap();
             assert_eq!(server.recv().await.unwrap(), Some("still there".into()));
         }
-        assert!(reading.await.unwrap(), "the endless line was no error");
+        assert!(reading.await.unwrap(), "the endless line was not an error");
     });
 }
 

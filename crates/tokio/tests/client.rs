@@ -149,7 +149,7 @@ async fn what_the_options_say_is_in_the_request_and_on_the_socket() {
 
 /// W-005: an invalid request is reported before any connection is made.
 #[tokio::test]
-async fn a_request_that_can_not_be_sent_makes_no_connection() {
+async fn a_request_that_cannot_be_sent_makes_no_connection() {
     let (listener, port) = listen().await;
     let uri = format!("ws://127.0.0.1:{port}/");
     for options in [
@@ -175,12 +175,12 @@ const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
 async fn through_proxy(
     credentials: &str,
     answer: &str,
-    behind_len: usize,
+    after_len: usize,
 ) -> (Result<WebSocket<ClientStream, ClientRole>, Error>, String, String) {
     let (listener, port) = listen().await;
     let opens = answer.contains(" 200 ");
-    let (behind, rest) = INTERIM.split_at(behind_len);
-    let first = format!("{answer}{behind}");
+    let (after, rest) = INTERIM.split_at(after_len);
+    let first = format!("{answer}{after}");
     let proxy = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let connect = read_request(&mut stream).await;
@@ -220,11 +220,11 @@ async fn a_proxy_is_asked_for_a_tunnel() {
 }
 
 #[tokio::test]
-async fn bytes_behind_the_answer_of_the_proxy_are_not_lost() {
-    for behind_len in 0..=INTERIM.len() {
+async fn bytes_after_the_answer_of_the_proxy_are_not_lost() {
+    for after_len in 0..=INTERIM.len() {
         let answer = "HTTP/1.1 200 OK\r\nVia: 1.1 stub\r\n\r\n";
-        let (result, _, _) = through_proxy("", answer, behind_len).await;
-        assert!(result.is_ok(), "{behind_len}: {result:?}");
+        let (result, _, _) = through_proxy("", answer, after_len).await;
+        assert!(result.is_ok(), "{after_len}: {result:?}");
     }
 }
 

@@ -138,7 +138,7 @@ async fn http2_is_not_offered() {
 
 /// V-46, W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
 #[tokio::test]
-async fn a_server_that_can_not_be_trusted_sees_no_request() {
+async fn a_server_that_cannot_be_trusted_sees_no_request() {
     let authority = authority();
     let mut expired = params(&["localhost"]);
     expired.not_before = date_time_ymd(2020, 1, 1);

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 #[allow(dead_code, reason = "each test needs another part")]
@@ -352,7 +352,7 @@ async fn fragments<R: Role>(
 /// Borrowed halves: a compressed message is returned as an owned one, and can be sent on; a plain
 /// one is borrowed from the buffer as usual.
 #[tokio::test]
-async fn halves_lend_compressed_messages() {
+async fn halves_return_borrowed_compressed_messages() {
     let (mut server, mut client) = pair(with_takeover()).await;
     let echo = tokio::spawn(async move {
         let (mut receiver, mut sender) = server.split();

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 #[allow(dead_code, reason = "each test needs another part")]
@@ -85,14 +85,14 @@ async fn a_corrupt_message_is_refused() {
         for violation in refuses(with_takeover(), frames, 1007).await {
             assert_eq!(violation, Violation::CorruptCompression, "{what}");
             let error = Error::Violation(violation).to_string();
-            assert!(error.contains("a compressed message can't be inflated"), "{error}");
+            assert!(error.contains("a compressed message cannot be inflated"), "{error}");
         }
     }
 }
 
 /// D-012: the rules of text apply to the inflated bytes.
 #[tokio::test]
-async fn text_that_is_no_utf8_after_inflating_is_refused() {
+async fn text_that_is_not_utf8_after_inflating_is_refused() {
     for text in [&b"\xFF"[..], b"cut \xE2\x82", b"\xED\xA0\x80", b"\xC0\xAF"] {
         let payload = ForeignDeflate::new().compress(text);
         let (one, two) = payload.split_at(2);

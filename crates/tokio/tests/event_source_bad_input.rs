@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 #[allow(dead_code, reason = "shared with other tests, which need other parts")]
@@ -233,7 +233,7 @@ async fn a_coding_that_nobody_asked_for_is_read_if_it_is_gzip_and_the_end_if_not
 
 /// Events that were whole before the data broke are delivered, wherever in a chunk that is.
 #[tokio::test]
-async fn a_gzip_stream_that_is_cut_or_changed_is_broken_behind_its_last_event() {
+async fn a_gzip_stream_that_is_cut_or_changed_is_broken_after_its_last_event() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(b"data: 0\n\ndata: 1\n\n").unwrap();
     encoder.flush().unwrap();

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 #[allow(dead_code, reason = "shared with other tests, which need other parts")]
@@ -71,8 +71,8 @@ async fn a_body_that_is_cut_is_broken() {
         let len = body.len();
         for (how, answer) in [
             ("no last chunk", chunks(&body, "")),
-            ("cut behind the size", chunks(&body, "5")),
-            ("cut behind the last chunk", chunks(&body, "0\r\n")),
+            ("cut after the size", chunks(&body, "5")),
+            ("cut after the last chunk", chunks(&body, "0\r\n")),
             ("no size", chunks(&body, "what\r\n")),
             ("cut inside a chunk", Answer::raw(CHUNKED).write(format!("{:x}\r\n{body}", len + 1))),
             (
@@ -119,7 +119,7 @@ async fn a_reset_is_broken() {
 
 /// E-025: nothing came that could be lost.
 #[tokio::test]
-async fn a_connection_that_ends_before_the_head_does_is_no_response() {
+async fn a_connection_that_ends_before_the_head_does_is_not_a_response() {
     for answer in [
         Answer::raw(""),
         Answer::raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"),

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 #[allow(dead_code, reason = "shared with other tests, which need other parts")]
@@ -192,7 +192,7 @@ async fn an_end_of_http2_is_told_from_a_cut() {
         ("trailers", [head(None), data_frame(0, TWO), trailers].concat()),
         ("length", [head(Some("24")), data_frame(END_STREAM, TWO)].concat()),
         // RFC 9113, 8.1: the request need not be read, as the response is complete.
-        ("reset behind the end", [head(None), data_frame(END_STREAM, TWO), reset(0)].concat()),
+        ("reset after the end", [head(None), data_frame(END_STREAM, TWO), reset(0)].concat()),
     ];
     let cut = [
         ("NO_ERROR", [head(None), data_frame(0, TWO), reset(0)].concat()),
@@ -366,7 +366,7 @@ async fn a_source_that_is_dropped_ends_its_http2_connection() {
 
 /// A server of HTTP/1.1 that is believed to speak HTTP/2.
 #[tokio::test]
-async fn a_server_that_does_not_speak_http2_is_no_response() {
+async fn a_server_that_does_not_speak_http2_is_not_a_response() {
     let (listener, url) = listen().await;
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();

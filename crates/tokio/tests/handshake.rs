@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 use std::collections::HashSet;
@@ -209,7 +209,7 @@ async fn a_frame_that_was_begun_does_not_change() {
             } else {
                 timeout(wait, server.send(&buffer[..])).await
             };
-            assert!(sent.is_err(), "64 bytes of room can't take {len}");
+            assert!(sent.is_err(), "64 bytes of room cannot take {len}");
             buffer.fill(b'b');
             let (flushed, received) = if from_client {
                 tokio::join!(client.flush(), server.recv())

@@ -57,7 +57,7 @@ async fn an_answer_may_be_decided_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_request_is_refused_before_anybody_decides() {
+async fn an_invalid_request_is_refused_before_anybody_decides() {
     let (near, mut far) = tokio::io::duplex(1 << 16);
     far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let looked = read_request(near, Config::server(), |_| panic!("there is none")).await;
@@ -71,7 +71,7 @@ async fn what_is_no_request_is_refused_before_anybody_decides() {
 
 /// V-48: the page's host is compared with the host that the browser asked the proxy for.
 #[tokio::test]
-async fn behind_a_proxy_that_names_the_host_pages_of_it_may_connect() {
+async fn after_a_proxy_that_names_the_host_pages_of_it_may_connect() {
     for (lines, trusts, expected) in [
         ("X-Forwarded-Host: a.example\r\nX-Forwarded-Proto: https\r\n", true, "101"),
         ("Forwarded: for=1.1.1.1;host=a.example;proto=https\r\n", true, "101"),
@@ -84,7 +84,7 @@ async fn behind_a_proxy_that_names_the_host_pages_of_it_may_connect() {
         far.write_all(format!("{REQUEST}{origin}{lines}\r\n").as_bytes()).await.unwrap();
         let accepting = tokio::spawn(accept_with(near, Config::server(), move |request| {
             let policy = OriginPolicy::same_origin(MissingOrigin::Accept).over_any_transport();
-            let policy = if trusts { policy.behind_proxy() } else { policy };
+            let policy = if trusts { policy.after_proxy() } else { policy };
             request.check_origin(&policy, true)?;
             Ok(request.accept())
         }));
@@ -103,7 +103,7 @@ async fn behind_a_proxy_that_names_the_host_pages_of_it_may_connect() {
 /// V-48: a request that hyper has read is asked the same.
 #[cfg(feature = "hyper")]
 #[test]
-fn behind_a_proxy_a_framework_compares_the_same_hosts() {
+fn after_a_proxy_a_framework_compares_the_same_hosts() {
     for (forwarded, status) in [("a.example", 101), ("b.example", 403)] {
         let mut request = http::Request::get("/chat")
             .header("Host", "backend:8080")
@@ -116,7 +116,7 @@ fn behind_a_proxy_a_framework_compares_the_same_hosts() {
             .body(())
             .unwrap();
         let upgraded = tidings_tokio::upgrade(&mut request, Config::server(), |request| {
-            let policy = OriginPolicy::same_origin(MissingOrigin::Accept).behind_proxy();
+            let policy = OriginPolicy::same_origin(MissingOrigin::Accept).after_proxy();
             request.check_origin(&policy, true)?;
             Ok(request.accept())
         });

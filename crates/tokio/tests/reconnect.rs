@@ -1,6 +1,6 @@
 //! A client that comes back, against servers that refuse, close, vanish and return.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

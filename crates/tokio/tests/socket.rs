@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 use std::io;
@@ -225,7 +225,7 @@ async fn one_byte_a_read_changes_nothing() {
 
 /// W-049, F-02: frames that come with the handshake are not lost, on either side.
 #[tokio::test(start_paused = true)]
-async fn frames_behind_the_handshake_are_received() {
+async fn frames_after_the_handshake_are_received() {
     let (near, mut far) = tokio::io::duplex(1 << 16);
     let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -241,7 +241,7 @@ async fn frames_behind_the_handshake_are_received() {
 }
 
 /// A server by hand: the right Accept, and these bytes in the same write.
-async fn answer_handshake(mut stream: DuplexStream, behind: &[u8]) -> DuplexStream {
+async fn answer_handshake(mut stream: DuplexStream, after: &[u8]) -> DuplexStream {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         stream.read_buf(&mut request).await.unwrap();
@@ -254,7 +254,7 @@ async fn answer_handshake(mut stream: DuplexStream, behind: &[u8]) -> DuplexStre
          Sec-WebSocket-Accept: {}\r\n\r\n",
         accept.as_str()
     );
-    stream.write_all(&[response.as_bytes(), behind].concat()).await.unwrap();
+    stream.write_all(&[response.as_bytes(), after].concat()).await.unwrap();
     stream
 }
 
@@ -388,7 +388,7 @@ async fn dropped_futures_lose_nothing() {
     let (mut server, mut client) = pair_with_room(64).await;
     let long = "x".repeat(1000);
     let dropped = timeout(Duration::from_millis(1), server.send(long.as_str())).await;
-    assert!(dropped.is_err(), "64 bytes of room can't take it");
+    assert!(dropped.is_err(), "64 bytes of room cannot take it");
     for _ in 0..3 {
         assert!(timeout(Duration::from_millis(1), server.recv()).await.is_err());
     }
@@ -447,7 +447,7 @@ async fn the_hook_accepts_or_rejects() {
 /// W-031, W-124: a request that is not a handshake is answered as such, and distinguished from a
 /// rejection by the application.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_no_handshake_gets_its_status() {
+async fn a_request_that_is_not_a_handshake_gets_its_status() {
     let cases: [(&str, &str); 4] = [
         ("nonsense\r\n\r\n", "HTTP/1.1 400 "),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 426 "),

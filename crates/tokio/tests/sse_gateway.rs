@@ -80,7 +80,7 @@ where
     (head, body.map(http_body_util::Collected::to_bytes))
 }
 
-/// What has come of a body before its end, and whether that was an error.
+/// The part of a body that came before its end, and whether that was an error.
 async fn until_end(mut body: Incoming) -> (String, bool) {
     let mut all = Vec::new();
     let is_cut = loop {

@@ -1,7 +1,7 @@
 //! Event streams on the server, without a connection: the output of the body, and its times.
 
 #![cfg(feature = "sse")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 mod sse_server_scene;
 
@@ -118,7 +118,7 @@ async fn without_keep_alive_there_are_only_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_shortest_interval_is_no_flood() {
+async fn the_shortest_interval_is_not_a_flood() {
     let (_sender, mut body) = opened(&Responder::new().keep_alive(Duration::ZERO), 9);
     assert!(take(&mut body).is_empty());
     let start = Instant::now();
@@ -536,7 +536,7 @@ fn nothing_can_be_injected() {
 
 #[cfg(feature = "json")]
 #[test]
-fn a_value_that_is_no_json_is_an_error() {
+fn a_value_that_is_not_json_is_an_error() {
     use std::collections::HashMap;
     let event = EncodedEvent::json(Event::new().data("replaced"), &["a\nb"]).unwrap();
     assert_eq!(event.as_bytes(), "data: [\"a\\nb\"]\n\n");

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 mod sse_server_scene;
@@ -195,7 +195,7 @@ async fn a_finished_stream_ends_cleanly_and_an_aborted_one_does_not() {
     }
 }
 
-/// What the connection holds when the error comes takes time to write.
+/// The bytes that the connection holds when the error comes take time to write.
 #[tokio::test]
 async fn the_events_before_an_error_arrive_over_a_slow_connection() {
     for version in VERSIONS {

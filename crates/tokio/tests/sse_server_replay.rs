@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 mod sse_server_scene;
@@ -169,7 +169,7 @@ async fn replayed_ids_are_remembered_for_a_while() {
 }
 
 #[tokio::test]
-async fn what_overflowed_during_a_replay_is_no_gap_if_it_was_replayed() {
+async fn an_overflow_during_a_replay_is_not_a_gap_if_it_was_replayed() {
     let open = || {
         let (answer, store) = slow();
         let queue = Capacity { max_events: 3, ..Capacity::DEFAULT };

@@ -6,7 +6,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that can't go on has failed"
+    reason = "a failed step fails the test"
 )]
 
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn samples() -> Vec<Message> {
 /// A borrowed message is sent while it is borrowed: the echo loop compiles, and is right for every
 /// size.
 #[tokio::test(start_paused = true)]
-async fn a_lent_message_is_echoed() {
+async fn a_borrowed_message_is_echoed() {
     for room in [1 << 20, 3000] {
         let (mut server, mut client) = pair_with_room(room);
         let echo = tokio::spawn(async move {
@@ -191,7 +191,7 @@ async fn a_byte_stream_carries_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_text_is_no_bytes() {
+async fn a_text_is_not_bytes() {
     let (server, mut client) = pair();
     client.send("text").await.unwrap();
     let error = server.into_byte_stream().read_u8().await.unwrap_err();
@@ -252,7 +252,7 @@ async fn a_reader_that_is_dropped_drops_the_rest_of_its_message() {
 
 /// The end inside a message is an error, not the end of the message.
 #[tokio::test(start_paused = true)]
-async fn a_close_inside_a_message_is_no_end_of_it() {
+async fn a_close_inside_a_message_does_not_end_it() {
     let (mut server, mut client) = pair();
     let mut writer = client.writer(MessageKind::Text).unwrap();
     writer.write(b"never finished").await.unwrap();

@@ -108,7 +108,7 @@ pub fn encode_frame(
         // 5.5: control frames "MUST NOT be fragmented".
         Opcode::Control(_) if !fin => {
             return Err(values::range_error(
-                "fin can't be false: a control frame is always final (RFC 6455, 5.5)",
+                "fin cannot be false: a control frame is always final (RFC 6455, 5.5)",
             ));
         }
         Opcode::Control(opcode) => {

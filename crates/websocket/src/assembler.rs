@@ -163,7 +163,7 @@ mod tests {
 
         let whole = MessageRef::Text(Cow::Borrowed("whole"));
         assert_eq!(assembler.push(text("whole", true, true), None), Assembled::Message(whole));
-        assert!(assembler.is_empty(), "lent, not held");
+        assert!(assembler.is_empty(), "borrowed, not held");
         assert_eq!(assembler.push(text("gr", true, false), None), Assembled::Incomplete);
         assert_eq!((assembler.len(), assembler.is_empty()), (2, false));
         let carried = Text { carried: Some('\u{FC}'), rest: "n" };
@@ -210,7 +210,7 @@ mod tests {
 
     /// An assembler that is used for the next connection starts over at the next message.
     #[test]
-    fn what_a_lost_connection_left_behind_is_dropped() {
+    fn what_a_lost_connection_left_after_is_dropped() {
         let mut assembler = Assembler::new();
         assembler.push(text("cut", true, false), None);
         assert_eq!(assembler.push(text("n", true, false), None), Assembled::Incomplete);

@@ -146,12 +146,12 @@ impl<R: Role> Connection<R> {
     }
 
     /// The peer takes what is sent, at the latest until then: it lives, though the answer to a Ping
-    /// that is behind it may take its time.
+    /// that is queued after that may take its time.
     pub fn alive_until(&mut self, then: Timestamp) {
         self.deadlines.alive_until(then);
     }
 
-    /// What follows from an event that is not data.
+    /// The consequence of an event that is not data.
     #[cold]
     fn answer(&mut self, now: Timestamp, event: &Event<'_>) {
         if let Event::Pong(payload) = event {

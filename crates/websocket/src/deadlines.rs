@@ -171,7 +171,7 @@ impl Deadlines {
         self.round_trip_time
     }
 
-    /// Bytes came. Any byte shows that the peer lives: inside a long frame it can't send a Pong.
+    /// Bytes came. Any byte shows that the peer lives: inside a long frame it cannot send a Pong.
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Timestamp) {
         self.last_received = now;

@@ -25,18 +25,18 @@ pub enum Event<'a> {
     Text {
         /// The text of this part.
         text: Text<'a>,
-        /// Whether it begins the message.
+        /// `true` if it begins the message.
         is_first: bool,
-        /// Whether it ends the message.
+        /// `true` if it ends the message.
         is_last: bool,
     },
     /// A part of a binary message.
     Binary {
         /// The bytes of this part.
         bytes: &'a mut [u8],
-        /// Whether it begins the message.
+        /// `true` if it begins the message.
         is_first: bool,
-        /// Whether it ends the message.
+        /// `true` if it ends the message.
         is_last: bool,
     },
     /// A part of a compressed message (RFC 7692), still to be inflated: only on a connection that
@@ -47,9 +47,9 @@ pub enum Event<'a> {
         kind: MessageKind,
         /// The bytes of this part.
         bytes: &'a mut [u8],
-        /// Whether it begins the message.
+        /// `true` if it begins the message.
         is_first: bool,
-        /// Whether it ends the message.
+        /// `true` if it ends the message.
         is_last: bool,
     },
     /// The peer sent a Ping; the Pong is already pending.

@@ -110,7 +110,7 @@ impl fmt::Display for Violation {
                 "a frame is marked as compressed and does not begin a message (RFC 7692, 6.1)",
             ),
             Self::CorruptCompression => {
-                f.write_str("a compressed message can't be inflated (RFC 7692, 7.2.2)")
+                f.write_str("a compressed message cannot be inflated (RFC 7692, 7.2.2)")
             }
             Self::InvalidUtf8(error) => write!(f, "in a text message: {error}"),
             Self::CloseFrame(error) => error.fmt(f),
@@ -185,13 +185,13 @@ mod tests {
                 Violation::CorruptCompression,
                 1007,
                 "corrupt compression",
-                "a compressed message can't be inflated (RFC 7692, 7.2.2)",
+                "a compressed message cannot be inflated (RFC 7692, 7.2.2)",
             ),
             (
                 Violation::InvalidUtf8(InvalidUtf8 { offset: 5 }),
                 1007,
                 "text is not UTF-8",
-                "in a text message: byte 5 of the text begins no valid UTF-8 (RFC 6455, 8.1)",
+                "in a text message: invalid UTF-8 at byte 5 of the text (RFC 6455, 8.1)",
             ),
             (
                 Violation::CloseFrame(CloseFrameError::CutCode),

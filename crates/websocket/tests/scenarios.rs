@@ -280,7 +280,7 @@ fn ends() -> Vec<Scenario> {
             Ending::Abnormal(1006, 1000),
         ),
         Scenario::new(
-            "an end behind a close is a half-closed peer that said goodbye",
+            "an end after a close is a half-closed peer that said goodbye",
             [Step::close(A, 1000, ""), Step::Eof(A)],
             Ending::Clean(1000, 1000),
         ),

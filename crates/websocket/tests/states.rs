@@ -169,7 +169,7 @@ impl<R: Role> Walk<R> {
         self.wire.push(bytes).unwrap();
     }
 
-    /// Sleeps until the next deadline, and so much longer.
+    /// Sleeps until the next deadline, and this much longer.
     fn timer(&mut self, late: Duration) {
         if let Some(due) = self.connection.poll_timeout() {
             self.now = self.now.max(due).after(late);

@@ -162,7 +162,7 @@ fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut M
     let transmit = whole.connection.poll_transmit();
     assert_eq!(transmit, bytewise.connection.poll_transmit());
     match &transmit {
-        None => ledger.nothing_owed(),
+        None => ledger.nothing_is_pending(),
         Some(Transmit::Frame(frame)) => ledger.transmitted(frame.as_bytes()),
         Some(Transmit::Shutdown) => ledger.shut_down(),
     }
@@ -172,7 +172,7 @@ fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut M
 fn transmit_all<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Model) {
     // A Pong, a Ping, a Close, the shutdown: the pending output is bounded.
     let count = (0..6).take_while(|_| transmit(whole, bytewise, ledger)).count();
-    assert!(count <= 4, "more is owed than there can be");
+    assert!(count <= 4, "more is pending than there can be");
 }
 
 /// Passes the time, and checks that due work is due once.

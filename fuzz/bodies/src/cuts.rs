@@ -31,8 +31,8 @@ impl<'a> Cuts<'a> {
                 Some(len) if !never => usize::from(*len).min(rest.len()),
                 _ => rest.len(),
             };
-            let (slice, behind) = rest.split_at(len);
-            rest = behind;
+            let (slice, after) = rest.split_at(len);
+            rest = after;
             Some(slice)
         })
     }

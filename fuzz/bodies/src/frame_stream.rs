@@ -82,7 +82,7 @@ impl Transcript {
                         break;
                     }
                 };
-                assert_eq!(error, None, "a part behind the error");
+                assert_eq!(error, None, "a part after the error");
                 if part.is_first {
                     assert!(frames.last().is_none_or(|frame| frame.is_complete));
                     frames.push(Frame { header: part.header, payload: vec![], is_complete: false });

@@ -16,7 +16,7 @@ impl<'a> HttpResponse<'a> {
         assert!(!head.replace("\r\n", "").contains(char::is_control), "{head:?}");
         let mut lines = head.split("\r\n");
         let status_line = lines.next().unwrap().strip_prefix("HTTP/1.1 ").expect("HTTP/1.1");
-        let (status, _reason) = status_line.split_once(' ').expect("a space behind the status");
+        let (status, _reason) = status_line.split_once(' ').expect("a space after the status");
         assert_eq!(status.len(), 3);
         let headers = lines.map(|line| line.split_once(": ").expect("a header line")).collect();
         let response = Self { status: status.parse().expect("a status"), headers, body };

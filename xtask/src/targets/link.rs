@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_that_can_not_be_written_are_counted() {
+    fn segments_that_cannot_be_written_are_counted() {
         let mut image = vec![0; 64];
         image[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
         image[32] = 64; // e_phoff

@@ -43,9 +43,9 @@ pub struct Deflater {
     direction: Direction,
     config: DeflateConfig,
     state: Option<DeflateState>,
-    /// Whether `state` has the content of the peer's window, or less.
+    /// `true` if `state` has the content of the peer's window, or less.
     state_is_current: bool,
-    /// Whether a byte of an unfinished message was fed.
+    /// `true` if a byte of an unfinished message was fed.
     message_is_open: bool,
 }
 

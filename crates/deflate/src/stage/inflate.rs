@@ -46,9 +46,9 @@ pub struct Inflater {
     state: Option<InflateState>,
     /// The bytes that the message may refer back to.
     history: History,
-    /// Whether `state` contains exactly the history.
+    /// `true` if `state` contains exactly the history.
     state_is_current: bool,
-    /// Whether the last piece filled its space, so that there may be more without further input.
+    /// `true` if the last piece filled its space, so that there may be more without further input.
     output_is_cut: bool,
     /// The input and output lengths of the message so far.
     input_len: u64,
@@ -324,7 +324,7 @@ impl fmt::Display for InflateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Corrupt { offset } => {
-                write!(f, "the compressed message is no DEFLATE, at or behind its byte {offset}")
+                write!(f, "invalid DEFLATE data at or after byte {offset} of the message")
             }
             Self::Truncated { len } => {
                 write!(f, "the compressed message ends inside a block, after {len} bytes")

@@ -24,7 +24,7 @@ pub(crate) struct ReceiveHalf<'b> {
     end: usize,
     /// The arrival time of these bytes.
     received_at: Timestamp,
-    /// Whether the last read filled the buffer.
+    /// `true` if the last read filled the buffer.
     is_full: bool,
     /// Bytes are being waited for, since the last were taken.
     is_waiting: bool,

@@ -161,7 +161,7 @@ mod tests {
 
     /// Clients without an ID should send no header; some send an empty one and give up after a 400.
     #[test]
-    fn an_empty_id_is_none() {
+    fn an_empty_id_counts_as_absent() {
         assert_eq!(read(&[b""]), Ok(None));
         assert_eq!(read(&[b"", b""]), Ok(None));
         assert_eq!(read(&[b"", b"7"]), Ok(Some("7".to_owned())));

@@ -1,4 +1,4 @@
-//! How much a connection is given at once: [`take_piece`].
+//! The amount that a connection is given at once: [`take_piece`].
 
 use bytes::Bytes;
 

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_comment_is_no_gap() {
+    fn a_dropped_comment_is_not_a_gap() {
         let mut queue = queue(1, &[]);
         queue.push(Event::new().comment(Comment::EMPTY).into());
         let event = event("1");
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_leaves_no_memory_behind() {
+    fn a_burst_leaves_no_memory_after() {
         let ids: Vec<String> = (0..200).map(|id: i32| id.to_string()).collect();
         let mut queue = queue(256, &ids.iter().map(String::as_str).collect::<Vec<_>>());
         while queue.next().is_some() {}

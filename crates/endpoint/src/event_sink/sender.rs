@@ -241,7 +241,7 @@ impl fmt::Display for SendError {
 
 impl Error for SendError {}
 
-/// What is wrong with an ID that is longer than the limit of `owner`.
+/// Returns the text for an ID that is longer than the limit of `owner`.
 pub(super) fn write_id_too_long(
     f: &mut fmt::Formatter<'_>,
     event: &EncodedEvent,

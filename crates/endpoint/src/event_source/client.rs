@@ -45,7 +45,7 @@ pub struct NextAttempt {
     pub number: u32,
     /// The `Last-Event-ID` that it sends.
     pub last_event_id: Option<String>,
-    /// Whether it is a GET that [resumes](EventSourceRequest::resume_by_get) the stream.
+    /// `true` if it is a GET that [resumes](EventSourceRequest::resume_by_get) the stream.
     pub resumes_by_get: bool,
 }
 
@@ -313,7 +313,7 @@ impl Client {
     }
 }
 
-/// Whether the next attempt would fail the same way: the caller is to blame, or a proxy that refuses.
+/// Returns whether the next attempt would fail the same way: the caller is to blame, or a proxy that refuses.
 fn is_final(error: &Error) -> bool {
     error.is_user() || Reason::from(error).forbids_retry()
 }

@@ -101,11 +101,11 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, with its content coding taken off if it is known.
     pub body: Vec<u8>,
-    /// Why that is not the whole body, if it is not.
+    /// The reason why that is not the whole body, if it is not.
     pub cut: Option<AnswerCut>,
 }
 
-/// Why there is no more of an [`Answer`].
+/// The reason why there is no more of an [`Answer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AnswerCut {

@@ -56,7 +56,7 @@ pub enum RequestFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RedirectFault {
-    /// There is not exactly one `Location` header.
+    /// The response does not have exactly one `Location` header.
     Location,
     /// `Location` is not a valid URL; the text has the reason.
     Url(String),

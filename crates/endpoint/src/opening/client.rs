@@ -39,7 +39,7 @@ enum Outcome {
     Declined {
         declined: Box<Declined>,
         body: DeclinedBody,
-        /// Whether the rest of the body is missing, or did not arrive in time.
+        /// `true` if the rest of the body is missing, or did not arrive in time.
         is_cut: bool,
     },
     Failed(Error),

@@ -455,7 +455,7 @@ mod client {
     }
 
     #[test]
-    fn a_server_that_is_none_or_silent_is_an_error() {
+    fn a_missing_or_silent_server_is_an_error() {
         let bad = |_: &str| "SSH-2.0-OpenSSH\r\n".to_owned();
         let error = open(&options(), &mut Memory::answering(bad, Cut::Whole)).unwrap_err();
         assert!(matches!(error, Error::Response(ResponseError::Head(_))), "{error}");

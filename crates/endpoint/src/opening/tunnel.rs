@@ -82,7 +82,7 @@ pub(crate) fn forwarding_refusal(
     })
 }
 
-/// What is shown of the credentials that a proxy asks for.
+/// The part of a proxy's challenge that is shown.
 const MAX_CHALLENGE_LEN: usize = 200;
 
 /// RFC 9110, 11.7.1: how the proxy wants to be told who asks, with the realm that it names.

@@ -35,7 +35,7 @@ pub struct IncomingChunk {
     in_buffer: Place,
     /// A message that was assembled before chunks were asked for.
     owned: Bytes,
-    /// Whether it is the message's last chunk.
+    /// `true` if it is the message's last chunk.
     is_last: bool,
 }
 

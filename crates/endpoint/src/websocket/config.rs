@@ -44,13 +44,13 @@ pub struct Config {
     /// connection ends with [`Error::BothSend`](crate::Error::BothSend), once the peer has taken
     /// nothing for the `write_timeout`.
     pub max_read_ahead_len: usize,
-    /// Whether the reply to a message may wait for the reply to the next one, if that was already
+    /// `true` if the reply to a message may wait for the reply to the next one, if that was already
     /// received whole: then the replies to all messages of one read leave in one write. On by
     /// default.
     pub batch_replies: bool,
     /// The compression of messages with a peer that agrees to it (RFC 7692); `None`: off.
     pub compression: Option<Compression>,
-    /// Whether `recv` also returns Ping, Pong and Close, which are handled in any case.
+    /// `true` if `recv` also returns Ping, Pong and Close, which are handled in any case.
     pub deliver_control_frames: bool,
 }
 

@@ -53,7 +53,7 @@ enum AtHand {
     Borrowed,
 }
 
-/// Whether a message is returned chunk by chunk.
+/// The form in which a message is returned: whole, or chunk by chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chunking {
     /// Messages are assembled.

@@ -38,7 +38,7 @@ pub struct SendHalf<R> {
     pub(super) connection: Connection<R>,
     /// `None`: not negotiated, or the window is too small for us to compress in.
     deflating: Option<Box<Deflating>>,
-    /// Whether to compress messages where possible.
+    /// `true` to compress messages where possible.
     compresses: bool,
     queue: WriteQueue,
     max_queue_len: usize,
@@ -58,7 +58,7 @@ pub struct SendHalf<R> {
     has_failed: bool,
     /// The message after the one returned last is whole in the read buffer.
     pub(super) next_is_whole: bool,
-    /// Whether a reply may wait for the next one.
+    /// `true` if a reply may wait for the next one.
     batches_replies: bool,
     /// The bytes read while nothing could be written; rare, and so boxed.
     ahead: Option<Box<ReadAhead>>,

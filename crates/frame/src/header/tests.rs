@@ -178,7 +178,7 @@ fn header_bytes_are_the_slice_that_is_sent() {
 
 /// W-065, V-03: lengths at every limit of an integer, on this target's word size.
 #[test]
-fn lengths_at_the_borders_are_read_exactly() {
+fn lengths_at_the_limits_of_their_forms_are_read_exactly() {
     for (len, legal) in [
         (65536, true),
         ((1 << 31) - 1, true),

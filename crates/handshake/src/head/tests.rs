@@ -62,7 +62,7 @@ fn the_end_is_found_and_what_follows_is_left() {
 
 /// P-001, P-002, P-003, W-031
 #[test]
-fn what_is_no_head_is_refused_at_its_first_wrong_byte() {
+fn an_invalid_head_is_refused_at_its_first_wrong_byte() {
     use HeadError::*;
     for (bytes, error) in [
         // TLS, SSH's NUL, a WebSocket frame, UTF-8.

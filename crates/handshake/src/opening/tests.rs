@@ -619,7 +619,7 @@ mod tunnel {
     }
 
     #[test]
-    fn a_proxy_that_is_none_is_an_error() {
+    fn an_invalid_proxy_is_an_error() {
         for (received, error) in [
             ("SOCKS\r\n", HeadError::Version { offset: 0 }.into()),
             ("HTTP/1.1 101 Switching\r\n\r\n", ResponseError::Status { status: 101 }),

@@ -265,10 +265,10 @@ fn a_refusal_says_what_was_compared() {
 
 /// V-48: the browser's host is the one that a proxy reports, and only if that proxy is trusted.
 #[test]
-fn behind_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
+fn after_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
     let host = Authority::parse("backend:8080").unwrap();
     let direct = OriginPolicy::same_origin(MissingOrigin::Accept);
-    let proxied = direct.behind_proxy();
+    let proxied = direct.after_proxy();
     for (policy, origin, secure, name, proto, accepted) in [
         (proxied, "https://a.example", true, Some("a.example"), None, true),
         (proxied, "https://a.example", false, Some("a.example"), None, false),

@@ -101,7 +101,7 @@ fn the_origin_is_scheme_host_and_port() {
 
 /// V-45
 #[test]
-fn headers_stay_behind_when_the_origin_changes() {
+fn headers_stay_after_when_the_origin_changes() {
     let redirect =
         |location| follow(&mut Redirects::new(1), "wss://a/", 307, &[location]).unwrap().unwrap();
     let (near, far) = (redirect("/b"), redirect("//b/"));
@@ -142,7 +142,7 @@ fn the_redirects_are_counted() {
 }
 
 #[test]
-fn what_can_not_or_must_not_be_followed_is_an_error() {
+fn what_cannot_or_must_not_be_followed_is_an_error() {
     use RedirectError::{Downgrade, Location, LocationRepeated};
     use UriError::{Character, PercentEncoding, Scheme};
     for (location, error) in [

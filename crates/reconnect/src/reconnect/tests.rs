@@ -69,7 +69,7 @@ fn waits_start_anew_after_a_healthy_time_or_progress() {
 
 /// F-10: a clock that runs backwards makes no connection healthy.
 #[test]
-fn a_clock_that_goes_back_is_no_healthy_time() {
+fn a_clock_that_goes_back_is_not_healthy_time() {
     let mut reconnect = Reconnect::new(Policy::websocket());
     let _ = reconnect.failed(at(secs(100)), Reason::Disconnected, 0);
     reconnect.connected(at(secs(100)));

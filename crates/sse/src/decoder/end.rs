@@ -73,22 +73,22 @@ impl<S: Storage> Decoder<S> {
     pub(super) fn end_line(&mut self, rest: &mut &[u8]) {
         self.line = Line::Start;
         *rest = match *rest {
-            [b'\r', b'\n', behind @ ..] => behind,
+            [b'\r', b'\n', after @ ..] => after,
             [b'\r'] => {
                 self.line = Line::AfterCr;
                 &[]
             }
-            [_, behind @ ..] => behind,
+            [_, after @ ..] => after,
             [] => &[],
         };
     }
 
     /// The other half of a line end that the input cut between CR and LF.
     pub(super) fn swallow_lf(&mut self, rest: &mut &[u8]) {
-        let Some((&first, behind)) = rest.split_first() else { return };
+        let Some((&first, after)) = rest.split_first() else { return };
         self.line = Line::Start;
         if first == b'\n' {
-            *rest = behind;
+            *rest = after;
             // The LF after a blank line's CR belongs to no event.
             if self.open_len > 0 {
                 self.open_len = self.open_len.saturating_add(1);

@@ -129,7 +129,7 @@ impl<S: Storage> Decoder<S> {
     #[inline]
     fn resume_data(&mut self, rest: &mut &[u8], line_end: Option<usize>) -> bool {
         let split = line_end.and_then(|end| rest.split_at_checked(end));
-        let (piece, behind) = split.unwrap_or((rest, &[]));
+        let (piece, after) = split.unwrap_or((rest, &[]));
         let line_room = self.limits.max_line_len - self.line_len; // it is no longer
         let data_room = self.limits.max_data_len - self.areas.data.len(); // it holds no more
         if piece.len() > line_room.min(data_room) {
@@ -137,7 +137,7 @@ impl<S: Storage> Decoder<S> {
         }
         self.areas.data.push(piece);
         self.line_len += piece.len(); // up to the limit
-        *rest = behind;
+        *rest = after;
         if line_end.is_some() {
             self.end_line(rest);
         }
@@ -153,8 +153,8 @@ impl<S: Storage> Decoder<S> {
                     self.line = Line::StreamStart { matched };
                     return;
                 }
-                Some((&byte, behind)) if byte == expected => {
-                    *rest = behind;
+                Some((&byte, after)) if byte == expected => {
+                    *rest = after;
                     matched += 1;
                 }
                 Some(_) if matched == 0 => break,
@@ -236,8 +236,8 @@ impl<S: Storage> Decoder<S> {
         mut len: usize,
         bytes: &mut &[u8],
     ) -> Option<Step<'i>> {
-        while let Some((&byte, behind)) = bytes.split_first() {
-            *bytes = behind;
+        while let Some((&byte, after)) = bytes.split_first() {
+            *bytes = after;
             if byte == b':' {
                 let known = Field::named(name.get(..len).unwrap_or_default()).is_some();
                 return match known {

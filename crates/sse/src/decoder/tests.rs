@@ -115,7 +115,7 @@ fn a_line_that_lies_whole_in_the_input_costs_two_looks_at_each_byte() {
         );
         decoder.report_comments = true;
         decoder.report_data_chunks = in_parts;
-        assert_eq!(decoder.decode(&mut &b"\n"[..]), None, "the start of the stream is behind");
+        assert_eq!(decoder.decode(&mut &b"\n"[..]), None, "the start of the stream is past");
         let stream = [name, &text, end].concat();
         let work = work::measure(|| {
             let item = decoder.decode(&mut stream.as_bytes()).unwrap();
@@ -126,8 +126,8 @@ fn a_line_that_lies_whole_in_the_input_costs_two_looks_at_each_byte() {
                 other => panic!("{other:?}"),
             };
             let said = said.into_iter().find(|said| **said == text).unwrap();
-            let is_lent = stream.as_bytes().as_ptr_range().contains(&said.as_ptr());
-            assert_eq!(is_lent, looks == 2, "{name}");
+            let is_borrowed = stream.as_bytes().as_ptr_range().contains(&said.as_ptr());
+            assert_eq!(is_borrowed, looks == 2, "{name}");
         });
         assert!(work <= looks * stream.len(), "{name}: {work} of {}", stream.len());
     }

@@ -46,9 +46,9 @@ pub struct Response<'a> {
     pub content_type: Option<&'a [u8]>,
     /// The wait that `Retry-After` asks for.
     pub retry_after: Option<Duration>,
-    /// Whether there is a `Location`.
+    /// `true` if there is a `Location`.
     pub has_location: bool,
-    /// Whether the client wants another attempt if this is not a stream; `None` leaves that to
+    /// `true` if the client wants another attempt if this is not a stream; `None` leaves that to
     /// [`Config::retry_statuses`](super::Config::retry_statuses).
     pub retry: Option<bool>,
 }

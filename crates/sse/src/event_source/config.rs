@@ -33,16 +33,16 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// The maximum number of redirects that one attempt follows.
     pub max_redirects: u32,
-    /// Whether to try again after status 408, 425, 429 and 5xx, which mean "not now". With
+    /// `true` to try again after status 408, 425, 429 and 5xx, which mean "not now". With
     /// [`Repeat::Unprocessed`], [`Repeat::UntilOpen`] and [`Repeat::UntilEnd`], 429 and 503 with
     /// `Retry-After` are retried in any case.
     pub retry_statuses: bool,
-    /// Whether there is another attempt after a failure or an end. `false`: the first end is final.
+    /// `true` if there is another attempt after a failure or an end. `false`: the first end is final.
     pub reconnect: bool,
     /// The conditions for repeating the request: a GET at any time, a POST only if you know that it
     /// is safe.
     pub repeat: Repeat,
-    /// Whether a stream that was open and gave an event ID is resumed by a GET, whatever the method
+    /// `true` if a stream that was open and gave an event ID is resumed by a GET, whatever the method
     /// of the request and [`repeat`](Self::repeat) are: repeating a GET is safe.
     pub resume_by_get: bool,
 }

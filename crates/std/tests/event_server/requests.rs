@@ -64,7 +64,7 @@ fn a_head_that_is_asked_for_has_no_body() {
 
 /// E-031
 #[test]
-fn a_last_event_id_that_is_none_is_refused() {
+fn an_invalid_last_event_id_is_refused() {
     let feed = Feed::start(Responder::new());
     let twice = "GET / HTTP/1.1\r\nhost: x\r\nlast-event-id: 1\r\nlast-event-id: 2\r\n\r\n";
     let response = read_all(feed.connect(twice));
@@ -78,7 +78,7 @@ fn a_last_event_id_that_is_none_is_refused() {
 
 /// Some clients send an empty one while they have no ID, and give up permanently after a 400.
 #[test]
-fn a_last_event_id_that_is_empty_is_none() {
+fn an_empty_last_event_id_counts_as_absent() {
     let feed = Feed::start(Responder::new());
     let mut client = feed.connect("GET / HTTP/1.1\r\nhost: x\r\nlast-event-id: \r\n\r\n");
     let head = read_until(&mut client, "\r\n\r\n");

@@ -17,7 +17,7 @@ use crate::sse_support::{Answer, OPEN, Request, SOON, Server, say, say_and_stay}
 
 /// E-023, E-024: these fail permanently.
 #[test]
-fn an_answer_that_is_no_stream_is_final_and_shown() {
+fn an_answer_that_is_not_a_stream_is_final_and_shown() {
     for (head, reason, shown) in [
         ("404 Not Found", DisconnectReason::Status(404), "the server answered 404"),
         ("500 Oh", DisconnectReason::Status(500), "the server answered 500"),
@@ -79,12 +79,12 @@ fn the_body_of_an_answer_is_bounded() {
         EventSource::open(request).unwrap()
     };
     let chunked = format!("transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n{long}");
-    for (behind, expected) in [
+    for (after, expected) in [
         (format!("\r\n{long}"), &long[..4096]),
         ("content-length: 2\r\n\r\nxxxx".to_owned(), "xx"),
         (chunked, "hello"),
     ] {
-        let answer = format!("HTTP/1.1 403 Forbidden\r\n{behind}");
+        let answer = format!("HTTP/1.1 403 Forbidden\r\n{after}");
         let server = Server::start(vec![say_and_stay(answer)]);
         let answer = next_lost(&mut bounded(&server)).answer.unwrap();
         assert_eq!(answer.body, expected.as_bytes());

@@ -38,7 +38,7 @@ fn a_request_is_that_of_the_standard() {
 }
 
 #[test]
-fn a_first_request_can_go_on_behind_an_earlier_stream() {
+fn a_first_request_can_go_on_after_an_earlier_stream() {
     let server = Server::start(vec![say(OPEN)]);
     let request = EventSourceRequest::get(server.url("/")).last_event_id("41").config(once());
     let source = EventSource::open(request).unwrap();
@@ -82,7 +82,7 @@ fn a_stream_comes_through_a_proxy() {
 
 /// E-025, E-026, E-027: an end of any kind leads to another attempt, after the last event.
 #[test]
-fn a_client_comes_back_behind_the_last_event() {
+fn a_client_comes_back_after_the_last_event() {
     let server = Server::start(vec![
         say(format!("{OPEN}retry: 100\nid: é1\ndata: one\n\n")),
         // An event without ID keeps the last one seen.

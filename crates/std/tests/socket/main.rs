@@ -1,6 +1,6 @@
 //! The adapter over real sockets and threads: handshakes, messages, deadlines, ends.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 mod loopback;
 mod messages;

@@ -35,7 +35,7 @@ fn messages_of_both_types_go_both_ways() {
 
 /// A borrowed message is sent while it is borrowed, without a copy.
 #[test]
-fn a_lent_message_is_echoed() {
+fn a_borrowed_message_is_echoed() {
     let (mut server, mut client) = pair();
     let echo = thread::spawn(move || {
         let (mut receiver, mut sender) = server.split();

@@ -54,7 +54,7 @@ fn the_hook_accepts_or_rejects() {
 /// W-031, W-124: a request that is not a handshake is answered as such, and distinguished from a
 /// rejection by the application.
 #[test]
-fn a_request_that_is_no_handshake_gets_its_status() {
+fn a_request_that_is_not_a_handshake_gets_its_status() {
     let evil = REQUEST.replace("\r\n\r\n", "\r\nOrigin: https://evil.example\r\n\r\n");
     for (request, status) in [
         ("nonsense\r\n\r\n", "HTTP/1.1 400 "),
@@ -76,7 +76,7 @@ fn a_request_that_is_no_handshake_gets_its_status() {
 
 /// W-049, F-02: frames that come with the handshake, and one byte at a time, are not lost.
 #[test]
-fn frames_behind_the_handshake_are_received() {
+fn frames_after_the_handshake_are_received() {
     let bytes = [REQUEST.as_bytes(), MASKED_HELLO].concat();
     for piece_len in [bytes.len(), 1] {
         let (near, mut far) = loopback();

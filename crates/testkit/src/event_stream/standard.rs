@@ -60,7 +60,7 @@ struct EventSource {
     data_buffer: String,
     event_type_buffer: String,
     id_buffer: String,
-    /// Whether the open event has an `id`.
+    /// `true` if the open event has an `id`.
     has_id: bool,
     last_event_id: String,
     reconnection_time_ms: Option<u64>,

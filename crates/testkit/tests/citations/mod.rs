@@ -45,7 +45,7 @@ impl<'a> TestName<'a> {
         let is_test =
             |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
         if !attributes.iter().any(is_test) {
-            return Err(format!("{self} is no test"));
+            return Err(format!("{self} is not a test"));
         }
         documentation.reverse();
         let words = documentation.iter().filter_map(|line| line.strip_prefix("///"));

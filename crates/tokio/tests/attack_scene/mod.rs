@@ -6,7 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "each test file needs some of it; a test that can't go on has failed"
+    reason = "each test file needs some of it; a failed step fails the test"
 )]
 
 use tidings_testkit::{Unit, Wire, raw_frame, raw_header};

@@ -106,7 +106,7 @@ async fn what_is_counted_has_a_limit() {
 
 /// V-21: a window is of 8 to 15 bits, or the offer is declined.
 #[tokio::test(start_paused = true)]
-async fn a_window_that_is_none_is_declined() {
+async fn an_invalid_window_is_declined() {
     for (value, is_good) in [
         ("8", true),
         ("15", true),

@@ -11,7 +11,7 @@ use crate::serve;
 /// V-48: pages of other sites, under every disguise, get a 403 and no WebSocket; the page of the
 /// host itself, and programs, get one.
 #[tokio::test(start_paused = true)]
-async fn a_page_of_another_site_can_not_connect() {
+async fn a_page_of_another_site_cannot_connect() {
     let refused = [
         "http://evil.example",
         "https://evil.example",
@@ -65,7 +65,7 @@ async fn a_page_of_another_site_can_not_connect() {
 /// V-55, V-57, V-12, V-41: whatever is wrong with a request, it is answered in HTTP and never by
 /// 101, the connection ends, and bytes pipelined after it are neither a request nor a frame.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_none_opens_no_tunnel() {
+async fn an_invalid_request_opens_no_tunnel() {
     for head in smuggled() {
         let second = [&request("")[..], &frame(0x81, b"smuggled")].concat();
         let (ended, answer) = serve(&[head.as_bytes(), &second].concat()).await;
@@ -86,7 +86,7 @@ async fn a_request_that_is_none_opens_no_tunnel() {
 /// out; the rest is refused by both.
 #[cfg(feature = "hyper")]
 #[tokio::test(start_paused = true)]
-async fn a_framework_is_no_laxer_path() {
+async fn a_framework_is_not_a_laxer_path() {
     'heads: for head in smuggled() {
         let mut lines = head.split("\r\n");
         let mut first = lines.next().unwrap().split(' ');

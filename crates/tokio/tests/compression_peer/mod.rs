@@ -107,7 +107,7 @@ pub(crate) async fn client_and_peer(config: Config) -> (Client, Peer) {
 /// An end that sends exactly what the test says.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
-    /// Whether it is the client.
+    /// `true` if it is the client.
     pub(crate) masks: bool,
 }
 

@@ -158,7 +158,7 @@ async fn a_post_is_sent_once_and_again_only_if_asked() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_asked_for_is_told_at_once() {
+async fn what_cannot_be_asked_for_is_told_at_once() {
     assert!(matches!(EventSource::get("ws://x/"), Err(RequestFault::Scheme(_))));
     assert!(matches!(EventSource::get("no url"), Err(RequestFault::Url(_))));
     let request = EventSourceRequest::get("http://x/").header("Last-Event-ID", "x");

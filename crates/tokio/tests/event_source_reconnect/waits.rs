@@ -122,7 +122,7 @@ async fn comments_keep_a_stream_alive() {
 
 /// A reader that is late finds the bytes that arrived in time.
 #[tokio::test]
-async fn a_slow_reader_is_no_silent_server() {
+async fn a_slow_reader_is_not_a_silent_server() {
     let server = Server::start([held("data: 0\n\ndata: 1\n\n")]).await;
     let mut config = once();
     config.idle_timeout = Duration::from_millis(50);

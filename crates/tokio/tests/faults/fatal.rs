@@ -174,7 +174,7 @@ async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
 
 /// V-66: after a write that failed inside a frame nothing more is written: not even a Pong.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_written_behind_a_frame_that_was_given_up() {
+async fn nothing_is_written_after_a_frame_that_was_given_up() {
     let (near, mut far) = FaultTransport::pair(1000);
     // One read; two writes of 10 bytes; then nothing. The Pong is queued after the large message.
     let near = Tap::new(near.with(Faults::none().writes_of(10).at(3, Fault::Lie(Lie::Nothing))));
@@ -190,12 +190,12 @@ async fn nothing_is_written_behind_a_frame_that_was_given_up() {
     let torn = wrote.lock().unwrap().len();
     let _ = socket.flush().await;
     let _ = socket.recv().await;
-    assert_eq!(wrote.lock().unwrap().len(), torn, "bytes behind a torn frame");
+    assert_eq!(wrote.lock().unwrap().len(), torn, "bytes after a torn frame");
 }
 
 /// A write that fails is reported once, from wherever it was written.
 #[tokio::test(start_paused = true)]
-async fn a_lent_payload_that_can_not_be_written_ends_the_connection() {
+async fn a_borrowed_payload_that_cannot_be_written_ends_the_connection() {
     let (near, _far) = FaultTransport::pair(100_000);
     let near = near.with(Faults::none().at(0, Fault::Interrupt));
     let mut socket = WebSocket::from_handshaken(near, ServerRole, Config::server(), &[]);

@@ -66,7 +66,7 @@ pub(crate) struct Scene {
     pub(crate) caller_is_client: bool,
     pub(crate) caller: Style,
     pub(crate) echoer: Style,
-    /// Whether the transport holds bytes until they are flushed.
+    /// `true` if the transport holds bytes until they are flushed.
     pub(crate) holds_back: bool,
 }
 

@@ -201,8 +201,9 @@ async fn call_halves<R: Role + Unpin>(
             .await?;
         }
         for _ in messages.iter().filter(|message| !matches!(message, Message::Ping(_))) {
-            let next =
-                async || receiver.recv(&mut sender).await.map(|lent| lent.map(Message::from));
+            let next = async || {
+                receiver.recv(&mut sender).await.map(|borrowed| borrowed.map(Message::from))
+            };
             let Some(next) = cut.run(next).await? else { return Ok(()) };
             received.borrow_mut().push(unit(next));
         }
@@ -279,7 +280,8 @@ async fn echo_halves<R: Role>(
             sender.send(message).await?;
             continue;
         }
-        let next = async || receiver.recv(&mut sender).await.map(|lent| lent.map(Message::from));
+        let next =
+            async || receiver.recv(&mut sender).await.map(|borrowed| borrowed.map(Message::from));
         let Some(message) = cut.run(next).await? else { return Ok(()) };
         received.borrow_mut().push(unit(message.clone()));
         echoes += 1;

@@ -66,7 +66,7 @@ async fn a_flush_that_had_to_wait_ends_nothing_later() {
     assert_eq!(sending.await.unwrap().unwrap(), Some("Hello".into()));
 }
 
-/// What is written of a message in chunks leaves at once.
+/// The written part of a message in chunks leaves at once.
 #[tokio::test(start_paused = true)]
 async fn a_chunk_of_a_message_leaves_when_it_is_written() {
     let (mut server, mut far) = server_with(Config::server(), 1 << 16);

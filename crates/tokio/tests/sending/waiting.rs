@@ -208,9 +208,9 @@ async fn a_peer_that_sends_on_and_never_reads_is_told_so() {
     assert!(all.ends_with(b"\x03\xf0both sides send and neither receives"));
 }
 
-/// A Ping that waits behind what a slow peer takes is not unanswered, also while the receiver looks.
+/// A Ping that is queued after what a slow peer takes is not unanswered, also while the receiver looks.
 #[tokio::test(start_paused = true)]
-async fn a_ping_behind_a_long_message_is_not_unanswered() {
+async fn a_ping_after_a_long_message_is_not_unanswered() {
     let mut config = Config::server();
     config.timeouts.ping_interval = Duration::from_secs(1);
     config.timeouts.pong = Duration::from_secs(1);

@@ -5,7 +5,7 @@
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "each test file needs some of it; a test that can't go on has failed"
+    reason = "each test file needs some of it; a failed step fails the test"
 )]
 
 use std::pin::Pin;

@@ -113,7 +113,7 @@ fn an_end_without_close_is_abnormal() {
 
 /// A half-closed peer still reads: pending frames are sent before the end.
 #[test]
-fn what_is_owed_goes_out_after_the_peers_end() {
+fn pending_output_goes_out_after_the_peers_end() {
     let mut connection = server();
     let mut ping = control(ControlOpcode::Ping, b"!", true);
     assert!(connection.receive(at(0), &mut &mut ping[..]).is_some());
@@ -195,7 +195,7 @@ fn with_half_close_a_peer_that_still_sends_has_time() {
     assert_eq!(connection.poll_timeout(), Some(at(305)));
 }
 
-/// A Ping that stands behind much that the peer still takes is not unanswered.
+/// A Ping that is queued after much that the peer still takes is not unanswered.
 #[test]
 fn a_peer_that_takes_what_is_sent_is_alive() {
     let mut connection = server();

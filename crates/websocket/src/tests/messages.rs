@@ -28,7 +28,7 @@ fn a_fragmented_message_arrives_whole_around_a_ping() {
 /// W-060, W-063, W-064, W-066, W-073, W-075, W-076, W-083, W-095, W-096, W-116, W-127: every
 /// violation, its code, and that it is the last event: P-06, P-08, W-108, W-109, W-110.
 #[test]
-fn a_violation_is_the_last_event_and_its_close_is_owed() {
+fn a_violation_is_the_last_event_and_its_close_is_pending() {
     use DataOpcode::{Binary, Continuation, Text};
     let fragment = |opcode| bytes_of(Frame::fragment(opcode, b"a"), true);
     let cases: [(Vec<u8>, &str, u16); 14] = [

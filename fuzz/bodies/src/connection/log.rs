@@ -21,7 +21,7 @@ pub(super) struct Log {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Message {
     pub(super) is_text: bool,
-    /// Whether the bytes are still to be inflated.
+    /// `true` if the bytes are still to be inflated.
     pub(super) is_compressed: bool,
     pub(super) bytes: Vec<u8>,
 }
@@ -38,7 +38,7 @@ impl Log {
     pub(super) fn push(&mut self, event: Event<'_>) {
         let has_ended =
             matches!(self.others.last(), Some((_, Other::Close(_) | Other::Violation(_))));
-        assert!(!has_ended, "{event:?} behind the last event");
+        assert!(!has_ended, "{event:?} after the last event");
         let other = match event {
             Event::Text { text, is_first, is_last } => {
                 let mut part = String::from_iter(text.carried);

@@ -16,13 +16,13 @@ pub(super) struct Model {
     is_server: bool,
     /// All that was written, in order.
     written: Vec<u8>,
-    pong_owed: Option<ControlPayload>,
-    ping_owed: bool,
+    pong_pending: Option<ControlPayload>,
+    ping_pending: bool,
     close: Close,
     /// The end of the transport is pending.
-    shutdown_owed: bool,
+    shutdown_pending: bool,
     is_shut_down: bool,
-    /// Whether the message that we send is text, while it continues.
+    /// `Some(true)` while a text message that we send continues, `Some(false)` for a binary one.
     open_message: Option<bool>,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Model {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Close {
     Open,
-    Owed(Expected),
+    Pending(Expected),
     Sent(CloseStatus),
     Missed,
 }
@@ -50,10 +50,10 @@ impl Model {
         Self {
             is_server,
             written: Vec::new(),
-            pong_owed: None,
-            ping_owed: false,
+            pong_pending: None,
+            ping_pending: false,
             close: Close::Open,
-            shutdown_owed: false,
+            shutdown_pending: false,
             is_shut_down: false,
             open_message: None,
         }
@@ -68,7 +68,7 @@ impl Model {
         for other in log.take_news() {
             match other {
                 // 5.5.3: the last Ping must be answered.
-                Other::Ping(payload) => self.pong_owed = Some(payload),
+                Other::Ping(payload) => self.pong_pending = Some(payload),
                 Other::Pong(_) => {}
                 Other::Close(close) => {
                     // 5.5.1: the code is echoed; 7.4.1: but not 1010 by a server.
@@ -77,42 +77,42 @@ impl Model {
                         code => code,
                     });
                     let echo = echo.map(|code| CloseFrame::new(code, ""));
-                    self.owe_close(Expected::This(echo));
+                    self.expect_close(Expected::This(echo));
                     // 7.1.1: the server ends the transport, the client waits.
-                    self.shutdown_owed |= self.is_server;
+                    self.shutdown_pending |= self.is_server;
                 }
                 Other::Violation(violation) => {
-                    self.owe_close(Expected::Code(violation.close_code()));
-                    self.shutdown_owed = true;
+                    self.expect_close(Expected::Code(violation.close_code()));
+                    self.shutdown_pending = true;
                 }
             }
         }
     }
 
     pub(super) fn close_asked(&mut self, close: Option<CloseFrame>) {
-        self.owe_close(Expected::This(close));
+        self.expect_close(Expected::This(close));
     }
 
     pub(super) fn timed_out(&mut self) {
-        self.owe_close(Expected::Any);
-        self.shutdown_owed = true;
+        self.expect_close(Expected::Any);
+        self.shutdown_pending = true;
     }
 
     pub(super) fn ended(&mut self) {
         if self.is_open() {
             self.close = Close::Missed;
         }
-        self.shutdown_owed = true;
+        self.shutdown_pending = true;
     }
 
     pub(super) fn ping_due(&mut self) {
-        self.ping_owed = true;
+        self.ping_pending = true;
     }
 
     /// The first reason to close counts.
-    fn owe_close(&mut self, expected: Expected) {
+    fn expect_close(&mut self, expected: Expected) {
         if self.is_open() {
-            self.close = Close::Owed(expected);
+            self.close = Close::Pending(expected);
         }
     }
 
@@ -145,15 +145,18 @@ impl Model {
 
     /// A frame was returned for writing: it must have been pending.
     pub(super) fn transmitted(&mut self, bytes: &[u8]) {
-        assert!(!self.is_shut_down, "a frame behind the end");
-        assert!(!matches!(self.close, Close::Sent(_)), "a frame behind the Close frame");
+        assert!(!self.is_shut_down, "a frame after the end");
+        assert!(!matches!(self.close, Close::Sent(_)), "a frame after the Close frame");
         let (opcode, payload) = self.read_frame(bytes);
         match opcode {
             Opcode::Control(ControlOpcode::Pong) => {
-                assert_eq!(self.pong_owed.take(), Some(payload), "the last Ping is answered");
+                assert_eq!(self.pong_pending.take(), Some(payload), "the last Ping is answered");
             }
             Opcode::Control(ControlOpcode::Ping) => {
-                assert!(self.is_open() && std::mem::take(&mut self.ping_owed), "no Ping was due");
+                assert!(
+                    self.is_open() && std::mem::take(&mut self.ping_pending),
+                    "no Ping was due"
+                );
             }
             Opcode::Control(ControlOpcode::Close) => self.closed(&payload),
             Opcode::Data(opcode) => panic!("{opcode:?} that nobody sent"),
@@ -165,7 +168,7 @@ impl Model {
         let said = CloseFrame::parse(payload).expect("our Close frame is legal");
         let mandatory = CloseCode::MANDATORY_EXTENSION;
         match self.close {
-            Close::Owed(Expected::This(expected)) => {
+            Close::Pending(Expected::This(expected)) => {
                 // 7.4.1: 1010 is a client's to say.
                 let expected = expected.map(|close| match close.code {
                     code if self.is_server && code == mandatory => {
@@ -175,8 +178,10 @@ impl Model {
                 });
                 assert_eq!(said, expected);
             }
-            Close::Owed(Expected::Code(code)) => assert_eq!(said.map(|said| said.code), Some(code)),
-            Close::Owed(Expected::Any) => assert!(said.is_some()),
+            Close::Pending(Expected::Code(code)) => {
+                assert_eq!(said.map(|said| said.code), Some(code))
+            }
+            Close::Pending(Expected::Any) => assert!(said.is_some()),
             other => panic!("a Close frame, but it is {other:?}"),
         }
         assert!(!self.is_server || said.is_none_or(|said| said.code != mandatory));
@@ -184,24 +189,24 @@ impl Model {
     }
 
     pub(super) fn shut_down(&mut self) {
-        assert!(self.shutdown_owed && !self.is_shut_down, "nothing asked for the end");
-        self.nothing_but_the_end_owed();
+        assert!(self.shutdown_pending && !self.is_shut_down, "nothing asked for the end");
+        self.nothing_but_the_end_is_pending();
         self.is_shut_down = true;
     }
 
     /// There was nothing to transmit.
-    pub(super) fn nothing_owed(&mut self) {
-        self.nothing_but_the_end_owed();
-        assert_eq!(self.shutdown_owed, self.is_shut_down, "the end was owed");
+    pub(super) fn nothing_is_pending(&mut self) {
+        self.nothing_but_the_end_is_pending();
+        assert_eq!(self.shutdown_pending, self.is_shut_down, "the end is still pending");
     }
 
-    fn nothing_but_the_end_owed(&mut self) {
-        assert!(!matches!(self.close, Close::Owed(_)), "a Close frame was owed");
+    fn nothing_but_the_end_is_pending(&mut self) {
+        assert!(!matches!(self.close, Close::Pending(_)), "a Close frame is still pending");
         if !matches!(self.close, Close::Sent(_)) {
-            assert_eq!(self.pong_owed, None, "a Pong was owed");
+            assert_eq!(self.pong_pending, None, "a Pong is still pending");
         }
         if self.is_open() {
-            assert!(!self.ping_owed, "a Ping was owed");
+            assert!(!self.ping_pending, "a Ping is still pending");
         }
     }
 
@@ -257,7 +262,7 @@ fn read<R: Role>(peer: &mut Connection<R>, mut written: &mut [u8], close: Close)
             panic!("what we send is wrong: {violation}");
         }
         if let Event::Close(_) = event {
-            assert!(written.is_empty(), "bytes behind our Close frame");
+            assert!(written.is_empty(), "bytes after our Close frame");
         }
         log.push(event);
     }

@@ -17,7 +17,7 @@ const RAM_LEN: u64 = 16 << 20;
 
 /// The content of RAM before the start: a byte that a firmware hardly ever writes.
 const PATTERN: u8 = 0xCD;
-/// So much must be left between the variables and the stack.
+/// The least that must be left between the variables and the stack.
 const FREE_BYTES_MIN: u64 = 1024;
 /// The longest that a firmware may take. It takes a second.
 const MAX_TIME: Duration = Duration::from_secs(300);

@@ -142,8 +142,8 @@ fn a_message_that_ends_inside_a_block_is_refused() {
             Err(InflateError::Truncated { len: short.len() as u64 })
         );
         // Bytes after the end that begin no block.
-        for behind in [b"\x07", b"\xff"] {
-            let payload = [&b"\xf3\x48\xcd\xc9\xc9\x07\x00"[..], behind].concat();
+        for after in [b"\x07", b"\xff"] {
+            let payload = [&b"\xf3\x48\xcd\xc9\xc9\x07\x00"[..], after].concat();
             assert!(inflate_at_every_cut(|| inflater(backend), &payload).is_err());
         }
     }

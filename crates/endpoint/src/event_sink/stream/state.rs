@@ -9,7 +9,7 @@ use crate::event_sink::waiters::Wakers;
 use crate::event_sink::{EncodedEvent, SendError, WhenFull};
 
 impl State {
-    /// Whether this event can be sent at all.
+    /// Returns whether this event can be sent at all.
     pub(super) fn check(&self, config: &Config, event: &EncodedEvent) -> Result<(), SendError> {
         self.check_open()?;
         if event.id_len() > config.max_id_len {

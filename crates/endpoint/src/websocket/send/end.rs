@@ -186,7 +186,7 @@ impl<R: Role> SendHalf<R> {
         }
     }
 
-    /// What reading came to; zero bytes are the end.
+    /// Takes the result of a read; zero bytes are the end.
     pub(in crate::websocket) fn received(&mut self, read: io::Result<usize>) {
         match read {
             Ok(0) => self.read_end(),
@@ -258,7 +258,7 @@ impl<R: Role> SendHalf<R> {
             return;
         }
         if self.write_stalled.is_some() {
-            // A Ping that stands behind what the peer has not taken is not unanswered; whether it takes
+            // A Ping that is queued after what the peer has not taken is not unanswered; whether it takes
             // anything is another deadline.
             self.connection.alive_until(now);
         }
@@ -420,7 +420,7 @@ impl<R: Role> SendHalf<R> {
     /// Returns how the connection ended; an end without a closing handshake is reported once.
     ///
     /// # Errors
-    /// Why it ended otherwise.
+    /// The reason why it ended otherwise.
     pub fn take_end(&mut self) -> Result<(), Error> {
         if mem::replace(&mut self.is_reported, true) {
             return Ok(());

@@ -124,7 +124,7 @@ fn the_host_has_brackets_and_only_a_port_that_is_not_the_default() {
 
 /// W-021, W-012, P-005
 #[test]
-fn what_can_not_be_sent_is_refused() {
+fn what_cannot_be_sent_is_refused() {
     let base = request("ws://a.example");
     for origin in ["", "a", "https://a/", "https://a\r\nX: y", "https://a b", "NULL"] {
         assert_eq!(base.origin(origin).err(), Some(RequestBuildError::Origin), "{origin:?}");

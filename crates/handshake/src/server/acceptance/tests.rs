@@ -133,7 +133,7 @@ fn only_what_was_offered_is_accepted() {
 
 /// P-005, V-47
 #[test]
-fn extra_headers_can_not_inject_or_replace_anything() {
+fn extra_headers_cannot_inject_or_replace_anything() {
     use ExtraHeaderError::{Name, Reserved, Value};
     for (name, value, error) in [
         ("", "x", Name { index: 1 }),

@@ -144,7 +144,7 @@ fn a_status_line_has_the_registered_phrase() {
 
 /// W-031: heads that the scanner refuses are answered as well.
 #[test]
-fn a_head_that_is_none_is_rejected_with_its_status() {
+fn an_invalid_head_is_rejected_with_its_status() {
     for (error, line) in [
         (HeadError::HeadTooLong { limit: 9 }, "HTTP/1.1 431 Request Header Fields Too Large\r\n"),
         (
@@ -166,7 +166,7 @@ fn a_head_that_is_none_is_rejected_with_its_status() {
 
 /// W-117: no close code is a status.
 #[test]
-fn a_rejection_can_not_open_or_inject() {
+fn a_rejection_cannot_open_or_inject() {
     for status in [0, 99, 100, 101, 199, 200, 204, 299, 304, 600, 1000, 1010, 1011, u16::MAX] {
         let error = RejectionBuildError::Status { status };
         assert_eq!(Rejection::new(status, "").err(), Some(error));

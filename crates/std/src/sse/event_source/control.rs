@@ -188,7 +188,7 @@ impl Control {
 impl State {
     fn shut_down(&mut self) {
         if let Some(tcp) = self.tcp.take() {
-            // If it has ended already, so much the better.
+            // It may have ended already.
             drop(tcp.shutdown(Shutdown::Both));
         }
     }

@@ -89,8 +89,8 @@ impl Body {
 /// Takes up to `left` bytes of the input, and counts them off.
 pub(super) fn take<'i>(input: &mut &'i [u8], left: &mut u64) -> &'i [u8] {
     let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
-    let (content, behind) = input.split_at_checked(len).unwrap_or_default();
-    *input = behind;
+    let (content, after) = input.split_at_checked(len).unwrap_or_default();
+    *input = after;
     debug_assert!(u64::try_from(len).is_ok_and(|len| len <= *left), "no more than what is left");
     *left = left.saturating_sub(u64::try_from(len).unwrap_or(u64::MAX));
     content
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_cut_is_no_end() {
+    fn a_body_that_is_cut_is_not_an_end() {
         let mut body = Body::Counted { left: u64::MAX };
         assert_eq!(body.next(&mut &b"x"[..]), Ok(Some(&b"x"[..])));
         assert!(matches!(body, Body::Counted { left } if left == u64::MAX - 1));

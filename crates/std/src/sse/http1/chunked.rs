@@ -57,7 +57,7 @@ impl Chunked {
         input: &mut &'i [u8],
     ) -> Result<Option<&'i [u8]>, ChunkError> {
         loop {
-            let Some((&first, behind)) = input.split_first() else { return Ok(None) };
+            let Some((&first, after)) = input.split_first() else { return Ok(None) };
             self.place = match self.place {
                 Place::SizeLine => match self.size(input)? {
                     None => Place::SizeLine,
@@ -70,7 +70,7 @@ impl Chunked {
                     return Ok(Some(data));
                 }
                 Place::DataEnd | Place::DataLineFeed => {
-                    *input = behind;
+                    *input = after;
                     match (self.place, first) {
                         (Place::DataEnd, b'\r') => Place::DataLineFeed,
                         (Place::DataLineFeed, b'\n') => Place::SizeLine,
@@ -79,7 +79,7 @@ impl Chunked {
                 }
                 // RFC 9112, 7.1.2: its content may be dropped.
                 Place::Trailer { len, line } => {
-                    *input = behind;
+                    *input = after;
                     if len >= MAX_TRAILER_LEN {
                         return Err(ChunkError::TrailerTooLong { max_len: MAX_TRAILER_LEN });
                     }
@@ -107,8 +107,8 @@ impl Chunked {
         let within = input.get(..room).unwrap_or(input);
         let line_end = within.iter().position(|byte| *byte == b'\n');
         let len = line_end.map_or(within.len(), |at| at.saturating_add(1));
-        let (fresh, behind) = input.split_at_checked(len).unwrap_or_default();
-        *input = behind;
+        let (fresh, after) = input.split_at_checked(len).unwrap_or_default();
+        *input = after;
         if line_end.is_some() && self.line_start.is_empty() {
             return parse_size(fresh).map(Some);
         }
@@ -159,10 +159,10 @@ impl fmt::Display for ChunkError {
             Self::SizeLineTooLong { max_len } => {
                 write!(f, "the line with the size of a chunk is longer than {max_len} bytes")
             }
-            Self::DataEnd => f.write_str("there is no line end behind the data of a chunk"),
-            Self::Trailer => f.write_str("there is no proper line behind the last chunk"),
+            Self::DataEnd => f.write_str("there is no line end after the data of a chunk"),
+            Self::Trailer => f.write_str("there is no proper line after the last chunk"),
             Self::TrailerTooLong { max_len } => {
-                write!(f, "there are more than {max_len} bytes behind the last chunk")
+                write!(f, "there are more than {max_len} bytes after the last chunk")
             }
         }
     }
@@ -175,7 +175,7 @@ mod tests {
     /// Returns the content of a body in these slices, and the rest after it.
     fn read(slices: &[&[u8]]) -> Result<(Vec<u8>, bool, usize), ChunkError> {
         let mut chunked = Chunked::default();
-        let (mut content, mut behind) = (Vec::new(), 0);
+        let (mut content, mut after) = (Vec::new(), 0);
         for slice in slices {
             let mut input = *slice;
             while let Some(data) = chunked.next(&mut input)? {
@@ -183,9 +183,9 @@ mod tests {
                 content.extend_from_slice(data);
             }
             assert!(input.is_empty() || chunked.is_over());
-            behind += input.len();
+            after += input.len();
         }
-        Ok((content, chunked.is_over(), behind))
+        Ok((content, chunked.is_over(), after))
     }
 
     /// The same at every cut, at every two cuts, and byte by byte.
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn chunks_are_put_together_wherever_they_are_cut() {
-        for (body, expected, behind) in [
+        for (body, expected, after) in [
             (&b"0\r\n\r\n"[..], &b""[..], 0),
             (b"5\r\nhello\r\n0\r\n\r\n", b"hello", 0),
             (b"5\r\nhello\r\n00a\r\n, you all!\r\n000\r\n\r\nHTTP", b"hello, you all!", 4),
@@ -214,7 +214,7 @@ mod tests {
             (b"0\r\nExpires: never\r\nX:\r\n\r\n!", b"", 1),
         ] {
             let read = read_every_way(body);
-            assert_eq!(read, Ok((expected.to_vec(), true, behind)), "{}", body.escape_ascii());
+            assert_eq!(read, Ok((expected.to_vec(), true, after)), "{}", body.escape_ascii());
         }
     }
 
@@ -229,7 +229,7 @@ mod tests {
 
     /// V-57
     #[test]
-    fn what_is_no_chunk_is_refused() {
+    fn an_invalid_chunk_is_refused() {
         for (body, expected) in [
             (&b"\r\n"[..], ChunkError::Size),
             (b";x\r\n", ChunkError::Size),

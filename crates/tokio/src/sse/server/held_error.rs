@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long the connection has to write what it was given. On an error, hyper drops what it has not
+/// The time that the connection has to write what it was given. On an error, hyper drops what it has not
 /// written yet, the head of the response too, and no body can see when that was written.
 const WRITE_TIME: Duration = Duration::from_millis(250);
 
@@ -24,7 +24,7 @@ impl<E> HeldError<E> {
         Self(None)
     }
 
-    /// Whether an error waits. Then the body has nothing else to give.
+    /// Returns whether an error waits. Then the body has nothing else to give.
     pub(super) const fn is_holding(&self) -> bool {
         self.0.is_some()
     }

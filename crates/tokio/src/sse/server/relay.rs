@@ -438,7 +438,7 @@ impl<B: Body + Unpin> Relay<B> {
         self.stop.as_ref().is_some_and(|stop| stop.is_stopping())
     }
 
-    /// Whether the gateway wants the stream to end, and what then comes.
+    /// Polls whether the gateway wants the stream to end, and returns what then comes.
     fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<Polled<B>> {
         let Some(stop) = &mut self.stop else { return Poll::Pending };
         match stop.poll(cx) {
@@ -455,7 +455,7 @@ impl<B: Body + Unpin> Relay<B> {
 
     fn end_of_stream(&mut self) -> Option<RelayError<B::Error>> {
         self.end();
-        // WHATWG HTML 9.2.6: an event without its blank line is never dispatched. What is no part of
+        // WHATWG HTML 9.2.6: an event without its blank line is never dispatched. What is not part of
         // an event, such as a comment, needs none.
         let is_cut = self.begun.is_begun() || self.mark.held_len() > 0;
         is_cut.then(|| RelayError::CutEvent { len: self.pending_len() })

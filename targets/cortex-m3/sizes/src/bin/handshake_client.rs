@@ -27,7 +27,7 @@ fn main() -> ! {
     end(is_sent_and_opened && out.starts_with(b"GET /chat HTTP/1.1\r\n"))
 }
 
-/// Whether the answer opens the WebSocket; `None` if something is wrong with it.
+/// Returns whether the answer opens the WebSocket; `None` if something is wrong with it.
 fn open(uri: &str, nonce: [u8; 16], received: &[u8], out: &mut [u8]) -> Option<bool> {
     let uri = WebSocketUri::parse(uri).ok()?;
     let request = ClientRequest::new(uri, Key::from_nonce(nonce)).subprotocols(&["chat"]).ok()?;

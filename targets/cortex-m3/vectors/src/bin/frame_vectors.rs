@@ -18,7 +18,7 @@ fn main() -> ! {
     passed("examples of RFC 6455, 5.7", examples());
     passed("a 64 KiB frame through 256 bytes of buffer", large_frame());
     passed("first two bytes of headers", headers());
-    passed("borders of lengths", lengths());
+    passed("limits of the forms of lengths", lengths());
     passed("masks", masks());
     passed("UTF-8", utf8());
     passed("close codes", close_codes());

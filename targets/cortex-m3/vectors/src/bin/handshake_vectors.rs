@@ -20,7 +20,7 @@ fn main() -> ! {
     passed("keys", keys());
     passed("the example of RFC 6455, 1.2", example());
     passed("requests", requests());
-    passed("bytes that are no request", no_requests());
+    passed("bytes that are not a request", no_requests());
     passed("origins", origins());
     passed("answers to a client", answers());
     state::<HeadScanner>("HeadScanner");

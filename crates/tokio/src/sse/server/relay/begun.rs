@@ -1,4 +1,4 @@
-//! Whether an event has begun that is not complete: [`BegunEvent`].
+//! An event that has begun and is not complete: [`BegunEvent`].
 
 use super::mark::BYTE_ORDER_MARK;
 
@@ -62,7 +62,7 @@ impl BegunEvent {
         }
     }
 
-    /// Whether the end of the stream would cut an event. A name that is cut counts as the event's if
+    /// Returns whether the end of the stream would cut an event. A name that is cut counts as the event's if
     /// it may be.
     pub(super) fn is_begun(&self) -> bool {
         let name = self.name();
@@ -95,7 +95,7 @@ impl Line {
 mod tests {
     use super::*;
 
-    /// Whether an event has begun after these bytes, which is the same at any cut.
+    /// Returns whether an event has begun after these bytes, which is the same at any cut.
     fn is_begun(stream: &str) -> bool {
         let bytes = stream.as_bytes();
         let begun = |parts: [&[u8]; 2]| {
