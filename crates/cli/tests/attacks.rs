@@ -84,7 +84,7 @@ fn talk(chat: &mut TcpStream) {
     assert_eq!(&heard, b"\x81\x05Hello");
 }
 
-/// F-15: a client that takes all file descriptors keeps others out, only as long as it holds them.
+/// A client that takes all file descriptors keeps others out, only as long as it holds them.
 /// Open connections continue, and the accept loop does not spin.
 #[test]
 fn a_server_without_file_descriptors_goes_on() {
@@ -109,7 +109,7 @@ fn a_server_without_file_descriptors_goes_on() {
     assert_eq!(&heard, b"\x81\x01!");
 }
 
-/// F-14, V-01, V-05, V-40: floods, huge lengths and huge heads at once cost little memory: the most
+/// Floods, huge lengths and huge heads at once cost little memory: the most
 /// that the process ever had is measured, by the system.
 #[test]
 fn a_server_that_is_flooded_stays_small() {

@@ -33,7 +33,7 @@ fn rsv(first: u8) -> Rsv {
         .fold(Rsv::NONE, |all, (_, bit)| all | bit)
 }
 
-/// V-02, W-063, W-064, W-073, W-082, D-010: all 65,536 first two bytes, with and without RSV1
+/// W-063, W-064, W-073, W-082, D-010: all 65,536 first two bytes, with and without RSV1
 /// negotiated, against the table; and through the decoder, byte by byte.
 #[test]
 fn all_first_two_bytes_are_judged_by_the_table() {
@@ -89,7 +89,7 @@ fn all_short_strings_are_valid_as_core_says() {
     }
 }
 
-/// W-096, V-75: all strings of three bytes, and all of four bytes that begin with E0 to F7.
+/// W-096: all strings of three bytes, and all of four bytes that begin with E0 to F7.
 #[test]
 #[ignore = "exhaustive: run in release by CI"]
 fn exhaustive_utf8() {

@@ -232,7 +232,7 @@ mod tests {
         }
     }
 
-    /// P-15: nothing prints a key.
+    /// Nothing prints a key.
     #[test]
     fn a_key_does_not_show_in_debug_output() {
         assert_eq!(std::format!("{KEY:?}"), "MaskingKey(..)");

@@ -17,7 +17,7 @@ fn client<'a>(uri: &'a str, extensions: &'a [Extension<'a>]) -> ClientRequest<'a
         .unwrap()
 }
 
-/// V-44, H-009, H-012, H-013
+/// H-009, H-012, H-013
 #[test]
 fn a_client_and_a_server_agree_over_both_versions() {
     let params = [("client_max_window_bits", None)];

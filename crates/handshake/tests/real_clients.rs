@@ -202,7 +202,7 @@ fn each_is_accepted_byte_by_byte() {
     }
 }
 
-/// V-41: with any line gone, the rest is accepted or refused with a 4xx.
+/// With any line gone, the rest is accepted or refused with a 4xx.
 #[test]
 fn any_line_can_be_missing_or_doubled() {
     for client in CLIENTS {

@@ -186,7 +186,7 @@ mod tests {
         }
     }
 
-    /// P-01: every byte in every place of a date is read or refused.
+    /// Every byte in every place of a date is read or refused.
     #[test]
     fn no_changed_byte_of_a_date_panics() {
         let date = *b"Sun, 06 Nov 1994 08:49:37 GMT";

@@ -1,4 +1,4 @@
-//! V-96: many clients that lose their server at once do not come back at once.
+//! Many clients that lose their server at once do not come back at once.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
@@ -71,7 +71,7 @@ fn worst_ratio(times: &[u64], from_ms: u64, to_ms: u64, window_ms: u32) -> f64 {
     worst
 }
 
-/// W-113, V-96: the first window is filled evenly.
+/// W-113: the first window is filled evenly.
 #[test]
 fn first_attempts_are_spread_over_five_seconds() {
     let mut seen = 0;
@@ -87,7 +87,7 @@ fn first_attempts_are_spread_over_five_seconds() {
     }
 }
 
-/// V-96: while the server is down, no second sees more than twice the attempts of its time.
+/// While the server is down, no second sees more than twice the attempts of its time.
 #[test]
 fn attempts_on_a_dead_server_do_not_bunch() {
     let mut down = |_| Err(Reason::Disconnected);
@@ -105,7 +105,7 @@ fn attempts_on_a_dead_server_do_not_bunch() {
     assert!(worst_ratio(&times, 0, 300_000, 5_000) >= 4.0);
 }
 
-/// V-96, F-18: a server that says 1012, is away for ten seconds, and then takes 500 a second has
+/// A server that says 1012, is away for ten seconds, and then takes 500 a second has
 /// all of them back within two minutes.
 #[test]
 fn all_are_back_within_two_minutes_of_a_restart() {

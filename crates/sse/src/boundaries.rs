@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(boundaries, EventBoundaries::new());
     }
 
-    /// P-02: every stream of these bytes, in every three chunks, as byte by byte.
+    /// Every stream of these bytes, in every three chunks, as byte by byte.
     fn at_any_cut(max_len: u32) {
         const ALPHABET: [u8; 6] = [b'\r', b'\n', b'x', 0xEF, 0xBB, 0xBF];
         for len in 0..=max_len {
@@ -238,7 +238,7 @@ mod tests {
         at_any_cut(8);
     }
 
-    /// P-04: a chunk is read backwards, up to its last boundary, and never twice.
+    /// A chunk is read backwards, up to its last boundary, and never twice.
     #[test]
     fn no_more_is_read_than_what_is_after_the_last_boundary() {
         let work = |stream: &[u8]| {

@@ -301,8 +301,8 @@ impl<S: Storage> Decoder<S> {
     /// An unfinished event is discarded. The last event ID string and the reconnection time stay.
     pub fn finish(&mut self) -> EndOfStream {
         // WHATWG HTML 9.2.6: "Once the end of the file is reached, any pending data must be
-        // discarded." (pin D1: an unterminated last line is pending data too, so its field is not
-        // processed; pin D2: a CR as the very last byte is a line end.)
+        // discarded." (An unterminated last line is pending data too, so its field is not
+        // processed. A CR as the very last byte is a line end.)
         let between = matches!(self.line, Line::Start | Line::AfterCr)
             || matches!(self.line, Line::StreamStart { matched: 0 });
         let pending = self.has_data || self.has_event_type || self.has_id || self.skipping;
@@ -313,7 +313,7 @@ impl<S: Storage> Decoder<S> {
         };
         self.discard_event();
         self.areas.comment.clear();
-        // Pin D5: the standard gives each stream a new, empty last event ID buffer. Read literally,
+        // The standard gives each stream a new, empty last event ID buffer. Read literally,
         // the first event without an ID would then wipe the last event ID string, against the note
         // under "dispatch the event" that such an event keeps "the last seen" value. So the buffer
         // of the next stream starts as the string; here, as an unset buffer.

@@ -109,7 +109,7 @@ impl<'a> EventId<'a> {
 
     /// Returns whether a server gets back exactly this ID from a `Last-Event-ID` header.
     ///
-    /// Pin D6: WHATWG HTML 9.2.4 sends any ID, as its UTF-8 bytes. But a header value cannot hold
+    /// WHATWG HTML 9.2.4 sends any ID, as its UTF-8 bytes. But a header value cannot hold
     /// controls other than a tab (RFC 9110, 5.5), and loses spaces and tabs around it. An empty ID
     /// is never sent.
     #[must_use]

@@ -301,7 +301,7 @@ fn redirects_are_followed_and_counted() {
     }
 }
 
-/// P-01: reports out of turn change nothing.
+/// Reports out of turn change nothing.
 #[test]
 fn reports_out_of_turn_are_harmless() {
     let nothing = |next| Disconnect { reason: DisconnectReason::NoAttempt, next };
@@ -413,7 +413,7 @@ fn a_source_is_printed_without_its_data() {
     assert!(!printed.contains("secret") && !printed.contains("115, 101, 99"), "{printed}");
 }
 
-/// P-03: besides its decoder, a source is a few hundred bytes: mostly the policy.
+/// Besides its decoder, a source is a few hundred bytes: mostly the policy.
 #[test]
 fn a_source_is_small() {
     let decoder = size_of::<Decoder<FixedStorage<'static>>>();

@@ -429,7 +429,7 @@ proptest! {
         }
     }
 
-    /// P-02: the way a body is split makes no difference to its items, nor to the next step.
+    /// The way a body is split makes no difference to its items, nor to the next step.
     #[test]
     fn cuts_make_no_difference(
         bodies in prop::collection::vec(prop::collection::vec(0..6usize, 0..12), 1..4),

@@ -155,7 +155,7 @@ fn a_client_may_clamp_or_ignore_the_reconnection_time() {
     }
 }
 
-/// V-96: a server that answers 200 and hangs up is left alone for longer and longer.
+/// A server that answers 200 and hangs up is left alone for longer and longer.
 #[test]
 fn a_flapping_server_is_backed_off_from() {
     for body in ["", "data: unfinished"] {
@@ -386,7 +386,7 @@ fn once_means_once() {
     assert_closed(&mut ended, GiveUp::Once);
 }
 
-/// P-01: the extremes of time stay in range.
+/// The extremes of time stay in range.
 #[test]
 fn no_time_overflows() {
     let mut config = Config::client();

@@ -25,7 +25,7 @@ fn limits() -> Limits {
     Limits::DEFAULT
 }
 
-/// V-81: the limit is accepted, one byte more is refused, in order, and the stream continues. After
+/// The limit is accepted, one byte more is refused, in order, and the stream continues. After
 /// a blank line the result is the same as at the start of the stream, although an event that is
 /// whole in the input takes another path.
 #[test]
@@ -112,7 +112,7 @@ fn an_event_over_several_limits_is_reported_once() {
     assert_eq!(outcome.heard, [over(Limit::EventType, 1), Heard::event("message", "b", "")]);
 }
 
-/// V-81: an endless line, endless data lines and an endless ID, in memory that cannot grow.
+/// An endless line, endless data lines and an endless ID, in memory that cannot grow.
 #[test]
 fn endless_fields_overflow_fixed_memory_and_the_stream_continues() {
     let cases: [(&[u8], &[u8], Limit, usize); 5] = [

@@ -184,7 +184,7 @@ fn whatever_has_begun_an_event_belongs_to_it() {
     }
 }
 
-/// E-012, V-83
+/// E-012
 #[test]
 fn an_id_with_a_nul_is_ignored_and_wipes_nothing() {
     for nul in [&b"\0"[..], b"2\0", b"\x002", b"2\x003"] {
@@ -303,7 +303,6 @@ fn nothing_happens_beyond_the_item_that_was_asked_for() {
     assert_eq!(input, b"id: 2\nretry: 5\ndata: b\n\n");
 }
 
-/// Pin D5
 #[test]
 fn the_last_event_id_is_kept_over_a_reconnection() {
     let mut decoder = decoder();
@@ -318,7 +317,6 @@ fn the_last_event_id_is_kept_over_a_reconnection() {
     assert_eq!((said.event_type, said.data, said.last_event_id), ("message", "d", "1"));
 }
 
-/// Pin D5
 #[test]
 fn the_last_event_id_can_be_set() {
     let mut decoder = decoder();

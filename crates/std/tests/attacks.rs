@@ -81,7 +81,7 @@ fn attack(bytes: Vec<u8>) -> (Vec<Message>, Option<Error>, Option<u16>) {
     (messages, error, code)
 }
 
-/// V-01, V-02, V-03, V-05, V-07, V-10, V-20, V-24, V-25, V-75: the code of each.
+/// The code of each.
 #[test]
 fn every_attack_on_an_open_connection_ends_with_its_code() {
     let tiny = [frame(0x01, b""), frame(0, b"").repeat(20_000)].concat();
@@ -106,7 +106,7 @@ fn every_attack_on_an_open_connection_ends_with_its_code() {
     }
 }
 
-/// V-48, V-12, V-55, V-57: no page of another site, no request with a body, no wrong version opens
+/// No page of another site, no request with a body, no wrong version opens
 /// a WebSocket, and bytes pipelined after it are not answered.
 #[test]
 fn an_invalid_request_opens_no_tunnel() {
@@ -135,7 +135,7 @@ fn an_invalid_request_opens_no_tunnel() {
     }
 }
 
-/// V-40, V-12: a head without end is refused at its limit, however much is sent.
+/// A head without end is refused at its limit, however much is sent.
 #[test]
 fn a_head_without_end_is_refused() {
     for again in ["A: b\r\n", "a"] {
@@ -161,7 +161,7 @@ fn a_head_without_end_is_refused() {
     }
 }
 
-/// V-47: no text from a stranger becomes a line of a request.
+/// No text from a stranger becomes a line of a request.
 #[test]
 fn no_line_can_be_injected_into_a_request() {
     for (options, uri) in [
@@ -181,7 +181,7 @@ fn no_line_can_be_injected_into_a_request() {
     }
 }
 
-/// V-67, F-09: a frame that trickles, and a peer that does not answer our Close, end the
+/// A frame that trickles, and a peer that does not answer our Close, end the
 /// connection. Lower bounds only: a busy machine is not a failure.
 #[test]
 fn a_slow_writer_is_given_up() {
@@ -227,7 +227,7 @@ fn check_trickle(config: Config, state: &str, first: &[u8], slow: Vec<u8>) {
     writing.join().unwrap();
 }
 
-/// V-67, F-08: a peer that takes a few bytes now and then does not hold a connection that closes.
+/// A peer that takes a few bytes now and then does not hold a connection that closes.
 #[test]
 fn a_slow_reader_does_not_hold_up_the_end() {
     // More than the system's buffers hold: what stays takes longer than a second for each 16 KiB.
@@ -255,7 +255,7 @@ fn a_slow_reader_does_not_hold_up_the_end() {
     assert!(closed.is_err());
 }
 
-/// V-45, V-50: no secret is shown.
+/// No secret is shown.
 #[test]
 fn debug_output_shows_no_secret() {
     let proxy = Proxy::parse("http://user:hunter2@127.0.0.1:1").unwrap();
@@ -264,7 +264,7 @@ fn debug_output_shows_no_secret() {
     assert!(!shown.contains("hunter2") && !shown.contains("dXNlcjpodW50ZXIy"), "{shown}");
 }
 
-/// V-68: a peer that vanishes in the middle of anything ends its own connection only.
+/// A peer that vanishes in the middle of anything ends its own connection only.
 #[test]
 fn a_peer_that_vanishes_anywhere_is_a_disconnect() {
     let bytes = [frame(0x81, b"a"), frame(0x02, &[1; 20]), frame(0x80, b"b")].concat();

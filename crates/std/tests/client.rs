@@ -179,7 +179,7 @@ fn a_proxy_that_refuses_is_told_apart_from_a_server() {
     }
 }
 
-/// V-45, W-023: redirects are followed where asked for, without credentials to another origin.
+/// W-023: redirects are followed where asked for, without credentials to another origin.
 #[test]
 fn credentials_stay_within_one_origin() {
     let (near, near_port) = listen();
@@ -229,7 +229,7 @@ fn the_body_of_a_declined_handshake_is_read_on() {
     }
 }
 
-/// W-008, F-09: one deadline for everything, and for every redirect together.
+/// W-008: one deadline for everything, and for every redirect together.
 #[test]
 fn one_deadline_holds_for_all_steps() {
     let (listener, port) = listen();
@@ -254,7 +254,7 @@ fn one_deadline_holds_for_all_steps() {
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
 }
 
-/// V-43: a server that does not speak the protocol.
+/// A server that does not speak the protocol.
 #[test]
 fn an_answer_that_breaks_the_rules_is_the_servers_fault() {
     let upgrade = "HTTP/1.1 101 \r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";

@@ -114,7 +114,7 @@ fn deadlines_and_closers_work_under_tls() {
     serving.join().unwrap();
 }
 
-/// V-46: the request is for the server that was meant.
+/// The request is for the server that was meant.
 #[test]
 fn a_server_that_cannot_be_trusted_sees_no_request() {
     let trusted = authority();

@@ -112,7 +112,6 @@ fn a_source_that_fails_is_given_up_after_what_it_brought() {
     }
 }
 
-/// V-81
 #[test]
 fn an_event_over_a_limit_is_told_in_its_place() {
     let limits = Limits::DEFAULT.max_data_len(3);

@@ -167,7 +167,7 @@ fn expected_data() -> Vec<Message> {
     expected
 }
 
-/// F-02, F-03: short reads, short writes, blocked and interrupted calls change nothing.
+/// Short reads, short writes, blocked and interrupted calls change nothing.
 #[track_caller]
 fn assert_all_went_well((served, answered, _): &(Seen, Seen, Counters), case: &str) {
     for seen in [served, answered] {
@@ -235,7 +235,7 @@ fn assert_cut(served: &Seen, case: &str) {
     }
 }
 
-/// F-04, W-111: the connection is reset, or ends, at every byte.
+/// W-111: the connection is reset, or ends, at every byte.
 #[test]
 fn a_connection_that_is_cut_at_any_byte_is_a_disconnect() {
     let (served, _, counters) = talk(Faults::none());
@@ -255,7 +255,7 @@ fn a_connection_that_is_cut_at_any_byte_is_a_disconnect() {
     }
 }
 
-/// F-05, V-66: a transport that claims the impossible is not trusted.
+/// A transport that claims the impossible is not trusted.
 #[test]
 fn a_transport_that_lies_is_an_error() {
     for call in 0..talk(Faults::none()).2.calls() {
@@ -272,7 +272,7 @@ fn a_transport_that_lies_is_an_error() {
     }
 }
 
-/// P-14: messages sent to a full nonblocking stream are queued up to 64 KiB, then refused
+/// Messages sent to a full nonblocking stream are queued up to 64 KiB, then refused
 /// untouched.
 #[test]
 fn a_full_queue_refuses_what_it_cannot_take() {

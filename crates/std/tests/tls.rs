@@ -98,7 +98,7 @@ fn a_send_that_waits_under_tls_goes_on_with_the_peer() {
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
-/// V-46, W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
+/// W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
 #[test]
 fn a_server_that_cannot_be_trusted_sees_no_request() {
     let trusted = authority();

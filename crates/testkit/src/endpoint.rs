@@ -222,7 +222,6 @@ impl<R: Role> Endpoint<R> {
         let mut input = &mut bytes[..];
         let was_receiving = self.connection.is_receiving();
         while let Some(event) = self.connection.receive(now, &mut input) {
-            // P-08
             assert!(was_receiving, "{event:?} after the end");
             self.note(event);
         }

@@ -41,7 +41,7 @@ const EVIL: [&str; 14] = [
     "data",
 ];
 
-/// V-80: as data it arrives as data; as a type, an ID or a comment it is refused or arrives.
+/// As data it arrives as data; as a type, an ID or a comment it is refused or arrives.
 #[tokio::test]
 async fn a_strangers_words_stay_in_their_field() {
     for evil in EVIL {
@@ -76,7 +76,7 @@ async fn a_strangers_words_stay_in_their_field() {
     }
 }
 
-/// V-91, F-28: an invalid ID is a 400; an unknown ID is a gap and the available events, which are
+/// An invalid ID is a 400; an unknown ID is a gap and the available events, which are
 /// never more than may be replayed.
 #[tokio::test]
 async fn a_made_up_last_event_id_costs_no_more_than_a_replay() {
@@ -126,7 +126,7 @@ fn chunks(
     futures_util::stream::iter(chunks.into_iter().map(Ok))
 }
 
-/// V-81, V-05: with nothing configured, a line, an event's data, an ID and a type that never end
+/// With nothing configured, a line, an event's data, an ID and a type that never end
 /// are reported once each, and the data after them is read.
 #[tokio::test]
 async fn nothing_endless_gets_through_the_default_limits() {
@@ -156,7 +156,7 @@ async fn nothing_endless_gets_through_the_default_limits() {
     }
 }
 
-/// V-82: a long line that comes byte by byte is read in a time that grows with its length: a
+/// A long line that comes byte by byte is read in a time that grows with its length: a
 /// decoder that started over with each byte would be here for hours.
 #[tokio::test]
 async fn a_line_byte_by_byte_takes_linear_time() {
@@ -166,7 +166,7 @@ async fn a_line_byte_by_byte_takes_linear_time() {
     assert_eq!(stream.next().await.unwrap().unwrap().data.len(), LEN);
 }
 
-/// V-83: values that are more than a number can hold, signs, and an ID with a NUL.
+/// Values that are more than a number can hold, signs, and an ID with a NUL.
 #[tokio::test]
 async fn odd_values_wrap_nothing_and_wipe_nothing() {
     let stream = "retry: 99999999999999999999999999\nid: 1\ndata: a\n\n\

@@ -81,7 +81,7 @@ fn illegal_frames() -> Vec<(Vec<Vec<u8>>, u16)> {
     ]
 }
 
-/// V-02, V-03, V-05, V-24, V-75: the server and the client of the adapter. Earlier messages are
+/// The server and the client of the adapter. Earlier messages are
 /// delivered, the code is the right one, and nothing follows.
 #[tokio::test(start_paused = true)]
 async fn every_illegal_frame_ends_the_connection_with_its_code() {
@@ -105,7 +105,7 @@ fn check_violation(outcome: &Outcome, code: u16, shown: &str) {
     assert_eq!(outcome.units.len(), 1, "{shown}: {:?}", outcome.units);
 }
 
-/// V-02: one code, however the application receives.
+/// One code, however the application receives.
 #[tokio::test(start_paused = true)]
 async fn every_way_to_receive_refuses_the_same() {
     for (frames, code) in illegal_frames() {
@@ -142,7 +142,7 @@ async fn every_way_to_receive_refuses_the_same() {
     }
 }
 
-/// V-05, V-06: with nothing configured, a message in fragments is as bounded as one in a frame, and
+/// With nothing configured, a message in fragments is as bounded as one in a frame, and
 /// is refused on the header that takes it over the limit.
 #[tokio::test(start_paused = true)]
 async fn a_message_without_end_is_cut_at_the_default_limit() {
@@ -164,7 +164,7 @@ async fn a_message_without_end_is_cut_at_the_default_limit() {
     }
 }
 
-/// V-07: empty fragments count, and so do those of one byte.
+/// Empty fragments count, and so do those of one byte.
 #[tokio::test(start_paused = true)]
 async fn tiny_fragments_are_counted() {
     for payload in [&b""[..], b"x"] {
@@ -180,7 +180,7 @@ async fn tiny_fragments_are_counted() {
     }
 }
 
-/// V-10, V-14: Pings, Pongs, both, and both between the fragments of a message. The clock stands
+/// Pings, Pongs, both, and both between the fragments of a message. The clock stands
 /// still, so the burst is all there is.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_control_frames_is_refused() {
@@ -198,7 +198,7 @@ async fn a_flood_of_control_frames_is_refused() {
     }
 }
 
-/// V-10: to a server that may ping as fast as it likes, and does not read, Pongs do not pile up: no
+/// To a server that may ping as fast as it likes, and does not read, Pongs do not pile up: no
 /// more are queued than the 64 KiB at which a `send` would wait, then the last one waits alone.
 #[tokio::test(start_paused = true)]
 async fn pongs_that_cannot_be_written_do_not_pile_up() {
@@ -238,7 +238,7 @@ async fn pongs_that_cannot_be_written_do_not_pile_up() {
     assert_eq!(pongs.last(), Some(&1_999), "the last Ping is the one to be answered");
 }
 
-/// V-65: Pongs that answer nothing, the same again and again, and after the Close.
+/// Pongs that answer nothing, the same again and again, and after the Close.
 #[tokio::test(start_paused = true)]
 async fn pongs_that_nobody_asked_for_do_nothing() {
     let mut bytes = Vec::new();
@@ -254,7 +254,7 @@ async fn pongs_that_nobody_asked_for_do_nothing() {
     assert_eq!(outcome.units, [Unit::Close(Some((1000, String::new())))]);
 }
 
-/// V-20: messages that grow a thousandfold, in one frame, in fragments, and byte by byte.
+/// Messages that grow a thousandfold, in one frame, in fragments, and byte by byte.
 #[tokio::test(start_paused = true)]
 async fn a_bomb_is_cut_at_the_limit_of_what_comes_out() {
     let bomb = deflate_bomb(64);
@@ -270,7 +270,7 @@ async fn a_bomb_is_cut_at_the_limit_of_what_comes_out() {
     }
 }
 
-/// V-20, V-22: after a bomb nothing is inflated any more, not even corrupt data.
+/// After a bomb nothing is inflated any more, not even corrupt data.
 #[tokio::test(start_paused = true)]
 async fn after_a_bomb_nothing_is_looked_at() {
     let bytes =
@@ -280,7 +280,7 @@ async fn after_a_bomb_nothing_is_looked_at() {
     assert_eq!(outcome.units.len(), 1);
 }
 
-/// V-23, V-25: one frame is one message, whatever blocks are in it, and the output is the same as
+/// One frame is one message, whatever blocks are in it, and the output is the same as
 /// zlib's.
 #[tokio::test(start_paused = true)]
 async fn no_message_is_smuggled_inside_a_compressed_one() {
@@ -315,7 +315,7 @@ async fn no_message_is_smuggled_inside_a_compressed_one() {
     }
 }
 
-/// V-23, V-25: a message that cannot be inflated, or continues after its end, is corrupt: 1007, and
+/// A message that cannot be inflated, or continues after its end, is corrupt: 1007, and
 /// not a message.
 #[tokio::test(start_paused = true)]
 async fn data_that_cannot_be_inflated_is_not_a_message() {
@@ -334,7 +334,7 @@ async fn data_that_cannot_be_inflated_is_not_a_message() {
     }
 }
 
-/// V-24: RSV1 where it says nothing, though compression was agreed on.
+/// RSV1 where it says nothing, though compression was agreed on.
 #[tokio::test(start_paused = true)]
 async fn rsv1_stands_at_the_beginning_of_a_message_and_nowhere_else() {
     let fragments = [frame(TEXT & !FIN, b"x"), frame(CONTINUATION | RSV1, b"y")].concat();
@@ -345,7 +345,7 @@ async fn rsv1_stands_at_the_beginning_of_a_message_and_nowhere_else() {
     }
 }
 
-/// V-33: nothing is compressed that was not asked for: not by default, and not once it is switched
+/// Nothing is compressed that was not asked for: not by default, and not once it is switched
 /// off.
 #[tokio::test(start_paused = true)]
 async fn compression_is_off_unless_asked_for() {
@@ -361,7 +361,7 @@ async fn compression_is_off_unless_asked_for() {
     assert_eq!(far.read_u8().await.unwrap(), TEXT);
 }
 
-/// V-60: the keys that a server sees are distributed evenly, and differ from frame to frame and
+/// The keys that a server sees are distributed evenly, and differ from frame to frame and
 /// from connection to connection.
 #[tokio::test(start_paused = true)]
 async fn masking_keys_cannot_be_foreseen() {
@@ -388,7 +388,7 @@ async fn masking_keys_cannot_be_foreseen() {
     }
 }
 
-/// V-67, F-09: a peer that sends just enough to look alive, in each
+/// A peer that sends just enough to look alive, in each
 /// state. The clock is virtual.
 #[tokio::test(start_paused = true)]
 async fn a_slow_writer_is_given_up_in_every_state() {
@@ -434,7 +434,7 @@ async fn a_slow_writer_is_given_up_in_every_state() {
     writing.abort();
 }
 
-/// V-67: a peer that keeps sending after its violation was reported is not read for ever.
+/// A peer that keeps sending after its violation was reported is not read for ever.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_on_after_its_violation_is_left() {
     let (mut server, mut far, _) = server(Config::server(), "").await;
@@ -452,7 +452,7 @@ async fn a_peer_that_sends_on_after_its_violation_is_left() {
     writing.await.unwrap();
 }
 
-/// V-69: both sides close at once, the same side twice, while a message is on its way, and from a
+/// Both sides close at once, the same side twice, while a message is on its way, and from a
 /// half whose other half is gone.
 #[tokio::test(start_paused = true)]
 async fn closing_from_everywhere_at_once_ends_once() {
@@ -509,7 +509,7 @@ async fn closing_from_everywhere_at_once_ends_once() {
     assert!(closed.is_ok() && matches!(seen, Ok(None)), "{closed:?}, {seen:?}");
 }
 
-/// V-69: bytes after a Close are not looked at, and the end is the one that both sides agreed on.
+/// Bytes after a Close are not looked at, and the end is the one that both sides agreed on.
 #[tokio::test(start_paused = true)]
 async fn nothing_counts_after_a_close() {
     let close = frame(CLOSE, &4001u16.to_be_bytes());
@@ -520,7 +520,7 @@ async fn nothing_counts_after_a_close() {
     }
 }
 
-/// V-09: a sender that is faster than its peer waits, and its queue without waiting is bounded. A
+/// A sender that is faster than its peer waits, and its queue without waiting is bounded. A
 /// message in chunks waits as well.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_stops_the_sender() {
@@ -549,7 +549,7 @@ async fn a_peer_that_takes_nothing_stops_the_sender() {
     assert!(written <= 1000, "{written} more bytes were taken");
 }
 
-/// V-67, F-09: a peer that takes a byte now and then does not keep a connection that is closing:
+/// A peer that takes a byte now and then does not keep a connection that is closing:
 /// after our Close, after its own, and after its violation; with more queued than `send` would wait
 /// for, and with less.
 #[tokio::test(start_paused = true)]
@@ -579,7 +579,7 @@ async fn a_slow_reader_does_not_hold_up_the_end() {
     }
 }
 
-/// V-68, V-67: a peer that vanishes in the middle of anything is an error of its own connection
+/// A peer that vanishes in the middle of anything is an error of its own connection
 /// only.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_vanishes_anywhere_is_a_disconnect() {

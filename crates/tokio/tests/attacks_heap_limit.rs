@@ -29,7 +29,7 @@ static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 /// part: it holds written bytes that were not read yet.
 const SPARE: usize = 4 << 20;
 
-/// F-13, V-01, V-02, V-20: with little heap left, each length up to 2^62 is declared to a server and a
+/// With little heap left, each length up to 2^62 is declared to a server and a
 /// client that have no limit, and to one that refuses it; a compressed message of a gibibyte comes, too.
 /// One allocation of such a size would fail, and abort.
 #[test]

@@ -67,7 +67,7 @@ fn unbounded() -> Config {
     config
 }
 
-/// V-01, V-03: a header of 14 bytes that declares up to 2^63 - 1 bytes, to a server that allows it.
+/// A header of 14 bytes that declares up to 2^63 - 1 bytes, to a server that allows it.
 /// Not one byte is allocated for it, and none for waiting; bytes that then arrive cost their own
 /// length.
 #[test]
@@ -91,7 +91,7 @@ fn a_declared_length_allocates_nothing() {
     });
 }
 
-/// V-01, V-02: the same where it is refused, on either side: the answer is a Close frame and no
+/// The same where it is refused, on either side: the answer is a Close frame and no
 /// memory. Reserved opcodes with a length are among them.
 #[test]
 fn a_refused_length_allocates_nothing() {
@@ -124,7 +124,7 @@ fn a_refused_length_allocates_nothing() {
     });
 }
 
-/// V-01: a message of any length passes in pieces, in constant memory.
+/// A message of any length passes in pieces, in constant memory.
 #[test]
 fn a_message_in_pieces_is_not_kept() {
     alone(async || {
@@ -217,7 +217,7 @@ impl Endless {
     }
 }
 
-/// V-07, P-03: a message of fragments costs the memory of its payload, however many there are.
+/// A message of fragments costs the memory of its payload, however many there are.
 /// Without a limit to their number, empty ones cost nothing at all.
 #[test]
 fn fragments_cost_their_payload_only() {
@@ -236,7 +236,7 @@ fn fragments_cost_their_payload_only() {
     });
 }
 
-/// V-08, P-04: a message that comes byte by byte costs its length, and takes time in proportion to it:
+/// A message that comes byte by byte costs its length, and takes time in proportion to it:
 /// the test would not end otherwise.
 #[test]
 fn a_message_byte_by_byte_costs_its_length() {
@@ -252,7 +252,7 @@ fn a_message_byte_by_byte_costs_its_length() {
     });
 }
 
-/// V-10, V-13: while we cannot write, a flood of Pings costs one answer, and no more is read than
+/// While we cannot write, a flood of Pings costs one answer, and no more is read than
 /// is handled.
 #[test]
 fn a_flood_of_pings_costs_nothing() {
@@ -296,7 +296,7 @@ fn a_flood_of_pings_costs_nothing() {
     });
 }
 
-/// V-09: for a peer that takes nothing, the queue is bounded, and it is freed when the connection
+/// For a peer that takes nothing, the queue is bounded, and it is freed when the connection
 /// ends.
 #[test]
 fn a_peer_that_takes_nothing_costs_the_queue() {
@@ -324,7 +324,7 @@ fn a_peer_that_takes_nothing_costs_the_queue() {
     });
 }
 
-/// V-12, V-40: a request line, a header, headers or line ends without end, byte by byte too: no more
+/// A request line, a header, headers or line ends without end, byte by byte too: no more
 /// is held than the limit of a head, and each byte is looked at once, or this would not end.
 #[test]
 fn a_head_without_end_costs_its_limit() {
@@ -348,7 +348,7 @@ fn a_head_without_end_costs_its_limit() {
     });
 }
 
-/// V-12: requests after the first are not read as requests, nor kept.
+/// Requests after the first are not read as requests, nor kept.
 #[test]
 fn pipelined_requests_are_not_queued() {
     alone(async || {
@@ -360,7 +360,7 @@ fn pipelined_requests_are_not_queued() {
     });
 }
 
-/// V-20: a bomb costs the limit and the memory for inflating; not its full length.
+/// A bomb costs the limit and the memory for inflating; not its full length.
 #[test]
 fn a_bomb_costs_the_limit() {
     alone(async || {
@@ -384,7 +384,7 @@ fn a_bomb_costs_the_limit() {
     });
 }
 
-/// V-25, P-13: connections that share the pools of a thread, their contexts and buffers. Each gets
+/// Connections that share the pools of a thread, their contexts and buffers. Each gets
 /// its own bytes back, though others fail in the middle of theirs.
 #[test]
 fn no_bytes_cross_from_one_connection_to_another() {
@@ -423,7 +423,7 @@ fn no_bytes_cross_from_one_connection_to_another() {
     });
 }
 
-/// V-40, V-43: the same at a client: an answer without end, and interim answers without end.
+/// The same at a client: an answer without end, and interim answers without end.
 #[test]
 fn an_answer_without_end_costs_its_limit() {
     alone(async || {
@@ -444,7 +444,7 @@ fn an_answer_without_end_costs_its_limit() {
     });
 }
 
-/// V-81: an event stream whose line, data, ID, type or comment never ends.
+/// An event stream whose line, data, ID, type or comment never ends.
 #[cfg(feature = "sse")]
 #[test]
 fn an_event_without_end_costs_its_limit() {

@@ -130,7 +130,7 @@ fn attacks() -> Vec<(&'static str, Vec<u8>, u16)> {
     ]
 }
 
-/// F-19, V-68, P-17: each attacker is cut with its code, while fifty clients lose nothing.
+/// Each attacker is cut with its code, while fifty clients lose nothing.
 #[test]
 fn attackers_are_cut_and_good_clients_lose_nothing() {
     const CLIENTS: usize = 50;
@@ -225,7 +225,7 @@ fn attackers_are_cut_and_good_clients_lose_nothing() {
     });
 }
 
-/// V-81 in the mix: a client of ours on an event stream without end does not delay its neighbours
+/// A client of ours on an event stream without end does not delay its neighbours
 /// on the same thread.
 #[cfg(feature = "sse")]
 #[test]
@@ -254,7 +254,7 @@ fn an_endless_event_starves_nobody() {
     });
 }
 
-/// F-16, F-17, shortened: hundreds at once, and hundreds that come and go in every way. Nothing of
+/// A short soak: hundreds at once, and hundreds that come and go in every way. Nothing of
 /// them stays open.
 #[test]
 fn connections_that_come_and_go_leave_nothing_open() {
@@ -299,7 +299,7 @@ fn connections_that_come_and_go_leave_nothing_open() {
     });
 }
 
-/// F-12: a runtime that is dropped in the middle of transfers leaves nothing open and panics
+/// A runtime that is dropped in the middle of transfers leaves nothing open and panics
 /// nowhere.
 #[test]
 fn a_runtime_that_is_dropped_leaves_nothing_open() {

@@ -17,7 +17,7 @@ use tidings_tokio::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// V-47: nothing that a program passes on from a stranger becomes a line of a request: it is
+/// Nothing that a program passes on from a stranger becomes a line of a request: it is
 /// refused before a byte is sent.
 #[tokio::test(start_paused = true)]
 async fn no_line_can_be_injected_into_a_request() {
@@ -56,7 +56,7 @@ async fn no_line_can_be_injected_into_a_request() {
     }
 }
 
-/// V-47: nor of an answer.
+/// Nor of an answer.
 #[tokio::test(start_paused = true)]
 async fn no_line_can_be_injected_into_an_answer() {
     fn decide<'r>(request: &ServerRequest<'r>) -> Result<Acceptance<'r>, Rejection<'r>> {
@@ -103,7 +103,7 @@ impl LeakForTest for [(&'static str, &'static str); 1] {
     }
 }
 
-/// V-47, F-32: a peer's text is escaped where it is shown: no line of a log and no colour of a
+/// A peer's text is escaped where it is shown: no line of a log and no colour of a
 /// terminal can be forged.
 #[tokio::test(start_paused = true)]
 async fn what_a_peer_wrote_is_shown_escaped() {
@@ -127,7 +127,7 @@ async fn what_a_peer_wrote_is_shown_escaped() {
     assert!(!close.to_string().chars().any(char::is_control), "{close}");
 }
 
-/// V-45, V-50: no secret is in any `Debug` output: headers, cookies, the credentials of a proxy,
+/// No secret is in any `Debug` output: headers, cookies, the credentials of a proxy,
 /// values that a server set.
 #[tokio::test(start_paused = true)]
 async fn debug_output_shows_no_secret() {
@@ -174,7 +174,7 @@ async fn debug_output_shows_no_secret() {
     assert!(!shown.contains(base64), "{shown}");
 }
 
-/// V-45: nor is it in that of an event source's request, or of a server's refusal.
+/// Nor is it in that of an event source's request, or of a server's refusal.
 #[cfg(feature = "event-source")]
 #[test]
 fn debug_output_of_an_event_source_shows_no_secret() {

@@ -1,5 +1,5 @@
 //! Every future of the public API, dropped after each number of polls and then started again:
-//! nothing is lost or doubled, and no frame is torn (P-14, F-11).
+//! nothing is lost or doubled, and no frame is torn.
 
 #![allow(
     clippy::unwrap_used,

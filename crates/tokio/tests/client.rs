@@ -191,7 +191,7 @@ async fn through_proxy(
             stream.write_all(answer.as_bytes()).await.unwrap();
             (connect, request)
         } else {
-            // V-55: after a refusal nothing more comes.
+            // After a refusal nothing more comes.
             let mut received = String::new();
             let _ = stream.read_to_string(&mut received).await;
             (connect, received)
@@ -264,7 +264,7 @@ async fn no_redirect_is_followed_unless_asked_for() {
     server.await.unwrap();
 }
 
-/// V-45, W-023: the headers for each target, for each status.
+/// W-023: the headers for each target, for each status.
 #[tokio::test]
 async fn credentials_stay_within_one_origin() {
     for status in [301, 302, 303, 307, 308] {
@@ -417,7 +417,7 @@ async fn a_body_that_does_not_come_is_not_waited_for_beyond_the_deadline() {
     server.await.unwrap().unwrap();
 }
 
-/// W-008, F-09: one deadline for everything, and for every redirect together.
+/// W-008: one deadline for everything, and for every redirect together.
 #[tokio::test]
 async fn one_deadline_holds_for_all_steps() {
     let (listener, port) = listen().await;
@@ -445,7 +445,7 @@ async fn one_deadline_holds_for_all_steps() {
     server.abort();
 }
 
-/// V-43: a server that does not speak the protocol.
+/// A server that does not speak the protocol.
 #[tokio::test]
 async fn an_answer_that_breaks_the_rules_is_the_servers_fault() {
     let accept = "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n";

@@ -136,7 +136,7 @@ async fn http2_is_not_offered() {
     assert_eq!(server.await.unwrap().unwrap().protocol.as_deref(), Some(&b"http/1.1"[..]));
 }
 
-/// V-46, W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
+/// W-009: the server's TLS handshake fails, so it has decrypted no byte of a request.
 #[tokio::test]
 async fn a_server_that_cannot_be_trusted_sees_no_request() {
     let authority = authority();
@@ -258,7 +258,7 @@ async fn tls_goes_through_the_tunnel_of_a_proxy() {
     assert_eq!(seen.server_name.as_deref(), Some("server.invalid"));
 }
 
-/// V-45: from `wss` no redirect leads to `ws`.
+/// From `wss` no redirect leads to `ws`.
 #[tokio::test]
 async fn a_redirect_never_leaves_tls() {
     let authority = authority();

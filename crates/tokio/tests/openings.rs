@@ -69,7 +69,7 @@ async fn an_invalid_request_is_refused_before_anybody_decides() {
     assert!(matches!(looked, Err(Error::HandshakeTimeout(_))));
 }
 
-/// V-48: the page's host is compared with the host that the browser asked the proxy for.
+/// The page's host is compared with the host that the browser asked the proxy for.
 #[tokio::test]
 async fn after_a_proxy_that_names_the_host_pages_of_it_may_connect() {
     for (lines, trusts, expected) in [
@@ -100,7 +100,7 @@ async fn after_a_proxy_that_names_the_host_pages_of_it_may_connect() {
     }
 }
 
-/// V-48: a request that hyper has read is asked the same.
+/// A request that hyper has read is asked the same.
 #[cfg(feature = "hyper")]
 #[test]
 fn after_a_proxy_a_framework_compares_the_same_hosts() {

@@ -31,7 +31,7 @@ fn client(address: SocketAddr) -> Reconnecting {
     Reconnecting::new(format!("ws://{address}/"), ConnectOptions::new(), policy())
 }
 
-/// W-113, W-114, V-96: refused with 503, cut off, closed with 1012, and back each time.
+/// W-113, W-114: refused with 503, cut off, closed with 1012, and back each time.
 #[tokio::test]
 async fn it_comes_back_until_the_server_does_not_want_it() {
     let (listener, address) = listen().await;
@@ -134,7 +134,7 @@ async fn a_fault_of_the_caller_is_not_retried() {
     assert!(client.next().await.is_none());
 }
 
-/// P-14: `next` may lose every race and still connects.
+/// `next` may lose every race and still connects.
 #[tokio::test]
 async fn dropped_calls_of_next_lose_nothing() {
     let (listener, address) = listen().await;

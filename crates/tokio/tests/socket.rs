@@ -201,7 +201,7 @@ async fn flushing_between_buffered_messages_loses_none() {
     }
 }
 
-/// F-01, V-40: one byte a read, in the handshake too.
+/// One byte a read, in the handshake too.
 #[tokio::test(start_paused = true)]
 async fn one_byte_a_read_changes_nothing() {
     let (near, far) = tokio::io::duplex(1 << 16);
@@ -223,7 +223,7 @@ async fn one_byte_a_read_changes_nothing() {
     assert_eq!(server.close_info().received.reason(), "bye");
 }
 
-/// W-049, F-02: frames that come with the handshake are not lost, on either side.
+/// W-049: frames that come with the handshake are not lost, on either side.
 #[tokio::test(start_paused = true)]
 async fn frames_after_the_handshake_are_received() {
     let (near, mut far) = tokio::io::duplex(1 << 16);
@@ -332,7 +332,7 @@ async fn messages_on_their_way_arrive_while_closing() {
     assert_eq!((ended.unwrap(), served.unwrap()), (None, None));
 }
 
-/// W-111, V-67: an end without Close is an error of the transport, and 1006.
+/// W-111: an end without Close is an error of the transport, and 1006.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_vanishes_is_a_disconnect() {
     let (mut server, client) = pair().await;
@@ -343,7 +343,7 @@ async fn a_peer_that_vanishes_is_a_disconnect() {
     assert_eq!(server.recv().await.unwrap(), None);
 }
 
-/// V-67, F-07: a peer that says nothing at all is pinged, then closed.
+/// A peer that says nothing at all is pinged, then closed.
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_given_up() {
     let (mut server, mut far) = server_and_transport().await;
@@ -368,7 +368,7 @@ async fn a_quiet_peer_that_answers_pings_stays() {
     assert!(server.round_trip_time().is_some() && client.round_trip_time().is_some());
 }
 
-/// V-09, F-08: a peer that takes nothing makes `send` wait, and is given up after a while.
+/// A peer that takes nothing makes `send` wait, and is given up after a while.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_nothing_is_given_up() {
     let (mut server, _client) = pair_with_room(4096).await;
@@ -382,7 +382,7 @@ async fn a_peer_that_reads_nothing_is_given_up() {
     assert_eq!(start.elapsed(), Duration::from_secs(10));
 }
 
-/// P-14: a `send` and a `recv` that are dropped while waiting lose nothing and tear nothing.
+/// A `send` and a `recv` that are dropped while waiting lose nothing and tear nothing.
 #[tokio::test(start_paused = true)]
 async fn dropped_futures_lose_nothing() {
     let (mut server, mut client) = pair_with_room(64).await;
@@ -474,7 +474,7 @@ async fn a_request_that_is_not_a_handshake_gets_its_status() {
     }
 }
 
-/// F-09, V-43: one deadline for the whole handshake, however slowly it trickles.
+/// One deadline for the whole handshake, however slowly it trickles.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handshake_is_given_up_as_a_whole() {
     let (near, mut far) = tokio::io::duplex(4096);
@@ -510,7 +510,7 @@ async fn a_bad_uri_fails_before_any_byte() {
     }
 }
 
-/// V-66, F-05: a transport that claims more than it was given is not trusted.
+/// A transport that claims more than it was given is not trusted.
 #[tokio::test]
 async fn a_lying_transport_is_an_error() {
     struct Liar;

@@ -180,7 +180,7 @@ mod tests {
         assert!(assembler.is_empty());
     }
 
-    /// V-01, W-125: whatever length is announced, there is room for four times the received bytes;
+    /// W-125: whatever length is announced, there is room for four times the received bytes;
     /// an honest announcement leads to the exact size in few steps.
     #[test]
     fn room_grows_with_what_has_come() {

@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(Limits::UNBOUNDED, (1 << 63) - 1, "RFC 6455, 5.2: the first bit is 0");
     }
 
-    /// P-07, W-125: n accepted, n + 1 refused, whatever the fragmentation (V-06).
+    /// W-125: n accepted, n + 1 refused, whatever the fragmentation.
     #[test]
     fn a_message_may_be_as_long_as_the_limit_in_any_fragmentation() {
         let max_len = Limits::server().max_message_len;
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    /// W-079, V-07: empty fragments count like any other.
+    /// W-079: empty fragments count like any other.
     #[test]
     fn empty_fragments_are_counted() {
         let mut budget = budget();
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(budget.spend_data_frame(0), Err(refused));
     }
 
-    /// V-10: a burst passes, a flood does not, and time refills the bucket.
+    /// A burst passes, a flood does not, and time refills the bucket.
     #[test]
     fn control_frames_pass_at_their_rate() {
         let mut budget = budget();

@@ -1,4 +1,4 @@
-//! P-07: each limit takes n and refuses n + 1, for both roles, at once and byte by byte.
+//! Each limit takes n and refuses n + 1, for both roles, at once and byte by byte.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -116,7 +116,7 @@ fn a_message_may_have_as_many_frames_as_its_limit() {
     assert_eq!(too_many.close_code(), CloseCode::POLICY_VIOLATION);
 }
 
-/// W-093, V-10: control frames of every kind at once.
+/// W-093: control frames of every kind at once.
 #[test]
 fn control_frames_may_come_as_fast_as_their_limit() {
     let rate = ControlFrameRate { burst: 3, per_second: 1 };

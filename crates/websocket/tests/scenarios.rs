@@ -270,7 +270,7 @@ fn ends() -> Vec<Scenario> {
             Ending::Abnormal(1006, 1006),
         ),
         Scenario::new(
-            "F-07: a half-closed peer still gets its answer",
+            "a half-closed peer still gets its answer",
             [Step::ping(A, b"last"), Step::Eof(A), Step::text(B, "and this")],
             Ending::Abnormal(1006, 1006),
         ),
@@ -296,7 +296,7 @@ fn all() -> Vec<Scenario> {
     [messages(), fragments(), pings(), closes(), ends()].concat()
 }
 
-/// P-02, W-059, W-061, W-065 to W-069, W-071, W-073 to W-080, W-082, W-084, W-086 to W-095, W-098,
+/// W-059, W-061, W-065 to W-069, W-071, W-073 to W-080, W-082, W-084, W-086 to W-095, W-098,
 /// W-099, W-101 to W-107, W-115: every row, at every cut, for both roles.
 #[test]
 fn every_scenario_ends_the_same_however_it_is_cut() {
@@ -305,7 +305,7 @@ fn every_scenario_ends_the_same_however_it_is_cut() {
     }
 }
 
-/// F-01: every row in random pieces, with another seed each.
+/// Every row in random pieces, with another seed each.
 #[test]
 fn every_scenario_ends_the_same_in_random_pieces() {
     for_seeds(0..20, |random| {
@@ -315,7 +315,7 @@ fn every_scenario_ends_the_same_in_random_pieces() {
     });
 }
 
-/// W-111, F-06: the end of either direction at every byte, and the loss of both. No message is
+/// W-111: the end of either direction at every byte, and the loss of both. No message is
 /// reported that was not complete, and both sides come to an end.
 #[test]
 fn every_scenario_survives_an_end_and_a_reset_at_every_byte() {
@@ -394,7 +394,7 @@ fn long_messages_arrive_in_random_pieces() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// P-02, P-11, W-078: any messages in any fragmentation, with control frames between, partly
+    /// W-078: any messages in any fragmentation, with control frames between, partly
     /// delivered.
     #[test]
     fn any_conversation_arrives_as_it_was_said(steps in steps(6), seed in any::<u64>()) {

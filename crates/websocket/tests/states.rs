@@ -1,5 +1,5 @@
 //! Every state that a few inputs lead to, for both roles: all output is legal, nothing follows the
-//! end (P-08), and a silent peer ends the connection (P-09).
+//! end, and a silent peer ends the connection.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -238,7 +238,7 @@ impl Drop for ShownOnPanic<'_> {
     }
 }
 
-/// P-08, P-09, V-67, W-086, W-098, W-108, W-110: a Ping, one more if the timer was late, then the
+/// W-086, W-098, W-108, W-110: a Ping, one more if the timer was late, then the
 /// failure.
 #[test]
 fn from_every_state_a_silent_peer_is_given_up() {
@@ -255,7 +255,7 @@ fn exhaustive_from_every_state_a_silent_peer_is_given_up() {
     assert!(walk_all(4) <= 3);
 }
 
-/// P-09: without any time for the Pong the failure follows the Ping, and nothing spins.
+/// Without any time for the Pong the failure follows the Ping, and nothing spins.
 #[test]
 fn no_time_for_the_pong_is_a_verdict_at_once() {
     let mut timeouts = Timeouts::server();
@@ -266,7 +266,7 @@ fn no_time_for_the_pong_is_a_verdict_at_once() {
     }
 }
 
-/// F-10: a clock that stops, repeats or goes back fails nobody and ends nothing early.
+/// A clock that stops, repeats or goes back fails nobody and ends nothing early.
 #[test]
 fn a_clock_that_goes_back_does_no_harm() {
     let at = |seconds| Timestamp::from_epoch(Duration::from_secs(seconds));
@@ -291,7 +291,7 @@ fn a_clock_that_goes_back_does_no_harm() {
     assert_eq!(connection.handle_timeout(at(10_821)), Some(Timeout::Pong));
 }
 
-/// F-09: a peer that sends a frame byte by byte, each just in time, is given up after a minute, be
+/// A peer that sends a frame byte by byte, each just in time, is given up after a minute, be
 /// it a header or the payload of a control frame.
 #[test]
 fn a_slow_control_frame_must_end_in_time() {

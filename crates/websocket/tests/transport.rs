@@ -1,5 +1,5 @@
 //! Two machines over a transport with faults: however it reads, writes and waits, the sent and
-//! received messages are the same, or it ends as lost (F-01 to F-06, P-10, V-66, W-100).
+//! received messages are the same, or it ends as lost (W-100).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -191,7 +191,7 @@ fn honest() -> (Talk, [Counters; 2]) {
     (talk, counters)
 }
 
-/// F-01, F-03, W-100.
+/// W-100.
 #[test]
 fn short_reads_and_writes_change_nothing() {
     let (expected, bytes) = honest();
@@ -205,7 +205,7 @@ fn short_reads_and_writes_change_nothing() {
     }
 }
 
-/// F-04, W-100: each call blocks or is interrupted once, and each two.
+/// W-100: each call blocks or is interrupted once, and each two.
 #[test]
 fn a_blocked_or_interrupted_call_changes_nothing() {
     let (expected, counters) = honest();
@@ -224,7 +224,7 @@ fn a_blocked_or_interrupted_call_changes_nothing() {
     }
 }
 
-/// F-03, F-04, with everything at once.
+/// with everything at once.
 #[test]
 fn random_faults_change_nothing() {
     let (expected, _) = honest();
@@ -235,7 +235,7 @@ fn random_faults_change_nothing() {
     });
 }
 
-/// F-06, W-111: a reset after every byte, read or written, at either side. The received messages
+/// W-111: a reset after every byte, read or written, at either side. The received messages
 /// are a beginning of those without the reset; both sides end.
 #[test]
 fn a_reset_at_every_byte_loses_only_what_came_after() {
@@ -267,7 +267,7 @@ fn a_reset_at_every_byte_loses_only_what_came_after() {
     }
 }
 
-/// F-05: a transport that lies is an error, and nothing is read that was not there.
+/// A transport that lies is an error, and nothing is read that was not there.
 #[test]
 fn a_lie_of_the_transport_ends_the_connection() {
     let (expected, counters) = honest();

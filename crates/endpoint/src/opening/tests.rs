@@ -398,7 +398,7 @@ mod client {
         }
     }
 
-    /// V-45: the destinations of headers.
+    /// The destinations of headers.
     #[test]
     fn a_redirect_takes_along_what_may_go() {
         let options = options().max_redirects(2);

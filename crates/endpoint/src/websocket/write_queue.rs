@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    /// P-10, W-100, F-03: the queued bytes are written, in order, however little the transport
+    /// W-100: the queued bytes are written, in order, however little the transport
     /// takes, and no memory is left.
     #[test]
     fn bytes_leave_in_the_order_of_framing() {

@@ -93,7 +93,7 @@ fn follower() -> FrameBoundaries {
     FrameBoundaries::new(Rsv::RSV1)
 }
 
-/// P-02: the boundaries are where the headers say, at any cut. Of the long payload at the end only
+/// The boundaries are where the headers say, at any cut. Of the long payload at the end only
 /// the first and last places are cut.
 #[test]
 fn boundaries_are_the_same_at_any_cut() {

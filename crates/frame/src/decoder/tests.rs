@@ -94,7 +94,7 @@ fn an_unfinished_frame_is_known_while_its_payload_comes() {
     }
 }
 
-/// P-02, W-049.
+/// W-049.
 #[test]
 fn a_stream_gives_the_same_frames_at_every_cut() {
     let (stream, count) = corpus();
@@ -147,7 +147,7 @@ fn the_first_part_comes_with_the_header_alone() {
     assert_eq!(decoder.decode(&mut input), Ok(None));
 }
 
-/// V-01, V-02, V-05, P-06, P-07: refused on the header, at every cut, with the right code.
+/// Refused on the header, at every cut, with the right code.
 #[test]
 fn a_payload_over_the_limit_is_refused_on_its_header() {
     let limit = PayloadLimit::new(1000);
@@ -240,7 +240,7 @@ fn an_error_is_told_with_its_cause() {
     }
 }
 
-/// P-08, W-110: after an error nothing is read; frames before it were delivered.
+/// W-110: after an error nothing is read; frames before it were delivered.
 #[test]
 fn an_error_is_final_and_says_where() {
     let (mut stream, count) = corpus();
@@ -309,7 +309,7 @@ fn any_frame() -> impl Strategy<Value = (Opcode, bool, Option<[u8; 4]>, Vec<u8>)
 }
 
 proptest! {
-    /// P-11, W-059, W-061, W-067, W-068, W-099, W-102: decode(encode(x)) = x, at random cuts.
+    /// W-059, W-061, W-067, W-068, W-099, W-102: decode(encode(x)) = x, at random cuts.
     #[test]
     fn encoded_frames_decode_to_themselves(
         frames in prop::collection::vec(any_frame(), 1..6),
@@ -356,7 +356,7 @@ proptest! {
         }
     }
 
-    /// P-01, P-02: arbitrary bytes give the same frames and the same error at any cut.
+    /// Arbitrary bytes give the same frames and the same error at any cut.
     #[test]
     fn arbitrary_bytes_do_not_depend_on_cuts(
         stream in prop::collection::vec(any::<u8>(), 0..300),

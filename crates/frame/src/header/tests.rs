@@ -176,7 +176,7 @@ fn header_bytes_are_the_slice_that_is_sent() {
     assert_eq!(std::format!("{bytes:?}"), "HeaderBytes([82, 7e, 01, 00])");
 }
 
-/// W-065, V-03: lengths at every limit of an integer, on this target's word size.
+/// W-065: lengths at every limit of an integer, on this target's word size.
 #[test]
 fn lengths_at_the_limits_of_their_forms_are_read_exactly() {
     for (len, legal) in [

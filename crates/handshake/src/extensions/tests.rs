@@ -116,7 +116,7 @@ fn a_value_with_backslashes_is_compared_unescaped() {
     assert_eq!(format!("{escaped} {escaped:?}"), "10 \"10\"");
 }
 
-/// V-42: the work is one pass, whatever the bytes. A quadratic reader needs many minutes for this.
+/// The work is one pass, whatever the bytes. A quadratic reader needs many minutes for this.
 #[test]
 fn adversarial_lists_take_linear_time() {
     for unit in ["\\", "\"", ",", " ", ";", "a;", "a=", "a=\"", "a;b=\"\\", "a,", "\t,"] {

@@ -208,7 +208,6 @@ fn the_start_line_may_end_its_length_in_any_part() {
     }
 }
 
-/// V-40
 #[test]
 fn a_large_honest_head_arrives_byte_by_byte_and_a_huge_one_is_refused_at_the_limit() {
     let mut head = b"GET / HTTP/1.1\r\nCookie: ".to_vec();

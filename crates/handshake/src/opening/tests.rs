@@ -246,7 +246,7 @@ mod server {
         }
     }
 
-    /// F-09: neither for ever nor without bound.
+    /// Neither for ever nor without bound.
     #[test]
     fn the_drain_has_a_limit_in_bytes_and_in_time() {
         let bad = b"POST / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -20,7 +20,7 @@ const YES: Verdict = Ok(());
 const NO: Verdict = Err(OriginError::NotAccepted { origin: "", own: None });
 const MALFORMED: Verdict = Err(OriginError::Malformed);
 
-/// W-040, V-48
+/// W-040
 #[test]
 fn the_same_origin_is_compared_in_parts() {
     let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
@@ -263,7 +263,7 @@ fn a_refusal_says_what_was_compared() {
     assert!(shown.contains("aaa... is not that of") && shown.len() < 300, "{shown}");
 }
 
-/// V-48: the browser's host is the one that a proxy reports, and only if that proxy is trusted.
+/// The browser's host is the one that a proxy reports, and only if that proxy is trusted.
 #[test]
 fn after_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
     let host = Authority::parse("backend:8080").unwrap();

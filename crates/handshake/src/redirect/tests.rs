@@ -74,7 +74,7 @@ fn references_are_resolved_as_rfc_3986_says() {
     }
 }
 
-/// V-45: the origin is scheme, host and port; nothing less counts as the same.
+/// The origin is scheme, host and port; nothing less counts as the same.
 #[test]
 fn the_origin_is_scheme_host_and_port() {
     for (current, location, uri, same_origin) in [
@@ -99,7 +99,6 @@ fn the_origin_is_scheme_host_and_port() {
     }
 }
 
-/// V-45
 #[test]
 fn headers_stay_after_when_the_origin_changes() {
     let redirect =

@@ -76,7 +76,7 @@ fn the_limit_is_exact() {
     assert_eq!(read(&line(&names.join(","))), Err(SubprotocolError::TooMany));
 }
 
-/// V-42: one pass, whatever the bytes.
+/// One pass, whatever the bytes.
 #[test]
 fn adversarial_lists_take_linear_time() {
     for unit in [",", " ", " ,", "a", "a ", "\t,\t"] {

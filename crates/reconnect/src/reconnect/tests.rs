@@ -67,7 +67,7 @@ fn waits_start_anew_after_a_healthy_time_or_progress() {
     assert_eq!(waited(reconnect.failed(at(secs(1000)), Reason::Disconnected, LATEST)), 5);
 }
 
-/// F-10: a clock that runs backwards makes no connection healthy.
+/// A clock that runs backwards makes no connection healthy.
 #[test]
 fn a_clock_that_goes_back_is_not_healthy_time() {
     let mut reconnect = Reconnect::new(Policy::websocket());

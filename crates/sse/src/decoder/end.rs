@@ -67,7 +67,7 @@ impl<S: Storage> Decoder<S> {
 
     /// Consumes the line end that `rest` begins with.
     ///
-    /// Pin D2: a CR is a line end at once, also as the last byte there is. If an LF follows in the
+    /// A CR is a line end at once, also as the last byte there is. If an LF follows in the
     /// next slice, it belongs to that line end.
     #[inline]
     pub(super) fn end_line(&mut self, rest: &mut &[u8]) {

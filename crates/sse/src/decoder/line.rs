@@ -359,7 +359,7 @@ impl<S: Storage> Decoder<S> {
                 self.line = Line::Ignored;
                 return;
             }
-            // Pin D4: the integer is unbounded in the standard; beyond a u64 it saturates.
+            // The integer is unbounded in the standard; beyond a u64 it saturates.
             let digit = u64::from(byte - b'0');
             self.retry = Some(self.retry.unwrap_or(0).saturating_mul(10).saturating_add(digit));
         }
@@ -392,7 +392,7 @@ impl<S: Storage> Decoder<S> {
                 }
             }
             Field::Id => self.set_id_buffer(),
-            // Pin D3: "only ASCII digits" is true of an empty value, but that is not an integer. It
+            // "Only ASCII digits" is true of an empty value, but that is not an integer. It
             // is ignored.
             Field::Retry => {
                 let time = ReconnectionTime::from_ms(self.retry?);

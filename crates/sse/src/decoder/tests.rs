@@ -64,7 +64,7 @@ fn work_is_linear_in_the_stream() {
     }
 }
 
-/// V-82: a long line that comes byte by byte.
+/// A long line that comes byte by byte.
 #[test]
 fn a_byte_more_costs_a_byte_more() {
     let work = |len: usize| {
@@ -149,7 +149,7 @@ fn nothing_is_kept_of_an_event_that_was_delivered() {
     }
 }
 
-/// V-81: memory does not grow with the length of an open event.
+/// Memory does not grow with the length of an open event.
 #[test]
 #[cfg(feature = "alloc")]
 fn an_event_over_its_limit_keeps_nothing() {

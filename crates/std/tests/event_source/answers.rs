@@ -138,7 +138,7 @@ fn an_answer_that_drips_has_the_same_time() {
     assert!(begun.elapsed() < SOON);
 }
 
-/// E-022, V-45
+/// E-022
 #[test]
 fn redirects_are_followed_and_credentials_are_not_carried_away() {
     for status in [301, 302, 303, 307, 308] {

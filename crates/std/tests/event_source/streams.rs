@@ -150,7 +150,6 @@ fn an_event_before_the_break_is_not_lost() {
     assert_eq!(updates, ["open", "event x", "closed Broken(BetweenEvents) Once"]);
 }
 
-/// V-81
 #[test]
 fn an_event_over_a_limit_is_skipped_and_comments_come_if_asked_for() {
     let server = Server::start(vec![say(format!(

@@ -167,7 +167,7 @@ fn what_was_queued_goes_out_before_the_close_of_a_violation() {
     assert_eq!(server.close_info().received, CloseStatus::Missing);
 }
 
-/// V-09, P-07: the queue is bounded, exactly.
+/// The queue is bounded, exactly.
 #[test]
 fn feeding_is_refused_when_the_queue_is_full() {
     let mut config = Config::server();

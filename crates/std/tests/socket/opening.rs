@@ -74,7 +74,7 @@ fn a_request_that_is_not_a_handshake_gets_its_status() {
     }
 }
 
-/// W-049, F-02: frames that come with the handshake, and one byte at a time, are not lost.
+/// W-049: frames that come with the handshake, and one byte at a time, are not lost.
 #[test]
 fn frames_after_the_handshake_are_received() {
     let bytes = [REQUEST.as_bytes(), MASKED_HELLO].concat();
@@ -88,7 +88,7 @@ fn frames_after_the_handshake_are_received() {
     }
 }
 
-/// F-09, V-43: one deadline for the whole handshake, however slowly it trickles.
+/// One deadline for the whole handshake, however slowly it trickles.
 #[test]
 fn a_slow_handshake_is_given_up_as_a_whole() {
     let mut config = Config::server();

@@ -145,7 +145,7 @@ fn two_ends_that_both_have_much_to_say_do_not_wait_for_each_other() {
     serving.join().unwrap();
 }
 
-/// W-111, V-67: an end without Close is an error of the transport, and 1006.
+/// W-111: an end without Close is an error of the transport, and 1006.
 #[test]
 fn a_peer_that_vanishes_is_a_disconnect() {
     let (mut server, client) = pair();
@@ -166,7 +166,7 @@ fn impatient() -> Config {
     config
 }
 
-/// V-67, F-07: a peer that says nothing at all is pinged, then closed, by a `recv` that waits.
+/// A peer that says nothing at all is pinged, then closed, by a `recv` that waits.
 #[test]
 fn a_silent_peer_is_given_up() {
     let (near, mut far) = loopback();
@@ -219,7 +219,7 @@ fn a_close_that_is_not_answered_ends() {
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
-/// V-09, F-08: a peer that takes nothing makes `send` wait, and is given up after a while.
+/// A peer that takes nothing makes `send` wait, and is given up after a while.
 #[test]
 fn a_peer_that_reads_nothing_is_given_up() {
     let (near, _far) = loopback();

@@ -90,7 +90,7 @@ where
             Ok(Some(message)) => messages.push(message),
             Ok(None) => return (messages, None),
             Err(error) => {
-                // P-08: after its error a connection is over.
+                // After its error a connection is over.
                 let next = socket.recv().await;
                 assert!(matches!(next, Ok(None)), "after {error} came {next:?}");
                 return (messages, Some(error));

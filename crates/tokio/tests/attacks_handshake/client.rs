@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::attack_scene::{read_head, switching};
 
-/// V-43: servers that lie. None opens a WebSocket, and none is worth a panic.
+/// Servers that lie. None opens a WebSocket, and none is worth a panic.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_lies_opens_nothing() {
     let lies: &[(&str, &str)] = &[
@@ -47,7 +47,7 @@ async fn a_server_that_lies_opens_nothing() {
     }
 }
 
-/// V-55: a client sends only its request before it has its 101, however long that takes.
+/// A client sends only its request before it has its 101, however long that takes.
 #[tokio::test(start_paused = true)]
 async fn a_client_sends_no_frame_before_the_answer() {
     let (near, mut far) = tokio::io::duplex(1 << 16);
@@ -62,7 +62,7 @@ async fn a_client_sends_no_frame_before_the_answer() {
     assert_eq!(sent.matches("\r\n\r\n").count(), 1);
 }
 
-/// V-50, V-60: the keys of a hundred handshakes are a hundred keys.
+/// The keys of a hundred handshakes are a hundred keys.
 #[tokio::test(start_paused = true)]
 async fn no_key_is_used_twice() {
     let mut keys = HashSet::new();

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::attack_scene::{REQUEST, read_head, request};
 use crate::serve;
 
-/// F-09, V-67: a client that sends its request byte by byte, takes no answer, or keeps sending
+/// A client that sends its request byte by byte, takes no answer, or keeps sending
 /// after its refusal, is cut off.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handshake_ends_in_every_state() {
@@ -56,7 +56,7 @@ async fn a_slow_handshake_ends_in_every_state() {
     writing.await.unwrap();
 }
 
-/// V-41, V-40: the answer to a head with many headers names the fault.
+/// The answer to a head with many headers names the fault.
 #[tokio::test(start_paused = true)]
 async fn a_head_that_is_too_large_is_told_so() {
     for (head, status) in [
@@ -70,7 +70,7 @@ async fn a_head_that_is_too_large_is_told_so() {
     }
 }
 
-/// V-11: counts are bounded as well as bytes: a hundred headers pass, one more does not; as many
+/// Counts are bounded as well as bytes: a hundred headers pass, one more does not; as many
 /// offers as fit into a head are read, declined and forgotten.
 #[tokio::test(start_paused = true)]
 async fn what_is_counted_has_a_limit() {
@@ -104,7 +104,7 @@ async fn what_is_counted_has_a_limit() {
     }
 }
 
-/// V-21: a window is of 8 to 15 bits, or the offer is declined.
+/// A window is of 8 to 15 bits, or the offer is declined.
 #[tokio::test(start_paused = true)]
 async fn an_invalid_window_is_declined() {
     for (value, is_good) in [

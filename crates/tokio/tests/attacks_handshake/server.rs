@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::attack_scene::{REQUEST, frame, request};
 use crate::serve;
 
-/// V-48: pages of other sites, under every disguise, get a 403 and no WebSocket; the page of the
+/// Pages of other sites, under every disguise, get a 403 and no WebSocket; the page of the
 /// host itself, and programs, get one.
 #[tokio::test(start_paused = true)]
 async fn a_page_of_another_site_cannot_connect() {
@@ -62,7 +62,7 @@ async fn a_page_of_another_site_cannot_connect() {
     assert!(serve(&request("")).await.0.is_ok());
 }
 
-/// V-55, V-57, V-12, V-41: whatever is wrong with a request, it is answered in HTTP and never by
+/// Whatever is wrong with a request, it is answered in HTTP and never by
 /// 101, the connection ends, and bytes pipelined after it are neither a request nor a frame.
 #[tokio::test(start_paused = true)]
 async fn an_invalid_request_opens_no_tunnel() {
@@ -82,7 +82,7 @@ async fn an_invalid_request_opens_no_tunnel() {
     }
 }
 
-/// V-44: hyper's requests go through the same checks. Requests that hyper's parser refuses are left
+/// Hyper's requests go through the same checks. Requests that hyper's parser refuses are left
 /// out; the rest is refused by both.
 #[cfg(feature = "hyper")]
 #[tokio::test(start_paused = true)]
@@ -177,7 +177,7 @@ fn smuggled() -> Vec<String> {
     ]
 }
 
-/// V-49: a router sees the target as it came: nothing is decoded, joined or folded that would make
+/// A router sees the target as it came: nothing is decoded, joined or folded that would make
 /// another path of it.
 #[tokio::test(start_paused = true)]
 async fn a_path_is_not_changed_on_its_way_to_the_router() {

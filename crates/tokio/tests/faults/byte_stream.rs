@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use crate::comparison::{GONE, MAX_POLLS, at_side, blocked_at};
 use crate::scene::{self, Tap};
 
-/// F-01, F-03, F-04 for the stream of bytes.
+/// Every harmless fault, for the stream of bytes.
 #[test]
 fn a_stream_of_bytes_is_the_same_over_any_transport() {
     let clock = scene::stopped_clock();
@@ -38,7 +38,7 @@ fn a_stream_of_bytes_is_the_same_over_any_transport() {
     }
 }
 
-/// F-06: an end that is not a closing handshake is an error, and not the end of the stream.
+/// An end that is not a closing handshake is an error, and not the end of the stream.
 #[test]
 fn a_stream_of_bytes_that_is_cut_is_an_error() {
     let clock = scene::stopped_clock();

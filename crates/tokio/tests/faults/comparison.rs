@@ -61,7 +61,6 @@ pub(crate) fn check_same(scene: &Scene, base: &Run, faults: [Faults; 2]) -> Run 
     for (is_caller, side, expected) in
         [(true, &run.caller, &base.caller), (false, &run.echoer, &base.echoer)]
     {
-        // P-10
         let is_client = is_caller == scene.caller_is_client;
         let (wire, expected) = (side.wire(is_client), expected.wire(is_client));
         assert!(!wire.is_inside_frame());

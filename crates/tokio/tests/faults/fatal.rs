@@ -16,7 +16,7 @@ use crate::scene::{Run, Scene, Style, Tap, large, small};
 /// The styles in which one task does it all.
 const IN_ONE_TASK: [Style; 3] = [Style::Whole, Style::Halves, Style::Pieces];
 
-/// F-05: tokio's transports never say `Interrupted`. One that does ends the connection.
+/// Tokio's transports never say `Interrupted`. One that does ends the connection.
 #[test]
 fn an_interrupted_call_is_an_error_that_ends_the_connection() {
     check_interrupted(&IN_ONE_TASK);
@@ -39,7 +39,7 @@ fn check_interrupted(styles: &[Style]) {
     });
 }
 
-/// F-05, V-66: a write of nothing, and the end where none is.
+/// A write of nothing, and the end where none is.
 #[test]
 fn a_transport_that_moves_nothing_is_given_up() {
     check_nothing(&[Style::Whole, Style::Pieces], 29);
@@ -70,7 +70,6 @@ fn check_writes_of_nothing(scene: &Scene, base: &Run, stride: usize) {
     }
 }
 
-/// F-06
 #[test]
 fn a_reset_at_any_byte_is_an_error_and_nothing_is_torn() {
     for_scenes(small, |scene, base| check_resets(scene, base, stride(scene)));
@@ -91,7 +90,6 @@ pub(crate) fn check_resets(scene: &Scene, base: &Run, stride: usize) {
     }
 }
 
-/// F-06, F-07
 #[test]
 fn an_end_at_any_byte_is_an_error_and_nothing_is_torn() {
     for_scenes(small, |scene, base| check_ends(scene, base, stride(scene)));
@@ -132,7 +130,7 @@ async fn a_send_whose_bytes_are_dropped_is_not_reported_as_done() {
     assert!(sent.is_err(), "90 bytes were dropped, and the sender is told {sent:?}");
 }
 
-/// V-70: a sender that finds the transport dead wakes the receiver, which would otherwise wait for
+/// A sender that finds the transport dead wakes the receiver, which would otherwise wait for
 /// ever.
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
@@ -148,7 +146,7 @@ async fn a_failed_write_of_the_owned_sender_ends_the_owned_receiver() {
     assert!(received.is_ok(), "the receiver still waits on a connection that was given up");
 }
 
-/// F-07: a peer that does not answer our Close is given up after the closing time, in two tasks
+/// A peer that does not answer our Close is given up after the closing time, in two tasks
 /// too.
 #[tokio::test(start_paused = true)]
 async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
@@ -172,7 +170,7 @@ async fn the_closing_time_counts_while_only_the_owned_receiver_waits() {
     }
 }
 
-/// V-66: after a write that failed inside a frame nothing more is written: not even a Pong.
+/// After a write that failed inside a frame nothing more is written: not even a Pong.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_after_a_frame_that_was_given_up() {
     let (near, mut far) = FaultTransport::pair(1000);

@@ -50,7 +50,7 @@ fn the_talk_is_complete_without_faults() {
     }
 }
 
-/// F-01, F-03, W-100
+/// W-100
 #[test]
 fn short_reads_and_short_writes_change_nothing() {
     for_scenes(small, |scene, base| {
@@ -71,7 +71,7 @@ fn short_reads_and_short_writes_change_nothing() {
     });
 }
 
-/// V-70: two tasks at each side, and a transport that is full most of the time. The task that can
+/// Two tasks at each side, and a transport that is full most of the time. The task that can
 /// continue is woken, whichever of the two it is.
 #[test]
 fn owned_halves_go_on_over_a_narrow_transport() {
@@ -98,7 +98,7 @@ fn what_is_written_is_flushed() {
     });
 }
 
-/// F-04: as many polls more as there are blocked calls, at most twice in two tasks.
+/// As many polls more as there are blocked calls, at most twice in two tasks.
 #[test]
 fn a_blocked_call_changes_nothing_wherever_it_is() {
     for_scenes(small, |scene, base| {
@@ -113,7 +113,6 @@ fn a_blocked_call_changes_nothing_wherever_it_is() {
     });
 }
 
-/// F-04
 #[test]
 fn a_pair_of_blocked_calls_changes_nothing() {
     for_scenes(short, |scene, base| {
@@ -134,7 +133,7 @@ fn a_pair_of_blocked_calls_changes_nothing() {
     });
 }
 
-/// F-01, F-03, F-04 at random and at once.
+/// All of these at random and at once.
 #[test]
 fn chance_changes_nothing() {
     for_scenes(small, |scene, base| check_random(scene, base, 0..6));

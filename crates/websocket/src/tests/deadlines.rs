@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// V-67, P-09: a dead peer is asked, then given up.
+/// A dead peer is asked, then given up.
 #[test]
 fn a_silent_peer_is_pinged_and_then_given_up() {
     let mut connection = server();
@@ -20,7 +20,7 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
     assert_eq!(connection.poll_timeout(), None);
 }
 
-/// V-65: the Pong with the payload of the Ping on its way counts, once; any byte keeps the
+/// The Pong with the payload of the Ping on its way counts, once; any byte keeps the
 /// connection alive.
 #[test]
 fn a_pong_is_matched_to_its_ping() {
@@ -41,7 +41,7 @@ fn a_pong_is_matched_to_its_ping() {
     assert_eq!(connection.poll_timeout(), Some(at(50)), "the next ping");
 }
 
-/// F-10: after a gap of the clock one more Ping is sent before the connection fails.
+/// After a gap of the clock one more Ping is sent before the connection fails.
 #[test]
 fn a_suspended_host_asks_once_more() {
     let mut connection = server();
@@ -52,7 +52,7 @@ fn a_suspended_host_asks_once_more() {
     assert_eq!(connection.handle_timeout(at(3620)), Some(Timeout::Pong));
 }
 
-/// F-10: a timer that is late each time never fails the connection while the peer sends something
+/// A timer that is late each time never fails the connection while the peer sends something
 /// after each Ping, and fails it when the peer does not.
 #[test]
 fn a_peer_that_was_heard_after_the_second_ping_is_asked_again() {

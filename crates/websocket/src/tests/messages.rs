@@ -26,7 +26,7 @@ fn a_fragmented_message_arrives_whole_around_a_ping() {
 }
 
 /// W-060, W-063, W-064, W-066, W-073, W-075, W-076, W-083, W-095, W-096, W-116, W-127: every
-/// violation, its code, and that it is the last event: P-06, P-08, W-108, W-109, W-110.
+/// violation, its code, and that it is the last event: W-108, W-109, W-110.
 #[test]
 fn a_violation_is_the_last_event_and_its_close_is_pending() {
     use DataOpcode::{Binary, Continuation, Text};
@@ -98,7 +98,7 @@ fn a_message_before_a_violation_is_not_lost() {
     assert_eq!(log.lines()[..2], ["text first", "violation 1002"]);
 }
 
-/// V-01, V-05, V-06, P-06, W-109, W-125: checked on the header, on the running sum, and named.
+/// W-109, W-125: checked on the header, on the running sum, and named.
 #[test]
 fn a_message_over_the_limit_is_refused_on_a_header() {
     let receive = |limits: Limits, stream: &[u8]| {
@@ -133,7 +133,7 @@ fn a_message_over_the_limit_is_refused_on_a_header() {
     }
 }
 
-/// W-091 to W-094, V-10: of many Pings the last is answered; a Pong is never answered.
+/// W-091 to W-094: of many Pings the last is answered; a Pong is never answered.
 #[test]
 fn only_the_last_ping_is_answered() {
     let stream = [
@@ -147,7 +147,7 @@ fn only_the_last_ping_is_answered() {
     assert_eq!(log.lines()[4..], ["> \\x8a\\x04last"]);
 }
 
-/// W-059, W-061, W-069, W-099, V-60: one key is drawn for each frame of a client, none is used
+/// W-059, W-061, W-069, W-099: one key is drawn for each frame of a client, none is used
 /// twice, and a server has none to draw.
 #[test]
 fn a_client_draws_one_key_for_each_frame() {
@@ -301,7 +301,7 @@ fn a_connection_stays_small() {
 }
 
 proptest! {
-    /// P-01, P-02, P-08: arbitrary bytes give the same events at any cut, and end as one.
+    /// Arbitrary bytes give the same events at any cut, and end as one.
     #[test]
     fn arbitrary_bytes_do_not_depend_on_cuts(
         stream in prop::collection::vec(
@@ -322,7 +322,7 @@ proptest! {
 }
 
 proptest! {
-    /// P-11, W-078: one side receives everything that the other sends, for any fragmentation.
+    /// W-078: one side receives everything that the other sends, for any fragmentation.
     #[test]
     fn messages_survive_any_fragmentation(
         text in ".{0,60}",

@@ -173,7 +173,7 @@ fn over_http2_the_headers_of_the_connection_are_left_out() {
 }
 
 proptest! {
-    /// W-012, W-014, W-018, P-11: a server reads the encoded request of a client, part by part.
+    /// W-012, W-014, W-018: a server reads the encoded request of a client, part by part.
     #[test]
     fn a_request_reads_back_as_it_was_built(
         nonce: [u8; 16],

@@ -166,7 +166,7 @@ fn what_a_101_announces_of_a_body_is_ignored() {
     }
 }
 
-/// W-024, W-025, W-026, W-027, W-028, W-029, W-054, W-056, W-119, V-43
+/// W-024, W-025, W-026, W-027, W-028, W-029, W-054, W-056, W-119
 #[test]
 fn sixty_bad_answers_are_refused_each_for_its_reason() {
     use ResponseError as E;

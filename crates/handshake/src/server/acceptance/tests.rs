@@ -131,7 +131,7 @@ fn only_what_was_offered_is_accepted() {
     assert_eq!(accept(&with_offers, &["x-a", "x-a"]), repeated);
 }
 
-/// P-005, V-47
+/// P-005
 #[test]
 fn extra_headers_cannot_inject_or_replace_anything() {
     use ExtraHeaderError::{Name, Reserved, Value};
@@ -190,7 +190,7 @@ fn over_http2_success_is_200_without_the_headers_of_the_connection() {
 }
 
 proptest! {
-    /// W-043, W-045, V-47: the head has the lines that were asked for and no other.
+    /// W-043, W-045: the head has the lines that were asked for and no other.
     #[test]
     fn an_encoded_head_has_exactly_its_lines(
         offer in prop::collection::btree_set("[a-f]{1,2}", 1..4),

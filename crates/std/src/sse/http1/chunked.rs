@@ -227,7 +227,6 @@ mod tests {
         }
     }
 
-    /// V-57
     #[test]
     fn an_invalid_chunk_is_refused() {
         for (body, expected) in [

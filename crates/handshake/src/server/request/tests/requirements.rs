@@ -79,7 +79,7 @@ fn an_absolute_target_names_the_host() {
     assert_eq!(parse(&head(start, &with("Host", &["a b"]))), Err(malformed));
 }
 
-/// V-41, W-031, W-032, W-033, W-034, W-035, W-036, W-037, W-051, W-057, P-004
+/// W-031, W-032, W-033, W-034, W-035, W-036, W-037, W-051, W-057, P-004
 #[test]
 fn one_header_gone_or_doubled_has_its_own_error() {
     use RequestField::{Connection, Host, Key, Origin, Upgrade, Version};
@@ -192,7 +192,7 @@ fn the_key_is_16_bytes_in_base64() {
     }
 }
 
-/// W-037, W-041, W-050, H-012, V-44
+/// W-037, W-041, W-050, H-012
 #[test]
 fn the_version_is_13_and_nothing_else() {
     for version in
@@ -207,7 +207,7 @@ fn the_version_is_13_and_nothing_else() {
     assert_eq!(RequestError::Version.status(), 426);
 }
 
-/// P-010, V-57
+/// P-010
 #[test]
 fn a_body_is_refused() {
     for (lines, error) in [
