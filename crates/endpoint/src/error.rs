@@ -11,6 +11,7 @@ use tidings_handshake::{
 use tidings_websocket::frame::InvalidUtf8;
 use tidings_websocket::{CloseInfo, SendError, Timeout, Violation};
 
+use crate::opening::HandshakeTimeout;
 #[cfg(feature = "rustls")]
 use crate::opening::TlsError;
 
@@ -40,8 +41,8 @@ pub enum Error {
     Compression(AnswerError),
     /// The server answered in plain HTTP and did not open the WebSocket.
     Declined(Box<Declined>),
-    /// The opening handshake did not end in time.
-    HandshakeTimeout(Duration),
+    /// The opening handshake did not end in time. Of a client, it says which phase was not finished.
+    HandshakeTimeout(HandshakeTimeout),
     /// The URI is not one of a WebSocket.
     Uri(UriError),
     /// The scheme is `wss` or `https`, and this was built without the feature `rustls`.
@@ -202,9 +203,7 @@ impl fmt::Display for Error {
                 let Declined { status, reason, .. } = &**declined;
                 write!(f, "the server answered {status} {}", reason.escape_debug())
             }
-            Self::HandshakeTimeout(limit) => {
-                write!(f, "the opening handshake took longer than {limit:?}")
-            }
+            Self::HandshakeTimeout(timeout) => timeout.fmt(f),
             Self::Uri(error) => error.fmt(f),
             Self::TlsUnsupported => f.write_str(
                 "TLS needs the feature `rustls`, or a TLS stream that you bring yourself",

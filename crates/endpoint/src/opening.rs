@@ -60,17 +60,17 @@ use crate::websocket::Negotiated;
 pub use addresses::{ATTEMPT_DELAY, interleave};
 pub use client::ClientHandshake;
 pub use connecting::Connecting;
-pub use deadline::Deadline;
+pub use deadline::{Deadline, HandshakeTimeout};
 pub use disconnect::Disconnect;
 pub use options::ConnectOptions;
 pub use request::{PendingRequest, RequestHandshake};
 pub use retry_after::retry_after;
-pub use route::Route;
+pub use route::{Phase, Route};
 pub use server::{ServerHandshake, accept_same_origin, negotiate};
 pub use socks::Socks5Proxy;
 pub use tidings_handshake::opening::{Io, MAX_INTERIM_RESPONSES};
 #[cfg(feature = "rustls")]
-pub use tls::{TlsError, TlsTarget};
+pub use tls::{TlsError, TlsFailure, TlsTarget};
 pub use tunnel::TunnelHandshake;
 #[cfg(feature = "event-source")]
 pub(crate) use tunnel::forwarding_refusal;

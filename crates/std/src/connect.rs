@@ -11,6 +11,8 @@ use std::fmt::Display;
 #[cfg(feature = "rustls")]
 use std::io;
 
+#[cfg(feature = "rustls")]
+use tidings_endpoint::opening::Phase;
 use tidings_endpoint::opening::{ConnectOptions, Connecting, Opened, Route};
 use tidings_endpoint::websocket::Config;
 use tidings_endpoint::{ClientRole, Error, RandomMasks};
@@ -128,8 +130,8 @@ pub(crate) fn open(route: &Route<'_>, deadline: Deadline) -> Result<ClientStream
         return ClientStream::secure(stream, tls, deadline).map_err(|error| {
             let is_late = error.kind() == io::ErrorKind::TimedOut;
             match is_late && deadline.time_left().is_zero() {
-                true => deadline.error(),
-                false => route.securing_failed(error),
+                true => route.timed_out(Phase::Tls, deadline.value()),
+                false => route.failed(Phase::Tls, error),
             }
         });
     }

@@ -51,7 +51,7 @@ impl Deadline {
     }
 
     /// The error that the time is over.
-    pub(crate) const fn error(self) -> Error {
+    pub(crate) fn error(self) -> Error {
         self.deadline.error()
     }
 }

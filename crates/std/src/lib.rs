@@ -46,8 +46,9 @@ pub mod client {
     pub use crate::connect::{ClientStream, client_handshake};
     #[cfg(feature = "rustls")]
     pub use rustls;
+    pub use tidings_endpoint::opening::HandshakeTimeout;
     #[cfg(feature = "rustls")]
-    pub use tidings_endpoint::opening::TlsError;
+    pub use tidings_endpoint::opening::{TlsError, TlsFailure};
     pub use tidings_endpoint::{ClientRole, Declined, RandomMasks};
     pub use tidings_handshake::Proxy;
 }

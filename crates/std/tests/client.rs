@@ -245,6 +245,8 @@ fn one_deadline_holds_for_all_steps() {
     let begun = Instant::now();
     let error = connect_with(&uri, &options).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
+    let phase = format!("the opening handshake with 127.0.0.1:{port}: timed out");
+    assert!(error.to_string().starts_with(&phase), "{error}");
     assert!(begun.elapsed() >= Duration::from_millis(300));
 
     // A proxy that says nothing.
@@ -252,6 +254,13 @@ fn one_deadline_holds_for_all_steps() {
     let proxy = Proxy::parse(&format!("127.0.0.1:{silent_port}")).unwrap();
     let error = connect_with(&uri, &options.proxy(proxy)).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "asking the proxy 127.0.0.1:{silent_port} for a tunnel: timed out 300ms after the attempt \
+             began"
+        )
+    );
 }
 
 /// A server that does not speak the protocol.

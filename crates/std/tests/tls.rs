@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tidings_std::websocket::Timeout;
 use tidings_std::{
     CloseCode, Config, Error, Message, accept,
-    client::{TlsError, rustls},
+    client::{TlsError, TlsFailure, rustls},
     connect_with,
 };
 use tls_support::{Tls, asking, authority, client_certificate, serve, signed, trusting};
@@ -106,8 +106,13 @@ fn a_server_that_cannot_be_trusted_sees_no_request() {
         let (port, serving) = serve(config, echo);
         let error =
             connect_with(&format!("wss://localhost:{port}/"), &trusting(&trusted)).unwrap_err();
-        let refused =
-            matches!(error, Error::Tls(TlsError::Handshake(rustls::Error::InvalidCertificate(_))));
+        let refused = matches!(
+            error,
+            Error::Tls(TlsError::Handshake(TlsFailure {
+                error: rustls::Error::InvalidCertificate(_),
+                ..
+            }))
+        );
         assert!(refused, "{error:?}");
         assert!(serving.join().unwrap().is_err());
     }
@@ -130,7 +135,9 @@ fn a_server_without_tls_fails_the_handshake_and_one_that_is_silent_the_deadline(
     let error = connect_with(&uri, &options).unwrap_err();
     assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
     let error = connect_with(&uri, &options).unwrap_err();
-    assert!(matches!(error, Error::HandshakeTimeout(_)), "{error:?}");
+    let Error::HandshakeTimeout(timeout) = error else { panic!("{error:?}") };
+    let phase = uri.replace("wss://", "the TLS handshake with ").replace('/', "");
+    assert_eq!(timeout.phase(), Some(&*phase));
     drop(serving.join().unwrap());
 }
 
@@ -152,7 +159,10 @@ fn a_client_certificate_that_is_missing_is_an_error_of_tls() {
         } else {
             let error = connected.unwrap_err();
             assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
-            let words = "TLS: the server asks for a client certificate, and got none";
+            let words = format!(
+                "the opening handshake with localhost:{port}: the server asks for a client \
+                 certificate, and got none"
+            );
             assert_eq!(error.to_string(), words);
             assert!(serving.join().unwrap().is_err());
         }

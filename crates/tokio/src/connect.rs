@@ -11,6 +11,8 @@ mod stream;
 
 use std::fmt::Display;
 
+#[cfg(any(feature = "rustls", feature = "socks"))]
+use tidings_endpoint::opening::Phase;
 use tidings_endpoint::opening::{ConnectOptions, Connecting, Deadline, Opened, Route};
 use tidings_endpoint::websocket::Config;
 use tidings_endpoint::{ClientRole, Error, RandomMasks};
@@ -84,7 +86,7 @@ pub async fn connect_with(
         let deadline = connecting.deadline();
         loop {
             let route = connecting.route()?;
-            let mut stream = clock.within(deadline, open(&route, deadline, clock)).await?;
+            let mut stream = open(&route, deadline, clock).await?;
             let mut handshake = connecting.handshake();
             drive(&mut stream, &mut handshake, clock).await;
             if let Some(opened) = handshake.finish()? {
@@ -156,10 +158,11 @@ pub(crate) async fn open(
     if route.socks().is_some() {
         return Err(route.socks_unsupported("tidings-tokio needs the feature `socks` for it"));
     }
-    let mut stream = dial(route).await?;
+    let mut stream = dial(route, deadline, clock).await?;
     #[cfg(feature = "socks")]
     if let Some(proxy) = route.socks() {
-        stream = socks::connect_through(stream, route, proxy).await?;
+        let connecting = socks::connect_through(stream, route.server(), proxy);
+        stream = clock.within(deadline, (route, Phase::Socks), connecting).await?;
     }
     if let Some(mut tunnel) = route.tunnel(deadline) {
         drive(&mut stream, &mut tunnel, clock).await;
@@ -168,8 +171,8 @@ pub(crate) async fn open(
     // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
     #[cfg(feature = "rustls")]
     if let Some(tls) = route.tls() {
-        let secured = ClientStream::secure(stream, tls).await;
-        return secured.map_err(|error| route.securing_failed(error));
+        let securing = ClientStream::secure(stream, tls);
+        return clock.within(deadline, (route, Phase::Tls), securing).await;
     }
     Ok(ClientStream::plain(stream))
 }

@@ -1,9 +1,10 @@
 //! Drives a handshake over a stream: [`drive`], by the time of a [`Clock`].
 
 use std::future::Future;
+use std::io;
 
 use tidings_endpoint::Error;
-use tidings_endpoint::opening::{Deadline, Handshake, Io};
+use tidings_endpoint::opening::{Deadline, Handshake, Io, Phase, Route};
 use tidings_websocket::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
@@ -32,13 +33,17 @@ impl Clock {
         }
     }
 
-    /// Returns the result of `work`, or the error for its timeout.
+    /// Returns the result of a phase of connecting, or an error that names it.
     pub(crate) async fn within<T>(
         self,
         deadline: Deadline,
-        work: impl Future<Output = Result<T, Error>>,
+        (route, phase): (&Route<'_>, Phase),
+        work: impl Future<Output = io::Result<T>>,
     ) -> Result<T, Error> {
-        self.until(deadline.at(), work).await.unwrap_or_else(|| Err(deadline.error()))
+        match self.until(deadline.at(), work).await {
+            Some(result) => result.map_err(|error| route.failed(phase, error)),
+            None => Err(route.timed_out(phase, deadline)),
+        }
     }
 }
 

@@ -435,12 +435,21 @@ async fn one_deadline_holds_for_all_steps() {
     let uri = format!("ws://127.0.0.1:{port}/");
     let error = connect_with(&uri, &options).await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
+    let phase = format!("the opening handshake with 127.0.0.1:{port}: timed out");
+    assert!(error.to_string().starts_with(&phase), "{error}");
 
     // A proxy that says nothing.
     let (silent, silent_port) = listen().await;
     let proxy = Proxy::parse(&format!("127.0.0.1:{silent_port}")).unwrap();
     let error = connect_with(&uri, &options.proxy(proxy)).await.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "asking the proxy 127.0.0.1:{silent_port} for a tunnel: timed out 300ms after the attempt \
+             began"
+        )
+    );
     drop(silent);
     server.abort();
 }

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tidings_tokio::client::rustls::crypto::ring;
@@ -11,7 +12,7 @@ use tidings_tokio::client::rustls::pki_types::{CertificateDer, PrivateKeyDer, Pr
 use tidings_tokio::client::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use tidings_tokio::{
     CloseCode, Config, ConnectOptions, Error, Message, accept,
-    client::{Proxy, TlsError},
+    client::{Proxy, TlsError, TlsFailure},
     connect_with,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -160,9 +161,16 @@ async fn a_server_that_cannot_be_trusted_sees_no_request() {
         let (port, server) = serve(config).await;
         let options = ConnectOptions::new().tls_config(trusting(&authority));
         let error = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap_err();
-        let refused =
-            matches!(error, Error::Tls(TlsError::Handshake(rustls::Error::InvalidCertificate(_))));
+        let refused = matches!(
+            error,
+            Error::Tls(TlsError::Handshake(TlsFailure {
+                error: rustls::Error::InvalidCertificate(_),
+                ..
+            }))
+        );
         assert!(refused, "{case}: {error:?}");
+        let phase = format!("the TLS handshake with localhost:{port}: ");
+        assert!(error.to_string().starts_with(&phase), "{case}: {error}");
         assert!(server.await.unwrap().is_err(), "{case}");
     }
 }
@@ -173,7 +181,10 @@ async fn the_platforms_roots_are_trusted_by_default_and_no_others() {
     let (port, server) = serve(signed(&authority(), &params(&["localhost"]))).await;
     let error = tidings_tokio::connect(&format!("wss://localhost:{port}/")).await.unwrap_err();
     match error {
-        Error::Tls(TlsError::Handshake(rustls::Error::InvalidCertificate(_))) => {
+        Error::Tls(TlsError::Handshake(TlsFailure {
+            error: rustls::Error::InvalidCertificate(_),
+            ..
+        })) => {
             assert!(server.await.unwrap().is_err());
         }
         // On a machine without any: no connection is made.
@@ -207,6 +218,19 @@ async fn a_server_without_tls_sees_only_a_tls_record() {
     let error = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap_err();
     assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
     assert_eq!(server.await.unwrap(), 0x16);
+}
+
+#[tokio::test]
+async fn a_timeout_during_the_tls_handshake_names_it_and_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut config = Config::client();
+    config.handshake_timeout = Duration::from_millis(100);
+    let options = ConnectOptions::new().tls_config(trusting(&authority())).config(config);
+    let error = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap_err();
+    let Error::HandshakeTimeout(timeout) = error else { panic!("{error:?}") };
+    assert_eq!(timeout.phase(), Some(&*format!("the TLS handshake with localhost:{port}")));
+    assert_eq!(timeout.limit(), Duration::from_millis(100));
 }
 
 #[tokio::test]
@@ -312,7 +336,11 @@ async fn a_client_certificate_that_is_missing_is_an_error_of_tls() {
     let options = ConnectOptions::new().tls_config(trusting(&authority));
     let error = connect_with(&format!("wss://localhost:{port}/"), &options).await.unwrap_err();
     assert!(matches!(error, Error::Tls(TlsError::Handshake(_))), "{error:?}");
-    assert_eq!(error.to_string(), "TLS: the server asks for a client certificate, and got none");
+    let expected = format!(
+        "the opening handshake with localhost:{port}: the server asks for a client certificate, and \
+         got none"
+    );
+    assert_eq!(error.to_string(), expected);
     assert!(server.await.unwrap().is_err());
 }
 

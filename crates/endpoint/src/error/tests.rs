@@ -34,7 +34,7 @@ fn examples() -> Vec<Error> {
         Error::Request(RequestError::Version),
         Error::Refused { status: 404 },
         Error::Response(response),
-        Error::HandshakeTimeout(Duration::from_secs(1)),
+        HandshakeTimeout::new(Duration::from_secs(1)).into(),
         Error::Uri(UriError::Scheme),
         Error::TlsUnsupported,
         Error::Proxy { proxy: "p:1".into(), status: 407, challenge: Some("Basic".into()) },
@@ -46,7 +46,7 @@ fn examples() -> Vec<Error> {
         Error::MessageUnfinished,
         Error::QueueFull { len: 2, max_len: 1 },
         #[cfg(feature = "rustls")]
-        Error::Tls(TlsError::Handshake(rustls::Error::DecryptError)),
+        Error::Tls(TlsError::Handshake(rustls::Error::DecryptError.into())),
         #[cfg(feature = "rustls")]
         Error::Tls(TlsError::NoRoots(Some(io::Error::other("no such directory")))),
     ]

@@ -86,6 +86,7 @@ mod tests {
 
     use super::*;
     use crate::error::Declined;
+    use crate::opening::HandshakeTimeout;
 
     fn declined(status: u16, headers: &[(&str, &str)]) -> Error {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
@@ -106,7 +107,7 @@ mod tests {
             (Disconnect::Closed(CloseStatus::Empty), Reason::Closed(1005)),
             (Disconnect::Closed(going_away), Reason::Closed(1001)),
             (Disconnect::Error(std::io::Error::other("x").into()), Reason::Disconnected),
-            (Disconnect::Error(Error::HandshakeTimeout(Duration::ZERO)), Reason::Disconnected),
+            (Disconnect::Error(HandshakeTimeout::new(Duration::ZERO).into()), Reason::Disconnected),
             (
                 Disconnect::Error(Error::Proxy {
                     proxy: "p:1".into(),

@@ -40,10 +40,22 @@ pub(super) enum Peer {
 impl Peer {
     /// Converts a failure of the transport in the exchange.
     fn failed(&self, error: io::Error) -> Error {
+        in_phase(&self.phase(), error)
+    }
+
+    /// The error that the exchange took too long.
+    fn timed_out(&self, deadline: Deadline) -> Error {
         match self {
-            Self::Client => in_phase("the opening handshake", error),
-            Self::Server(name) => in_phase(&format!("the opening handshake with {name}"), error),
-            Self::Proxy(name) => in_phase(&format!("asking the proxy {name} for a tunnel"), error),
+            Self::Client => deadline.error(),
+            Self::Server(_) | Self::Proxy(_) => deadline.error_during(self.phase()),
+        }
+    }
+
+    fn phase(&self) -> String {
+        match self {
+            Self::Client => "the opening handshake".to_owned(),
+            Self::Server(name) => format!("the opening handshake with {name}"),
+            Self::Proxy(name) => format!("asking the proxy {name} for a tunnel"),
         }
     }
 
@@ -57,9 +69,11 @@ impl Peer {
     }
 }
 
-/// An error of the transport in this phase, unless it is one of TLS.
+/// An error of the transport, or of TLS, in this phase.
 pub(super) fn in_phase(phase: &str, error: io::Error) -> Error {
     match Error::from(error) {
+        #[cfg(feature = "rustls")]
+        Error::Tls(error) => Error::Tls(error.in_phase(phase)),
         Error::Io(error) => Error::Io(io::Error::new(
             error.kind(),
             InPhase { text: format!("{phase}: {error}"), error },
@@ -167,7 +181,7 @@ impl<R> Exchange<R> {
             Ok(step) => Some((step, self.opening.poll_timeout())),
             Err(error) => {
                 self.error = Some(match error {
-                    OpeningError::TimedOut => self.deadline.error(),
+                    OpeningError::TimedOut => self.with.timed_out(self.deadline),
                     OpeningError::Eof => {
                         let eof = self.with.eof();
                         self.with.failed(io::Error::new(io::ErrorKind::UnexpectedEof, eof))

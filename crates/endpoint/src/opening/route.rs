@@ -14,6 +14,20 @@ use crate::opening::socks::Socks5Proxy;
 use crate::opening::tls::TlsTarget;
 use crate::opening::tunnel::TunnelHandshake;
 
+/// A step on the way to a server, before HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Looking up the addresses of the host.
+    Resolving,
+    /// Connecting over TCP.
+    Connecting,
+    /// Asking a [SOCKS5 proxy](Route::socks) for a connection to the server.
+    Socks,
+    /// The TLS handshake.
+    Tls,
+}
+
 /// The way to one server: to which host by TCP, through which tunnel, with which TLS.
 #[derive(Debug)]
 pub struct Route<'a> {
@@ -136,38 +150,35 @@ impl<'a> Route<'a> {
         self.tls.clone()
     }
 
-    /// Converts the error of resolving the host's name.
+    /// Converts the error of the transport in this phase: it names the phase and the host.
     #[must_use]
-    pub fn resolving_failed(&self, error: io::Error) -> Error {
-        in_phase(&format!("resolving {}", self.tcp_peer()), error)
+    pub fn failed(&self, phase: Phase, error: io::Error) -> Error {
+        in_phase(&self.text_of(phase), error)
     }
 
-    /// Converts the error of connecting over TCP.
+    /// The error that the time was over in this phase.
     #[must_use]
-    pub fn connecting_failed(&self, error: io::Error) -> Error {
-        let address = self.address.map_or_else(String::new, |address| format!(" at {address}"));
-        in_phase(&format!("connecting to {}{address}", self.tcp_peer()), error)
-    }
-
-    /// Converts the error of a [SOCKS5 proxy](Self::socks) that did not connect to the server.
-    #[must_use]
-    pub fn socks_failed(&self, error: io::Error) -> Error {
-        let server = host_and_port(self.uri.host(), self.uri.port());
-        in_phase(&format!("asking {} for a connection to {server}", self.tcp_peer()), error)
+    pub fn timed_out(&self, phase: Phase, deadline: Deadline) -> Error {
+        deadline.error_during(self.text_of(phase))
     }
 
     /// The error of an adapter that knows no SOCKS5, before it connects.
     #[must_use]
     pub fn socks_unsupported(&self, why: &'static str) -> Error {
-        self.socks_failed(io::Error::new(io::ErrorKind::Unsupported, why))
+        self.failed(Phase::Socks, io::Error::new(io::ErrorKind::Unsupported, why))
     }
 
-    /// Converts the error of the TLS handshake.
-    #[cfg(feature = "rustls")]
-    #[must_use]
-    pub fn securing_failed(&self, error: io::Error) -> Error {
-        let server = host_and_port(self.uri.host(), self.uri.port());
-        in_phase(&format!("the TLS handshake with {server}"), error)
+    fn text_of(&self, phase: Phase) -> String {
+        let server = || host_and_port(self.uri.host(), self.uri.port());
+        match phase {
+            Phase::Resolving => format!("resolving {}", self.tcp_peer()),
+            Phase::Connecting => {
+                let address = self.address.map(|address| format!(" at {address}"));
+                format!("connecting to {}{}", self.tcp_peer(), address.unwrap_or_default())
+            }
+            Phase::Socks => format!("asking {} for a connection to {}", self.tcp_peer(), server()),
+            Phase::Tls => format!("the TLS handshake with {}", server()),
+        }
     }
 
     fn tcp_peer(&self) -> String {

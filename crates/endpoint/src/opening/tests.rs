@@ -471,7 +471,8 @@ mod client {
         let mut silent = Memory::answering(|_| "HTTP/1.1".to_owned(), Cut::Whole);
         silent.stays_open = true;
         let error = open(&options(), &mut silent).unwrap_err();
-        assert!(matches!(error, Error::HandshakeTimeout(TIMEOUT)), "{error}");
+        let Error::HandshakeTimeout(timeout) = error else { panic!("{error}") };
+        assert_eq!((timeout.limit(), timeout.phase().is_some()), (TIMEOUT, true));
         let error = open(&options(), &mut Memory::answering(|_| String::new(), Cut::Whole));
         assert!(error.unwrap_err().is_disconnect());
     }

@@ -98,7 +98,7 @@ fn platform() -> Result<Arc<ClientConfig>, TlsError> {
     let provider = provider()?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(TlsError::Handshake)?
+        .map_err(|error| TlsError::Handshake(error.into()))?
         .with_root_certificates(roots()?)
         .with_no_client_auth();
     config.alpn_protocols = vec![HTTP1.to_vec()];
@@ -154,7 +154,7 @@ fn roots() -> Result<RootCertStore, TlsError> {
 pub enum TlsError {
     /// The handshake failed: the server's certificate is not trusted, or not for this name, or
     /// the two have no version or cipher in common, or the server wants a client certificate.
-    Handshake(rustls::Error),
+    Handshake(TlsFailure),
     /// The client certificate, or its key, cannot be used.
     ClientCertificate(rustls::Error),
     /// The host can be in no certificate.
@@ -168,10 +168,7 @@ pub enum TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Handshake(error) => match explanation(error) {
-                Some(explanation) => write!(f, "TLS: {explanation}"),
-                None => write!(f, "TLS: {error}"),
-            },
+            Self::Handshake(failure) => failure.fmt(f),
             Self::ClientCertificate(error) => write!(f, "the client certificate: {error}"),
             Self::ServerName => f.write_str("the host is neither a DNS name nor an address"),
             Self::NoRoots(error) => {
@@ -196,7 +193,44 @@ impl std::error::Error for TlsError {}
 impl TlsError {
     /// The error of TLS that an error of a TLS stream is, or else that error.
     pub(crate) fn downcast(error: io::Error) -> Result<Self, io::Error> {
-        error.downcast::<rustls::Error>().map(Self::Handshake)
+        error.downcast::<rustls::Error>().map(|error| Self::Handshake(error.into()))
+    }
+
+    /// The same error, which says in which phase it came.
+    pub(super) fn in_phase(self, phase: &str) -> Self {
+        match self {
+            Self::Handshake(TlsFailure { phase: None, error }) => {
+                Self::Handshake(TlsFailure { phase: Some(phase.into()), error })
+            }
+            other => other,
+        }
+    }
+}
+
+/// An error of rustls, and where it came. `Display` shows all of it, with a remedy if there is one.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TlsFailure {
+    /// The phase, with the host and port: "the TLS handshake with example.com:443". `None` if the
+    /// error came later, from the stream.
+    pub phase: Option<Box<str>>,
+    /// The error.
+    pub error: rustls::Error,
+}
+
+impl From<rustls::Error> for TlsFailure {
+    fn from(error: rustls::Error) -> Self {
+        Self { phase: None, error }
+    }
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.phase.as_deref().unwrap_or("TLS"))?;
+        match explanation(&self.error) {
+            Some(explanation) => f.write_str(&explanation),
+            None => self.error.fmt(f),
+        }
     }
 }
 

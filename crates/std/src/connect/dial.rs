@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tidings_endpoint::Error;
-use tidings_endpoint::opening::{ATTEMPT_DELAY, Route, interleave};
+use tidings_endpoint::opening::{ATTEMPT_DELAY, Phase, Route, interleave};
 
 use crate::deadline::Deadline;
 
@@ -31,9 +31,11 @@ pub(super) fn dial(route: &Route<'_>, deadline: Deadline) -> Result<TcpStream, E
     };
     let connect =
         move |address| TcpStream::connect_timeout(&address, shortest(deadline.time_left()));
-    let stream = race(interleave(addresses), deadline, connect)
-        .map_err(|failed| failed.into_error(deadline, |error| route.connecting_failed(error)))?;
-    set_options(&stream, route).map_err(|error| route.connecting_failed(error))?;
+    let stream = race(interleave(addresses), deadline, connect).map_err(|failed| match failed {
+        Failed::Late => route.timed_out(Phase::Connecting, deadline.value()),
+        Failed::Io(error) => route.failed(Phase::Connecting, error),
+    })?;
+    set_options(&stream, route).map_err(|error| route.failed(Phase::Connecting, error))?;
     Ok(stream)
 }
 
@@ -64,8 +66,8 @@ fn look_up(route: &Route<'_>, deadline: Deadline) -> Result<Vec<SocketAddr>, Err
     run(&sender, move || (host, port).to_socket_addrs())?;
     match receiver.recv_timeout(deadline.time_left()) {
         Ok(Ok(found)) => Ok(found.collect()),
-        Ok(Err(error)) => Err(route.resolving_failed(error)),
-        Err(_) => Err(deadline.error()),
+        Ok(Err(error)) => Err(route.failed(Phase::Resolving, error)),
+        Err(_) => Err(route.timed_out(Phase::Resolving, deadline.value())),
     }
 }
 
@@ -73,15 +75,6 @@ fn look_up(route: &Route<'_>, deadline: Deadline) -> Result<Vec<SocketAddr>, Err
 enum Failed {
     Late,
     Io(io::Error),
-}
-
-impl Failed {
-    fn into_error(self, deadline: Deadline, of: impl FnOnce(io::Error) -> Error) -> Error {
-        match self {
-            Self::Late => deadline.error(),
-            Self::Io(error) => of(error),
-        }
-    }
 }
 
 impl From<io::Error> for Failed {
@@ -167,10 +160,9 @@ mod tests {
             if success { Ok(index) } else { Err(io::Error::other(index.to_string())) }
         });
         (
-            result.map_err(|failed| {
-                failed
-                    .into_error(deadline, |error| io::Error::other(error.to_string()).into())
-                    .to_string()
+            result.map_err(|failed| match failed {
+                Failed::Late => "late".to_owned(),
+                Failed::Io(error) => error.to_string(),
             }),
             begun.elapsed(),
         )
@@ -179,7 +171,6 @@ mod tests {
     #[test]
     fn the_first_address_that_answers_is_used() {
         type Case = (&'static [(u64, bool)], Result<usize, &'static str>, u64, u64);
-        let late = "the opening handshake took longer than 500ms";
         let cases: [Case; 8] = [
             (&[(10, true), (0, true)], Ok(0), 10, 240),
             // A black hole costs the delay, not the timeout.
@@ -191,7 +182,7 @@ mod tests {
             (&[(5, false), (6, false), (7, true)], Ok(2), 18, 240),
             (&[(5, false), (6, false)], Err("0"), 11, 240),
             (&[], Err("the host has no usable address"), 0, 240),
-            (&[(800, true)], Err(late), 500, 790),
+            (&[(800, true)], Err("late"), 500, 790),
         ];
         for (script, expected, at_least, at_most) in cases {
             let (result, took) = run_script(script, 500);

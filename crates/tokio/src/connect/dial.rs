@@ -9,25 +9,30 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tidings_endpoint::Error;
-use tidings_endpoint::opening::{ATTEMPT_DELAY, Route, interleave};
+use tidings_endpoint::opening::{ATTEMPT_DELAY, Deadline, Phase, Route, interleave};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::sleep;
 
+use crate::opening::Clock;
+
 /// Connects to any address of the host.
-pub(super) async fn dial(route: &Route<'_>) -> Result<TcpStream, Error> {
+pub(super) async fn dial(
+    route: &Route<'_>,
+    deadline: Deadline,
+    clock: Clock,
+) -> Result<TcpStream, Error> {
     let mut addresses: Vec<SocketAddr> = match route.address() {
         Some(address) => vec![address],
-        None => lookup_host((route.host(), route.port()))
-            .await
-            .map_err(|error| route.resolving_failed(error))?
-            .collect(),
+        None => {
+            let looking_up = lookup_host((route.host(), route.port()));
+            clock.within(deadline, (route, Phase::Resolving), looking_up).await?.collect()
+        }
     };
     if let Some(local) = route.local_address() {
         addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
     }
-    race(interleave(addresses), |address| connect(route, address))
-        .await
-        .map_err(|error| route.connecting_failed(error))
+    let connecting = race(interleave(addresses), |address| connect(route, address));
+    clock.within(deadline, (route, Phase::Connecting), connecting).await
 }
 
 async fn connect(route: &Route<'_>, address: SocketAddr) -> io::Result<TcpStream> {

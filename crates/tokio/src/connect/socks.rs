@@ -2,18 +2,16 @@
 
 use std::io;
 
-use tidings_endpoint::Error;
-use tidings_endpoint::opening::{Route, Socks5Proxy};
+use tidings_endpoint::opening::Socks5Proxy;
 use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
 
 /// Has the proxy connect to the server, by its name. Afterwards the stream leads there.
 pub(super) async fn connect_through(
     stream: TcpStream,
-    route: &Route<'_>,
+    server: (&str, u16),
     proxy: &Socks5Proxy,
-) -> Result<TcpStream, Error> {
-    let server = route.server();
+) -> io::Result<TcpStream> {
     let connected = match proxy.user_and_password() {
         None => Socks5Stream::connect_with_socket(stream, server).await,
         Some((user, password)) => {
@@ -23,7 +21,7 @@ pub(super) async fn connect_through(
     };
     match connected {
         Ok(stream) => Ok(stream.into_inner()),
-        Err(tokio_socks::Error::Io(error)) => Err(route.socks_failed(error)),
-        Err(error) => Err(route.socks_failed(io::Error::other(error))),
+        Err(tokio_socks::Error::Io(error)) => Err(error),
+        Err(error) => Err(io::Error::other(error)),
     }
 }

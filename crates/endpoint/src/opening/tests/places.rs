@@ -30,13 +30,26 @@ fn an_error_of_the_transport_names_the_phase_and_the_host() {
         ),
     ] {
         let route = options.route(uri).unwrap();
-        assert_eq!(route.resolving_failed(refused()).to_string(), resolving);
-        let error = route.connecting_failed(refused());
+        assert_eq!(route.failed(Phase::Resolving, refused()).to_string(), resolving);
+        let error = route.failed(Phase::Connecting, refused());
         assert_eq!(error.to_string(), connecting);
         assert!(error.source().is_none());
         assert!(
             matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
         );
+    }
+
+    let options = ConnectOptions::new();
+    let route = options.route("ws://a.example/").unwrap();
+    let deadline = Deadline::new(Timestamp::default(), Duration::from_secs(10));
+    for (phase, expected) in [
+        (Phase::Resolving, "resolving a.example:80"),
+        (Phase::Connecting, "connecting to a.example:80"),
+        (Phase::Socks, "asking a.example:80 for a connection to a.example:80"),
+        (Phase::Tls, "the TLS handshake with a.example:80"),
+    ] {
+        let error = route.timed_out(phase, deadline).to_string();
+        assert_eq!(error, format!("{expected}: timed out 10s after the attempt began"));
     }
 
     for (proxy, from, expected) in [
