@@ -224,11 +224,5 @@ impl fmt::Display for AnswerError {
     }
 }
 
-impl core::error::Error for AnswerError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Parameter(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// `Display` shows the inner error.
+impl core::error::Error for AnswerError {}

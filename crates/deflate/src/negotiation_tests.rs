@@ -480,3 +480,31 @@ proptest! {
         let _ = accept(&permissive(), &format!("permessage-deflate{params}"));
     }
 }
+
+#[test]
+fn no_error_of_a_chain_is_shown_twice() {
+    let window_bits = WindowBits::new(8).unwrap();
+    let unsupported = UnsupportedWindow { window_bits, min_window_bits: WindowBits::MAX };
+    let answer = [("permessage-deflate", [("unknown", None::<&str>)])];
+    let parameter = check_answer(&[Offer::new()], answer).unwrap_err();
+    for (error, len) in [
+        (&Decline::Window(unsupported) as &dyn core::error::Error, 2),
+        (&Decline::ClientWindowNotOffered, 1),
+        (&parameter, 1),
+    ] {
+        assert_eq!(chain(error).len(), len, "{error}");
+    }
+}
+
+/// Returns the texts of a chain, as programs print it, unless one has another in it.
+fn chain(error: &dyn core::error::Error) -> Vec<String> {
+    let mut shown = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        assert!(!shown.iter().any(|shown| shown.contains(&text)), "{text:?} in {shown:?}");
+        shown.push(text);
+        source = error.source();
+    }
+    shown
+}

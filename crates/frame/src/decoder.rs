@@ -293,14 +293,8 @@ impl fmt::Display for DecodeError {
     }
 }
 
-impl core::error::Error for DecodeError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match &self.kind {
-            DecodeErrorKind::Header(error) => Some(error),
-            DecodeErrorKind::PayloadTooLong(error) => Some(error),
-        }
-    }
-}
+/// `Display` shows the inner error.
+impl core::error::Error for DecodeError {}
 
 #[cfg(test)]
 mod tests;

@@ -203,3 +203,28 @@ fn a_future_that_is_dropped_after_any_number_of_polls_loses_nothing() {
     });
     assert!(runs > 20, "{runs}");
 }
+
+#[test]
+fn no_error_of_a_chain_is_shown_twice() {
+    let source = || io::Error::other(io::Error::other("the cable was cut"));
+    for error in [
+        EventStreamError::Source(source(), EndOfStream::BetweenEvents),
+        EventStreamError::Source(source(), EndOfStream::InsideEvent { dropped_len: 7 }),
+        EventStreamError::InsideEvent { dropped_len: 7 },
+    ] {
+        assert_eq!(chain(&error).len(), 1, "{error}");
+    }
+}
+
+/// Returns the texts of a chain, as programs print it, unless one has another in it.
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut shown = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        assert!(!shown.iter().any(|shown| shown.contains(&text)), "{text:?} in {shown:?}");
+        shown.push(text);
+        source = error.source();
+    }
+    shown
+}

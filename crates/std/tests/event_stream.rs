@@ -187,3 +187,31 @@ fn a_socket_that_has_nothing_now_loses_nothing() {
     assert_eq!(stream.next().unwrap().unwrap().data, "one");
     assert!(stream.next().is_none());
 }
+
+#[test]
+fn no_error_of_a_chain_is_shown_twice() {
+    for error in [
+        EventStreamError::Source(io::Error::other("cut"), EndOfStream::BetweenEvents),
+        EventStreamError::Source(
+            io::Error::other("cut"),
+            EndOfStream::InsideEvent { dropped_len: 7 },
+        ),
+        EventStreamError::NotNow(io::ErrorKind::WouldBlock.into()),
+        EventStreamError::InsideEvent { dropped_len: 7 },
+    ] {
+        assert_eq!(chain(&error).len(), 1, "{error}");
+    }
+}
+
+/// Returns the texts of a chain, as programs print it, unless one has another in it.
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut shown = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        assert!(!shown.iter().any(|shown| shown.contains(&text)), "{text:?} in {shown:?}");
+        shown.push(text);
+        source = error.source();
+    }
+    shown
+}

@@ -355,3 +355,27 @@ async fn an_upstream_that_does_not_complete_its_event_does_not_hold_up_the_end()
     assert!(start.elapsed() < Duration::from_secs(11));
     assert!(next(&mut relay).await.is_none());
 }
+
+#[test]
+fn no_error_of_a_chain_is_shown_twice() {
+    for (error, len) in [
+        (RelayError::Upstream(Broken), 2),
+        (RelayError::CutEvent { len: 7 }, 1),
+        (RelayError::Request(std::sync::Arc::new(Broken)), 2),
+    ] {
+        assert_eq!(chain(&error).len(), len, "{error}");
+    }
+}
+
+/// Returns the texts of a chain, as programs print it, unless one has another in it.
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut shown = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        assert!(!shown.iter().any(|shown| shown.contains(&text)), "{text:?} in {shown:?}");
+        shown.push(text);
+        source = error.source();
+    }
+    shown
+}

@@ -55,19 +55,54 @@ fn examples() -> Vec<Error> {
 #[test]
 fn no_error_of_a_chain_is_shown_twice() {
     for error in examples() {
-        let mut shown = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(error) = source {
-            let text = error.to_string();
-            assert!(!shown.iter().any(|shown| shown.contains(&text)), "{text:?} in {shown:?}");
-            shown.push(text);
-            source = error.source();
-        }
+        chain(&error);
     }
     // The source of the transport's own error is not lost.
     let error = Error::Io(io::Error::other(Layer));
     assert_eq!(error.to_string(), "the tunnel broke");
     assert_eq!(error.source().unwrap().to_string(), UriError::Scheme.to_string());
+}
+
+/// Returns the texts of a chain, as programs print it, unless one has another in it.
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut shown = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        assert!(!shown.iter().any(|shown| shown.contains(&text)), "{text:?} in {shown:?}");
+        shown.push(text);
+        source = error.source();
+    }
+    shown
+}
+
+#[cfg(feature = "event-source")]
+#[test]
+fn no_error_of_an_event_sources_chain_is_shown_twice() {
+    use crate::event_source::{DisconnectCause, EventError, StreamError};
+    use tidings_sse::event_source::{DisconnectReason, GiveUp};
+
+    let errors = || {
+        examples().into_iter().map(StreamError::Connect).chain([
+            StreamError::Http(Layer.into()),
+            StreamError::Unprocessed(Layer.into()),
+            StreamError::NotMade(Layer.into()),
+        ])
+    };
+    for error in errors() {
+        chain(&error);
+    }
+    for reason in [GiveUp::Failed, GiveUp::AttemptsExhausted] {
+        for error in errors() {
+            let cause = DisconnectCause {
+                reason: DisconnectReason::Unreachable,
+                error: Some(error),
+                answer: None,
+            };
+            chain(&cause);
+            chain(&EventError::Closed { cause, reason });
+        }
+    }
 }
 
 #[test]

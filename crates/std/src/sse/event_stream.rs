@@ -261,9 +261,9 @@ impl fmt::Display for EventStreamError {
 impl std::error::Error for EventStreamError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Source(error, _) | Self::NotNow(error) => Some(error),
-            Self::Overflow(exceeded) => Some(exceeded),
-            Self::InsideEvent { .. } => None,
+            // The text has the error itself.
+            Self::Source(error, _) | Self::NotNow(error) => error.source(),
+            Self::Overflow(_) | Self::InsideEvent { .. } => None,
         }
     }
 }
