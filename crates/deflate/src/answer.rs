@@ -208,7 +208,7 @@ impl fmt::Display for AnswerError {
                 write!(f, "extension {index} of the answer was not offered")
             }
             Self::RepeatedExtension { index } => {
-                write!(f, "extension {index} of the answer is permessage-deflate once more")
+                write!(f, "extension {index} of the answer repeats permessage-deflate")
             }
             Self::Parameter(error) => write!(f, "in the answer, {error}"),
             Self::Missing { parameter } => {

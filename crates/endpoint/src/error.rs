@@ -238,9 +238,11 @@ impl fmt::Display for Error {
             Self::Closed(info) => write!(f, "the peer has closed: {}", info.received),
             Self::Send(error) => error.fmt(f),
             Self::QueueFull { len, max_len } => {
-                write!(f, "{len} bytes are queued already, the limit is {max_len}")
+                write!(f, "the send queue is full: it has {len} bytes, the limit is {max_len}")
             }
-            Self::MessageUnfinished => f.write_str("an earlier message was not finished"),
+            Self::MessageUnfinished => {
+                f.write_str("a message that a MessageWriter began must be finished first")
+            }
             Self::NotUtf8(error) => write!(f, "the text to send: {error}"),
         }
     }

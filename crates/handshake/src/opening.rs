@@ -393,9 +393,7 @@ impl fmt::Display for OpeningError {
         f.write_str(match self {
             Self::Eof => "the transport ended in the opening handshake",
             Self::TimedOut => "the opening handshake did not end in time",
-            Self::BrokenTransport => {
-                "the transport read or wrote another number of bytes than it can have"
-            }
+            Self::BrokenTransport => "the transport reported an impossible number of bytes",
         })
     }
 }

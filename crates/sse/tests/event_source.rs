@@ -342,11 +342,7 @@ fn a_loss_says_in_words_why_and_what_is_next() {
         (DisconnectReason::Unreachable, "there was no response", None),
         (DisconnectReason::ResponseTimeout, "the response did not come in time", None),
         (DisconnectReason::Status(404), "the server answered 404; an event stream needs 200", None),
-        (
-            DisconnectReason::ContentType,
-            "the response has another media type than text/event-stream",
-            None,
-        ),
+        (DisconnectReason::ContentType, "the response's media type is not text/event-stream", None),
         (
             DisconnectReason::TooManyRedirects,
             "there were more redirects than one attempt may follow",

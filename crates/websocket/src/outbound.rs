@@ -424,7 +424,7 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotOpen => "the connection is closing: nothing can be sent",
-            Self::InsideOtherMessage => "a message of the other type is not finished",
+            Self::InsideOtherMessage => "a message of the other type must be finished first",
             Self::CompressionNotNegotiated => "the peer has not agreed to compressed messages",
         })
     }
@@ -520,7 +520,7 @@ mod tests {
     fn a_refusal_to_send_says_why() {
         for (error, text) in [
             (SendError::NotOpen, "the connection is closing: nothing can be sent"),
-            (SendError::InsideOtherMessage, "a message of the other type is not finished"),
+            (SendError::InsideOtherMessage, "a message of the other type must be finished first"),
             (SendError::CompressionNotNegotiated, "the peer has not agreed to compressed messages"),
         ] {
             assert_eq!(error.to_string(), text);

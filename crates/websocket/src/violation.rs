@@ -121,7 +121,10 @@ impl fmt::Display for Violation {
                 write!(f, "the message has more than {max_fragments} frames, the limit")
             }
             Self::TooManyControlFrames { rate: ControlFrameRate { burst, per_second } } => {
-                write!(f, "more control frames than {burst} at once and {per_second} per second")
+                write!(
+                    f,
+                    "the peer sent more control frames than {burst} at once and {per_second} per second"
+                )
             }
         }
     }
@@ -215,7 +218,7 @@ mod tests {
                 Violation::TooManyControlFrames { rate },
                 1008,
                 "too many control frames",
-                "more control frames than 3 at once and 1 per second",
+                "the peer sent more control frames than 3 at once and 1 per second",
             ),
         ] {
             assert_eq!(violation.close_code().get(), code, "{violation}");

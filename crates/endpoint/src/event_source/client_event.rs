@@ -251,7 +251,7 @@ impl fmt::Display for AnswerCut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooLong => "the answer is longer than the limit",
-            Self::TimedOut => "the answer did not come to its end in time",
+            Self::TimedOut => "the answer did not end in time",
             Self::Connection => "the connection broke within the answer",
             Self::Coding => "the compressed answer is corrupt",
         })

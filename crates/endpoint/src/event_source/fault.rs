@@ -151,10 +151,14 @@ impl fmt::Display for RedirectFault {
             Self::Location => f.write_str("the redirect must have exactly one Location header"),
             Self::Url(error) => write!(f, "the redirect's Location is not a valid URL: {error}"),
             Self::Scheme(scheme) => {
-                write!(f, "the redirect leads to the scheme {}", scheme.escape_default())
+                write!(
+                    f,
+                    "the redirect leads to the scheme {}, not http or https",
+                    scheme.escape_default()
+                )
             }
             Self::Downgrade => f.write_str("the redirect leads from https to http, without TLS"),
-            Self::Credentials => f.write_str("the redirect brings credentials of its own"),
+            Self::Credentials => f.write_str("the redirect's Location has credentials"),
         }
     }
 }

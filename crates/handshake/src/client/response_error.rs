@@ -98,7 +98,7 @@ impl fmt::Display for ResponseError {
                 write!(f, "the value of the server's header {index} holds a control character")
             }
             Self::UpgradeMissing => f.write_str("the server's answer has no Upgrade header"),
-            Self::Upgrade => f.write_str("the server upgraded to something else than websocket"),
+            Self::Upgrade => f.write_str("the server's Upgrade header does not name websocket"),
             Self::ConnectionMissing => f.write_str("the server's answer has no Connection header"),
             Self::Connection => {
                 f.write_str("the Connection header of the server's answer does not list Upgrade")

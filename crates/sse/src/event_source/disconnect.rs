@@ -138,7 +138,7 @@ impl fmt::Display for DisconnectReason {
                 return write!(f, "the server answered {status}; an event stream needs 200");
             }
             Self::ContentType => {
-                return write!(f, "the response has another media type than {MEDIA_TYPE}");
+                return write!(f, "the response's media type is not {MEDIA_TYPE}");
             }
             Self::TooManyRedirects => {
                 ("there were more redirects than one attempt may follow", None)

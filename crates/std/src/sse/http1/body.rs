@@ -139,7 +139,7 @@ impl fmt::Display for BodyError {
                 f.write_str("the response has a Transfer-Encoding other than chunked in HTTP/1.1")
             }
             Self::Chunk(error) => error.fmt(f),
-            Self::Cut => f.write_str("the connection ended before the body of the response"),
+            Self::Cut => f.write_str("the connection ended before the end of the response's body"),
         }
     }
 }
