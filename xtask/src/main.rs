@@ -8,8 +8,11 @@ mod instructions;
 mod packages;
 mod public_api;
 mod published;
+mod release;
 mod soak;
 mod targets;
+#[cfg(test)]
+mod workflows;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -36,6 +39,8 @@ enum Task {
     Packages(packages::Arguments),
     /// Compare the foreign types in the public APIs with their lists.
     PublicApi(public_api::Arguments),
+    /// Check whether a release could be made.
+    Release(release::Arguments),
     /// Let honest clients talk beside attackers.
     Soak(soak::Arguments),
     /// Build the libraries for other machines, run their vectors there, and measure them.
@@ -49,6 +54,7 @@ fn main() -> ExitCode {
         Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Packages(arguments) => packages::run(&arguments),
         Task::PublicApi(arguments) => public_api::run(&arguments),
+        Task::Release(arguments) => release::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Targets(arguments) => targets::run(&arguments),
     };

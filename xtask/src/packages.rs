@@ -37,10 +37,10 @@ const TRACES: [&str; 2] = [".cargo_vcs_info.json", ".cargo-ok"];
 pub(crate) struct Arguments {
     /// Package files that are not committed too.
     #[arg(long)]
-    allow_dirty: bool,
+    pub(crate) allow_dirty: bool,
     /// Check the contents of the packages, but do not build them.
     #[arg(long)]
-    no_verify: bool,
+    pub(crate) no_verify: bool,
 }
 
 /// Packages every published crate, and checks the results.
