@@ -36,11 +36,11 @@ fn rsv(first: u8) -> Rsv {
 /// W-063, W-064, W-073, W-082, D-010: all 65,536 first two bytes, with and without RSV1
 /// negotiated, against the table; and through the decoder, byte by byte.
 #[test]
-fn all_first_two_bytes_are_judged_by_the_table() {
+fn all_first_two_bytes_are_checked_against_the_table() {
     for (rsv_allowed, allowed_bits) in [(Rsv::NONE, 0), (Rsv::RSV1, 0x40)] {
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
-                let verdict = expected(first, second, allowed_bits);
+                let outcome = expected(first, second, allowed_bits);
                 // After the first two bytes: a length that needs its form, and a masking key.
                 let mut bytes = std::vec![first, second];
                 match second & 0x7F {
@@ -52,7 +52,7 @@ fn all_first_two_bytes_are_judged_by_the_table() {
                     bytes.extend([1, 2, 3, 4]);
                 }
                 let parsed = Header::parse(&bytes, rsv_allowed);
-                match (verdict, parsed) {
+                match (outcome, parsed) {
                     (Ok(()), Ok(ParsedHeader::Complete { header, header_len })) => {
                         assert_eq!(header_len, bytes.len());
                         assert_eq!(*header.encode(), bytes[..]);
@@ -60,8 +60,8 @@ fn all_first_two_bytes_are_judged_by_the_table() {
                         assert_eq!(header.fin(), first & 0x80 != 0);
                         assert_eq!(header.masking_key().is_some(), second & 0x80 != 0);
                     }
-                    (Err(verdict), parsed) => assert_eq!(parsed, Err(verdict)),
-                    (verdict, parsed) => panic!("{bytes:x?}: {verdict:?}, {parsed:?}"),
+                    (Err(outcome), parsed) => assert_eq!(parsed, Err(outcome)),
+                    (outcome, parsed) => panic!("{bytes:x?}: {outcome:?}, {parsed:?}"),
                 }
 
                 let mut decoder = Decoder::new(PayloadLimit::UNBOUNDED, rsv_allowed);
@@ -70,7 +70,7 @@ fn all_first_two_bytes_are_judged_by_the_table() {
                     let mut input = &mut byte[..];
                     decoder.decode(&mut input).err()
                 });
-                let kind = verdict.err().map(DecodeErrorKind::Header);
+                let kind = outcome.err().map(DecodeErrorKind::Header);
                 assert_eq!(error.map(|error| error.kind), kind, "{bytes:x?}");
             }
         }

@@ -55,7 +55,7 @@ pub struct SideOutcome {
     /// The messages, Pings and Closes that it received.
     pub received: Vec<Unit>,
     /// The Close frames.
-    pub closure: CloseInfo,
+    pub close_info: CloseInfo,
     /// `true` if nothing is left to do.
     pub is_finished: bool,
     /// The deadlines that the peer missed.
@@ -279,7 +279,7 @@ fn outcome<R: Role>(side: &Endpoint<R>) -> SideOutcome {
     let without_pongs = side.received().iter().filter(|unit| !matches!(unit, Unit::Pong(_)));
     SideOutcome {
         received: without_pongs.cloned().collect(),
-        closure: side.connection().close_info(),
+        close_info: side.connection().close_info(),
         is_finished: side.connection().is_finished(),
         timeouts: side.timeouts().to_vec(),
     }

@@ -83,7 +83,7 @@ impl Scenario {
                             assert!(side.is_finished, "{}", message());
                             let closes =
                                 side.received.iter().any(|unit| matches!(unit, Unit::Close(_)));
-                            let is_missing = side.closure.received == CloseStatus::Missing;
+                            let is_missing = side.close_info.received == CloseStatus::Missing;
                             assert_eq!(is_missing, !closes, "{}", message());
                         }
                     }
@@ -153,7 +153,7 @@ impl Scenario {
             let message = || format!("{}, {choices:?}: {outcome:#?}", self.name);
             assert_eq!(side.is_finished, self.ending != Ending::Open, "{}", message());
             let is_clean = matches!(self.ending, Ending::Clean(..));
-            assert!(side.closure.is_clean() || !is_clean, "{}", message());
+            assert!(side.close_info.is_clean() || !is_clean, "{}", message());
         }
     }
 
@@ -184,8 +184,8 @@ impl Scenario {
 
     fn check_ending(&self, role: RoleOfA, outcome: &Outcome) {
         let sides = [&outcome.a, &outcome.b];
-        let codes = sides.map(|side| side.closure.received.code());
-        let is_clean = sides.iter().all(|side| side.closure.is_clean());
+        let codes = sides.map(|side| side.close_info.received.code());
+        let is_clean = sides.iter().all(|side| side.close_info.is_clean());
         let finished = sides.map(|side| side.is_finished);
         let (expected_finished, expected_clean, expected_codes) = match self.ending {
             Ending::Open => (false, false, [1006, 1006]),

@@ -97,10 +97,10 @@ async fn main() -> Result<(), Error> {
         client.await??;
     }
     println!("all {connections} clients got every answer, in order, and closed cleanly");
-    judge(&quiet, &attacked)
+    compare(&quiet, &attacked)
 }
 
-fn judge(quiet: &Report, attacked: &Report) -> Result<(), Error> {
+fn compare(quiet: &Report, attacked: &Report) -> Result<(), Error> {
     let allowed = quiet.p99.mul_f64(MAX_SLOWDOWN) + GRACE;
     if attacked.p99 > allowed {
         return Err(

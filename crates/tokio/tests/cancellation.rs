@@ -24,7 +24,7 @@ fn check_same(scene: &Scene, base: &Run, faults: [Faults; 2], cuts: &[Cut; 2]) {
     let roles = [scene.caller_is_client, !scene.caller_is_client];
     for ((side, expected), is_client) in run.sides().into_iter().zip(base.sides()).zip(roles) {
         assert!(side.error.is_none(), "{:?}", side.error);
-        assert_eq!(side.closure, expected.closure);
+        assert_eq!(side.close_info, expected.close_info);
         assert_eq!(scene::by_kind(&side.received), scene::by_kind(&expected.received));
         let (wire, expected) = (side.wire(is_client), expected.wire(is_client));
         assert!(!wire.is_inside_frame());

@@ -244,7 +244,7 @@ async fn fragments_are_inflated_as_one() {
 
 /// D-012, W-096: the rules for text apply to the inflated bytes.
 #[tokio::test(start_paused = true)]
-async fn text_is_judged_after_inflating() {
+async fn text_is_validated_after_inflating() {
     for bad in [&b"\xFF"[..], b"\xC3", b"a\xED\xA0\x80", b"\xC0\x80"] {
         let (mut server, mut far, _) =
             server(compressing(Config::server()), "permessage-deflate").await;

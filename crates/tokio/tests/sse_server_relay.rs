@@ -189,7 +189,7 @@ async fn an_end_that_cuts_no_event_is_a_clean_one() {
     }
 }
 
-/// After trailers a connection asks for nothing more, so the end is judged before them.
+/// After trailers a connection asks for nothing more, so the end is checked before them.
 #[tokio::test]
 async fn trailers_of_a_stream_that_was_cut_are_an_error() {
     let with_trailers = |events: &'static str| {

@@ -206,9 +206,9 @@ where
         assert!(theirs.next().await.is_none(), "a clean end");
     });
     ours.close(CloseCode::new(4321).unwrap(), "gründlich").await.unwrap();
-    let closure = ours.close_info();
-    assert!(closure.is_clean());
-    assert_eq!((closure.sent.code(), closure.received.code()), (4321, 4321));
+    let close_info = ours.close_info();
+    assert!(close_info.is_clean());
+    assert_eq!((close_info.sent.code(), close_info.received.code()), (4321, 4321));
     answering.await.unwrap();
 }
 

@@ -11,7 +11,7 @@ export async function* events(response, options = {}) {
   try {
     if (response.bodyUsed) throw new TypeError('the body of the response was read already');
     client.machine.pollAttempt(client.now());
-    const lost = client.judge(response) ?? (yield* client.read(response, false));
+    const lost = client.check(response) ?? (yield* client.read(response, false));
     if (lost.isFailure) throw lost;
   } finally {
     client.machine.free();
@@ -93,7 +93,7 @@ class Client {
     }
     if (late !== undefined) return late;
 
-    const lost = this.judge(response);
+    const lost = this.check(response);
     if (lost !== undefined) return lost;
     try {
       onOpen?.(response);
@@ -105,7 +105,7 @@ class Client {
   }
 
   /** Why the response is not an event stream; `undefined` if it is one. */
-  judge(response) {
+  check(response) {
     const { status, headers } = response;
     const contentType = headers.get('Content-Type') ?? undefined;
     const retryAfter = headers.get('Retry-After') ?? undefined;

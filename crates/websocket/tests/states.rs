@@ -257,7 +257,7 @@ fn exhaustive_from_every_state_a_silent_peer_is_given_up() {
 
 /// Without any time for the Pong the failure follows the Ping, and nothing spins.
 #[test]
-fn no_time_for_the_pong_is_a_verdict_at_once() {
+fn no_time_for_the_pong_is_a_timeout_at_once() {
     let mut timeouts = Timeouts::server();
     timeouts.pong = Duration::ZERO;
     for late in [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(1)] {

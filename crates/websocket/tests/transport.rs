@@ -254,12 +254,12 @@ fn a_reset_at_every_byte_loses_only_what_came_after() {
         for (reads, len) in [(true, counters.bytes_read), (false, counters.bytes_written)] {
             for at in 0..len {
                 let found = reset(at, reads, is_client);
-                for ((seen, expected), closure) in
+                for ((seen, expected), close_info) in
                     found.seen.iter().zip(&expected.seen).zip(&found.closures)
                 {
                     assert!(expected.starts_with(seen), "{at}: {seen:?}");
                     let heard_close = seen.last().is_some_and(|last| last.starts_with("Close"));
-                    assert_eq!(closure.received.code() == 1006, !heard_close, "{at}: {seen:?}");
+                    assert_eq!(close_info.received.code() == 1006, !heard_close, "{at}: {seen:?}");
                 }
                 assert!(found.errors.contains(&Some(ErrorKind::ConnectionReset)), "{at}");
             }

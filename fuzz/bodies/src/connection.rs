@@ -51,7 +51,7 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
     };
     let mut whole = Side { connection: new(), log: Log::default() };
     let mut bytewise = Side { connection: new(), log: Log::default() };
-    let mut ledger = Model::new(is_server);
+    let mut model = Model::new(is_server);
     let mut received = Vec::new();
 
     while !input.is_empty() {
@@ -62,47 +62,47 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
                 }
                 whole.receive(now, [&bytes[..]]);
                 bytewise.receive(now, bytes.chunks(1));
-                ledger.received(&mut whole.log);
+                model.received(&mut whole.log);
                 bytewise.log.take_news();
             }
             Step::Send(message) => {
                 let data = message.as_data();
-                let expected = ledger.may_send(&message);
+                let expected = model.may_send(&message);
                 let sent = whole.connection.send(data);
                 assert_eq!(sent, bytewise.connection.send(data));
                 assert_eq!(sent.err(), expected);
                 if let Ok(frame) = sent {
                     let mut bytes = vec![0; frame.encoded_len()];
                     assert_eq!(frame.encode_into(&mut bytes), Ok(bytes.len()));
-                    ledger.sent_data(&bytes);
+                    model.sent_data(&bytes);
                 }
             }
             Step::Ping(payload) => {
                 let sent = whole.connection.ping(payload);
                 assert_eq!(sent, bytewise.connection.ping(payload));
-                assert_eq!(sent.err(), (!ledger.is_open()).then_some(SendError::NotOpen));
-                sent.into_iter().for_each(|frame| ledger.sent_control(frame.as_bytes()));
+                assert_eq!(sent.err(), (!model.is_open()).then_some(SendError::NotOpen));
+                sent.into_iter().for_each(|frame| model.sent_control(frame.as_bytes()));
             }
             Step::Pong(payload) => {
                 let sent = whole.connection.pong(payload);
                 assert_eq!(sent, bytewise.connection.pong(payload));
-                assert_eq!(sent.err(), (!ledger.is_open()).then_some(SendError::NotOpen));
-                sent.into_iter().for_each(|frame| ledger.sent_control(frame.as_bytes()));
+                assert_eq!(sent.err(), (!model.is_open()).then_some(SendError::NotOpen));
+                sent.into_iter().for_each(|frame| model.sent_control(frame.as_bytes()));
             }
             Step::Close(close) => {
                 whole.connection.close(now, close);
                 bytewise.connection.close(now, close);
-                ledger.close_asked(close);
+                model.close_asked(close);
             }
             Step::EndOfInput => {
                 whole.connection.receive_eof();
                 bytewise.connection.receive_eof();
-                ledger.ended();
+                model.ended();
             }
             Step::TransmitOne => {
-                transmit(&mut whole, &mut bytewise, &mut ledger);
+                transmit(&mut whole, &mut bytewise, &mut model);
             }
-            Step::TransmitAll => transmit_all(&mut whole, &mut bytewise, &mut ledger),
+            Step::TransmitAll => transmit_all(&mut whole, &mut bytewise, &mut model),
             Step::Wait(time) => now = now.after(time),
             Step::WaitForDeadline(late) => {
                 if let Some(deadline) = whole.connection.poll_timeout() {
@@ -113,15 +113,15 @@ fn drive<R: Role>(role: impl Fn() -> R, settings: u8, input: &mut Unstructured<'
                 }
             }
         }
-        handle_timeouts(&mut whole, &mut bytewise, now, &mut ledger);
+        handle_timeouts(&mut whole, &mut bytewise, now, &mut model);
         whole.assert_same(&bytewise);
-        ledger.assert_states(&whole.connection);
+        model.assert_states(&whole.connection);
     }
-    transmit_all(&mut whole, &mut bytewise, &mut ledger);
+    transmit_all(&mut whole, &mut bytewise, &mut model);
     whole.assert_same(&bytewise);
-    ledger.assert_states(&whole.connection);
+    model.assert_states(&whole.connection);
     whole.log.assert_is(&expected::read(&received, is_server, may_compress, limits));
-    ledger.read_as_peer();
+    model.read_as_peer();
     Ok(())
 }
 
@@ -158,20 +158,20 @@ impl<R: Role> Side<R> {
     }
 }
 
-fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Model) -> bool {
+fn transmit<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, model: &mut Model) -> bool {
     let transmit = whole.connection.poll_transmit();
     assert_eq!(transmit, bytewise.connection.poll_transmit());
     match &transmit {
-        None => ledger.nothing_is_pending(),
-        Some(Transmit::Frame(frame)) => ledger.transmitted(frame.as_bytes()),
-        Some(Transmit::Shutdown) => ledger.shut_down(),
+        None => model.nothing_is_pending(),
+        Some(Transmit::Frame(frame)) => model.transmitted(frame.as_bytes()),
+        Some(Transmit::Shutdown) => model.shut_down(),
     }
     transmit.is_some()
 }
 
-fn transmit_all<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, ledger: &mut Model) {
+fn transmit_all<R: Role>(whole: &mut Side<R>, bytewise: &mut Side<R>, model: &mut Model) {
     // A Pong, a Ping, a Close, the shutdown: the pending output is bounded.
-    let count = (0..6).take_while(|_| transmit(whole, bytewise, ledger)).count();
+    let count = (0..6).take_while(|_| transmit(whole, bytewise, model)).count();
     assert!(count <= 4, "more is pending than there can be");
 }
 
@@ -180,7 +180,7 @@ fn handle_timeouts<R: Role>(
     whole: &mut Side<R>,
     bytewise: &mut Side<R>,
     now: Timestamp,
-    ledger: &mut Model,
+    model: &mut Model,
 ) {
     let due = whole.connection.poll_timeout().is_some_and(|deadline| deadline <= now);
     let timeout = whole.connection.handle_timeout(now);
@@ -189,11 +189,11 @@ fn handle_timeouts<R: Role>(
     match timeout {
         Some(timeout) => {
             assert!(!timeout.to_string().is_empty());
-            ledger.timed_out();
+            model.timed_out();
             assert!(!whole.connection.is_receiving() && !whole.connection.is_open());
         }
         None if due => {
-            ledger.ping_due();
+            model.ping_due();
             let next = whole.connection.poll_timeout();
             assert!(next.is_none_or(|next| next > now), "the same deadline again");
         }

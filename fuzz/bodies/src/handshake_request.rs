@@ -52,7 +52,7 @@ pub fn run(data: &[u8]) {
             assert_eq!(request.head_len(), head_len);
             assert_holds_the_musts(head.as_bytes(), &request);
             assert_same_from_pairs(&request);
-            judge_origin(&request);
+            check_origin(&request);
             accept(&request);
         }
         Err(error) => assert_refused(&error.into()),
@@ -64,15 +64,15 @@ pub(crate) fn scan_in_every_way(
     scanner: &HeadScanner,
     data: &[u8],
 ) -> Result<Option<usize>, HeadError> {
-    let verdict = |scanner: &mut HeadScanner, received: &[u8]| match scanner.scan(received) {
+    let outcome = |scanner: &mut HeadScanner, received: &[u8]| match scanner.scan(received) {
         Ok(Progress::Complete(head)) => Ok(Some(head.len())),
         Ok(Progress::Partial) => Ok(None),
         Err(error) => Err(error),
     };
     let mut whole_scanner = scanner.clone();
-    let whole = verdict(&mut whole_scanner, data);
+    let whole = outcome(&mut whole_scanner, data);
     assert!(whole_scanner.scanned() <= data.len());
-    assert_eq!(verdict(&mut whole_scanner, data), whole, "asked again");
+    assert_eq!(outcome(&mut whole_scanner, data), whole, "asked again");
 
     // Somewhere, but the same place for the same input.
     let cut = data.iter().fold(7, |sum: usize, byte| sum.wrapping_mul(31) ^ usize::from(*byte))
@@ -82,7 +82,7 @@ pub(crate) fn scan_in_every_way(
         let mut scanner = scanner.clone();
         let mut last = Ok(None);
         for end in cuts {
-            last = verdict(&mut scanner, &data[..end]);
+            last = outcome(&mut scanner, &data[..end]);
             if last != Ok(None) {
                 break;
             }
@@ -193,7 +193,7 @@ fn assert_same_from_pairs(request: &ServerRequest<'_>) {
 }
 
 /// A stricter policy never admits more than a laxer one.
-fn judge_origin(request: &ServerRequest<'_>) {
+fn check_origin(request: &ServerRequest<'_>) {
     let patterns = [
         OriginPattern::parse("https://*.example.com").unwrap(),
         OriginPattern::parse("http://localhost:*").unwrap(),

@@ -313,7 +313,7 @@ impl Client {
     }
 }
 
-/// Returns whether the next attempt would fail the same way: the caller is to blame, or a proxy that refuses.
+/// Returns whether the next attempt would fail the same way: the request is wrong, or a proxy refuses.
 fn is_final(error: &Error) -> bool {
     error.is_user() || Reason::from(error).forbids_retry()
 }

@@ -15,19 +15,19 @@ fn scan(scanner: &HeadScanner, bytes: &[u8]) -> Result<Progress<usize>, HeadErro
         Progress::Partial => Progress::Partial,
         Progress::Complete(head) => Progress::Complete(Head::len(&head)),
     };
-    let verdict = scanner.clone().scan(bytes).map(len);
+    let outcome = scanner.clone().scan(bytes).map(len);
     let mut one_by_one = scanner.clone();
     let mut last = Ok(Progress::Partial);
     for end in 0..=bytes.len() {
         last = one_by_one.scan(&bytes[..end]).map(len);
         let mut cut = scanner.clone();
         let _ = cut.scan(&bytes[..end]);
-        assert_eq!(cut.scan(bytes).map(len), verdict, "cut at {end}");
+        assert_eq!(cut.scan(bytes).map(len), outcome, "cut at {end}");
     }
-    assert_eq!(last, verdict, "byte by byte");
+    assert_eq!(last, outcome, "byte by byte");
     // No byte is looked at twice.
     assert!(one_by_one.scanned() <= bytes.len());
-    verdict
+    outcome
 }
 
 fn request(bytes: &[u8]) -> Result<Progress<usize>, HeadError> {
@@ -41,7 +41,7 @@ fn response(bytes: &[u8]) -> Result<Progress<usize>, HeadError> {
 /// W-049
 #[test]
 fn the_end_is_found_and_what_follows_is_left() {
-    for (head, verdict) in [
+    for (head, outcome) in [
         (REQUEST, request as fn(&[u8]) -> _),
         (b"\r\n\nGET / HTTP/1.1\nHost: a\n\n", request),
         (b"GET / HTTP/1.0\r\n\r\n", request),
@@ -50,12 +50,12 @@ fn the_end_is_found_and_what_follows_is_left() {
         (b"HTTP/1.1 200 \n\n", response),
         (b"HTTP/1.0 404 N\xf6t\tFound\r\nA: \xff\r\n\r\n", response),
     ] {
-        assert_eq!(verdict(head), Ok(Progress::Complete(head.len())));
+        assert_eq!(outcome(head), Ok(Progress::Complete(head.len())));
         for follows in [&b"\x82\x00"[..], b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\0"] {
-            assert_eq!(verdict(&[head, follows].concat()), Ok(Progress::Complete(head.len())));
+            assert_eq!(outcome(&[head, follows].concat()), Ok(Progress::Complete(head.len())));
         }
         for end in 0..head.len() {
-            assert_eq!(verdict(&head[..end]), Ok(Progress::Partial), "{end}");
+            assert_eq!(outcome(&head[..end]), Ok(Progress::Partial), "{end}");
         }
     }
 }
@@ -336,7 +336,7 @@ proptest! {
     }
 
     #[test]
-    fn cuts_never_change_the_verdict(bytes in "[GETH/P1.: \\r\\na]{0,40}") {
+    fn cuts_never_change_the_outcome(bytes in "[GETH/P1.: \\r\\na]{0,40}") {
         let _ = request(bytes.as_bytes());
         let _ = response(bytes.as_bytes());
     }

@@ -2,7 +2,7 @@ use std::format;
 
 use super::*;
 
-fn check(policy: OriginPolicy<'_>, origin: Option<&str>, host: &str, secure: bool) -> Verdict {
+fn check(policy: OriginPolicy<'_>, origin: Option<&str>, host: &str, secure: bool) -> Checked {
     policy.check(origin, &Authority::parse(host).unwrap(), secure).map_err(without_values)
 }
 
@@ -15,16 +15,16 @@ fn without_values(error: OriginError<'_>) -> OriginError<'static> {
     }
 }
 
-type Verdict = Result<(), OriginError<'static>>;
-const YES: Verdict = Ok(());
-const NO: Verdict = Err(OriginError::NotAccepted { origin: "", own: None });
-const MALFORMED: Verdict = Err(OriginError::Malformed);
+type Checked = Result<(), OriginError<'static>>;
+const YES: Checked = Ok(());
+const NO: Checked = Err(OriginError::NotAccepted { origin: "", own: None });
+const MALFORMED: Checked = Err(OriginError::Malformed);
 
 /// W-040
 #[test]
 fn the_same_origin_is_compared_in_parts() {
     let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
-    for (origin, host, secure, verdict) in [
+    for (origin, host, secure, outcome) in [
         ("https://example.com", "example.com", true, YES),
         ("http://example.com", "example.com", false, YES),
         ("HTTPS://EXAMPLE.com", "Example.COM", true, YES),
@@ -86,13 +86,13 @@ fn the_same_origin_is_compared_in_parts() {
         ("null", "example.com", true, Err(OriginError::Null)),
         ("null", "null", true, Err(OriginError::Null)),
     ] {
-        assert_eq!(check(policy, Some(origin), host, secure), verdict, "{origin:?} at {host:?}");
+        assert_eq!(check(policy, Some(origin), host, secure), outcome, "{origin:?} at {host:?}");
     }
 }
 
 #[test]
 fn patterns_match_whole_parts() {
-    for (pattern, origin, verdict) in [
+    for (pattern, origin, outcome) in [
         ("https://example.com", "https://example.com", YES),
         ("https://example.com:443", "https://EXAMPLE.com", YES),
         ("HTTPS://example.com", "https://example.com:443", YES),
@@ -153,7 +153,7 @@ fn patterns_match_whole_parts() {
         let patterns = [OriginPattern::parse(pattern).unwrap()];
         let policy = OriginPolicy::from_list(&patterns, MissingOrigin::Accept);
         let got = check(policy, Some(origin), "other.example:1", true);
-        assert_eq!(got, verdict, "{pattern:?} with {origin:?}");
+        assert_eq!(got, outcome, "{pattern:?} with {origin:?}");
         // The list alone does not let the server's own pages in.
         assert_eq!(check(policy, Some("https://own.test"), "own.test", true), NO);
         let both = OriginPolicy::same_origin(MissingOrigin::Accept).or_from(&patterns);

@@ -48,7 +48,7 @@ fn without_batching_each_reply_leaves_by_itself() {
 /// The answers to our Pings are there, nobody has looked at them, and nobody may say that they are
 /// missing.
 #[test]
-fn a_sender_does_not_judge_a_peer_that_it_does_not_read_from() {
+fn a_sender_does_not_give_up_a_peer_that_it_does_not_read_from() {
     let (mut server, mut client) = pair_with(hasty());
     let reading = thread::spawn(move || {
         let mut len = 0;

@@ -10,7 +10,6 @@ const NOT_IDS: [&str; 6] = [
     "M3",   // a processor
     "LZ77", // an algorithm
     "A0", "E0", "F4", "F7", // bytes, in hexadecimal
-    "V8", // a JavaScript engine
 ];
 
 /// These contain ids that do not exist, to test the checks.

@@ -106,9 +106,9 @@ async fn a_framework_is_not_a_laxer_path() {
         if head.contains("#fragment") || head.contains("/a b ") {
             continue; // `http` cuts fragments off, and hyper's parser refuses the space.
         }
-        let verdict =
+        let outcome =
             tidings_tokio::upgrade(&mut request, Config::server(), |request| Ok(request.accept()));
-        let response = verdict.err().unwrap_or_else(|| panic!("accepted: {head}"));
+        let response = outcome.err().unwrap_or_else(|| panic!("accepted: {head}"));
         assert!(response.status().is_client_error() || response.status() == 505, "{head}");
     }
     // The same request without a change is a handshake.

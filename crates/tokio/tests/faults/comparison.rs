@@ -55,7 +55,7 @@ pub(crate) fn check_same(scene: &Scene, base: &Run, faults: [Faults; 2]) -> Run 
     let run = run(scene, faults);
     for (side, expected) in run.sides().into_iter().zip(base.sides()) {
         assert!(side.error.is_none(), "{:?}", side.error);
-        assert_eq!(side.closure, expected.closure);
+        assert_eq!(side.close_info, expected.close_info);
         assert_eq!(scene::by_kind(&side.received), scene::by_kind(&expected.received));
     }
     for (is_caller, side, expected) in
@@ -92,7 +92,7 @@ pub(crate) fn check_cut_short(scene: &Scene, base: &Run, faults: [Faults; 2], le
 /// A clean end, or an error of the transport.
 fn check_end(side: &Report, legal: &[ErrorKind]) {
     match &side.error {
-        None => assert!(side.closure.unwrap().is_clean(), "no error and not clean: {side:?}"),
+        None => assert!(side.close_info.unwrap().is_clean(), "no error and not clean: {side:?}"),
         Some(Error::Io(error)) => {
             let kind = error.kind();
             assert!(legal.contains(&kind), "{error:?}");

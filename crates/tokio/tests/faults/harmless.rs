@@ -28,9 +28,9 @@ fn the_talk_is_complete_without_faults() {
             for side in run.sides() {
                 assert_eq!(scene::by_kind(&side.received)[0], said);
                 assert!(side.error.is_none(), "{:?}", side.error);
-                let closure = side.closure.unwrap();
-                assert!(closure.is_clean());
-                assert_eq!((closure.received.code(), closure.sent.code()), (4000, 4000));
+                let close_info = side.close_info.unwrap();
+                assert!(close_info.is_clean());
+                assert_eq!((close_info.received.code(), close_info.sent.code()), (4000, 4000));
             }
             let close = [Unit::Close(Some((scene::CODE, scene::REASON.into())))];
             for (side, is_client) in

@@ -129,7 +129,7 @@ pub(crate) struct Report {
     pub(crate) received: Vec<Unit>,
     /// The error at the end.
     pub(crate) error: Option<Error>,
-    pub(crate) closure: Option<CloseInfo>,
+    pub(crate) close_info: Option<CloseInfo>,
     /// Bytes that the transport took from it.
     pub(crate) wrote: Vec<u8>,
     /// The calls to the transport.
@@ -197,10 +197,10 @@ fn run_as<A: Role + Unpin, B: Role + Unpin>(
         echo(echoer, scene.echoer, echoer_cut, &received[1]),
     );
     let [from_caller, from_echoer] = received.map(RefCell::into_inner);
-    let report = |side: usize, received, (error, closure), polls| Report {
+    let report = |side: usize, received, (error, close_info), polls| Report {
         received,
         error,
-        closure,
+        close_info,
         wrote: wrote[side].lock().unwrap().clone(),
         counters: counters[side](),
         polls,

@@ -54,12 +54,12 @@ fn code() -> CloseCode {
 }
 
 async fn finish<R: Role>(mut socket: WebSocket<End, R>, ended: Result<(), Error>) -> Outcome {
-    let closure = socket.close_info();
+    let close_info = socket.close_info();
     match ended {
-        Ok(()) => (None, Some(closure)),
+        Ok(()) => (None, Some(close_info)),
         Err(error) => {
             check_is_over(&mut socket).await;
-            (Some(error), Some(closure))
+            (Some(error), Some(close_info))
         }
     }
 }
@@ -313,7 +313,7 @@ async fn call_split<R: Role>(
 ) -> Outcome {
     let (receiver, sender) = socket.into_split();
     let (forward, mut echoes) = mpsc::unbounded_channel();
-    let closure = Cell::new(None);
+    let close_info = Cell::new(None);
     let sending = async {
         let mut sender = sender;
         for step in steps {
@@ -346,19 +346,19 @@ async fn call_split<R: Role>(
     };
     let receiving = async {
         let forward = forward; // dropped at the end, which ends the sender
-        receive_owned(receiver, cut, received, &closure, |message| {
+        receive_owned(receiver, cut, received, &close_info, |message| {
             let _ = forward.send(message); // a sender that failed listens no more
         })
         .await
     };
     let (sent, received) = both(sending, receiving).await;
-    (received.and(sent).err(), closure.get())
+    (received.and(sent).err(), close_info.get())
 }
 
 async fn echo_split<R: Role>(socket: WebSocket<End, R>, cut: &Cut, received: &Received) -> Outcome {
     let (receiver, sender) = socket.into_split();
     let (forward, mut to_echo) = mpsc::unbounded_channel();
-    let closure = Cell::new(None);
+    let close_info = Cell::new(None);
     let sending = async {
         let mut sender = sender;
         let mut echoes = 0;
@@ -373,7 +373,7 @@ async fn echo_split<R: Role>(socket: WebSocket<End, R>, cut: &Cut, received: &Re
     };
     let receiving = async {
         let forward = forward; // dropped at the end, which ends the sender
-        receive_owned(receiver, cut, received, &closure, |message| {
+        receive_owned(receiver, cut, received, &close_info, |message| {
             if matches!(message, Message::Text(_) | Message::Binary(_)) {
                 let _ = forward.send(message);
             }
@@ -381,19 +381,19 @@ async fn echo_split<R: Role>(socket: WebSocket<End, R>, cut: &Cut, received: &Re
         .await
     };
     let (sent, received) = both(sending, receiving).await;
-    (received.and(sent).err(), closure.get())
+    (received.and(sent).err(), close_info.get())
 }
 
 async fn receive_owned<R: Role>(
     mut receiver: OwnedReceiver<End, R>,
     cut: &Cut,
     received: &Received,
-    closure: &Cell<Option<CloseInfo>>,
+    close_info: &Cell<Option<CloseInfo>>,
     forward: impl Fn(Message),
 ) -> Result<(), Error> {
     loop {
         let next = cut.run(async || receiver.recv().await).await;
-        closure.set(Some(receiver.close_info()));
+        close_info.set(Some(receiver.close_info()));
         let Some(message) = next? else { return Ok(()) };
         received.borrow_mut().push(unit(message.clone()));
         forward(message);

@@ -12,7 +12,7 @@ use crate::{Client, MASKED_HELLO, arrived, pair, pair_with, server_with};
 /// A peer that reads 3 MB a second and answers each Ping at once, and a server that only sends: the
 /// answers are there, nobody has looked at them, and nobody may say that they are missing.
 #[tokio::test(start_paused = true)]
-async fn a_sender_does_not_judge_a_peer_that_it_does_not_read_from() {
+async fn a_sender_does_not_give_up_a_peer_that_it_does_not_read_from() {
     async fn read_slowly(mut client: Client) -> usize {
         let mut len = 0;
         while let Some(message) = client.recv().await.unwrap() {

@@ -76,14 +76,14 @@ fn parse(bytes: &[u8]) -> Result<Outcome, ResponseError> {
 }
 
 /// The result for a 101 with these headers, the same from bytes, pairs and the `http` crate.
-fn verdict(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
-    let verdict = parse(&head("HTTP/1.1 101 Switching Protocols", lines));
+fn outcome_of(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
+    let parsed = parse(&head("HTTP/1.1 101 Switching Protocols", lines));
     let pairs: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let line = StatusLine::Http1 { version: HttpVersion::Http11, status: 101, reason: "" };
     let checked = with_client(|client| {
         client.check_response(line, Headers::from_pairs(&pairs)).map(|answer| outcome(&answer))
     });
-    assert_eq!(checked, verdict, "pairs and bytes");
+    assert_eq!(checked, parsed, "pairs and bytes");
     #[cfg(feature = "http")]
     {
         let mut response = http::Response::builder().status(101).body(()).unwrap();
@@ -93,13 +93,13 @@ fn verdict(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
         }
         let checked =
             with_client(|client| client.check_http(&response).map(|answer| outcome(&answer)));
-        assert_eq!(checked, verdict, "http and bytes");
+        assert_eq!(checked, parsed, "http and bytes");
     }
-    verdict
+    parsed
 }
 
 /// The result for the same headers in a 200 over HTTP/2.
-fn verdict_http2(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
+fn outcome_of_http2(lines: &[(&str, &str)]) -> Result<Outcome, ResponseError> {
     let pairs: Vec<_> = lines
         .iter()
         .filter(|(name, _)| !["Upgrade", "Connection", "Sec-WebSocket-Accept"].contains(name))
@@ -145,7 +145,7 @@ fn a_good_answer_opens() {
             opened(None, &["x-other", "permessage-deflate"]),
         ),
     ] {
-        assert_eq!(verdict(&with(name, values)), Ok(expected), "{name}: {values:?}");
+        assert_eq!(outcome_of(&with(name, values)), Ok(expected), "{name}: {values:?}");
     }
 }
 
@@ -162,7 +162,7 @@ fn what_a_101_announces_of_a_body_is_ignored() {
         &[("Content-Length", "3"), ("Transfer-Encoding", "chunked"), ("Trailer", "X")],
     ] {
         let all = [&example()[..], lines].concat();
-        assert_eq!(verdict(&all), Ok(opened(None, &[])), "{lines:?}");
+        assert_eq!(outcome_of(&all), Ok(opened(None, &[])), "{lines:?}");
     }
 }
 
@@ -245,11 +245,11 @@ fn sixty_bad_answers_are_refused_each_for_its_reason() {
         ("Sec-WebSocket-Extensions", &["x-other x-other"], extensions(0, 8)),
         ("Sec-WebSocket-Extensions", &["x-other", "="], extensions(1, 0)),
     ] {
-        assert_eq!(verdict(&with(name, values)), Err(error), "{name}: {values:?}");
+        assert_eq!(outcome_of(&with(name, values)), Err(error), "{name}: {values:?}");
         assert!(error.to_string().len() > 20);
         // H-012: the same headers mean the same over HTTP/2.
         if ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"].contains(&name) {
-            assert_eq!(verdict_http2(&with(name, values)), Err(error), "{name}: {values:?}");
+            assert_eq!(outcome_of_http2(&with(name, values)), Err(error), "{name}: {values:?}");
         }
         count += 1;
     }
@@ -449,7 +449,7 @@ proptest! {
     ) {
         let mut base = example();
         if gone < base.len() { base.remove(gone); }
-        let expected = verdict(&base);
+        let expected = outcome_of(&base);
         let names: Vec<String> = base.iter().map(|(name, _)| {
             name.chars().zip(&upper).map(|(character, upper)| {
                 if *upper { character.to_ascii_uppercase() } else { character.to_ascii_lowercase() }
@@ -460,7 +460,7 @@ proptest! {
         for (name, value) in &others {
             lines.insert(at.min(lines.len()), (name, value));
         }
-        prop_assert_eq!(verdict(&lines), expected);
+        prop_assert_eq!(outcome_of(&lines), expected);
     }
 
     #[test]

@@ -62,8 +62,8 @@ fn parse(bytes: &[u8]) -> Result<(), RequestError> {
 }
 
 /// The result for a head from every front end: bytes, pairs, and the `http` crate.
-fn verdict(lines: &[(&str, &str)]) -> Result<(), RequestError> {
-    let verdict = parse(&head("GET /chat HTTP/1.1", lines));
+fn outcome(lines: &[(&str, &str)]) -> Result<(), RequestError> {
+    let outcome = parse(&head("GET /chat HTTP/1.1", lines));
     let pairs: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let line = RequestLine::Http1 {
         method: "GET",
@@ -72,7 +72,7 @@ fn verdict(lines: &[(&str, &str)]) -> Result<(), RequestError> {
         target: "/chat",
     };
     let checked = ServerRequest::check(line, Headers::from_pairs(&pairs)).map(|_| ());
-    assert_eq!(checked, verdict, "pairs and bytes");
+    assert_eq!(checked, outcome, "pairs and bytes");
     #[cfg(feature = "http")]
     {
         let mut request = http::Request::get("/chat").body(()).unwrap();
@@ -81,13 +81,13 @@ fn verdict(lines: &[(&str, &str)]) -> Result<(), RequestError> {
             request.headers_mut().append(name, http::HeaderValue::from_bytes(value).unwrap());
         }
         let checked = ServerRequest::from_http(&request, None).map(|_| ());
-        assert_eq!(checked, verdict, "http and bytes");
+        assert_eq!(checked, outcome, "http and bytes");
     }
-    verdict
+    outcome
 }
 
 /// The result for the same headers over HTTP/2, where those of the connection are dropped.
-fn verdict_http2(lines: &[(&str, &str)]) -> Result<(), RequestError> {
+fn outcome_http2(lines: &[(&str, &str)]) -> Result<(), RequestError> {
     let lines: Vec<_> = lines
         .iter()
         .map(|(name, value)| (name.to_lowercase(), *value))

@@ -114,14 +114,14 @@ fn request(start: &str, name: &str, values: &[&str]) -> Text {
 
 /// The head at the front of a stream that comes cut in this way.
 fn scan(mut scanner: HeadScanner, stream: &[u8], cut: Cut) -> Result<Head<'_>, HeadError> {
-    let mut verdict = Ok(None);
+    let mut outcome = Ok(None);
     for piece in cut.pieces(stream.len()) {
-        verdict = match scanner.scan(&stream[..piece.end])? {
+        outcome = match scanner.scan(&stream[..piece.end])? {
             Progress::Complete(head) => Ok(Some(head)),
             Progress::Partial => Ok(None),
         };
     }
-    verdict.map(|head| head.expect("the head has an end"))
+    outcome.map(|head| head.expect("the head has an end"))
 }
 
 /// Returns a server's answer.
@@ -264,15 +264,15 @@ fn origins() -> usize {
         };
         let mut slots = HeaderSlots::<16>::new();
         let request = ServerRequest::parse(head, &mut slots).expect("a handshake");
-        let verdict = request.check_origin(&OriginPolicy::same_origin(missing), false);
-        assert_eq!(verdict.is_ok(), is_accepted, "{origins:?}: {verdict:?}");
+        let outcome = request.check_origin(&OriginPolicy::same_origin(missing), false);
+        assert_eq!(outcome.is_ok(), is_accepted, "{origins:?}: {outcome:?}");
     }
     cases.len()
 }
 
 /// A client's result for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum Outcome {
     Opened(Option<&'static str>),
     Interim(u16),
     Declined(u16),
@@ -285,42 +285,42 @@ const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 const OTHER_ACCEPT: &str = "Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n";
 
 /// Status and reason, header lines in two parts, and the result of the answer.
-const ANSWERS: &[(&str, [&str; 3], Verdict)] = &[
-    ("101 Switching Protocols", [UPGRADE, ACCEPT, ""], Verdict::Opened(None)),
-    ("101", [UPGRADE, ACCEPT, ""], Verdict::Opened(None)),
+const ANSWERS: &[(&str, [&str; 3], Outcome)] = &[
+    ("101 Switching Protocols", [UPGRADE, ACCEPT, ""], Outcome::Opened(None)),
+    ("101", [UPGRADE, ACCEPT, ""], Outcome::Opened(None)),
     (
         "101",
         ["upgrade: WebSocket\r\n", "CONNECTION: x, upgrade\r\n", ACCEPT],
-        Verdict::Opened(None),
+        Outcome::Opened(None),
     ),
     // RFC 6455, 4.1, response item 1
-    ("200 OK", ["Content-Length: 0\r\n", "", ""], Verdict::Declined(200)),
-    ("302 Found", ["Location: /\r\n", "", ""], Verdict::Declined(302)),
-    ("426 X", ["Sec-WebSocket-Version: 13\r\n", "", ""], Verdict::Declined(426)),
-    ("503 X", ["", "", ""], Verdict::Declined(503)),
-    ("103 Early Hints", ["Link: x\r\n", "", ""], Verdict::Interim(103)),
-    ("600 X", ["", "", ""], Verdict::Declined(600)),
+    ("200 OK", ["Content-Length: 0\r\n", "", ""], Outcome::Declined(200)),
+    ("302 Found", ["Location: /\r\n", "", ""], Outcome::Declined(302)),
+    ("426 X", ["Sec-WebSocket-Version: 13\r\n", "", ""], Outcome::Declined(426)),
+    ("503 X", ["", "", ""], Outcome::Declined(503)),
+    ("103 Early Hints", ["Link: x\r\n", "", ""], Outcome::Interim(103)),
+    ("600 X", ["", "", ""], Outcome::Declined(600)),
     // items 2 to 4
-    ("101", ["Connection: Upgrade\r\n", ACCEPT, ""], Verdict::Refused),
-    ("101", ["Upgrade: websocket\r\n", ACCEPT, ""], Verdict::Refused),
-    ("101", ["Upgrade: h2c\r\n", "Connection: Upgrade\r\n", ACCEPT], Verdict::Refused),
-    ("101", [UPGRADE, "", ""], Verdict::Refused),
-    ("101", [UPGRADE, OTHER_ACCEPT, ""], Verdict::Refused),
+    ("101", ["Connection: Upgrade\r\n", ACCEPT, ""], Outcome::Refused),
+    ("101", ["Upgrade: websocket\r\n", ACCEPT, ""], Outcome::Refused),
+    ("101", ["Upgrade: h2c\r\n", "Connection: Upgrade\r\n", ACCEPT], Outcome::Refused),
+    ("101", [UPGRADE, "", ""], Outcome::Refused),
+    ("101", [UPGRADE, OTHER_ACCEPT, ""], Outcome::Refused),
     // item 5: none was offered.
     (
         "101",
         [UPGRADE, ACCEPT, "Sec-WebSocket-Extensions: permessage-deflate\r\n"],
-        Verdict::Refused,
+        Outcome::Refused,
     ),
     // item 6: one of those offered.
-    ("101", [UPGRADE, ACCEPT, "Sec-WebSocket-Protocol: chat\r\n"], Verdict::Opened(Some("chat"))),
+    ("101", [UPGRADE, ACCEPT, "Sec-WebSocket-Protocol: chat\r\n"], Outcome::Opened(Some("chat"))),
     (
         "101",
         [UPGRADE, ACCEPT, "Sec-WebSocket-Protocol: superchat\r\n"],
-        Verdict::Opened(Some("superchat")),
+        Outcome::Opened(Some("superchat")),
     ),
-    ("101", [UPGRADE, ACCEPT, "Sec-WebSocket-Protocol: other\r\n"], Verdict::Refused),
-    ("101", [UPGRADE, ACCEPT, "Sec-WebSocket-Protocol: chat, superchat\r\n"], Verdict::Refused),
+    ("101", [UPGRADE, ACCEPT, "Sec-WebSocket-Protocol: other\r\n"], Outcome::Refused),
+    ("101", [UPGRADE, ACCEPT, "Sec-WebSocket-Protocol: chat, superchat\r\n"], Outcome::Refused),
 ];
 
 fn answers() -> usize {
@@ -339,16 +339,16 @@ fn answers() -> usize {
         let [one, two, three] = lines;
         write!(text, "HTTP/1.1 {start}\r\n{one}{two}{three}\r\n").expect("room for the answer");
         for cut in Cut::all(text.as_bytes().len()) {
-            let verdict = judge(&client, text.as_bytes(), cut);
-            assert_eq!(verdict, *expected, "{start}, {lines:?}, {cut:?}");
+            let outcome = read_answer(&client, text.as_bytes(), cut);
+            assert_eq!(outcome, *expected, "{start}, {lines:?}, {cut:?}");
         }
     }
     ANSWERS.len() + 1
 }
 
-fn judge(client: &ClientRequest<'_>, stream: &[u8], cut: Cut) -> Verdict {
+fn read_answer(client: &ClientRequest<'_>, stream: &[u8], cut: Cut) -> Outcome {
     let Ok(head) = scan(HeadScanner::response(Limits::client()), stream, cut) else {
-        return Verdict::Refused;
+        return Outcome::Refused;
     };
     let mut slots = HeaderSlots::<16>::new();
     match client.parse_response(head, &mut slots) {
@@ -356,10 +356,10 @@ fn judge(client: &ClientRequest<'_>, stream: &[u8], cut: Cut) -> Verdict {
             let mut known = ["chat", "superchat"].into_iter();
             let chosen = known.find(|known| opened.subprotocol() == Some(known));
             assert_eq!(chosen.is_some(), opened.subprotocol().is_some());
-            Verdict::Opened(chosen)
+            Outcome::Opened(chosen)
         }
-        Ok(Response::Interim(interim)) => Verdict::Interim(interim.status()),
-        Ok(Response::Declined(declined)) => Verdict::Declined(declined.status()),
-        Err(_) => Verdict::Refused,
+        Ok(Response::Interim(interim)) => Outcome::Interim(interim.status()),
+        Ok(Response::Declined(declined)) => Outcome::Declined(declined.status()),
+        Err(_) => Outcome::Refused,
     }
 }

@@ -130,7 +130,7 @@ const TO_SERVER: &[Vector] = &[
         (1006, 1002),
     ),
     vector(
-        "a frame over the limit, judged by its header",
+        "a frame over the limit, refused by its header",
         b"\x82\xFF\x00\x00\x00\x00\x00\x10\x00\x01\0\0\0\0",
         b"\x88\x10\x03\xF1frame too long",
         (1006, 1009),
@@ -159,9 +159,9 @@ fn check<R: Role>(vector: &Vector, role: impl Fn() -> R) -> usize {
         for piece in cut.pieces(received.len()) {
             end.receive(&mut received[piece]);
         }
-        let (name, closure) = (vector.name, end.connection.close_info());
+        let (name, close_info) = (vector.name, end.connection.close_info());
         assert_eq!(end.sent(), vector.sent, "{name}, {cut:?}");
-        let codes = (closure.received.code(), closure.sent.code());
+        let codes = (close_info.received.code(), close_info.sent.code());
         assert_eq!(codes, vector.codes, "{name}, {cut:?}");
     }
     1

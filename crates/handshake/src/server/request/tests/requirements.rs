@@ -20,8 +20,8 @@ fn the_example_of_the_rfc_is_a_handshake() {
     assert!(!request.is_over_http2());
     assert_eq!(request.choose_subprotocol(&["x", "superchat", "chat"]), Some("superchat"));
     assert_eq!(request.choose_subprotocol(&["x"]), None);
-    assert_eq!(verdict(&example()), Ok(()));
-    assert_eq!(verdict_http2(&example()), Ok(()));
+    assert_eq!(outcome(&example()), Ok(()));
+    assert_eq!(outcome_http2(&example()), Ok(()));
 }
 
 /// W-032, P-006
@@ -105,13 +105,13 @@ fn one_header_gone_or_doubled_has_its_own_error() {
         ),
     ] {
         let with_status = |error: RequestError| (error, error.status());
-        assert_eq!(verdict(&without(name)).map_err(with_status), gone, "{name} gone");
+        assert_eq!(outcome(&without(name)).map_err(with_status), gone, "{name} gone");
         let line = example().into_iter().find(|(other, _)| *other == name).unwrap();
         let mut lines = example();
         lines.push(line);
-        assert_eq!(verdict(&lines).map_err(with_status), doubled, "{name} doubled");
+        assert_eq!(outcome(&lines).map_err(with_status), doubled, "{name} doubled");
         lines.push(line);
-        assert_eq!(verdict(&lines).map_err(with_status), doubled, "{name} tripled");
+        assert_eq!(outcome(&lines).map_err(with_status), doubled, "{name} tripled");
     }
 }
 
@@ -119,13 +119,13 @@ fn one_header_gone_or_doubled_has_its_own_error() {
 #[test]
 fn the_host_is_one_authority() {
     for host in ["a", "a:80", "A.example.", "[::1]:8080", " a ", "127.0.0.1"] {
-        assert_eq!(verdict(&with("Host", &[host])), Ok(()), "{host:?}");
+        assert_eq!(outcome(&with("Host", &[host])), Ok(()), "{host:?}");
     }
     for host in
         ["", " ", "a b", "a, b", "a,b", "user@a", "a/", "http://a", "a:b", "[::1", "a:65536"]
     {
-        let verdict = verdict(&with("Host", &[host]));
-        assert!(matches!(verdict, Err(RequestError::Host(_))), "{host:?}: {verdict:?}");
+        let outcome = outcome(&with("Host", &[host]));
+        assert!(matches!(outcome, Err(RequestError::Host(_))), "{host:?}: {outcome:?}");
     }
 }
 
@@ -140,12 +140,12 @@ fn upgrade_and_connection_are_lists_in_any_case() {
         &["h2c", "WEBSOCKET"],
         &[", ,websocket\t,"],
     ] {
-        assert_eq!(verdict(&with("Upgrade", values)), Ok(()), "{values:?}");
+        assert_eq!(outcome(&with("Upgrade", values)), Ok(()), "{values:?}");
     }
     for values in
         [&["h2c"][..], &[""], &["websockets"], &["web socket"], &["websocket/13"], &["x websocket"]]
     {
-        assert_eq!(verdict(&with("Upgrade", values)), Err(RequestError::Upgrade), "{values:?}");
+        assert_eq!(outcome(&with("Upgrade", values)), Err(RequestError::Upgrade), "{values:?}");
     }
     for values in [
         &["Upgrade"][..],
@@ -155,7 +155,7 @@ fn upgrade_and_connection_are_lists_in_any_case() {
         &["keep-alive", "Upgrade"],
         &["Upgrade", "keep-alive"],
     ] {
-        assert_eq!(verdict(&with("Connection", values)), Ok(()), "{values:?}");
+        assert_eq!(outcome(&with("Connection", values)), Ok(()), "{values:?}");
     }
     for values in [
         &["close"][..],
@@ -166,7 +166,7 @@ fn upgrade_and_connection_are_lists_in_any_case() {
         &["up", "grade"],
     ] {
         assert_eq!(
-            verdict(&with("Connection", values)),
+            outcome(&with("Connection", values)),
             Err(RequestError::Connection),
             "{values:?}"
         );
@@ -185,10 +185,10 @@ fn the_key_is_16_bytes_in_base64() {
         ("dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==", KeyError::Length { len: 50 }),
     ] {
         let lines = with("Sec-WebSocket-Key", &[key]);
-        assert_eq!(verdict(&lines), Err(RequestError::Key(error)), "{key:?}");
+        assert_eq!(outcome(&lines), Err(RequestError::Key(error)), "{key:?}");
     }
     for key in [" dGhlIHNhbXBsZSBub25jZQ==\t", "AQIDBAUGBwgJCgsMDQ4PEC=="] {
-        assert_eq!(verdict(&with("Sec-WebSocket-Key", &[key])), Ok(()), "{key:?}");
+        assert_eq!(outcome(&with("Sec-WebSocket-Key", &[key])), Ok(()), "{key:?}");
     }
 }
 
@@ -199,11 +199,11 @@ fn the_version_is_13_and_nothing_else() {
         ["8", "0", "7", "013", "13, 8", "8, 13", "14", "1 3", "+13", "13.0", "", "\u{661}3"]
     {
         let lines = with("Sec-WebSocket-Version", &[version]);
-        assert_eq!(verdict(&lines), Err(RequestError::Version), "{version:?}");
-        assert_eq!(verdict_http2(&lines), Err(RequestError::Version), "{version:?}");
+        assert_eq!(outcome(&lines), Err(RequestError::Version), "{version:?}");
+        assert_eq!(outcome_http2(&lines), Err(RequestError::Version), "{version:?}");
     }
     let missing = Err(RequestError::Missing(RequestField::Version));
-    assert_eq!(verdict_http2(&without("Sec-WebSocket-Version")), missing);
+    assert_eq!(outcome_http2(&without("Sec-WebSocket-Version")), missing);
     assert_eq!(RequestError::Version.status(), 426);
 }
 
@@ -230,7 +230,7 @@ fn a_body_is_refused() {
         (&[("Content-Length", "0"), ("Transfer-Encoding", "chunked")], Some(RequestError::Body)),
     ] {
         let all = [&example()[..], lines].concat();
-        assert_eq!(verdict(&all).err(), error, "{lines:?}");
+        assert_eq!(outcome(&all).err(), error, "{lines:?}");
         assert!(error.is_none_or(|error| error.status() == 400));
     }
 }
@@ -248,8 +248,8 @@ fn offers_are_checked_by_their_grammar() {
         (&[""], Err(RequestError::Extensions(ExtensionsError::Empty))),
     ] {
         let lines = with("Sec-WebSocket-Extensions", values);
-        assert_eq!(verdict(&lines), expected, "{values:?}");
-        assert_eq!(verdict_http2(&lines), expected, "{values:?}");
+        assert_eq!(outcome(&lines), expected, "{values:?}");
+        assert_eq!(outcome_http2(&lines), expected, "{values:?}");
     }
     for (values, expected) in [
         (&["chat"][..], Ok(())),
@@ -260,8 +260,8 @@ fn offers_are_checked_by_their_grammar() {
     ] {
         let lines = with("Sec-WebSocket-Protocol", values);
         let expected = expected.map_err(RequestError::Subprotocols);
-        assert_eq!(verdict(&lines), expected, "{values:?}");
-        assert_eq!(verdict_http2(&lines), expected, "{values:?}");
+        assert_eq!(outcome(&lines), expected, "{values:?}");
+        assert_eq!(outcome_http2(&lines), expected, "{values:?}");
     }
 }
 
@@ -279,9 +279,9 @@ fn the_policy_sees_the_origin_and_the_host_of_the_request() {
         let proxied = request.check_origin(&policy.after_proxy(), secure);
         (direct, proxied.map_err(|error| error.to_string()))
     };
-    let both = |verdict: Result<(), &str>| {
-        let verdict = verdict.map_err(str::to_string);
-        (verdict.clone(), verdict)
+    let both = |outcome: Result<(), &str>| {
+        let outcome = outcome.map_err(str::to_string);
+        (outcome.clone(), outcome)
     };
     let refused = "the origin http://example.com is not that of the request, \
                    http://server.example.com by Host";
@@ -339,7 +339,7 @@ proptest! {
             Some((name, _)) => without(name),
             None => example(),
         };
-        let expected = verdict(&base);
+        let expected = outcome(&base);
         let names: Vec<_> = base.iter().map(|(name, _)| scramble(name, upper)).collect();
         let mut lines: Vec<_> =
             base.iter().zip(&names).map(|((_, value), name)| (name.as_str(), *value)).collect();
@@ -349,7 +349,7 @@ proptest! {
         }
         let turn = usize::try_from(seed % 7).unwrap() % lines.len();
         lines.rotate_left(turn);
-        prop_assert_eq!(verdict(&lines), expected);
+        prop_assert_eq!(outcome(&lines), expected);
     }
 }
 
