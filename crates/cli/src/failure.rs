@@ -6,6 +6,7 @@ use std::io;
 use tidings_tokio::Error;
 use tidings_tokio::client::rustls::{self, CertificateError};
 use tidings_tokio::client::{Declined, TlsError};
+use tidings_tokio::handshake::ResponseError;
 use tidings_tokio::websocket::Violation;
 
 use crate::terminal::escape_controls;
@@ -33,10 +34,19 @@ pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
     Some(match error {
         Error::Io(error) => return io_hint(error, secure, secure_scheme),
         Error::Tls(error) => return tls_hint(error, plain_scheme),
-        Error::Uri(_) => "a WebSocket has a URL such as ws://127.0.0.1:8080/chat".to_owned(),
-        Error::Response(_) if !secure => format!(
-            "is this a WebSocket server? If it expects TLS, write {secure_scheme}:// instead of {plain_scheme}://"
+        Error::Uri(_) => uri_hint(url),
+        Error::Response(ResponseError::Head(_)) if !secure => format!(
+            "what answers there does not speak HTTP; if it expects TLS, write {secure_scheme}:// \
+             instead of {plain_scheme}://"
         ),
+        Error::Response(ResponseError::Head(_)) => {
+            "what answers there does not speak HTTP: is the port right?".to_owned()
+        }
+        Error::Response(ResponseError::SubprotocolNotOffered) => {
+            "--verbose shows which subprotocol the server chose; offer it with --subprotocol"
+                .to_owned()
+        }
+        Error::Response(_) => "--verbose shows the answer of the server".to_owned(),
         Error::Proxy { proxy, status: 407, .. } => format!(
             "put the credentials into the variable that names the proxy: \
              http://user:password@{proxy}"
@@ -54,6 +64,17 @@ pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn uri_hint(url: &str) -> String {
+    match url.split_once("://") {
+        Some(("http", rest)) => format!("write ws://{}", without_query(rest)),
+        Some(("https", rest)) => format!("write wss://{}", without_query(rest)),
+        None if !url.contains(char::is_whitespace) => {
+            format!("write ws://{0}, or wss://{0} for TLS", without_query(url))
+        }
+        _ => "a WebSocket has a URL such as ws://127.0.0.1:8080/chat".to_owned(),
+    }
 }
 
 fn io_hint(error: &io::Error, secure: bool, secure_scheme: &str) -> Option<String> {
@@ -83,10 +104,10 @@ fn tls_hint(error: &TlsError, plain_scheme: &str) -> Option<String> {
         rustls::Error::InvalidMessage(_) => format!(
             "the server does not speak TLS on this port: write {plain_scheme}://, or another port"
         ),
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "--ca FILE trusts the certificate in that file; --insecure trusts any, for a test"
-                .to_owned()
-        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "--ca FILE trusts the certificate in that file; --insecure trusts any, for a test"
+            .to_owned(),
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "use a name from the certificate in the URL, and --connect-to for the address"
@@ -117,20 +138,34 @@ fn declined_text(declined: &Declined, url: &str) -> String {
         text.push_str(&hint);
     }
     let body = String::from_utf8_lossy(&declined.body_start);
-    let body = body.trim_end();
-    if !body.is_empty() {
+    let is_page = header(declined, "content-type")
+        .is_some_and(|media_type| media_type.to_ascii_lowercase().starts_with("text/html"));
+    // Nobody reads a page for browsers here, but its title may help.
+    let max_lines = if is_page { MAX_PAGE_LINES } else { usize::MAX };
+    let mut lines = body.trim_end().lines();
+    for line in lines.by_ref().take(max_lines) {
         text.push('\n');
-        text.push_str(&escape_controls(body));
+        text.push_str(&escape_controls(line));
+    }
+    let more = lines.count();
+    if more > 0 {
+        text.push_str(&format!("\n… and {more} more lines of HTML"));
     }
     text
 }
 
+/// The lines that are shown of a page.
+const MAX_PAGE_LINES: usize = 8;
+
+/// The first header of this name, safe to print.
+fn header(declined: &Declined, name: &str) -> Option<String> {
+    let mut headers = declined.headers.iter();
+    let (_, value) = headers.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+    Some(escape_controls(&String::from_utf8_lossy(value)).into_owned())
+}
+
 fn declined_hint(declined: &Declined, url: &str) -> Option<String> {
-    let header = |name: &str| {
-        let mut headers = declined.headers.iter();
-        let (_, value) = headers.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
-        Some(escape_controls(&String::from_utf8_lossy(value)).into_owned())
-    };
+    let header = |name| header(declined, name);
     Some(match declined.status {
         301 | 302 | 303 | 307 | 308 => match header("location") {
             Some(location) => format!("it redirects to {location}: --location follows it"),
@@ -176,6 +211,6 @@ fn with_hint(text: &str, hint: Option<String>) -> String {
 }
 
 /// The URL without its query, where tokens are.
-fn without_query(url: &str) -> &str {
+pub(crate) fn without_query(url: &str) -> &str {
     url.split_once('?').map_or(url, |(url, _)| url)
 }

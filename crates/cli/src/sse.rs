@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use tidings_tokio::sse::{
     ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource, EventSourceRequest,
-    GiveUp, Limit, LimitExceeded, Limits, OwnedMessageEvent, Repeat, StreamError,
+    GiveUp, Limit, LimitExceeded, Limits, OwnedMessageEvent, Repeat, RequestFault, StreamError,
 };
 
 use crate::request::{RequestOptions, parse_seconds};
 use crate::target::Target;
-use crate::terminal::{escape_controls, print_json, print_line};
+use crate::terminal::{escape_controls, note, print_json, print_line};
 use crate::{Error, USAGE, UsageError, failure, is_connect_usage};
 
 const EXIT_CODES: &str = "Exit codes:
@@ -116,11 +116,23 @@ const FIELD_NAME_LEN: usize = "data: ".len() + 1;
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let target = Target::parse(&arguments.url)?;
     let options = arguments.request.connect_options(&target).await?;
-    let source = EventSource::open(request(&arguments, &target)?)?.with_connect_options(options);
+    let source = EventSource::open(request(&arguments, &target)?).map_err(explain_fault)?;
+    let source = source.with_connect_options(options);
     match watch(source, arguments.json, &target.url).await {
         // The reader of our output has enough of it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         watched => Ok(watched?),
+    }
+}
+
+/// Says why a header cannot be set, where there is another way.
+fn explain_fault(fault: RequestFault) -> Error {
+    match &fault {
+        RequestFault::OwnHeader(name) if name == http::header::HOST => UsageError(format!(
+            "{fault}: write that host into the URL, and the address to connect to after --connect-to"
+        ))
+        .into(),
+        _ => fault.into(),
     }
 }
 
@@ -234,11 +246,22 @@ fn tell_skipped(exceeded: LimitExceeded) {
 }
 
 fn tell(cause: &DisconnectCause, next: &str, url: &str) {
-    eprintln!("{}{next}", escape_controls(&cause.to_string()));
-    if let Some(StreamError::Connect(error)) = &cause.error {
-        if let Some(hint) = failure::hint(error, url) {
-            eprintln!("hint: {}", escape_controls(&hint));
+    let place = match &cause.error {
+        // Errors of the transport name host and port themselves.
+        None | Some(StreamError::Connect(tidings_tokio::Error::Io(_))) => String::new(),
+        Some(_) => format!("{}: ", failure::without_query(url)),
+    };
+    note(&escape_controls(&format!("{place}{cause}{next}")));
+    let hint = match &cause.error {
+        Some(StreamError::Connect(error)) => failure::hint(error, url),
+        // A server of TLS answers to a request without it in its own way, or not at all.
+        Some(StreamError::Http(_)) if url.starts_with("http:") && is_unanswered(cause) => {
+            Some("if the server expects TLS, write https://".to_owned())
         }
+        _ => None,
+    };
+    if let Some(hint) = hint {
+        note(&format!("hint: {}", escape_controls(&hint)));
     }
     let Some(answer) = cause.answer.as_deref() else { return };
     let body = answer.body.trim_ascii();
@@ -248,6 +271,13 @@ fn tell(cause: &DisconnectCause, next: &str, url: &str) {
     if let Some(cut) = answer.cut {
         eprintln!("this is not the whole answer: {cut}");
     }
+}
+
+fn is_unanswered(cause: &DisconnectCause) -> bool {
+    !matches!(
+        cause.reason,
+        DisconnectReason::Ended(_) | DisconnectReason::Broken(_) | DisconnectReason::Idle(_)
+    )
 }
 
 /// An event as the lines of an event stream, so that the output can be read by the same rules. The ID

@@ -262,9 +262,10 @@ async fn open(arguments: &Arguments, target: &Target) -> Result<Connection, Erro
     for (name, value) in arguments.request.headers(target) {
         options = with_header(options, name, value);
     }
+    let offers_subprotocols = !arguments.subprotocol.is_empty();
     match arguments.reconnect {
-        true => Ok(Connection::reconnecting(&target.url, options)),
-        false => Connection::open(&target.url, options).await,
+        true => Ok(Connection::reconnecting(&target.url, options, offers_subprotocols)),
+        false => Connection::open(&target.url, options, offers_subprotocols).await,
     }
 }
 

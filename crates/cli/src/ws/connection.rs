@@ -20,6 +20,7 @@ pub(super) struct Connection {
     /// The Close frames of a connection that is over.
     last_close: Option<CloseInfo>,
     was_open: bool,
+    offers_subprotocols: bool,
 }
 
 enum Sockets {
@@ -54,15 +55,20 @@ pub(super) enum Ended {
 
 impl Connection {
     /// Connects once.
-    pub(super) async fn open(url: &str, options: ConnectOptions) -> Result<Self, Error> {
+    pub(super) async fn open(
+        url: &str,
+        options: ConnectOptions,
+        offers_subprotocols: bool,
+    ) -> Result<Self, Error> {
         match connect_with(url, &options).await {
             Ok(socket) => {
-                tell_connected(&socket);
+                tell_connected(&socket, offers_subprotocols);
                 Ok(Self {
                     sockets: Sockets::One(Box::new(socket)),
                     url: url.to_owned(),
                     last_close: None,
                     was_open: true,
+                    offers_subprotocols,
                 })
             }
             Err(error) if is_connect_usage(&error) => {
@@ -73,7 +79,11 @@ impl Connection {
     }
 
     /// Connects as often as needed, from the first [`recv`](Self::recv) on.
-    pub(super) fn reconnecting(url: &str, options: ConnectOptions) -> Self {
+    pub(super) fn reconnecting(
+        url: &str,
+        options: ConnectOptions,
+        offers_subprotocols: bool,
+    ) -> Self {
         let mut policy = Policy::websocket();
         // A person waits: the first attempt is soon.
         policy.base = Duration::from_secs(1);
@@ -82,6 +92,7 @@ impl Connection {
             url: url.to_owned(),
             last_close: None,
             was_open: false,
+            offers_subprotocols,
         }
     }
 
@@ -118,8 +129,9 @@ impl Connection {
                 None => return Ok(Received::Closed),
                 Some(ReconnectEvent::Connected) => {
                     self.was_open = true;
+                    let offers_subprotocols = self.offers_subprotocols;
                     if let Some(socket) = self.socket() {
-                        tell_connected(socket);
+                        tell_connected(socket, offers_subprotocols);
                     }
                     return Ok(Received::Changed);
                 }
@@ -184,10 +196,14 @@ impl Connection {
     }
 }
 
-fn tell_connected(socket: &Socket) {
-    let subprotocol = socket.subprotocol().map(|name| format!(", subprotocol {name}"));
+fn tell_connected(socket: &Socket, offers_subprotocols: bool) {
+    let subprotocol = match socket.subprotocol() {
+        Some(name) => format!(", subprotocol {name}"),
+        None if offers_subprotocols => ", without a subprotocol: the server chose none".to_owned(),
+        None => String::new(),
+    };
     let compression = if socket.may_compress() { ", compressed" } else { "" };
-    note(&format!("connected{}{compression}", subprotocol.unwrap_or_default()));
+    note(&format!("connected{subprotocol}{compression}"));
 }
 
 impl Ended {
