@@ -220,7 +220,7 @@ fn report(
     if let Some(info) = info {
         note(&format!("closed: {}", escape_controls(&info.received.to_string())));
     }
-    if let Err(error) = &ended {
+    if let Some(error) = ended.as_ref().err().filter(|error| !matches!(error, Ended::Answered)) {
         note(&format!("tidings: {}", error.describe(&target.url)));
     }
     match ended {

@@ -98,8 +98,11 @@ pub(super) async fn run(
     let scheme = if rules.tls.is_some() { "wss" } else { "ws" };
     note(&format!("listening on {}", listener.url(scheme)?));
     let mut input = Input::read(Vec::new(), arguments.source(), &interrupt);
+    let (sender, events) = mpsc::channel(MAX_WAITING);
     let mut server = Server {
         listener,
+        sender,
+        events,
         rules,
         greeting: messages,
         output: arguments.output(),
@@ -111,7 +114,7 @@ pub(super) async fn run(
         result = server.serve(&mut input) => result,
         () = interrupt.wait() => {
             note("closing; Ctrl-C again ends at once");
-            server.clients.clear();
+            let _ = timeout(LAST_CLOSE, server.close()).await;
             Ok(ExitCode::SUCCESS)
         }
     };
@@ -182,6 +185,8 @@ impl Rules {
 
 struct Server {
     listener: Listener,
+    sender: mpsc::Sender<(u64, Event)>,
+    events: mpsc::Receiver<(u64, Event)>,
     rules: Arc<Rules>,
     /// Sent to each client first.
     greeting: Vec<Message>,
@@ -200,14 +205,13 @@ struct Client {
 
 impl Server {
     async fn serve(&mut self, input: &mut Input) -> Result<ExitCode, Error> {
-        let (sender, mut events) = mpsc::channel(MAX_WAITING);
         let mut has_input = true;
         loop {
             let has_listeners = self.clients.values().any(|client| client.messages.is_some());
             let has_room = self.clients.len() < MAX_CLIENTS && !(self.one && self.accepted > 0);
             tokio::select! {
                 accepted = self.listener.accept(), if has_room => match accepted {
-                    Ok((stream, name)) => self.admit(stream, name, &sender),
+                    Ok((stream, name)) => self.admit(stream, name),
                     Err(error) => {
                         note(&format!("tidings: accepting a client: {error}"));
                         // Such as too many open files: it may pass.
@@ -219,7 +223,7 @@ impl Server {
                     Some(message) => self.send_to_all(&message).await,
                     None => has_input = false,
                 },
-                event = events.recv() => {
+                event = self.events.recv() => {
                     let Some((number, event)) = event else { continue };
                     match self.handle(number, event) {
                         Ok(None) => {}
@@ -234,12 +238,12 @@ impl Server {
         }
     }
 
-    fn admit(&mut self, stream: BoxStream, name: String, events: &mpsc::Sender<(u64, Event)>) {
+    fn admit(&mut self, stream: BoxStream, name: String) {
         self.accepted = self.accepted.saturating_add(1);
         let number = self.accepted;
         let name = if name.is_empty() { format!("client {number}") } else { name };
         self.clients.insert(number, Client { name, messages: None });
-        let (rules, events) = (Arc::clone(&self.rules), events.clone());
+        let (rules, events) = (Arc::clone(&self.rules), self.sender.clone());
         tokio::spawn(async move {
             let ended = match rules.open(stream).await {
                 Ok(socket) => talk(socket, number, &events).await,
@@ -247,6 +251,19 @@ impl Server {
             };
             let _ = events.send((number, ended)).await;
         });
+    }
+
+    /// Closes all connections, and shows what still comes.
+    async fn close(&mut self) {
+        // Without a sender of messages, each of them closes.
+        self.clients.values_mut().for_each(|client| client.messages = None);
+        while !self.clients.is_empty() {
+            let Some((number, event)) = self.events.recv().await else { return };
+            let is_opened = matches!(event, Event::Opened(_));
+            if !is_opened && self.handle(number, event).is_err() {
+                return;
+            }
+        }
     }
 
     async fn send_to_all(&mut self, message: &Message) {
