@@ -82,8 +82,9 @@ pub(crate) struct RequestOptions {
     /// Do not check the certificate of the server. For tests only.
     #[arg(short = 'k', long, conflicts_with = "ca", help_heading = "TLS")]
     insecure: bool,
-    /// Show the heads of requests and responses on stderr; secrets are hidden.
+    /// Show the heads of requests and responses on stderr; twice (-vv): each message of a WebSocket.
     ///
+    /// -vv also shows Ping, Pong and Close, and the time that the answer to a Ping of our own took.
     /// Hidden are the values of headers and query parameters whose names tell of a secret, such as
     /// Authorization, Cookie, X-Api-Key and access_token.
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]

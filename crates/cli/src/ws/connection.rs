@@ -140,8 +140,8 @@ impl Connection {
                     return Ok(Received::Message(message));
                 }
                 Some(ReconnectEvent::Disconnected { why, wait }) => {
-                    let why = self.explain(&why);
-                    note(&format!("{why}; trying again in {:.1} s", wait.as_secs_f64()));
+                    let next = format!("; trying again in {:.1} s", wait.as_secs_f64());
+                    note(&after_first_line(&self.explain(&why), &next));
                     return Ok(Received::Changed);
                 }
                 Some(ReconnectEvent::GaveUp { why, reason }) => return self.gave_up(&why, reason),
@@ -173,7 +173,7 @@ impl Connection {
             }
         }
         let is_usage = matches!(why, Disconnect::Error(error) if is_connect_usage(error));
-        let why = format!("{}; {reason}", self.explain(why));
+        let why = after_first_line(&self.explain(why), &format!("; {reason}"));
         Err(Ended::GaveUp { why, was_open: self.was_open, is_usage })
     }
 
@@ -193,6 +193,14 @@ impl Connection {
             Disconnect::Error(error) => failure::describe(error, &self.url),
             _ => escape_controls(&why.to_string()).into_owned(),
         }
+    }
+}
+
+/// Hints, and what a server answered, are on further lines.
+fn after_first_line(text: &str, addition: &str) -> String {
+    match text.split_once('\n') {
+        Some((first, rest)) => format!("{first}{addition}\n{rest}"),
+        None => format!("{text}{addition}"),
     }
 }
 

@@ -28,6 +28,7 @@ mod unix {
     use std::io::{self, Write as _};
     use std::sync::Mutex;
     use std::thread;
+    use std::time::Duration;
 
     use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
     use rustyline::error::ReadlineError;
@@ -38,6 +39,9 @@ mod unix {
     use crate::ws::input::Read;
 
     const PROMPT: &str = "> ";
+
+    /// The time for the last messages to be printed.
+    const LAST_PRINT: Duration = Duration::from_millis(50);
 
     /// The settings of the terminal before the prompt changed them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -83,9 +87,11 @@ mod unix {
     /// Gives the terminal back as it was: the thread may still wait for a key, and ends with the
     /// process.
     pub(in crate::ws) fn end() {
-        set_prompt(None);
         let Ok(mut before) = BEFORE.lock() else { return };
         let Some(settings) = before.take() else { return };
+        set_prompt(None);
+        // The editor prints what it was given in its own thread, and does not say when it has.
+        thread::sleep(LAST_PRINT);
         if tcgetattr(io::stdin()).is_ok_and(|now| now != settings) {
             // The prompt, and what was typed after it, is still there.
             let mut stdout = io::stdout().lock();
