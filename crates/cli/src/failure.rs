@@ -67,10 +67,10 @@ pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
 }
 
 fn uri_hint(url: &str) -> String {
-    match url.split_once("://") {
+    match url.split_once("://").filter(|_| !url.contains('@')) {
         Some(("http", rest)) => format!("write ws://{}", without_query(rest)),
         Some(("https", rest)) => format!("write wss://{}", without_query(rest)),
-        None if !url.contains(char::is_whitespace) => {
+        None if !url.contains(|c: char| c.is_whitespace() || c == '@') => {
             format!("write ws://{0}, or wss://{0} for TLS", without_query(url))
         }
         _ => "a WebSocket has a URL such as ws://127.0.0.1:8080/chat".to_owned(),
@@ -210,7 +210,9 @@ fn with_hint(text: &str, hint: Option<String>) -> String {
     }
 }
 
-/// The URL without its query, where tokens are.
+/// The URL to show: without its query, where tokens are. One with a sign that belongs to credentials
+/// is not shown at all: where it is wrong, they cannot be told from the host.
 pub(crate) fn without_query(url: &str) -> &str {
-    url.split_once('?').map_or(url, |(url, _)| url)
+    let url = url.split_once('?').map_or(url, |(url, _)| url);
+    if url.contains('@') { "the URL" } else { url }
 }

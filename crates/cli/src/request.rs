@@ -38,7 +38,7 @@ pub(crate) struct RequestOptions {
     pub(crate) header: Vec<(String, String)>,
     /// Send Authorization: Basic with these credentials.
     ///
-    /// They can also be in the URL, as in wss://user:password@example.com/, percent-encoded. A
+    /// They can also be in the URL, as in `wss://user:password@example.com/`, percent-encoded. A
     /// header Authorization of --header takes precedence over both. Other users of this machine can
     /// see the arguments of a program.
     #[arg(
@@ -86,7 +86,7 @@ pub(crate) struct RequestOptions {
     ///
     /// -vv also shows Ping, Pong and Close, and the time that the answer to a Ping of our own took.
     /// Hidden are the values of headers and query parameters whose names tell of a secret, such as
-    /// Authorization, Cookie, X-Api-Key and access_token.
+    /// Authorization, Cookie, X-Api-Key and `access_token`.
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
 }

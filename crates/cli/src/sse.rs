@@ -39,9 +39,9 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
-    /// The event stream, for example https://example.com/events.
+    /// The event stream, for example `https://example.com/events`.
     ///
-    /// The variables https_proxy, http_proxy, all_proxy and no_proxy are honoured. Redirects are
+    /// The variables `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` are honoured. Redirects are
     /// followed.
     url: String,
     /// Resume after the event with this ID (sent as Last-Event-ID).

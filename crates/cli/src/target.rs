@@ -70,6 +70,10 @@ impl Target {
             return Ok(Self { url, credentials: None, unix: Some(path.into()) });
         }
         let Some(rest) = rest.strip_prefix("//") else {
+            if text.contains('@') {
+                // The text is not shown: a password may be in it.
+                return Err(UsageError("the URL does not begin with a scheme and ://".to_owned()));
+            }
             return Ok(Self { url: text.to_owned(), credentials: None, unix: None });
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -138,6 +142,7 @@ mod tests {
             ("ws://%f@h", "refused", None),
             ("ws://%ff@h", "refused", None),
             ("no url", "no url", None),
+            ("a:b@h", "refused", None),
         ] {
             assert_eq!(parsed(text), (url.to_owned(), credentials, None), "{text}");
         }

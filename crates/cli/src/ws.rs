@@ -53,10 +53,10 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, after_long_help = format!("{EXAMPLES}\n\n{AFTER_HELP}"))]
 pub(crate) struct Arguments {
-    /// The WebSocket, for example wss://example.com/chat.
+    /// The WebSocket, for example `wss://example.com/chat`.
     ///
-    /// ws+unix:/path/to/socket:/chat is a WebSocket on a Unix domain socket. The variables
-    /// https_proxy, http_proxy, all_proxy and no_proxy are honoured.
+    /// `ws+unix:/path/to/socket:/chat` is a WebSocket on a Unix domain socket. The variables
+    /// `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` are honoured.
     #[arg(required_unless_present = "listen")]
     url: Option<String>,
 
@@ -97,7 +97,7 @@ pub(crate) struct Arguments {
         help_heading = "Listening"
     )]
     listen: Option<ListenAddress>,
-    /// Accept browsers with pages of this origin, such as https://example.com, or * for all.
+    /// Accept browsers with pages of this origin, such as `https://example.com`, or `*` for all.
     ///
     /// May be given several times. Without it, only pages of the listener's own host and programs
     /// that are no browsers are accepted.
@@ -193,6 +193,7 @@ async fn run_client(arguments: &Arguments, mut interrupt: Interrupt) -> Result<E
     let ended = tokio::select! {
         ended = talk.run(&mut connection, &mut input) => ended,
         () = interrupt.wait() => {
+            prompt::end();
             if !connection.is_open() {
                 return Ok(INTERRUPTED.into());
             }
@@ -202,17 +203,17 @@ async fn run_client(arguments: &Arguments, mut interrupt: Interrupt) -> Result<E
         }
     };
     prompt::end();
-    Ok(report(ended, &connection, &mut input, &target))
+    Ok(report(&ended, &connection, &mut input, &target))
 }
 
 /// Says how it ended, on stderr and by the exit code.
 fn report(
-    ended: Result<(), Ended>,
+    ended: &Result<(), Ended>,
     connection: &Connection,
     input: &mut Input,
     target: &Target,
 ) -> ExitCode {
-    if matches!(&ended, Err(Ended::OutputClosed)) {
+    if matches!(ended, Err(Ended::OutputClosed)) {
         // The reader of our output has enough of it, which is not the server's fault.
         return ExitCode::SUCCESS;
     }
@@ -239,7 +240,7 @@ fn report(
             }
         }
         Err(Ended::Answered | Ended::OutputClosed) => ExitCode::SUCCESS,
-        Ok(()) | Err(Ended::Lost(_) | Ended::NoAnswer(_)) => BROKEN.into(),
+        Ok(()) | Err(Ended::Lost(_) | Ended::NoAnswer(_) | Ended::Unanswered) => BROKEN.into(),
         Err(Ended::GaveUp { was_open, is_usage, .. }) => match (was_open, is_usage) {
             (_, true) => crate::USAGE.into(),
             (true, _) => BROKEN.into(),

@@ -47,6 +47,8 @@ pub(super) enum Ended {
     Answered,
     /// `--one` has waited this long.
     NoAnswer(Duration),
+    /// The server closed, and `--one` has no answer.
+    Unanswered,
     /// Nobody reads our output any more.
     OutputClosed,
     /// The output cannot be written.
@@ -228,6 +230,7 @@ impl Ended {
             Self::GaveUp { why, .. } => why.clone(),
             Self::Answered => "answered".to_owned(),
             Self::NoAnswer(time) => format!("no answer came within {time:?}"),
+            Self::Unanswered => "the server closed without an answer".to_owned(),
             Self::OutputClosed => "nobody reads the output any more".to_owned(),
             Self::Output(error) => format!("stdout: {error}"),
         }

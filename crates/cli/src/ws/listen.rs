@@ -12,7 +12,6 @@ use std::time::Duration;
 use tidings_tokio::handshake::{
     MissingOrigin, OriginPattern, OriginPolicy, Rejection, ServerRequest,
 };
-use tidings_tokio::websocket::CloseInfo;
 use tidings_tokio::{CloseCode, Config, Message, WebSocket, accept_with};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -74,7 +73,8 @@ type BoxStream = Box<dyn Stream>;
 enum Event {
     Opened(mpsc::Sender<Message>),
     Message(Message),
-    Closed(CloseInfo),
+    /// The Close frame of the client, as text.
+    Closed(String),
     Failed(String),
 }
 
@@ -296,9 +296,9 @@ impl Server {
                 self.output.show(&message, from)?;
                 Ok(None)
             }
-            Event::Closed(info) => {
+            Event::Closed(received) => {
                 self.clients.remove(&number);
-                note(&format!("{name} closed: {}", escape_controls(&info.received.to_string())));
+                note(&format!("{name} closed: {}", escape_controls(&received)));
                 Ok(self.one.then_some(ExitCode::SUCCESS))
             }
             Event::Failed(error) => {
@@ -318,7 +318,7 @@ async fn talk(
 ) -> Event {
     let (sender, mut messages) = mpsc::channel(MAX_WAITING);
     if events.send((number, Event::Opened(sender))).await.is_err() {
-        return Event::Closed(socket.close_info());
+        return closed(&socket);
     }
     loop {
         tokio::select! {
@@ -328,7 +328,7 @@ async fn talk(
                         break;
                     }
                 }
-                Ok(None) => return Event::Closed(socket.close_info()),
+                Ok(None) => return closed(&socket),
                 Err(error) => return Event::Failed(error.to_string()),
             },
             message = messages.recv() => match message {
@@ -341,7 +341,11 @@ async fn talk(
         }
     }
     let _ = timeout(LAST_CLOSE, socket.close(CloseCode::GOING_AWAY, "")).await;
-    Event::Closed(socket.close_info())
+    closed(&socket)
+}
+
+fn closed(socket: &WebSocket<BoxStream>) -> Event {
+    Event::Closed(socket.close_info().received.to_string())
 }
 
 enum Listener {

@@ -79,6 +79,7 @@ impl Talk {
                         }
                     }
                     Received::Changed => {}
+                    Received::Closed if self.one => return Err(Ended::Unanswered),
                     Received::Closed => return Ok(()),
                 },
                 message = input.next(), if reads => match message {

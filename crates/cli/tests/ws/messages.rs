@@ -73,6 +73,17 @@ fn one_without_an_answer_ends_by_its_timeout_with_3() {
 }
 
 #[test]
+fn one_without_an_answer_before_the_close_exits_with_3() {
+    let port = serve(|mut socket: Socket| async move {
+        let _ = socket.recv().await;
+        let _ = socket.close(tidings_tokio::CloseCode::NORMAL, "").await;
+    });
+    let told = run(&["ws", "-1", "-m", "hello", &url(port)]);
+    assert_eq!(told.code, 3, "{told:?}");
+    assert!(told.stderr.contains("the server closed without an answer"), "{}", told.stderr);
+}
+
+#[test]
 fn bytes_pass_unchanged_in_both_directions() {
     let url = url(serve(echo));
     let bytes: Vec<u8> = (0..300_000_u32).map(|index| (index % 251) as u8).collect();

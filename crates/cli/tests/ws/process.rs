@@ -1,6 +1,6 @@
 //! The command as a process: [`tidings`], [`run`], and [`Running`].
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -106,10 +106,10 @@ impl Drop for Running {
     }
 }
 
-fn lines(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
+fn lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
-        for line in BufReader::new(stream.take(u64::MAX)).lines() {
+        for line in BufReader::new(stream).lines() {
             let Ok(line) = line else { return };
             if sender.send(line).is_err() {
                 return;

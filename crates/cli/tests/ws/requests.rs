@@ -44,6 +44,17 @@ fn credentials_are_sent_and_never_printed() {
 }
 
 #[test]
+fn a_password_in_a_url_that_is_wrong_is_not_printed() {
+    for url in ["ws://u:s3c/ret@h/", "u:s3cret@h", "ws://u:s3c%zzret@h/", "http://u:s3cret@h:x/"] {
+        for command in ["ws", "sse"] {
+            let told = run(&[command, url]);
+            assert_eq!(told.code, 2, "{told:?}");
+            assert!(!told.stderr.contains("s3c"), "{url}: {}", told.stderr);
+        }
+    }
+}
+
+#[test]
 fn an_authorization_header_takes_precedence_over_credentials() {
     for url in URLS {
         let arguments = ["-u", "a:b", "-H", "Authorization: Bearer t"];

@@ -32,7 +32,9 @@ impl fmt::Debug for Head<'_> {
 
 /// The function that sees the heads, if there is one.
 #[derive(Clone, Default)]
-pub(super) struct HeadObserver(Option<Arc<dyn Fn(Head<'_>) + Send + Sync>>);
+pub(super) struct HeadObserver(Option<Arc<See>>);
+
+type See = dyn Fn(Head<'_>) + Send + Sync;
 
 impl HeadObserver {
     pub(super) fn new(see: impl Fn(Head<'_>) + Send + Sync + 'static) -> Self {
