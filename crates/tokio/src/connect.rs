@@ -11,7 +11,7 @@ mod stream;
 
 use std::fmt::Display;
 
-#[cfg(any(feature = "rustls", feature = "socks"))]
+#[cfg(any(unix, feature = "rustls", feature = "socks"))]
 use tidings_endpoint::opening::Phase;
 use tidings_endpoint::opening::{ConnectOptions, Connecting, Deadline, Opened, Route};
 use tidings_endpoint::websocket::Config;
@@ -20,6 +20,7 @@ use tidings_websocket::Client;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::dial::dial;
+use crate::connect::stream::Socket;
 use crate::opening::{Clock, drive};
 use crate::socket::WebSocket;
 
@@ -158,6 +159,9 @@ pub(crate) async fn open(
     if route.socks().is_some() {
         return Err(route.socks_unsupported("tidings-tokio needs the feature `socks` for it"));
     }
+    if route.unix_socket().is_some() {
+        return open_unix(route, deadline, clock).await;
+    }
     let mut stream = dial(route, deadline, clock).await?;
     #[cfg(feature = "socks")]
     if let Some(proxy) = route.socks() {
@@ -168,13 +172,41 @@ pub(crate) async fn open(
         drive(&mut stream, &mut tunnel, clock).await;
         tunnel.finish()?;
     }
-    // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
+    secure(route, Socket::Tcp(stream), deadline, clock).await
+}
+
+#[cfg(unix)]
+async fn open_unix(
+    route: &Route<'_>,
+    deadline: Deadline,
+    clock: Clock,
+) -> Result<ClientStream, Error> {
+    let path = route.unix_socket().unwrap_or(std::path::Path::new(""));
+    let connecting = tokio::net::UnixStream::connect(path);
+    let stream = clock.within(deadline, (route, Phase::Connecting), connecting).await?;
+    secure(route, Socket::Unix(stream), deadline, clock).await
+}
+
+#[cfg(not(unix))]
+async fn open_unix(route: &Route<'_>, _: Deadline, _: Clock) -> Result<ClientStream, Error> {
+    Err(route.unix_unsupported("this system has no Unix sockets that tokio knows"))
+}
+
+/// RFC 6455, 4.1 item 5: TLS, if the URI asks for it, comes before the opening handshake.
+async fn secure(
+    route: &Route<'_>,
+    socket: Socket,
+    deadline: Deadline,
+    clock: Clock,
+) -> Result<ClientStream, Error> {
     #[cfg(feature = "rustls")]
     if let Some(tls) = route.tls() {
-        let securing = ClientStream::secure(stream, tls);
+        let securing = ClientStream::secure(socket, tls);
         return clock.within(deadline, (route, Phase::Tls), securing).await;
     }
-    Ok(ClientStream::plain(stream))
+    #[cfg(not(feature = "rustls"))]
+    let _ = (route, deadline, clock);
+    Ok(ClientStream::plain(socket))
 }
 
 #[cfg(test)]

@@ -51,9 +51,9 @@ pub mod compression {
 /// The types of a client, in addition to [`connect`](crate::connect()) and [`ConnectOptions`].
 pub mod client {
     pub use crate::connect::{ClientStream, client_handshake};
-    pub use tidings_endpoint::opening::HandshakeTimeout;
     #[cfg(feature = "socks")]
     pub use tidings_endpoint::opening::Socks5Proxy;
+    pub use tidings_endpoint::opening::{HandshakeTimeout, Head};
     #[cfg(feature = "rustls")]
     pub use tidings_endpoint::opening::{TlsError, TlsFailure};
     pub use tidings_endpoint::{ClientRole, Declined, RandomMasks};

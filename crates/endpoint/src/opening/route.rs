@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use tidings_handshake::{Limits, Proxy, TunnelRequest, WebSocketUri};
@@ -35,6 +36,7 @@ pub struct Route<'a> {
     pub(super) uri: WebSocketUri<'a>,
     pub(super) proxy: Option<&'a Proxy>,
     pub(super) socks: Option<&'a Socks5Proxy>,
+    pub(super) unix_socket: Option<&'a Path>,
     /// In place of those of the host's name.
     pub(super) address: Option<SocketAddr>,
     pub(super) tunnel: Option<TunnelRequest<'a>>,
@@ -80,6 +82,12 @@ impl<'a> Route<'a> {
     #[must_use]
     pub const fn socks(&self) -> Option<&'a Socks5Proxy> {
         self.socks
+    }
+
+    /// The Unix domain socket to connect to, instead of anything by TCP.
+    #[must_use]
+    pub const fn unix_socket(&self) -> Option<&'a Path> {
+        self.unix_socket
     }
 
     /// The server's host and port.
@@ -162,6 +170,12 @@ impl<'a> Route<'a> {
         deadline.error_during(self.text_of(phase))
     }
 
+    /// The error of an adapter that knows no Unix domain sockets, before it connects.
+    #[must_use]
+    pub fn unix_unsupported(&self, why: &'static str) -> Error {
+        self.failed(Phase::Connecting, io::Error::new(io::ErrorKind::Unsupported, why))
+    }
+
     /// The error of an adapter that knows no SOCKS5, before it connects.
     #[must_use]
     pub fn socks_unsupported(&self, why: &'static str) -> Error {
@@ -172,6 +186,10 @@ impl<'a> Route<'a> {
         let server = || host_and_port(self.uri.host(), self.uri.port());
         match phase {
             Phase::Resolving => format!("resolving {}", self.tcp_peer()),
+            Phase::Connecting if self.unix_socket.is_some() => {
+                let path = self.unix_socket.unwrap_or(Path::new(""));
+                format!("connecting to the Unix socket {}", path.display())
+            }
             Phase::Connecting => {
                 let address = self.address.map(|address| format!(" at {address}"));
                 format!("connecting to {}{}", self.tcp_peer(), address.unwrap_or_default())
