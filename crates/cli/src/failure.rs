@@ -99,8 +99,8 @@ fn io_hint(error: &io::Error, secure: bool, secure_scheme: &str) -> Option<Strin
 }
 
 fn tls_hint(error: &TlsError, plain_scheme: &str) -> Option<String> {
-    let TlsError::Handshake(error) = error else { return None };
-    Some(match error {
+    let TlsError::Handshake(failure) = error else { return None };
+    Some(match &failure.error {
         rustls::Error::InvalidMessage(_) => format!(
             "the server does not speak TLS on this port: write {plain_scheme}://, or another port"
         ),

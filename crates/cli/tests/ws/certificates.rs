@@ -55,7 +55,7 @@ fn a_self_signed_certificate_is_refused_and_two_ways_out_are_told() {
     let url = format!("wss://localhost:{port}/");
     let told = run(&["ws", &url]);
     assert_eq!(told.code, 1, "{told:?}");
-    assert!(told.stderr.contains(&format!("{url}: TLS: ")), "{}", told.stderr);
+    assert!(told.stderr.contains(&format!("{url}: the TLS handshake with ")), "{}", told.stderr);
     assert!(told.stderr.contains("hint: --ca FILE trusts"), "{}", told.stderr);
     let told = run(&["ws", &url, "--ca", &files.certificate, "--linger", "0"]);
     assert_eq!(told.code, 0, "{told:?}");
