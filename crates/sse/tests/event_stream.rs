@@ -16,7 +16,7 @@ use futures_util::{StreamExt as _, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use tidings_sse::{
-    BodyEvents as _, Decoder, EventId, EventStream, EventStreamError, Limit, Limits,
+    BodyEvents as _, Decoder, EndOfStream, EventId, EventStream, EventStreamError, Limit, Limits,
     OwnedMessageEvent, StreamEvents as _,
 };
 use tidings_testkit::{cancelled_once, for_every_cancellation};

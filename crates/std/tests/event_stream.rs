@@ -196,7 +196,7 @@ fn no_error_of_a_chain_is_shown_twice() {
             io::Error::other("cut"),
             EndOfStream::InsideEvent { dropped_len: 7 },
         ),
-        EventStreamError::NotNow(io::ErrorKind::WouldBlock.into()),
+        EventStreamError::NotNow(ErrorKind::WouldBlock.into()),
         EventStreamError::InsideEvent { dropped_len: 7 },
     ] {
         assert_eq!(chain(&error).len(), 1, "{error}");

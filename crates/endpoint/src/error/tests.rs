@@ -46,7 +46,7 @@ fn examples() -> Vec<Error> {
         Error::MessageUnfinished,
         Error::QueueFull { len: 2, max_len: 1 },
         #[cfg(feature = "rustls")]
-        Error::Tls(TlsError::Handshake(rustls::Error::DecryptError.into())),
+        Error::Tls(TlsError::handshake(rustls::Error::DecryptError)),
         #[cfg(feature = "rustls")]
         Error::Tls(TlsError::NoRoots(Some(io::Error::other("no such directory")))),
     ]

@@ -98,7 +98,7 @@ fn platform() -> Result<Arc<ClientConfig>, TlsError> {
     let provider = provider()?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Handshake(error.into()))?
+        .map_err(TlsError::handshake)?
         .with_root_certificates(roots()?)
         .with_no_client_auth();
     config.alpn_protocols = vec![HTTP1.to_vec()];
@@ -154,7 +154,7 @@ fn roots() -> Result<RootCertStore, TlsError> {
 pub enum TlsError {
     /// The handshake failed: the server's certificate is not trusted, or not for this name, or
     /// the two have no version or cipher in common, or the server wants a client certificate.
-    Handshake(TlsFailure),
+    Handshake(Box<TlsFailure>),
     /// The client certificate, or its key, cannot be used.
     ClientCertificate(rustls::Error),
     /// The host can be in no certificate.
@@ -193,17 +193,23 @@ impl std::error::Error for TlsError {}
 impl TlsError {
     /// The error of TLS that an error of a TLS stream is, or else that error.
     pub(crate) fn downcast(error: io::Error) -> Result<Self, io::Error> {
-        error.downcast::<rustls::Error>().map(|error| Self::Handshake(error.into()))
+        error.downcast::<rustls::Error>().map(Self::handshake)
     }
 
     /// The same error, which says in which phase it came.
     pub(super) fn in_phase(self, phase: &str) -> Self {
         match self {
-            Self::Handshake(TlsFailure { phase: None, error }) => {
-                Self::Handshake(TlsFailure { phase: Some(phase.into()), error })
+            Self::Handshake(mut failure) => {
+                failure.phase.get_or_insert_with(|| phase.into());
+                Self::Handshake(failure)
             }
             other => other,
         }
+    }
+
+    /// An error of rustls, in a phase that is not known yet.
+    pub(crate) fn handshake(error: rustls::Error) -> Self {
+        Self::Handshake(Box::new(TlsFailure { phase: None, error }))
     }
 }
 
@@ -216,12 +222,6 @@ pub struct TlsFailure {
     pub phase: Option<Box<str>>,
     /// The error.
     pub error: rustls::Error,
-}
-
-impl From<rustls::Error> for TlsFailure {
-    fn from(error: rustls::Error) -> Self {
-        Self { phase: None, error }
-    }
 }
 
 impl fmt::Display for TlsFailure {

@@ -179,7 +179,7 @@ impl Model {
                 assert_eq!(said, expected);
             }
             Close::Pending(Expected::Code(code)) => {
-                assert_eq!(said.map(|said| said.code), Some(code))
+                assert_eq!(said.map(|said| said.code), Some(code));
             }
             Close::Pending(Expected::Any) => assert!(said.is_some()),
             other => panic!("a Close frame, but it is {other:?}"),
