@@ -101,15 +101,17 @@ fn features(manifest: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns the texts in backticks at the beginning of the rows of a table whose first column is
+/// Returns the texts in backticks at the beginning of the rows of the tables whose first column is
 /// `feature`.
 fn listed_features(readme: &str) -> BTreeSet<String> {
-    let lines = readme.lines().skip_while(|line| !line.starts_with("| feature |"));
-    lines
-        .take_while(|line| line.starts_with('|'))
-        .filter_map(|row| row.strip_prefix("| `")?.split('`').next())
-        .map(str::to_owned)
-        .collect()
+    let mut is_listed = false;
+    let mut listed = BTreeSet::new();
+    for line in readme.lines() {
+        is_listed = line.starts_with("| feature |") || is_listed && line.starts_with('|');
+        let name = line.strip_prefix("| `").filter(|_| is_listed);
+        listed.extend(name.and_then(|name| name.split('`').next()).map(str::to_owned));
+    }
+    listed
 }
 
 const MANIFEST: &str = "[package]\nname = \"x\"\n\n[features]\ndefault = [\"one\"]\n## Text.\n\
