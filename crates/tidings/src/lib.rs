@@ -1,6 +1,13 @@
 // The README's links within this crate, where all that they name exists.
 #![cfg_attr(
-    all(feature = "event-source", feature = "hyper", feature = "protocol", feature = "std", feature = "tokio"),
+    all(
+        not(doctest),
+        feature = "event-source",
+        feature = "hyper",
+        feature = "protocol",
+        feature = "std",
+        feature = "tokio",
+    ),
     doc = include_str!("links.md")
 )]
 // Its examples need features.

@@ -1,4 +1,4 @@
-#![doc = include_str!("links.md")]
+#![cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
