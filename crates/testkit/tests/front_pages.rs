@@ -160,6 +160,16 @@ fn each_published_crate_is_in_the_table_of_the_readme() {
     }
 }
 
+#[test]
+fn each_document_is_linked_from_the_readme() {
+    let readme = read("README.md");
+    for document in std::fs::read_dir(root().join("docs")).unwrap() {
+        let name = document.unwrap().file_name().into_string().unwrap();
+        let is_linked = readme.contains(&format!("](docs/{name}"));
+        assert!(is_linked, "README.md has no link to docs/{name}");
+    }
+}
+
 /// The table of event types names each public type whose name ends in `Event`, and `EventEnd`,
 /// which belongs to them.
 #[test]
