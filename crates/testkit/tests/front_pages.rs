@@ -40,18 +40,14 @@ fn unlinked(readme: &str, items: &Items, features: &BTreeSet<&str>) -> Vec<Strin
                 unlinked.push(span.to_owned());
             }
         }
-        for (text, span) in line.match_indices("feature ").filter_map(|(at, word)| {
+        for (at, word) in line.match_indices("feature ") {
             let text = &line[at + word.len()..];
-            Some((
-                text,
-                *features
-                    .iter()
-                    .find(|name| text.trim_start_matches('[').starts_with(&format!("`{name}`")))?,
-            ))
-        }) {
-            let key = features.get(span).copied().unwrap_or_default();
-            if named.insert(key) && !text.contains(&format!("[`{span}`](#features)")) {
-                unlinked.push(format!("feature {span}"));
+            for feature in features {
+                let is_named = text.trim_start_matches('[').starts_with(&format!("`{feature}`"));
+                let is_link = text.starts_with(&format!("[`{feature}`](#features)"));
+                if is_named && named.insert(feature) && !is_link {
+                    unlinked.push(format!("feature {feature}"));
+                }
             }
         }
     }
