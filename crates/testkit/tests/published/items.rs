@@ -55,9 +55,8 @@ fn names(source: &str) -> BTreeSet<String> {
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code = code.collect::<Vec<_>>().join("\n");
     let mut names = BTreeSet::new();
-    for (_, declaration) in
-        code.match_indices("pub ").map(|(at, word)| (at, &code[at + word.len()..]))
-    {
+    for (at, word) in code.match_indices("pub ") {
+        let declaration = &code[at + word.len()..];
         if let Some(exports) = declaration.strip_prefix("use ") {
             let exports = exports.split(';').next().unwrap_or_default();
             // `a::b::C`, `{a, B as C}`: the last name of each.
