@@ -1,0 +1,207 @@
+//! The table of all defaults on the page about limits is what the code says.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use tidings::tokio::sse::server::Responder;
+use tidings::tokio::sse::{self, EventSourceRequest};
+use tidings::tokio::websocket::Timeouts;
+use tidings::tokio::{Config, ConnectOptions};
+use tidings::protocol::reconnect::Policy;
+
+/// Columns of a row: the limit, one or two values, and the name that sets it.
+type Row = Vec<String>;
+
+#[test]
+fn the_page_about_limits_has_the_defaults_of_the_code() {
+    let (_, page) = tidings_guide::PAGES.iter().find(|(path, _)| *path == "topics/limits.md").unwrap();
+    for (title, rows) in [
+        ("## WebSocket", websocket()),
+        ("## Serving event streams", event_server()),
+        ("## Reading event streams", event_client()),
+        ("## Reconnecting", reconnecting()),
+    ] {
+        let expected: Vec<String> =
+            rows.iter().map(|row| format!("| {} |", row.join(" | "))).collect();
+        let found = table(page, title);
+        assert_eq!(
+            found,
+            expected,
+            "{title}: the table should be\n{}\n",
+            expected.join("\n")
+        );
+    }
+}
+
+/// The rows of the first table after this title, without its head.
+fn table(page: &str, title: &str) -> Vec<String> {
+    let lines = page.lines().skip_while(|line| *line != title);
+    let rows = lines.skip_while(|line| !line.starts_with('|')).skip(2);
+    rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
+}
+
+fn websocket() -> Vec<Row> {
+    let both = [Config::server(), Config::client()];
+    let row = |limit: &str, name: &str, value: fn(&Config) -> String| {
+        let [server, client] = both.map(|config| value(&config));
+        vec![limit.to_owned(), server, client, format!("`{name}`")]
+    };
+    vec![
+        row("a message", "limits.max_message_len", |c| bytes(c.limits.max_message_len)),
+        row("a frame", "limits.max_frame_len", |c| bytes(c.limits.max_frame_len)),
+        row("frames of one message", "limits.max_fragments", |c| count(c.limits.max_fragments)),
+        row("control frames", "limits.control_frames", |c| {
+            let rate = c.limits.control_frames;
+            format!("{} a second, {} at once", rate.per_second, rate.burst)
+        }),
+        row("time between two Pings", "timeouts.ping_interval", |c| {
+            time(c.timeouts.ping_interval)
+        }),
+        row("time for the Pong", "timeouts.pong", |c| time(c.timeouts.pong)),
+        row("time for a message, plus 1 s for each 512 bytes", "timeouts.message", |c| {
+            time(c.timeouts.message)
+        }),
+        row("time without a message", "timeouts.idle", |c| time(c.timeouts.idle)),
+        row("time for the closing handshake", "timeouts.closing", |c| time(c.timeouts.closing)),
+        row("time for the opening handshake", "handshake_timeout", |c| time(c.handshake_timeout)),
+        row("HTTP head", "head_limits.max_head_len", |c| size(c.head_limits.max_head_len)),
+        row("its first line", "head_limits.max_start_line_len", |c| {
+            size(c.head_limits.max_start_line_len)
+        }),
+        row("its header lines", "head_limits.max_headers", |c| c.head_limits.max_headers.to_string()),
+        row("time for a write without progress", "write_timeout", |c| time(c.write_timeout)),
+        row("bytes queued by `feed`", "max_write_queue_len", |c| size(c.max_write_queue_len)),
+        row("bytes read ahead while a `send` waits", "max_read_ahead_len", |c| {
+            size(c.max_read_ahead_len)
+        }),
+        row("replies to one read in one write", "batch_replies", |c| on(c.batch_replies)),
+        row("compression", "compression", |c| on(c.compression.is_some())),
+        row("`recv` returns control frames", "deliver_control_frames", |c| {
+            on(c.deliver_control_frames)
+        }),
+    ]
+}
+
+fn event_server() -> Vec<Row> {
+    // It has no accessors; `Debug` shows all settings.
+    let debug = format!("{:?}", Responder::new());
+    let field = |name: &str| {
+        let (_, rest) = debug.split_once(&format!("{name}: ")).unwrap();
+        let end = rest.find([',', '}', ')', ' ']).unwrap();
+        rest[..end].trim_start_matches("Some(").trim_matches('"').to_owned()
+    };
+    let seconds = |name: &str| field(name).replace('s', " s");
+    let number = |name: &str| field(name).parse::<u64>().unwrap();
+    let row = |limit: &str, value: String, name: &str| {
+        vec![limit.to_owned(), value, format!("`Responder::{name}`")]
+    };
+    vec![
+        row("silence before a comment", seconds("keep_alive"), "keep_alive"),
+        row("a connection that takes nothing", seconds("stall_timeout"), "stall_timeout"),
+        row("events queued for a client", count(number("max_events")), "queue"),
+        row("bytes queued for a client", bytes(number("max_bytes")), "queue"),
+        row("when the queue is full", format!("`{}`", field("when_full")), "when_full"),
+        row("events of a replay", count(number("max_replay_events")), "max_replay_events"),
+        row("an event ID, also in `Last-Event-ID`", bytes(number("max_id_len")), "max_id_len"),
+        row("type of the event that reports a gap", format!("`{}`", field("gap_event_type")), "gap_event_type"),
+    ]
+}
+
+fn event_client() -> Vec<Row> {
+    let both = [sse::Config::event_source(), sse::Config::client()];
+    let row = |limit: &str, name: &str, value: fn(&sse::Config) -> String| {
+        let [standard, client] = both.map(|config| value(&config));
+        vec![limit.to_owned(), standard, client, format!("`{name}`")]
+    };
+    let limits = format!("{:?}", sse::Limits::DEFAULT);
+    let request = format!("{:?}", EventSourceRequest::get("http://localhost/"));
+    let parsed = |debug: &str, name: &str| {
+        let (_, rest) = debug.split_once(&format!("{name}: ")).unwrap_or_else(|| panic!("{name}: {debug}"));
+        rest[..rest.find([',', ' ', '}']).unwrap()].to_owned()
+    };
+    let same = |limit: &str, value: String, name: &str| {
+        vec![limit.to_owned(), value.clone(), value, format!("`{name}`")]
+    };
+    let len = |name: &str| bytes(parsed(&limits, name).parse().unwrap());
+    vec![
+        row("time for the head of a response", "response_timeout", |c| time(c.response_timeout)),
+        row("silence of an open stream", "idle_timeout", |c| time(c.idle_timeout)),
+        row("tries again after 408, 425, 429, 5xx", "retry_statuses", |c| on(c.retry_statuses)),
+        row("redirects of one attempt", "max_redirects", |c| c.max_redirects.to_string()),
+        same("a line", len("max_line_len"), "Limits::max_line_len"),
+        same("the data of an event", len("max_data_len"), "Limits::max_data_len"),
+        same("an event's type", len("max_event_type_len"), "Limits::max_event_type_len"),
+        same("an event's ID", len("max_last_event_id_len"), "Limits::max_last_event_id_len"),
+        same("a comment, where comments are reported", len("max_comment_len"), "Limits::max_comment_len"),
+        same(
+            "body of an answer that is not a stream",
+            bytes(parsed(&request, "max_answer_len").parse().unwrap()),
+            "EventSourceRequest::max_answer_len",
+        ),
+        same(
+            "time for that body",
+            parsed(&request, "answer_timeout").replace('s', " s"),
+            "EventSourceRequest::answer_timeout",
+        ),
+    ]
+}
+
+fn reconnecting() -> Vec<Row> {
+    let both = [Policy::websocket(), sse::Config::event_source().policy];
+    let row = |limit: &str, name: &str, value: fn(&Policy) -> String| {
+        let [websocket, events] = both.map(|policy| value(&policy));
+        vec![limit.to_owned(), websocket, events, format!("`{name}`")]
+    };
+    vec![
+        row("random window of the first wait, doubled by each failure", "base", |p| time(p.base)),
+        row("longest window", "cap", |p| time(p.cap)),
+        row("shortest wait", "minimum", |p| time(p.minimum)),
+        row("lifetime that makes a connection a success", "healthy_after", |p| {
+            time(p.healthy_after)
+        }),
+        row("longest `Retry-After`", "max_server_wait", |p| time(p.max_server_wait)),
+        row("failed attempts in a row", "max_attempts", |p| match p.max_attempts {
+            Policy::UNLIMITED => "no limit".to_owned(),
+            max => max.to_string(),
+        }),
+    ]
+}
+
+/// The keep-alive page names the setting of TCP, which `Debug` shows.
+#[test]
+fn clients_ask_tcp_after_a_minute_of_silence() {
+    assert!(format!("{:?}", ConnectOptions::new()).contains("tcp_keepalive: Some(60s)"));
+}
+
+fn time(duration: Duration) -> String {
+    match duration {
+        Timeouts::NEVER => "no limit".to_owned(),
+        _ => format!("{} s", count(duration.as_secs())),
+    }
+}
+
+fn size(bytes: usize) -> String {
+    self::bytes(bytes.try_into().unwrap())
+}
+
+fn bytes(bytes: u64) -> String {
+    match bytes {
+        _ if bytes >= 1 << 20 && bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+        _ if bytes >= 1 << 10 && bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+/// A number with a comma between thousands.
+fn count(number: impl Into<u64>) -> String {
+    let number = number.into();
+    match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", number / 1_000, number % 1_000),
+    }
+}
+
+fn on(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
+}
