@@ -149,7 +149,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[tokio::main]
-pub async fn main() -> std::io::Result<()> {
+async fn main() -> std::io::Result<()> {
     let room = Arc::new(Room::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:9002").await?;
     loop {

@@ -21,8 +21,11 @@ fn source() -> PathBuf {
 fn the_summary_the_directory_and_the_tested_pages_are_the_same() {
     let summary = fs::read_to_string(source().join("SUMMARY.md")).unwrap();
     // A chapter without a file is one that is still to be written.
-    let listed: Vec<String> =
-        links(&summary).into_iter().map(|link| link.target).filter(|path| !path.is_empty()).collect();
+    let listed: Vec<String> = links(&summary)
+        .into_iter()
+        .map(|link| link.target)
+        .filter(|path| !path.is_empty())
+        .collect();
     let once: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
     assert_eq!(listed.len(), once.len(), "a page is in the summary twice");
     let tested: BTreeSet<&str> = PAGES.iter().map(|(path, _)| *path).collect();
@@ -114,7 +117,8 @@ fn headings(text: &str) -> Vec<String> {
     lines
         .map(|line| {
             let title = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            let kept =
+                title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
             kept.map(|c| if c == ' ' { '-' } else { c }).collect()
         })
         .collect()
@@ -134,8 +138,7 @@ fn without_code(text: &str) -> String {
 /// `ignore` would hide code that does not compile.
 #[test]
 fn every_block_of_code_has_a_language_and_all_rust_is_compiled() {
-    let languages =
-        ["rust", "rust,no_run", "sh", "js", "nginx", "text", "toml", "html"];
+    let languages = ["rust", "rust,no_run", "sh", "js", "nginx", "text", "toml", "html"];
     let mut rust = 0;
     for (page, text) in PAGES {
         let fences = text.lines().filter(|line| line.starts_with("```"));

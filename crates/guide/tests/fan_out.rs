@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 #[path = "../examples/fan_out.rs"]
-#[expect(dead_code, reason = "its `main` is for readers")]
+#[expect(dead_code, unreachable_pub, reason = "it is a program for readers to copy")]
 mod fan_out;
 
 use std::sync::Arc;
