@@ -1,3 +1,6 @@
+//! Fan-out to slow WebSocket clients: the recipe of docs/guide/src/topics/broadcast.md, which has the rest
+//! of this file word for word.
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
