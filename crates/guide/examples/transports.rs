@@ -5,7 +5,6 @@
 
 #![allow(clippy::print_stdout, reason = "it prints what it measures")]
 
-use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader, Error, Result, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,14 +52,15 @@ enum Transport {
 
 impl Transport {
     /// A request as short as a program sends it. A browser adds some 500 bytes.
-    fn request(self) -> &'static str {
+    /// `seen` is the number of messages that the client has: a long-poll asks for the next one.
+    fn request(self, seen: u64) -> String {
         match self {
-            Self::WebSocket => {
-                "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-            }
-            Self::EventStream => "GET /events HTTP/1.1\r\nHost: a\r\n\r\n",
-            Self::LongPoll => "GET /poll HTTP/1.1\r\nHost: a\r\n\r\n",
+            Self::WebSocket => "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+                Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                Sec-WebSocket-Version: 13\r\n\r\n"
+                .to_owned(),
+            Self::EventStream => "GET /events HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            Self::LongPoll => format!("GET /poll?{seen} HTTP/1.1\r\nHost: a\r\n\r\n"),
         }
     }
 }
@@ -72,7 +72,7 @@ async fn measure(transport: Transport, count: usize) -> Result<()> {
     for _ in 0..count {
         let mut client = TcpStream::connect(&server.address).await?;
         client.set_nodelay(true)?;
-        client.write_all(transport.request().as_bytes()).await?;
+        client.write_all(transport.request(0).as_bytes()).await?;
         if transport != Transport::LongPoll {
             let mut head = [0; 1024];
             let _ = client.read(&mut head).await?;
@@ -83,13 +83,14 @@ async fn measure(transport: Transport, count: usize) -> Result<()> {
     let grown = (server.resident_kib()? - before) * 1024 / u64::try_from(count).unwrap_or(1);
 
     let (cpu_before, begun) = (server.cpu()?, Instant::now());
-    let mut received = 0;
+    let (mut received, mut seen) = (0, 0);
     for _ in 0..ROUNDS {
         server.publish()?;
+        seen += 1;
         for client in &mut clients {
             received += receive(client).await?.len;
             if transport == Transport::LongPoll {
-                client.write_all(transport.request().as_bytes()).await?;
+                client.write_all(transport.request(seen).as_bytes()).await?;
             }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -104,11 +105,12 @@ async fn measure(transport: Transport, count: usize) -> Result<()> {
     for client in &mut clients {
         for _ in 0..500 {
             server.publish()?;
+            seen += 1;
             delays.push(receive(client).await?.delay);
             if transport == Transport::LongPoll {
-                client.write_all(transport.request().as_bytes()).await?;
+                client.write_all(transport.request(seen).as_bytes()).await?;
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     delays.sort_unstable();
@@ -189,7 +191,8 @@ fn now() -> Duration {
 
 #[derive(Clone)]
 struct Feed {
-    latest: watch::Sender<Message>,
+    /// The number of messages so far, and the last one.
+    latest: watch::Sender<(u64, Message)>,
     responder: Responder,
     senders: Arc<Mutex<Vec<EventSender>>>,
 }
@@ -197,7 +200,7 @@ struct Feed {
 /// Publishes a message for each line of standard input.
 async fn serve() -> Result<()> {
     let feed = Feed {
-        latest: watch::Sender::new(Message::from("")),
+        latest: watch::Sender::new((0, Message::from(""))),
         responder: Responder::new(),
         senders: Arc::default(),
     };
@@ -225,7 +228,10 @@ async fn serve() -> Result<()> {
         let mut senders = feed.senders.lock().unwrap_or_else(PoisonError::into_inner);
         senders.retain(|sender| sender.try_send(&event).is_ok());
         drop(senders);
-        feed.latest.send_replace(Message::from(text));
+        feed.latest.send_modify(|(number, message)| {
+            *number += 1;
+            *message = Message::from(text);
+        });
     }
     Ok(())
 }
@@ -243,7 +249,7 @@ async fn websocket(State(feed): State<Feed>, mut request: Request) -> Response {
                             _ => return,
                         },
                         _ = latest.changed() => {
-                            let message = latest.borrow_and_update().clone();
+                            let (_, message) = latest.borrow_and_update().clone();
                             if socket.send(message).await.is_err() {
                                 return;
                             }
@@ -263,9 +269,11 @@ async fn events(State(feed): State<Feed>) -> Response {
     response.into_response()
 }
 
-async fn poll(State(feed): State<Feed>) -> std::result::Result<String, Infallible> {
+async fn poll(State(feed): State<Feed>, request: Request) -> String {
+    let seen: u64 = request.uri().query().and_then(|seen| seen.parse().ok()).unwrap_or_default();
     let mut latest = feed.latest.subscribe();
-    let _ = latest.changed().await;
-    let message = latest.borrow_and_update().clone();
-    Ok(message.as_text().unwrap_or_default().to_owned())
+    match latest.wait_for(|(number, _)| *number > seen).await {
+        Ok(latest) => latest.1.as_text().unwrap_or_default().to_owned(),
+        Err(_closed) => String::new(),
+    }
 }

@@ -213,3 +213,83 @@ fn count(number: impl Into<u64>) -> String {
 fn on(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
 }
+
+/// Where a page names a default in passing, it is the one of the code.
+#[test]
+fn the_sentences_about_defaults_agree_with_the_code() {
+    let (server, events) = (Config::server(), sse::Config::client());
+    let responder = format!("{:?}", Responder::new());
+    assert!(
+        responder.contains("keep_alive: Some(15s)") && responder.contains("stall_timeout: 10s")
+    );
+    let limits = |config: Config| bytes(config.limits.max_message_len);
+    for (page, sentence) in [
+        ("topics/keep-alive.md", format!("a Ping every {}", time(server.timeouts.ping_interval))),
+        (
+            "topics/keep-alive.md",
+            format!("nothing for {} after a Ping", time(server.timeouts.pong)),
+        ),
+        ("topics/keep-alive.md", format!("`write_timeout` ({})", time(server.write_timeout))),
+        ("topics/keep-alive.md", format!("it gets {} from", time(server.timeouts.message))),
+        ("topics/keep-alive.md", "a comment after 15 s without an event".to_owned()),
+        ("topics/keep-alive.md", "takes nothing for 10 s ends (`stall_timeout`)".to_owned()),
+        ("topics/keep-alive.md", format!("// {}: three comments", time(events.idle_timeout))),
+        ("topics/shutdown.md", format!("{} at most on a server", time(server.timeouts.closing))),
+        ("topics/broadcast.md", format!("{} by default", time(server.write_timeout))),
+        ("topics/event-streams.md", "`stall_timeout`, 10 s".to_owned()),
+        ("topics/proxies.md", format!("Pings come every {}", time(server.timeouts.ping_interval))),
+        (
+            "troubleshooting.md",
+            format!(
+                "a Ping every {} and a comment every 15 s",
+                time(server.timeouts.ping_interval)
+            ),
+        ),
+        (
+            "troubleshooting.md",
+            format!("{} for a server, {} for a client", limits(server), limits(Config::client())),
+        ),
+        (
+            "comparison.md",
+            format!("{} server, {} client", limits(server), limits(Config::client())),
+        ),
+    ] {
+        assert!(text(page).contains(&sentence), "{page}: it should say: {sentence}");
+    }
+}
+
+/// A figure of a measurement stands in docs/PERFORMANCE.md, which says how it was measured.
+#[test]
+fn the_measured_figures_are_those_of_the_document_about_performance() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/PERFORMANCE.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    for (page, here, there) in [
+        ("comparison.md", "**1,766** | **1,780**", "| 1766, 1767, 1780 bytes |"),
+        ("choosing-a-transport.md", "1,766 bytes", "| 1766, 1767, 1780 bytes |"),
+        ("topics/compression.md", "1,766 without compression, 1,996 with;", "1996, 2051, 2073;"),
+        ("topics/compression.md", "1,978 with\n  takeover", "1978, 175267, 179401 bytes"),
+        ("topics/compression.md", "175,267 after one message", "1978, 175267, 179401 bytes"),
+        ("troubleshooting.md", "175 KB for each", "1978, 175267, 179401 bytes"),
+        (
+            "comparison.md",
+            "takes us 0.30 to 0.50 of its time",
+            "0.30 to 0.50 of tungstenite's time",
+        ),
+        ("comparison.md", "not ASCII 0.13 to 0.50", "(0.13 to 0.50 for"),
+        ("comparison.md", "1.2 times as long", "1.2 times as long for"),
+        ("comparison.md", "0.20 to 0.57 of", "0.20 to 0.57 of the better"),
+        ("comparison.md", "0.77 for 40 lines", "0.77 with 40 lines"),
+        ("comparison.md", "about 40 times as long", "765 (41.85x)"),
+        ("comparison.md", "1400 bytes 16 times", "406 (15.64x)"),
+        ("topics/firmware.md", "| 41 KB |", "| 41,376 | 4,720 |"),
+        ("topics/firmware.md", "| 4.7 KB |", "| 41,376 | 4,720 |"),
+        ("topics/browsers.md", "27 KB by gzip", "26,732 by gzip"),
+    ] {
+        assert!(text(page).contains(here), "{page}: there is no {here:?}");
+        assert!(document.contains(there), "docs/PERFORMANCE.md: there is no {there:?}, for {page}");
+    }
+}
+
+fn text(page: &str) -> &'static str {
+    tidings_guide::PAGES.iter().find(|(path, _)| *path == page).unwrap().1
+}
