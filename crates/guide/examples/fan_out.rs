@@ -39,6 +39,9 @@ impl Room {
     }
 
     /// Serves one client until it leaves, or until it is too slow.
+    ///
+    /// # Errors
+    /// Those of the connection, such as [`Error::WriteTimeout`].
     pub async fn serve<S>(
         &self,
         mut socket: WebSocket<S>,

@@ -151,7 +151,7 @@ fn every_block_of_code_has_a_language_and_all_rust_is_compiled() {
     assert!(rust > 40, "only {rust} blocks of Rust were found");
 }
 
-/// The recipe is one file: an example to run, the subject of tests/fan_out.rs, and what readers copy.
+/// The recipe is one file: an example to run, the subject of `tests/fan_out.rs`, and what readers copy.
 #[test]
 fn the_recipe_for_slow_clients_is_the_tested_program() {
     let (_, page) = PAGES.iter().find(|(path, _)| *path == "topics/broadcast.md").unwrap();

@@ -1,6 +1,11 @@
 //! The table of all defaults on the page about limits is what the code says.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::time::Duration;
 
