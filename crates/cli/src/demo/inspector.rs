@@ -111,6 +111,9 @@ struct Frame {
 struct Fault {
     /// The byte that broke the rule.
     at: usize,
+    /// The same byte, counted in a text message that is not UTF-8.
+    #[serde(skip)]
+    text_offset: Option<u64>,
     message: String,
     close_code: String,
 }
@@ -126,7 +129,10 @@ enum Missing {
 
 fn inspect(bytes: &[u8], sender: Sender) -> Inspection {
     let (frames, missing) = frames(bytes);
-    let Outcome { fault, ignored_from } = receive(bytes, sender);
+    let Outcome { mut fault, ignored_from } = receive(bytes, sender);
+    if let Some(Fault { at, text_offset: Some(text_offset), .. }) = &mut fault {
+        *at = text_byte(&frames, *at, *text_offset);
+    }
     // Whoever broke a rule is not asked for more.
     let missing = missing.filter(|_| ignored_from.is_none());
     Inspection { bytes: hex(bytes), frames, fault, ignored_from, missing }
@@ -221,8 +227,28 @@ fn receive(bytes: &[u8], sender: Sender) -> Outcome {
 impl Fault {
     fn new(at: usize, violation: &Violation) -> Self {
         let close_code = violation.close_code().to_string();
-        Self { at, message: violation.to_string(), close_code }
+        let text_offset = match violation {
+            Violation::InvalidUtf8(error) => Some(error.offset),
+            _ => None,
+        };
+        Self { at, text_offset, message: violation.to_string(), close_code }
     }
+}
+
+/// Finds a byte of the text message that has begun before `found_at`. A character that is cut is only
+/// known to be invalid by the byte after it, so the fault lies before the byte that showed it.
+fn text_byte(frames: &[Frame], found_at: usize, text_offset: u64) -> usize {
+    let mut places = Vec::new();
+    for frame in frames.iter().filter(|frame| frame.offset <= found_at) {
+        let Some(Opcode::Data(opcode)) = Opcode::from_bits(frame.opcode_bits) else { continue };
+        if opcode != DataOpcode::Continuation {
+            places.clear();
+        }
+        let start = frame.offset.saturating_add(frame.header_len);
+        places.extend((start..).take(frame.payload.len() / 2)); // two digits for a byte
+    }
+    let index = usize::try_from(text_offset).unwrap_or(usize::MAX);
+    places.get(index).copied().unwrap_or(found_at)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -317,6 +343,8 @@ mod tests {
             ("8000", Server, 1, "5.4", "1002"),            // nothing to continue
             ("0900", Server, 0, "5.5", "1002"),            // a fragmented Ping
             ("8104 6f6bff21", Server, 4, "8.1", "1007"),   // not UTF-8
+            ("8106 636166e92121", Server, 5, "8.1", "1007"), // the byte after it shows it
+            ("0102 61e9 8900 8001 21", Server, 3, "8.1", "1007"), // and in another frame
             ("8801 03", Server, 2, "5.5.1", "1002"),       // half a code
             ("817e0005", Server, 3, "5.2", "1002"),        // not the shortest length
         ] {
@@ -325,7 +353,7 @@ mod tests {
             assert_eq!(fault.at, at, "{text}: {inspection:?}");
             assert!(fault.message.contains(&format!("RFC 6455, {rule}")), "{text}: {fault:?}");
             assert!(fault.close_code.starts_with(code), "{text}: {fault:?}");
-            assert_eq!(inspection.ignored_from, Some(at + 1), "{text}");
+            assert!(inspection.ignored_from.is_some_and(|from| from > at), "{text}");
             assert!(inspection.missing.is_none(), "{text}");
         }
     }

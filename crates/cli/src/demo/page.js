@@ -308,8 +308,6 @@ for (const [name, from, hex] of EXAMPLES) {
   button.onclick = () => { $('follow').checked = false; load(hex, from, button); };
   $('examples').append(button);
 }
-load(EXAMPLES[0][2], EXAMPLES[0][1], $('examples').firstChild);
-
 function load(hex, from, button) {
   hexField.value = hex;
   document.querySelector(`[name=from][value=${from}]`).checked = true;
@@ -338,6 +336,8 @@ hexField.oninput = () => {
 for (const radio of document.querySelectorAll('[name=from]')) radio.onchange = () => { press(null); inspect(); };
 
 let asked = new AbortController();
+load(EXAMPLES[0][2], EXAMPLES[0][1], $('examples').firstChild);
+
 async function inspect() {
   asked.abort(); // an older answer would be for other bytes
   asked = new AbortController();
