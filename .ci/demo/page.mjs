@@ -17,7 +17,7 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 const FLOOD = 5000;
 const LINES = 300;
 // One layout per message took over 6 s; a busy machine with two processors may need some time.
-const LONGEST_TASK_MS = 1000;
+const LONGEST_PAUSE_MS = 1000;
 setSubject('page');
 
 let demo = await startDemo(binary);
@@ -45,12 +45,12 @@ await check('the name is remembered', async () => {
 });
 
 await check('a sent message is shown in the inspector, as it came in', async () => {
-  await say(tab, 'Ada', 'look');
-  await reads(tab, '#frames .meaning', '“Ada: look”');
+  await say(tab, null, 'look');
+  await reads(tab, '#frames .meaning', '“Grace: look”');
   const bytes = Buffer.from((await tab.inputValue('#hex')).replaceAll(' ', ''), 'hex');
-  assert.deepEqual([...bytes.subarray(0, 2)], [0x81, 0x80 | 9], 'FIN, text, masked, nine bytes');
+  assert.deepEqual([...bytes.subarray(0, 2)], [0x81, 0x80 | 11], 'FIN, text, masked, 11 bytes');
   const [key, payload] = [bytes.subarray(2, 6), bytes.subarray(6)];
-  assert.equal(payload.map((byte, index) => byte ^ key[index % 4]).toString(), 'Ada: look');
+  assert.equal(payload.map((byte, index) => byte ^ key[index % 4]).toString(), 'Grace: look');
 });
 
 await check('examples and edits are inspected in the words of the library', async () => {
@@ -61,7 +61,7 @@ await check('examples and edits are inspected in the words of the library', asyn
     ['Invalid UTF-8', /^Byte 5 .*RFC 6455, 8\.1.*1007/, 1],
     ['Reserved bit', /^Byte 0 .*RFC 6455, 5\.2.*1002/, 1],
     ['Not masked', /^Byte 1 .*RFC 6455, 5\.1.*1002/, 1],
-    ['Not complete', /^Not complete: 254 more bytes/, 1],
+    ['Not complete', /^Not complete: 253 more bytes/, 1],
   ]) {
     await tab.getByRole('button', { name: example, exact: true }).click();
     await reads(tab, '#verdict', verdict);
@@ -94,31 +94,29 @@ await check('the fields can be used on a phone of 320 and 360 px', async () => {
 });
 
 await check('everything works by keyboard, and the focus can be seen', async () => {
-  await tab.evaluate(() => { document.activeElement.blur(); window.scrollTo(0, 0); });
+  const fresh = await openTab(address);
+  await connected(fresh);
   const visited = [];
-  for (let step = 0; step < 40; step += 1) {
-    await tab.keyboard.press('Tab');
-    const at = await tab.evaluate(() => {
+  for (;;) {
+    await fresh.keyboard.press('Tab');
+    const { name, outline } = await fresh.evaluate(() => {
       const { activeElement: element } = document;
       const { outlineStyle, outlineWidth } = getComputedStyle(element);
-      return { name: element.id || element.textContent || element.value, outline: `${outlineStyle} ${outlineWidth}` };
+      return { name: element === document.body ? null : element.id || element.textContent || element.value, outline: `${outlineStyle} ${outlineWidth}` };
     });
-    if (at.name === visited[0]) break;
-    if (visited.length > 0 && !at.outline.startsWith('solid')) {
-      const isEnd = await tab.evaluate(() => document.activeElement === document.body);
-      if (isEnd) break;
-      assert.fail(`${at.name} has the focus and no outline: ${at.outline}`);
-    }
-    visited.push(at.name);
+    if (name === null || visited.length > 40) break;
+    assert.equal(outline, 'solid 3px', `the focus on ${name}`);
+    visited.push(name);
   }
-  for (const name of ['messages', 'name', 'text', 'send', 'Ping', 'hex', 'follow', 'Copy']) {
+  for (const name of ['messages', 'name', 'text', 'send', 'Ping', 'hex', 'follow', 'client', 'Copy']) {
     assert.ok(visited.includes(name), `${name} is not among ${visited.join(', ')}`);
   }
-  await tab.focus('#text');
-  await tab.keyboard.type('by keyboard');
-  await tab.keyboard.press('Tab');
-  await tab.keyboard.press('Space');
-  await hear([tab], 'Ada: by keyboard');
+  await fresh.focus('#text');
+  await fresh.keyboard.type('by keyboard');
+  await fresh.keyboard.press('Tab');
+  await fresh.keyboard.press('Space');
+  await hear([fresh], 'Grace: by keyboard');
+  await fresh.close();
 });
 
 await check('a command is copied', async () => {
@@ -139,20 +137,26 @@ await check('who wants less motion gets none', async () => {
 });
 
 await check(`${FLOOD} messages do not freeze the page, and the last ${LINES} stay`, async () => {
+  await tab.bringToFront();
+  // Thousands of short tasks freeze a page, too: so the time between two frames counts.
   await tab.evaluate(() => {
-    window.tasks = [];
-    new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' });
+    window.pauses = [];
+    new PerformanceObserver((list) => window.pauses.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' });
+    let before = performance.now();
+    const frame = (now) => { window.pauses.push(now - before); before = now; requestAnimationFrame(frame); };
+    requestAnimationFrame(frame);
   });
   const speaker = await connect(`ws://127.0.0.1:${demo.port}/chat`);
   for (let number = 1; number <= FLOOD; number += 1) speaker.send(`Flood: ${number}`);
   await hear([tab], `Flood: ${FLOOD}`);
   speaker.terminate();
   await sleep(300);
-  const { lines, tasks, hint } = await tab.evaluate(() => ({
-    lines: document.querySelectorAll('#messages p').length, tasks: window.tasks, hint: document.getElementById('dropped').textContent,
+  const { lines, pause, hint } = await tab.evaluate(() => ({
+    lines: document.querySelectorAll('#messages p').length, pause: Math.max(...window.pauses), hint: document.getElementById('dropped').textContent,
   }));
   assert.equal(lines, LINES);
-  assert.ok(Math.max(0, ...tasks) < LONGEST_TASK_MS, `tasks of ${tasks.map(Math.round)} ms`);
+  assert.ok(pause < LONGEST_PAUSE_MS, `the page stood still for ${Math.round(pause)} ms`);
+  if (process.env.VERBOSE) console.log(pause);
   assert.match(hint, /^Older lines are dropped/);
 }, 30);
 
