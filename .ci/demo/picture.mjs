@@ -15,7 +15,7 @@ const TALK = [
   ['Ada', 'What if the stream is cut?'],
   ['Grace', 'It resumes after the last event, and nothing is lost.'],
   ['Ada', 'And the bytes below?'],
-  ['Grace', 'The frame that I have just sent.'],
+  ['Grace', 'My last frame'],
 ];
 
 const demo = await startDemo(binary);
@@ -29,7 +29,7 @@ for (const [name, text] of TALK) {
   await hear([ada, grace], `${name}: ${text}`);
   await sleep(900);
 }
-await until('the frame is shown', async () => (await grace.textContent('#frames')).includes('just sent'));
+await until('the frame is shown', async () => (await grace.textContent('#frames')).includes('My last frame'));
 await grace.bringToFront();
 await grace.evaluate(() => document.activeElement.blur());
 await grace.screenshot({ path: file });

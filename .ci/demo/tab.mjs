@@ -3,7 +3,8 @@
 import { launchChromium } from '../harness/chromium.mjs';
 import { startServer, until } from '../harness/checks.mjs';
 
-export const browser = await launchChromium();
+// Letters without coloured edges: pictures are smaller, and alike everywhere.
+export const browser = await launchChromium('--disable-lcd-text');
 /** What tabs have logged as errors, unless it was expected. */
 export const complaints = [];
 /** While the server is down or a stream is cut, the browser itself logs failed connections. */

@@ -97,8 +97,11 @@ await check('a lost server is announced once, and so is its return', async () =>
   await reads(tab, '#chat-state', /reconnecting in \d+ s|^connecting$/);
   // Some attempts fail in this time, and the seconds are counted down.
   await reads(tab, '#age', /old/, 10);
+  await tab.getByRole('button', { name: 'Ping', exact: true }).click();
+  await reads(tab, '#verdict', /^The server does not answer/);
   demo = await startDemo(binary, demo.port);
   await connected(tab, 30);
+  await reads(tab, '#verdict', 'Valid: 1 frame.');
   const announced = await tab.evaluate(() => window.announced);
   assert.deepEqual(announced.toSorted(), [
     'Chat connected.', 'Chat disconnected, reconnecting.', 'Dashboard connected.', 'Dashboard lost, reconnecting.',

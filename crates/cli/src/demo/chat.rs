@@ -305,7 +305,7 @@ mod tests {
         }
         assert_eq!(texts(&chat).len(), 5);
         // One that is longer than all of it is not kept, and nor is anything before it.
-        chat.say("\u{1}".repeat(MAX_MESSAGE_LEN as usize).into());
+        chat.say("\u{1}".repeat(MAX_HISTORY_BYTES / 6).into());
         assert!(texts(&chat).is_empty());
         chat.say("small again".into());
         assert_eq!(texts(&chat), ["small again"]);

@@ -231,7 +231,13 @@ impl Fault {
             Violation::InvalidUtf8(error) => Some(error.offset),
             _ => None,
         };
-        Self { at, text_offset, message: violation.to_string(), close_code }
+        let message = match violation {
+            // Which frame it is can be seen.
+            Violation::Frame(error) => error.source().map(ToString::to_string),
+            _ => None,
+        };
+        let message = message.unwrap_or_else(|| violation.to_string());
+        Self { at, text_offset, message, close_code }
     }
 }
 

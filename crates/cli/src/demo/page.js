@@ -124,6 +124,7 @@ function connect() {
     opened = Date.now();
     setState('chat-state', 'connected', true, 'Chat connected.');
     $('send').disabled = false;
+    if (inspect.isPending) inspect();
   };
   socket.onmessage = ({ data }) => receive(JSON.parse(data));
   socket.onclose = ({ code, reason }) => {
@@ -223,7 +224,7 @@ function showEvent(event) {
 }
 
 function drawChart() {
-  const top = Math.max(4, ...rates);
+  const top = Math.max(2, ...rates);
   $('chart').replaceChildren(...rates.map((rate, index) => {
     const bar = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
     const height = Math.max(0.3, (rate / top) * 19);
@@ -243,7 +244,7 @@ function showAge() {
 
 function lead() {
   $('sharing').textContent = channel
-    ? 'This tab has the event stream, and shares it with your other tabs of this page.'
+    ? 'This tab has the event stream and shares it with your other tabs.'
     : 'Tabs cannot share an event stream here: that needs HTTPS or localhost. Over HTTP/1.1 a browser opens six connections to a host, so a seventh tab would wait.';
   openStream();
 }
@@ -261,7 +262,7 @@ async function waitForLock(options) {
 }
 
 function follow(options = {}) {
-  $('sharing').textContent = 'Another tab of this page has the event stream, and shares it with this one.';
+  $('sharing').textContent = 'Another tab has the event stream and shares it with this one.';
   waitForLock(options);
   channel.postMessage({ ask: true });
 }
@@ -342,13 +343,16 @@ async function inspect() {
   asked.abort(); // an older answer would be for other bytes
   asked = new AbortController();
   const { signal } = asked;
+  inspect.isPending = false;
   const from = document.querySelector('[name=from]:checked').value;
   try {
     const response = await fetch(`/inspect?from=${from}`, { method: 'POST', body: hexField.value, signal });
     if (!response.ok) return showVerdict((await response.text()).trim(), true);
     showInspection(await response.json());
-  } catch (error) {
-    if (!signal.aborted) showVerdict(`The server does not answer: ${error.message}`, true);
+  } catch {
+    if (signal.aborted) return;
+    inspect.isPending = true;
+    showVerdict('The server does not answer. The bytes are inspected when it is back.', true);
   }
 }
 
@@ -386,7 +390,7 @@ function toCard(frame, wire, next, faultAt, ignoredFrom) {
   if (key) groups.push(group('key', 'masking key', cells(keyAt, keyAt + 4)));
   const plain = bytesOf(payload);
   if (plain.length > 0) {
-    const unmasked = (index) => (isPrintable(plain[index]) ? String.fromCharCode(plain[index]) : key ? toHex(plain[index]) : '·');
+    const unmasked = (index) => character(plain[index]) ?? (key ? toHex(plain[index]) : '·');
     groups.push(group('payload', key ? 'payload, and unmasked' : 'payload', cells(offset + headerLen, endOf(frame), unmasked)));
   }
   const isBroken = faultAt >= offset && faultAt < endOf(frame);
@@ -410,7 +414,8 @@ function restCard(wire, start, faultAt) {
 }
 
 const firstByte = (byte) => `FIN ${byte >> 7} · RSV ${((byte >> 4) & 7).toString(2).padStart(3, '0')} · opcode ${(byte & 15).toString(16).toUpperCase()}`;
-const isPrintable = (byte) => byte > 0x20 && byte < 0x7f;
+/** How ASCII is shown; others are not. */
+const character = (byte) => (byte === 0x20 ? '␣' : byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : null);
 const toHex = (byte) => byte.toString(16).padStart(2, '0');
 
 function group(kind, label, cells) {

@@ -5,7 +5,9 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tidings_tokio::websocket::frame::{DataOpcode, FrameBoundaries, FrameBoundary, Header, Opcode, Rsv};
+use tidings_tokio::websocket::frame::{
+    DataOpcode, FrameBoundaries, FrameBoundary, Header, Opcode, Rsv,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The longest frame that is kept, and how many: a read may bring many frames at once.
