@@ -35,6 +35,29 @@ await check('a newcomer sees what was said before', async () => {
   await late.close();
 });
 
+await check('a chat that reconnects shows no message twice', async () => {
+  const before = await heard(tab);
+  await tab.evaluate(() => socket.close(3000)); // the page's
+  await reads(tab, '#messages .note', 'Connection closed with code 3000.');
+  await reads(tab, '#chat-state', 'connected');
+  await say(tab, 'Ada', 'here again');
+  await hear([tab], 'Ada: here again');
+  assert.deepEqual(await heard(tab), [...before, 'Ada: here again']);
+});
+
+await check('a hidden page, which has no frames, hears the chat', async () => {
+  const hidden = await openTab(address, {
+    before: () => {
+      Object.defineProperty(Document.prototype, 'hidden', { value: true });
+      window.requestAnimationFrame = () => 0;
+    },
+  });
+  await connected(hidden);
+  await say(tab, 'Ada', 'are you there?');
+  await hear([hidden], 'Ada: are you there?');
+  await hidden.close();
+});
+
 await check('the name is remembered', async () => {
   await tab.fill('#name', 'Grace');
   await tab.reload();
@@ -170,7 +193,7 @@ await check('who reads older lines is not torn away from them', async () => {
     const log = document.getElementById('messages');
     return log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   }));
-  assert.ok(await tab.isHidden('#newest'));
+  await until('the button is gone', () => tab.isHidden('#newest'));
 });
 
 for (const theme of ['light', 'dark']) {

@@ -15,11 +15,15 @@ export async function startDemo(binary, port = 0) {
   return startServer(binary, 'demo', '--listen', `127.0.0.1:${port}`);
 }
 
-/** A tab with the page, which keeps the events that it receives itself and the IDs that it shows. */
-export async function openTab(url, { width = 1100, height = 640, theme = 'light', reducedMotion = 'no-preference' } = {}) {
+/**
+ * A tab with the page, which keeps the events that it receives itself and the IDs that it shows.
+ * `before` runs in it before the page does.
+ */
+export async function openTab(url, { width = 1100, height = 640, theme = 'light', before = null } = {}) {
   const tab = await browser.newPage();
   await tab.setViewportSize({ width, height });
-  await tab.emulateMedia({ colorScheme: theme, reducedMotion });
+  await tab.emulateMedia({ colorScheme: theme });
+  if (before) await tab.addInitScript(before);
   await tab.addInitScript(() => {
     window.receivedEvents = [];
     window.shownIds = [];

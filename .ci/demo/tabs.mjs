@@ -82,6 +82,16 @@ await check('numbers of a server that says nothing look old', async () => {
   await until('they are fresh again', async () => (await tab.isHidden('#age')) && (await color()) === fresh, 10);
 }, 40);
 
+await check('a tab that cannot share has its own stream, and says so', async () => {
+  const alone = await openTab(address, {
+    before: () => Object.defineProperty(Navigator.prototype, 'locks', { value: undefined }),
+  });
+  await connected(alone);
+  await reads(alone, '#event-streams', '2');
+  assert.match(await alone.textContent('#sharing'), /a seventh tab would wait/);
+  await alone.close();
+});
+
 await check('nothing is logged as an error', async () => assert.deepEqual(complaints, []));
 
 await check('a lost server is announced once, and so is its return', async () => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use serde::Serialize;
 use tidings_tokio::websocket::frame::{
     CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Decoder, Header, Opcode, PayloadLimit,
@@ -35,6 +35,10 @@ pub(super) async fn respond(request: Request<Incoming>) -> Response<Body> {
         Some("from=client") | None => Sender::Client,
         Some(_) => return plain(StatusCode::BAD_REQUEST, "from is client or server\n"),
     };
+    // A client that announces too much need not send it.
+    if request.body().size_hint().lower() > MAX_BODY_LEN as u64 {
+        return explain(StatusCode::PAYLOAD_TOO_LARGE, &HexError::TooLong);
+    }
     let body = Limited::new(request.into_body(), MAX_BODY_LEN).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => body.to_bytes(),

@@ -1,6 +1,6 @@
 'use strict';
 // The page in four parts: chat, dashboard, frame inspector, commands. No framework, no file from
-// elsewhere, and never a text as HTML.
+// elsewhere, and never text as HTML.
 
 const $ = (id) => document.getElementById(id);
 const plural = (count, thing) => `${count.toLocaleString('en')} ${thing}${count === 1 ? '' : 's'}`;
@@ -13,13 +13,16 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-/** Shows a state. A count-down changes each second, so only what is announced is read aloud. */
+const announced = new Map();
+
+/** Shows a state. A count-down changes each second, so only a new `announcement` is read aloud. */
 function setState(id, text, isOn, announcement) {
-  const shown = $(id);
-  if (shown.textContent !== text) shown.textContent = text;
-  shown.classList.toggle('on', isOn);
-  if (announcement && announcement !== setState[id]) $('announcements').textContent = announcement;
-  if (announcement) setState[id] = announcement;
+  const state = $(id);
+  if (state.textContent !== text) state.textContent = text;
+  state.classList.toggle('on', isOn);
+  if (!announcement || announcement === announced.get(id)) return;
+  announced.set(id, announcement);
+  $('announcements').textContent = announcement;
 }
 
 /** Calls `done` after `ms`, and `tick` with the seconds left until then. */
@@ -178,15 +181,20 @@ let rates = [];
 
 /** Opens the stream, after the last event that was received by whichever tab. */
 function openStream(failed = 0) {
-  source = new EventSource(last ? `/events?after=${encodeURIComponent(last.id)}` : '/events');
-  source.onopen = () => { failed = 0; share({ state: 'connected' }); };
-  source.onerror = () => {
+  const opened = new EventSource(last ? `/events?after=${encodeURIComponent(last.id)}` : '/events');
+  source = opened;
+  opened.onopen = () => { failed = 0; share({ state: 'connected' }); };
+  opened.onerror = () => {
     // The browser reconnects by itself, but not after an answer that is not a stream.
-    if (source.readyState !== EventSource.CLOSED) return share({ state: 'lost, reconnecting' });
-    countDown(backOff(failed + 1), (seconds) => share({ state: `lost, reconnecting in ${seconds} s` }), () => openStream(failed + 1));
+    if (opened.readyState !== EventSource.CLOSED) return share({ state: 'lost, reconnecting' });
+    countDown(
+      backOff(failed + 1),
+      (seconds) => { if (source === opened) share({ state: `lost, reconnecting in ${seconds} s` }); },
+      () => { if (source === opened) openStream(failed + 1); }, // otherwise another tab has taken over
+    );
   };
-  source.addEventListener('gap', () => share({ gap: true }));
-  source.addEventListener('stats', ({ data, lastEventId }) => share({ event: { id: lastEventId, at: Date.now(), stats: JSON.parse(data) } }));
+  opened.addEventListener('gap', () => share({ gap: true }));
+  opened.addEventListener('stats', ({ data, lastEventId }) => share({ event: { id: lastEventId, at: Date.now(), stats: JSON.parse(data) } }));
 }
 
 /** Handles a message in this tab and in all others. */
@@ -196,8 +204,11 @@ function share(message) {
 }
 
 function handle(message) {
+  if (message.ask) {
+    if (source) channel.postMessage({ state: streamState, event: last, recent: rates });
+    return;
+  }
   heardAt = Date.now();
-  if (message.ask && source) channel.postMessage({ state: streamState, event: last, recent: rates });
   if (message.state) {
     streamState = message.state;
     const isOn = streamState === 'connected';
@@ -357,7 +368,8 @@ async function inspect() {
 }
 
 function showVerdict(text, isBad) {
-  $('verdict').textContent = text;
+  // The same words again are not read aloud again.
+  if ($('verdict').textContent !== text) $('verdict').textContent = text;
   $('verdict').className = isBad ? 'bad' : 'good';
   if (isBad) hexField.setAttribute('aria-invalid', 'true');
   else hexField.removeAttribute('aria-invalid');
