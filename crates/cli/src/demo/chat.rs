@@ -54,6 +54,9 @@ struct Said {
     json: SharedStr,
 }
 
+/// The last messages, and all that come after them.
+type Joined = (Vec<SharedStr>, broadcast::Receiver<Said>);
+
 /// An object that a client of the subprotocol receives.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -134,8 +137,8 @@ impl Chat {
         let _ = self.messages.send(Said { text, json });
     }
 
-    /// The last messages, and all that come after them.
-    fn join(&self) -> (Vec<SharedStr>, broadcast::Receiver<Said>) {
+    /// Begins to listen.
+    fn join(&self) -> Joined {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         (history.messages.iter().cloned().collect(), self.messages.subscribe())
     }
@@ -149,11 +152,13 @@ pub(super) fn upgrade(
 ) -> Response<Body> {
     match tidings_tokio::upgrade(&mut request, config(), decide) {
         Ok((response, upgrade)) => {
+            // Before the response: whoever has it hears all that is said from then on.
+            let joined = demo.chat.join();
             tokio::spawn(async move {
                 let Ok(mut visitor) = Visitor::new(upgrade).await else { return };
                 demo.chat.people.fetch_add(1, Ordering::Relaxed);
                 // The socket knows how it ended; the room continues.
-                let _ = visitor.attend(&demo.chat, stopping).await;
+                let _ = visitor.attend(&demo.chat, joined, stopping).await;
                 demo.chat.people.fetch_sub(1, Ordering::Relaxed);
             });
             response.map(|()| super::whole(""))
@@ -198,9 +203,9 @@ impl Visitor {
     async fn attend(
         &mut self,
         chat: &Chat,
+        (history, mut messages): Joined,
         mut stopping: watch::Receiver<()>,
     ) -> Result<(), Error> {
-        let (history, mut messages) = chat.join();
         if self.reads_json {
             for json in history {
                 self.socket.send(Message::Text(json)).await?;
