@@ -3,10 +3,15 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod failure;
+mod heads;
 mod interrupt;
+mod manual;
 mod request;
 mod sse;
+mod target;
 mod terminal;
+mod tls;
 mod ws;
 
 use std::io;
@@ -28,10 +33,14 @@ struct Arguments {
 enum Command {
     /// Serve a page with a chat over WebSocket and a dashboard over Server-Sent Events.
     Demo(demo::Arguments),
-    /// Talk to a WebSocket: lines from stdin out, messages to stdout.
-    Ws(ws::Arguments),
+    /// Talk to a WebSocket, or listen for clients: lines from stdin out, messages to stdout.
+    Ws(Box<ws::Arguments>),
     /// Watch an event stream: each event as it comes, through reconnections.
-    Sse(sse::Arguments),
+    Sse(Box<sse::Arguments>),
+    /// Print the completions for a shell, to be put where it looks for them.
+    Completions(manual::CompletionsArguments),
+    /// Print the manual page, or write those of all subcommands into a directory.
+    Man(manual::ManArguments),
 }
 
 fn main() -> ExitCode {
@@ -39,8 +48,10 @@ fn main() -> ExitCode {
     let result = block_on(async {
         match command {
             Command::Demo(arguments) => demo::run(arguments).await,
-            Command::Ws(arguments) => ws::run(arguments).await,
-            Command::Sse(arguments) => sse::run(arguments).await,
+            Command::Ws(arguments) => ws::run(*arguments).await,
+            Command::Sse(arguments) => sse::run(*arguments).await,
+            Command::Completions(arguments) => manual::completions(&arguments),
+            Command::Man(arguments) => manual::man(&arguments),
         }
     });
     match result.map_err(Error::from).and_then(|result| result) {

@@ -1,19 +1,16 @@
-//! The options that `ws` and `sse` share: headers, trusted certificates, client certificate,
-//! address.
+//! The options that `ws` and `sse` share: headers, credentials, the way to the server, TLS.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tidings_tokio::ConnectOptions;
 use tidings_tokio::client::Socks5Proxy;
-use tidings_tokio::client::rustls::crypto::ring;
-use tidings_tokio::client::rustls::pki_types::pem::PemObject as _;
-use tidings_tokio::client::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tidings_tokio::client::rustls::{ClientConfig, RootCertStore};
+use tokio::net::lookup_host;
 
-use crate::{Error, UsageError};
+use crate::target::{Credentials, Target};
+use crate::terminal::note;
+use crate::{Error, UsageError, heads, tls};
 
 /// Reads `NAME: VALUE`.
 pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
@@ -27,40 +24,99 @@ pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-/// The way to the server.
+/// The request and the way to the server.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Way {
-    /// Trust the certificates of this file (PEM) and no others.
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Present the certificate in this file (PEM, with its chain) to a server that asks for one.
-    #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
-    /// The private key of --cert (PEM).
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
-    /// Connect to this address instead of looking up the host of the URL. The request still names
-    /// that host, and its certificate is checked.
-    #[arg(long, value_name = "IP:PORT")]
-    connect_to: Option<SocketAddr>,
+pub(crate) struct RequestOptions {
+    /// Send this header; may be given several times.
+    #[arg(
+        short = 'H',
+        long,
+        value_name = "NAME: VALUE",
+        value_parser = parse_header,
+        help_heading = "Request"
+    )]
+    pub(crate) header: Vec<(String, String)>,
+    /// Send Authorization: Basic with these credentials.
+    ///
+    /// They can also be in the URL, as in `wss://user:password@example.com/`, percent-encoded. A
+    /// header Authorization of --header takes precedence over both. Other users of this machine can
+    /// see the arguments of a program.
+    #[arg(
+        short,
+        long,
+        value_name = "USER:PASSWORD",
+        value_parser = Credentials::parse,
+        help_heading = "Request"
+    )]
+    user: Option<Credentials>,
+    /// Connect to this address instead of looking up the host of the URL.
+    ///
+    /// The request still names the host of the URL, and its certificate is checked for that name.
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Connection")]
+    connect_to: Option<String>,
+    /// Connect to this Unix domain socket; the URL still supplies host, path and TLS.
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with_all = ["connect_to", "socks5"],
+        help_heading = "Connection"
+    )]
+    unix: Option<PathBuf>,
     /// Use this SOCKS5 proxy instead of those that the variables name. It looks up the host.
-    #[arg(long, value_name = "HOST:PORT", value_parser = Socks5Proxy::parse)]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        value_parser = Socks5Proxy::parse,
+        help_heading = "Connection"
+    )]
     socks5: Option<Socks5Proxy>,
+    /// Trust the certificates of this file (PEM) and no others.
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    ca: Option<PathBuf>,
+    /// Present the certificate in this file (PEM, with its chain).
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "TLS")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The private key of --cert (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
+    pub(crate) key: Option<PathBuf>,
+    /// Do not check the certificate of the server. For tests only.
+    #[arg(short = 'k', long, conflicts_with = "ca", help_heading = "TLS")]
+    insecure: bool,
+    /// Show the heads of requests and responses on stderr; twice (-vv): each message of a WebSocket.
+    ///
+    /// -vv also shows Ping, Pong and Close, and the time that the answer to a Ping of our own took.
+    /// Hidden are the values of headers and query parameters whose names tell of a secret, such as
+    /// Authorization, Cookie, X-Api-Key and `access_token`.
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
 }
 
-impl Way {
-    /// The options with all of this.
-    pub(crate) fn apply(
-        &self,
-        mut options: ConnectOptions,
-        url: &str,
-    ) -> Result<ConnectOptions, Error> {
+impl RequestOptions {
+    /// Returns the headers to send: those of the user, and `Authorization` from credentials.
+    pub(crate) fn headers(&self, target: &Target) -> Vec<(String, String)> {
+        let mut headers = self.header.clone();
+        let is_set = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let credentials = self.user.as_ref().or(target.credentials.as_ref());
+        if let Some(credentials) = credentials.filter(|_| !is_set) {
+            headers.push(("Authorization".to_owned(), credentials.authorization()));
+        }
+        headers
+    }
+
+    /// The way to the server, as options: everything but headers.
+    pub(crate) async fn connect_options(&self, target: &Target) -> Result<ConnectOptions, Error> {
+        let mut options = ConnectOptions::new().proxy_from_environment();
         if let Some(file) = &self.ca {
-            options = options.tls_config(in_file(file, trust_only)?);
+            options = options.tls_config(tls::trust_only(file)?);
+        }
+        if self.insecure {
+            note(
+                "WARNING: --insecure: the certificate of the server is not checked, and whoever answers gets what you send",
+            );
+            options = options.tls_config(tls::trust_anyone()?);
         }
         if let (Some(certificate), Some(key_file)) = (&self.cert, &self.key) {
-            let chain = in_file(certificate, read_certificates)?;
-            let key = in_file(key_file, |file| Ok(PrivateKeyDer::from_pem_file(file)?))?;
+            let (chain, key) = tls::read_identity(certificate, key_file)?;
             options = options.client_certificate(chain, key).map_err(|error| {
                 let (certificate, key) = (certificate.display(), key_file.display());
                 UsageError(format!("{certificate} with the key {key}: {error}"))
@@ -69,38 +125,37 @@ impl Way {
         if let Some(proxy) = &self.socks5 {
             options = options.socks5_proxy(proxy.clone());
         }
-        if let Some(address) = self.connect_to {
-            let unusable = |why: &dyn std::fmt::Display| UsageError(format!("{url}: {why}"));
-            let uri: http::Uri = url.parse().map_err(|error| unusable(&error))?;
+        if let Some(address) = &self.connect_to {
+            let unusable =
+                |why: &dyn std::fmt::Display| UsageError(format!("{}: {why}", target.url));
+            let uri: http::Uri = target.url.parse().map_err(|error| unusable(&error))?;
             let host = uri.host().ok_or_else(|| unusable(&"there is no host"))?;
-            options = options.connect_to(host.trim_matches(['[', ']']), address);
+            options = options.connect_to(host.trim_matches(['[', ']']), resolve(address).await?);
+        }
+        if let Some(path) = self.unix.as_ref().or(target.unix.as_ref()) {
+            options = options.unix_socket(path);
+        }
+        if self.verbose > 0 {
+            options = options.on_head(|head| heads::show(&head));
         }
         Ok(options)
     }
 }
 
-/// An error of `read` names the file.
-fn in_file<T>(file: &Path, read: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
-    read(file).map_err(|error| UsageError(format!("{}: {error}", file.display())).into())
-}
-
-/// The certificates of a PEM file as the only roots.
-fn trust_only(file: &Path) -> Result<Arc<ClientConfig>, Error> {
-    let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(file)? {
-        roots.add(certificate)?;
+/// The first address of `HOST:PORT`.
+async fn resolve(host_and_port: &str) -> Result<SocketAddr, Error> {
+    if let Ok(address) = host_and_port.parse() {
+        return Ok(address);
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
-    if certificates.is_empty() {
-        return Err("there is no certificate in it".into());
+    let has_port = host_and_port.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(':') && port.parse::<u16>().is_ok()
+    });
+    if !has_port {
+        let why = "write HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443";
+        return Err(UsageError(format!("--connect-to {host_and_port}: {why}")).into());
     }
-    Ok(certificates)
+    let found = lookup_host(host_and_port).await.and_then(|mut addresses| {
+        addresses.next().ok_or_else(|| std::io::Error::other("the host has no address"))
+    });
+    found.map_err(|error| format!("--connect-to: resolving {host_and_port}: {error}").into())
 }

@@ -13,15 +13,15 @@ use std::io::{self, Read as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tidings_tokio::ConnectOptions;
 use tidings_tokio::sse::{
     ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource, EventSourceRequest,
-    GiveUp, Limit, LimitExceeded, Limits, OwnedMessageEvent, Repeat, StreamError,
+    GiveUp, Limit, LimitExceeded, Limits, OwnedMessageEvent, Repeat, RequestFault, StreamError,
 };
 
-use crate::request::{Way, parse_header, parse_seconds};
-use crate::terminal::{escape_controls, print_json, print_line};
-use crate::{Error, USAGE, UsageError, is_connect_usage};
+use crate::request::{RequestOptions, parse_seconds};
+use crate::target::Target;
+use crate::terminal::{escape_controls, note, print_json, print_line};
+use crate::{Error, USAGE, UsageError, failure, is_connect_usage};
 
 const EXIT_CODES: &str = "Exit codes:
     0  the stream ended between two events and is not asked for again, or the server said by
@@ -31,50 +31,73 @@ const EXIT_CODES: &str = "Exit codes:
     3  the stream broke, or ended inside an event, and is not asked for again; or an event was
        too large, and skipped";
 
+const EXAMPLES: &str = "Examples:
+  tidings sse https://example.com/events                          watch, for ever
+  tidings sse --once --json https://example.com/events | jq .data
+  tidings sse -H 'Authorization: Bearer t' --data @request.json https://api.example/v1/chat";
+
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
-    /// The event stream, for example `https://example.com/events`. The variables `https_proxy`,
-    /// `http_proxy`, `all_proxy` and `no_proxy` are honoured.
+    /// The event stream, for example `https://example.com/events`.
+    ///
+    /// The variables `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` are honoured. Redirects are
+    /// followed.
     url: String,
-    /// Resume after the event with this ID (sent as `Last-Event-ID`).
-    #[arg(long, value_name = "ID", default_value = "")]
+    /// Resume after the event with this ID (sent as Last-Event-ID).
+    #[arg(long, value_name = "ID", default_value = "", help_heading = "Request")]
     last_event_id: String,
-    /// Send another header; may be given several times.
-    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
-    header: Vec<(String, String)>,
-    /// Send a POST with this body (`@FILE` reads a file, `@-` standard input). `Content-Type` is
-    /// `application/json` unless set with `--header`.
-    #[arg(long)]
+    /// Send a POST with this body; @FILE reads a file, @- standard input.
+    ///
+    /// Content-Type is application/json unless set with --header.
+    #[arg(long, help_heading = "Request")]
     data: Option<String>,
+    #[command(flatten)]
+    request: RequestOptions,
     /// End with the stream: do not connect again.
-    #[arg(long)]
+    #[arg(long, help_heading = "Connection")]
     once: bool,
-    /// Print each event as a JSON object on one line: `event`, `data`, `id`, and `retry` in the
-    /// first event after it has changed.
-    #[arg(long)]
+    /// Print each event as a JSON object on one line.
+    ///
+    /// It has "event", "data", "id", and "retry" in the first event after it has changed.
+    #[arg(long, help_heading = "Output")]
     json: bool,
-    /// Also print comments: as lines that begin with a colon, or with `--json` as objects with
-    /// `comment`.
-    #[arg(long)]
+    /// Print comments, too: as lines that begin with a colon, or with --json as objects.
+    #[arg(long, help_heading = "Output")]
     comments: bool,
     /// Treat the connection as lost after this many seconds of silence; comments count as activity.
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = parse_seconds,
+        help_heading = "Connection"
+    )]
     idle_timeout: Option<Duration>,
-    /// Wait this many seconds for the head of the response, starting with DNS. The default is 30,
-    /// and with `--data` 600, because a model may think before it answers.
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    /// Wait this many seconds for the head of the response.
+    ///
+    /// The time starts with DNS. The default is 30, and with --data 600, because a model may think
+    /// before it answers.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = parse_seconds,
+        help_heading = "Connection"
+    )]
     response_timeout: Option<Duration>,
-    /// The limit for an event's data in bytes. A larger event is skipped, which the exit code
-    /// reports.
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_EVENT_LEN)]
+    /// Skip events with more bytes of data than this, which the exit code reports.
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_EVENT_LEN, help_heading = "Output")]
     max_event: usize,
-    /// Give up after this many failed attempts in a row; 1 makes one attempt. With `--data`, repeat
-    /// an attempt that the server has surely not processed; without this option there is one attempt.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Give up after this many failed attempts in a row; 1 makes one attempt.
+    ///
+    /// With --data, an attempt is repeated that the server has surely not processed; without this
+    /// option there is one attempt.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Connection"
+    )]
     attempts: Option<u32>,
-    #[command(flatten)]
-    way: Way,
 }
 
 /// The stream was there, and broke, or not all of it was shown.
@@ -91,17 +114,29 @@ const MAX_EVENT_LEN: usize = 1024 * 1024;
 const FIELD_NAME_LEN: usize = "data: ".len() + 1;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
-    let options = ConnectOptions::new().proxy_from_environment();
-    let options = arguments.way.apply(options, &arguments.url)?;
-    let source = EventSource::open(request(&arguments)?)?.with_connect_options(options);
-    match watch(source, arguments.json).await {
+    let target = Target::parse(&arguments.url)?;
+    let options = arguments.request.connect_options(&target).await?;
+    let source = EventSource::open(request(&arguments, &target)?).map_err(explain_fault)?;
+    let source = source.with_connect_options(options);
+    match watch(source, arguments.json, &target.url).await {
         // The reader of our output has enough of it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         watched => Ok(watched?),
     }
 }
 
-fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
+/// Says why a header cannot be set, where there is another way.
+fn explain_fault(fault: RequestFault) -> Error {
+    match &fault {
+        RequestFault::OwnHeader(name) if name == http::header::HOST => UsageError(format!(
+            "{fault}: write that host into the URL, and the address to connect to after --connect-to"
+        ))
+        .into(),
+        _ => fault.into(),
+    }
+}
+
+fn request(arguments: &Arguments, target: &Target) -> Result<EventSourceRequest, Error> {
     let mut config = Config::client();
     config.idle_timeout = arguments.idle_timeout.unwrap_or(Config::NEVER);
     config.response_timeout = match (arguments.response_timeout, &arguments.data) {
@@ -114,17 +149,18 @@ fn request(arguments: &Arguments) -> Result<EventSourceRequest, Error> {
         config.policy.max_attempts = attempts;
     }
     let mut request = match &arguments.data {
-        None => EventSourceRequest::get(&arguments.url),
-        Some(data) => EventSourceRequest::post(&arguments.url, read_data(data)?),
+        None => EventSourceRequest::get(&target.url),
+        Some(data) => EventSourceRequest::post(&target.url, read_data(data)?),
     };
     if arguments.data.is_some() && arguments.attempts.is_some() {
         request = request.repeat(Repeat::Unprocessed);
     }
     let is_content_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
-    if arguments.data.is_some() && !arguments.header.iter().any(is_content_type) {
+    let headers = arguments.request.headers(target);
+    if arguments.data.is_some() && !headers.iter().any(is_content_type) {
         request = request.header("content-type", "application/json");
     }
-    for (name, value) in &arguments.header {
+    for (name, value) in &headers {
         request = request.header(name, value);
     }
     if arguments.comments {
@@ -150,7 +186,7 @@ fn read_data(data: &str) -> Result<Vec<u8>, Error> {
 }
 
 /// Events to stdout, all else to stderr.
-async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
+async fn watch(mut source: EventSource, json: bool, url: &str) -> io::Result<ExitCode> {
     let mut retry_ms = None;
     let mut printed_id = String::new();
     let mut has_skipped = false;
@@ -169,7 +205,7 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
                 tell_skipped(exceeded);
             }
             ClientEvent::Disconnected { cause, wait } => {
-                tell(&cause, &format!("; trying again in {:.1} s", wait.as_secs_f64()));
+                tell(&cause, &format!("; trying again in {:.1} s", wait.as_secs_f64()), url);
             }
             ClientEvent::Closed { cause, reason } => {
                 let why = match reason {
@@ -177,7 +213,7 @@ async fn watch(mut source: EventSource, json: bool) -> io::Result<ExitCode> {
                     GiveUp::NotRepeatable if !cause.is_clean_end() => format!("; {reason}"),
                     _ => String::new(),
                 };
-                tell(&cause, &why);
+                tell(&cause, &why, url);
                 return Ok(exit_code(&cause, reason, has_skipped));
             }
             _ => {}
@@ -209,8 +245,24 @@ fn tell_skipped(exceeded: LimitExceeded) {
     }
 }
 
-fn tell(cause: &DisconnectCause, next: &str) {
-    eprintln!("{}{next}", escape_controls(&cause.to_string()));
+fn tell(cause: &DisconnectCause, next: &str, url: &str) {
+    let place = match &cause.error {
+        // Errors of the transport name host and port themselves.
+        None | Some(StreamError::Connect(tidings_tokio::Error::Io(_))) => String::new(),
+        Some(_) => format!("{}: ", failure::without_query(url)),
+    };
+    note(&escape_controls(&format!("{place}{cause}{next}")));
+    let hint = match &cause.error {
+        Some(StreamError::Connect(error)) => failure::hint(error, url),
+        // A server of TLS answers to a request without it in its own way, or not at all.
+        Some(StreamError::Http(_)) if url.starts_with("http:") && is_unanswered(cause) => {
+            Some("if the server expects TLS, write https://".to_owned())
+        }
+        _ => None,
+    };
+    if let Some(hint) = hint {
+        note(&format!("hint: {}", escape_controls(&hint)));
+    }
     let Some(answer) = cause.answer.as_deref() else { return };
     let body = answer.body.trim_ascii();
     if !body.is_empty() {
@@ -219,6 +271,13 @@ fn tell(cause: &DisconnectCause, next: &str) {
     if let Some(cut) = answer.cut {
         eprintln!("this is not the whole answer: {cut}");
     }
+}
+
+fn is_unanswered(cause: &DisconnectCause) -> bool {
+    !matches!(
+        cause.reason,
+        DisconnectReason::Ended(_) | DisconnectReason::Broken(_) | DisconnectReason::Idle(_)
+    )
 }
 
 /// An event as the lines of an event stream, so that the output can be read by the same rules. The ID

@@ -18,6 +18,7 @@ use tidings_websocket::Client;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::dial::dial;
+use crate::connect::stream::Socket;
 use crate::opening::{Clock, drive};
 use crate::socket::WebSocket;
 
@@ -156,6 +157,9 @@ pub(crate) async fn open(
     if route.socks().is_some() {
         return Err(route.socks_unsupported("tidings-tokio needs the feature `socks` for it"));
     }
+    if route.unix_socket().is_some() {
+        return open_unix(route).await;
+    }
     let mut stream = dial(route).await?;
     #[cfg(feature = "socks")]
     if let Some(proxy) = route.socks() {
@@ -165,13 +169,32 @@ pub(crate) async fn open(
         drive(&mut stream, &mut tunnel, clock).await;
         tunnel.finish()?;
     }
-    // RFC 6455, 4.1 item 5: TLS comes before the opening handshake.
+    secure(route, Socket::Tcp(stream)).await
+}
+
+#[cfg(unix)]
+async fn open_unix(route: &Route<'_>) -> Result<ClientStream, Error> {
+    let path = route.unix_socket().unwrap_or(std::path::Path::new(""));
+    let stream = tokio::net::UnixStream::connect(path).await;
+    let stream = stream.map_err(|error| route.unix_failed(error))?;
+    secure(route, Socket::Unix(stream)).await
+}
+
+#[cfg(not(unix))]
+async fn open_unix(route: &Route<'_>) -> Result<ClientStream, Error> {
+    Err(route.unix_unsupported("this system has no Unix sockets that tokio knows"))
+}
+
+/// RFC 6455, 4.1 item 5: TLS, if the URI asks for it, comes before the opening handshake.
+async fn secure(route: &Route<'_>, socket: Socket) -> Result<ClientStream, Error> {
     #[cfg(feature = "rustls")]
     if let Some(tls) = route.tls() {
-        let secured = ClientStream::secure(stream, tls).await;
+        let secured = ClientStream::secure(socket, tls).await;
         return secured.map_err(|error| route.securing_failed(error));
     }
-    Ok(ClientStream::plain(stream))
+    #[cfg(not(feature = "rustls"))]
+    let _ = route;
+    Ok(ClientStream::plain(socket))
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ pub mod compression {
 /// The types of a client, in addition to [`connect`](crate::connect()) and [`ConnectOptions`].
 pub mod client {
     pub use crate::connect::{ClientStream, client_handshake};
+    pub use tidings_endpoint::opening::Head;
     #[cfg(feature = "socks")]
     pub use tidings_endpoint::opening::Socks5Proxy;
     #[cfg(feature = "rustls")]

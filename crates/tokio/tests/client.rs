@@ -89,8 +89,8 @@ async fn one_line_connects_to_a_name_or_an_address() {
         // On a separate task: the future can be sent to another thread.
         let connecting = tokio::spawn(async move { tidings_tokio::connect(&uri).await });
         let socket = connecting.await.unwrap().unwrap();
-        assert!(socket.get_ref().tcp().nodelay().unwrap());
-        assert!(SockRef::from(socket.get_ref().tcp()).keepalive().unwrap());
+        assert!(socket.get_ref().tcp().unwrap().nodelay().unwrap());
+        assert!(SockRef::from(socket.get_ref().tcp().unwrap()).keepalive().unwrap());
         say_hello(socket).await;
         server.await.unwrap();
     }
@@ -127,8 +127,8 @@ async fn what_the_options_say_is_in_the_request_and_on_the_socket() {
         .local_address(IpAddr::V4(Ipv4Addr::LOCALHOST));
     assert!(!format!("{options:?}").contains("secret"));
     let socket = connect_with(&format!("ws://127.0.0.1:{port}/a?b"), &options).await.unwrap();
-    assert!(!socket.get_ref().tcp().nodelay().unwrap());
-    assert!(!SockRef::from(socket.get_ref().tcp()).keepalive().unwrap());
+    assert!(!socket.get_ref().tcp().unwrap().nodelay().unwrap());
+    assert!(!SockRef::from(socket.get_ref().tcp().unwrap()).keepalive().unwrap());
     let requests = server.await.unwrap();
     let expected = [
         "GET /a?b HTTP/1.1",

@@ -11,6 +11,7 @@ use tidings_websocket::Timestamp;
 use crate::error::{Declined, Error};
 use crate::opening::connecting::Connecting;
 use crate::opening::exchange::{Exchange, Peer};
+use crate::opening::heads::Head;
 use crate::opening::server::abandoned;
 use crate::opening::{Handshake, Opened, STACK_HEADERS};
 use crate::trace;
@@ -49,6 +50,7 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
     pub(super) fn new(connecting: &'c mut Connecting<'o>) -> Self {
         let deadline = connecting.deadline;
         let request = connecting.request.clone();
+        connecting.options.observe_head(Head::Request(&request));
         let opening =
             Opening::client(request.len(), connecting.config().head_limits, deadline.at());
         let server = Peer::Server(connecting.server().into());
@@ -104,6 +106,11 @@ impl<'c, 'o> ClientHandshake<'c, 'o> {
     fn check(&mut self) {
         let Connecting { offer, uri, key, redirects, options, .. } = &mut *self.connecting;
         let Exchange { opening, buffer, .. } = &mut self.exchange;
+        if options.observes_heads() {
+            if let Ok(head) = opening.head(buffer) {
+                options.observe_head(Head::Response(head.as_bytes()));
+            }
+        }
         let checked = offer.with_request(uri, *key, |request| {
             let mut slots = HeaderSlots::<STACK_HEADERS>::with_room_for(opening.headers());
             let response = opening.check(buffer, request, &mut slots).map_err(Error::Response)?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tidings_deflate::Parameters;
 use tidings_handshake::{ClientRequest, Extension, Key, Proxy, ProxyRules, Redirect, WebSocketUri};
 
 use crate::error::Error;
+use crate::opening::heads::{Head, HeadObserver};
 use crate::opening::route::Route;
 use crate::opening::socks::Socks5Proxy;
 #[cfg(feature = "rustls")]
@@ -55,10 +57,12 @@ pub struct ConnectOptions {
     pub(super) max_redirects: u32,
     proxies: ProxyRules,
     socks: Option<Socks5Proxy>,
+    unix_socket: Option<PathBuf>,
     addresses: Vec<(String, SocketAddr)>,
     tcp_nodelay: bool,
     tcp_keepalive: Option<Duration>,
     local_address: Option<IpAddr>,
+    head_observer: HeadObserver,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<ClientConfig>>,
 }
@@ -84,10 +88,12 @@ impl ConnectOptions {
             max_redirects: 0,
             proxies: ProxyRules::direct(),
             socks: None,
+            unix_socket: None,
             addresses: Vec::new(),
             tcp_nodelay: true,
             tcp_keepalive: Some(TCP_KEEPALIVE),
             local_address: None,
+            head_observer: HeadObserver::default(),
             #[cfg(feature = "rustls")]
             tls: None,
         }
@@ -167,6 +173,57 @@ impl ConnectOptions {
         self.proxies = ProxyRules::from_variables(|name| std::env::var(name).ok());
         self.socks = None;
         self
+    }
+
+    /// Connects to this Unix domain socket for every host: nothing is looked up, and no proxy is
+    /// used. Host, path and TLS are still those of the URI. A redirect to another host is followed
+    /// over the same socket.
+    ///
+    /// ```
+    /// # use tidings_endpoint::opening::ConnectOptions;
+    /// // The URI that goes with it could be ws://localhost/events.
+    /// let options = ConnectOptions::new().unix_socket("/run/chat.sock");
+    /// ```
+    ///
+    /// This needs `tidings-tokio` on Unix; `tidings-std` cannot do it. Elsewhere, connecting fails
+    /// with an error of kind [`Unsupported`](std::io::ErrorKind::Unsupported).
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix_socket = Some(path.into());
+        self
+    }
+
+    /// Passes the head of every request to this function, and the head of every response: those of
+    /// opening handshakes and of requests for event streams, redirects included, but not those that
+    /// ask a proxy for a tunnel.
+    ///
+    /// It is for programs that show what goes over the wire. The heads contain credentials. The
+    /// function must not block.
+    ///
+    /// ```
+    /// # use tidings_endpoint::opening::ConnectOptions;
+    /// use tidings_endpoint::opening::Head;
+    ///
+    /// let options = ConnectOptions::new().on_head(|head| match head {
+    ///     Head::Request(bytes) => eprintln!("> {}", bytes.escape_ascii()),
+    ///     Head::Response(bytes) => eprintln!("< {}", bytes.escape_ascii()),
+    ///     _ => {}
+    /// });
+    /// ```
+    pub fn on_head(mut self, see: impl Fn(Head<'_>) + Send + Sync + 'static) -> Self {
+        self.head_observer = HeadObserver::new(see);
+        self
+    }
+
+    /// Returns whether there is a function that sees the heads.
+    #[must_use]
+    pub const fn observes_heads(&self) -> bool {
+        self.head_observer.is_some()
+    }
+
+    /// Passes a head to the function of [`on_head`](Self::on_head): for an adapter that makes the
+    /// requests for event streams.
+    pub fn observe_head(&self, head: Head<'_>) {
+        self.head_observer.see(head);
     }
 
     /// Trusts and presents the certificates of this configuration, instead of trusting the
@@ -275,8 +332,14 @@ impl ConnectOptions {
         #[cfg(feature = "rustls")]
         let tls =
             uri.is_secure().then(|| TlsTarget::new(self.tls.as_ref(), uri.host())).transpose()?;
-        let proxy = self.proxies.proxy_for(&uri).map_err(Error::ProxyUri)?;
-        let socks = self.socks.as_ref();
+        let unix_socket = self.unix_socket.as_deref();
+        let (proxy, socks) = match unix_socket {
+            Some(_) => (None, None),
+            None => {
+                let proxy = self.proxies.proxy_for(&uri).map_err(Error::ProxyUri)?;
+                (proxy, self.socks.as_ref())
+            }
+        };
         let tcp_host = proxy.map(Proxy::host).or(socks.map(Socks5Proxy::host));
         let host = tcp_host.unwrap_or(uri.host());
         let mut addresses = self.addresses.iter();
@@ -285,6 +348,7 @@ impl ConnectOptions {
             uri,
             proxy,
             socks,
+            unix_socket,
             address: address.map(|(_, address)| *address),
             tunnel: None,
             head_limits: self.config.head_limits,
@@ -316,6 +380,7 @@ impl fmt::Debug for ConnectOptions {
             .field("max_redirects", &self.max_redirects)
             .field("proxies", &self.proxies)
             .field("socks", &self.socks)
+            .field("unix_socket", &self.unix_socket)
             .field("addresses", &self.addresses)
             .field("tcp_nodelay", &self.tcp_nodelay)
             .field("tcp_keepalive", &self.tcp_keepalive)

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use tidings_handshake::{Limits, Proxy, TunnelRequest, WebSocketUri};
@@ -21,6 +22,7 @@ pub struct Route<'a> {
     pub(super) uri: WebSocketUri<'a>,
     pub(super) proxy: Option<&'a Proxy>,
     pub(super) socks: Option<&'a Socks5Proxy>,
+    pub(super) unix_socket: Option<&'a Path>,
     /// In place of those of the host's name.
     pub(super) address: Option<SocketAddr>,
     pub(super) tunnel: Option<TunnelRequest<'a>>,
@@ -66,6 +68,12 @@ impl<'a> Route<'a> {
     #[must_use]
     pub const fn socks(&self) -> Option<&'a Socks5Proxy> {
         self.socks
+    }
+
+    /// The Unix domain socket to connect to, instead of anything by TCP.
+    #[must_use]
+    pub const fn unix_socket(&self) -> Option<&'a Path> {
+        self.unix_socket
     }
 
     /// The server's host and port.
@@ -147,6 +155,19 @@ impl<'a> Route<'a> {
     pub fn connecting_failed(&self, error: io::Error) -> Error {
         let address = self.address.map_or_else(String::new, |address| format!(" at {address}"));
         in_phase(&format!("connecting to {}{address}", self.tcp_peer()), error)
+    }
+
+    /// Converts the error of connecting to the [Unix domain socket](Self::unix_socket).
+    #[must_use]
+    pub fn unix_failed(&self, error: io::Error) -> Error {
+        let path = self.unix_socket.unwrap_or(Path::new(""));
+        in_phase(&format!("connecting to the Unix socket {}", path.display()), error)
+    }
+
+    /// The error of an adapter that knows no Unix domain sockets, before it connects.
+    #[must_use]
+    pub fn unix_unsupported(&self, why: &'static str) -> Error {
+        self.unix_failed(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 
     /// Converts the error of a [SOCKS5 proxy](Self::socks) that did not connect to the server.

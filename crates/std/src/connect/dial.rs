@@ -24,6 +24,9 @@ pub(super) fn dial(route: &Route<'_>, deadline: Deadline) -> Result<TcpStream, E
     if route.socks().is_some() {
         return Err(route.socks_unsupported("tidings-std knows no SOCKS"));
     }
+    if route.unix_socket().is_some() {
+        return Err(route.unix_unsupported("tidings-std knows no Unix sockets"));
+    }
     let addresses = match (route.address(), route.host().parse::<IpAddr>()) {
         (Some(address), _) => vec![address],
         (None, Ok(address)) => vec![SocketAddr::new(address, route.port())],

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tidings_endpoint::Error;
 use tidings_endpoint::event_source::{RedirectableRequest, StreamError};
-use tidings_endpoint::opening::{ConnectOptions, Deadline, Route};
+use tidings_endpoint::opening::{ConnectOptions, Deadline, Head, Route};
 
 use crate::connect::{ClientStream, open};
 use crate::opening::Clock;
@@ -63,7 +63,12 @@ pub(super) fn fetch(
                     .await
                     .map_err(failure)?;
             let request = target.http2().map(Full::new);
-            drive(Box::pin(connection), async move { sender.send_request(request).await }).await
+            observe_request(&options, &request, Version::HTTP_2);
+            let fetched =
+                drive(Box::pin(connection), async move { sender.send_request(request).await })
+                    .await?;
+            observe_response(&options, &fetched.head);
+            Ok(fetched)
         } else {
             let limits = options.head_limits();
             let mut builder = http1::Builder::new();
@@ -77,13 +82,43 @@ pub(super) fn fetch(
             let (mut sender, connection) =
                 builder.handshake(TokioIo::new(stream)).await.map_err(failure)?;
             let request: Request<Full<Bytes>> = target.http1_through(proxy).map(Full::new);
+            observe_request(&options, &request, Version::HTTP_11);
             let fetched =
                 drive(Box::pin(connection), async move { sender.send_request(request).await })
                     .await?;
+            observe_response(&options, &fetched.head);
             RedirectableRequest::check_forwarded(proxy, &fetched.head)?;
             Ok(fetched)
         }
     })
+}
+
+/// Shows a request, as HTTP/1.1 would write it, to the function that wants to see it.
+fn observe_request<B>(options: &ConnectOptions, request: &Request<B>, version: Version) {
+    if options.observes_heads() {
+        let first_line = format!("{} {} {version:?}", request.method(), request.uri());
+        options.observe_head(Head::Request(&head_bytes(&first_line, request.headers())));
+    }
+}
+
+/// Shows the head of a response to the function that wants to see it.
+fn observe_response(options: &ConnectOptions, head: &Parts) {
+    if options.observes_heads() {
+        let first_line = format!("{:?} {}", head.version, head.status);
+        options.observe_head(Head::Response(&head_bytes(&first_line, &head.headers)));
+    }
+}
+
+fn head_bytes(first_line: &str, headers: &HeaderMap) -> Vec<u8> {
+    let mut bytes = format!("{first_line}\r\n").into_bytes();
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
 }
 
 /// The way to an HTTP server, of either version, is that of a WebSocket to it.

@@ -1,0 +1,67 @@
+//! `tidings completions SHELL` and `tidings man [DIR]`: made from the same description as `--help`.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::terminal::print_bytes;
+use crate::{Error, UsageError};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "For example:
+  tidings completions bash > ~/.local/share/bash-completion/completions/tidings
+  tidings completions zsh > ~/.zfunc/_tidings
+  tidings completions fish > ~/.config/fish/completions/tidings.fish")]
+pub(crate) struct CompletionsArguments {
+    /// The shell.
+    shell: Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArguments {
+    /// Write tidings.1, tidings-ws.1 and so on into this directory; without it, tidings.1 goes to
+    /// stdout.
+    directory: Option<PathBuf>,
+}
+
+pub(crate) fn completions(arguments: &CompletionsArguments) -> Result<ExitCode, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        arguments.shell,
+        &mut crate::Arguments::command(),
+        "tidings",
+        &mut script,
+    );
+    print(&script)
+}
+
+pub(crate) fn man(arguments: &ManArguments) -> Result<ExitCode, Error> {
+    let command = crate::Arguments::command();
+    match &arguments.directory {
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command).render(&mut page)?;
+            print(&page)
+        }
+        Some(directory) => {
+            clap_mangen::generate_to(command, directory).map_err(|error| {
+                UsageError(format!("writing into {}: {error}", directory.display()))
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn print(text: &[u8]) -> Result<ExitCode, Error> {
+    match print_bytes(text) {
+        // The reader has enough of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        printed => {
+            printed?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
