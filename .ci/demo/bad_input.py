@@ -118,6 +118,8 @@ def requests(port):
     long = f"X: {'x' * 20_000}"
     many = [f"X-{number}: 1" for number in range(200)]
     other_key = "Sec-WebSocket-Key: "
+    inspect = "POST /inspect HTTP/1.1"
+    chunk = b"1c00\r\n" + b"0" * 7168 + b"\r\n0\r\n\r\n"
     return [
         ("garbage", b"\x00\xff\x01 garbage \xfe\r\n\r\n" * 10, 400, {}),
         ("a TLS client hello", client_hello, 400, {}),
@@ -139,6 +141,11 @@ def requests(port):
         ("the opaque Origin", head(port, *good, "Origin: null"), 403, {}),
         ("a body", head(port, *good, "Content-Length: 5") + b"hello", 400, {}),
         ("a chunked body", head(port, *good, "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400, {}),
+        ("GET of the inspector", head(port, line="GET /inspect HTTP/1.1"), 405, {"allow": "POST"}),
+        ("a body of 1 GiB", head(port, "Content-Length: 1073741824", line=inspect), 413, {}),
+        ("a chunk of 7 KiB", head(port, "Transfer-Encoding: chunked", line=inspect) + chunk, 413, {}),
+        ("an inspector of nobody's frames", head(port, line="POST /inspect?from=x HTTP/1.1"), 400, {}),
+        ("bytes that are not hexadecimal", head(port, "Content-Length: 1", line=inspect) + b"x", 400, {}),
         ("an unknown path", head(port, *good, line="GET /nowhere HTTP/1.1"), 404, {}),
     ]
 
@@ -153,6 +160,7 @@ def slow_heads():
         ("a connection without a byte", b"", b""),
         ("a head that drips", b"GET /chat HTTP/1.1\r\nX: ", b"x"),
         ("a head that drips header by header", b"GET /chat HTTP/1.1\r\n", b"X: y\r\n"),
+        ("a body that drips", b"POST /inspect HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n", b"0"),
     ]
 
 
@@ -493,6 +501,7 @@ class Waiting(threading.Thread):
             try:
                 if self.rest:
                     self.client.sendall(self.rest)
+                # An answer, if there is one, comes before the end.
                 if not self.client.recv(1 << 16):
                     break
             except TimeoutError:

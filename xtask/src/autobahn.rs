@@ -61,6 +61,9 @@ const HELP: &str = "the variable AUTOBAHN has to name a directory with the suite
     autobahn_server -- 127.0.0.1:9001` is the server to test, `... --example autobahn_client -- \
     ws://127.0.0.1:9001 AGENT` the client";
 
+/// Fast code with every check on.
+const PROFILE: &str = "checked";
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let suite = std::env::var_os("AUTOBAHN").map(|suite| root().join(suite));
     let suite = suite.filter(|suite| suite.join("setup.sh").is_file()).ok_or(HELP)?;
@@ -68,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let home = reports.join("home");
     run_command(Command::new(suite.join("setup.sh")).arg(&home))?;
     for package in ["tidings-tokio", "tidings-std"] {
-        let build = ["build", "--release", "--all-features", "--examples", "-p", package];
+        let build = ["build", "--profile", PROFILE, "--all-features", "--examples", "-p", package];
         run_command(crate::cargo().args(build))?;
     }
     let mut failed = Vec::new();
@@ -125,7 +128,7 @@ fn against_client(
 }
 
 fn program(testee: &str) -> PathBuf {
-    target_directory().join("release/examples").join(testee)
+    target_directory().join(PROFILE).join("examples").join(testee)
 }
 
 /// A server of ours that runs until this is dropped.

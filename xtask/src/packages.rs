@@ -18,6 +18,10 @@ const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 /// The required contents of a package, in addition to its licences.
 const NEEDED: [&str; 3] = ["Cargo.toml", "README.md", "src"];
 
+/// The required keys of a manifest. `crates/testkit/tests/manifests.rs` checks their values.
+const NEEDED_KEYS: [&str; 7] =
+    ["description", "documentation", "keywords", "categories", "license", "rust-version", "readme"];
+
 /// The allowed contents of a package's root. The last three are cargo's own.
 const ALLOWED: [&str; 9] = [
     "LICENSE-APACHE",
@@ -149,7 +153,7 @@ impl Package {
             faults.push(format!("{} bytes, and {MAX_LEN} are allowed", self.len));
         }
         let manifest = fs::read_to_string(self.directory.join("Cargo.toml"))?;
-        for key in ["description", "keywords", "categories", "license", "rust-version", "readme"] {
+        for key in NEEDED_KEYS {
             if !manifest.lines().any(|line| line.starts_with(&format!("{key} = "))) {
                 faults.push(format!("its Cargo.toml has no {key}"));
             }

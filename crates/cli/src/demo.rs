@@ -1,20 +1,24 @@
-//! `tidings demo`: one page with a chat over WebSocket and a dashboard over Server-Sent Events.
+//! `tidings demo`: one page with a chat over WebSocket, a dashboard over Server-Sent Events and an
+//! inspector of frames.
 //!
 //! | path | what it is |
 //! | --- | --- |
-//! | `/` | the page, self-contained |
+//! | `/`, `/page.css`, `/page.js` | the page, which loads nothing from elsewhere |
 //! | `/chat` | WebSocket: every text goes to everyone ([`chat`]) |
 //! | `/events` | event stream: one event a second, resumable ([`dashboard`]) |
+//! | `/inspect` | POST: the frames in these bytes, as JSON ([`inspector`]) |
 
 mod chat;
 mod dashboard;
+mod inspector;
+mod tap;
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -135,7 +139,7 @@ async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::R
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let response = route(request, Arc::clone(&demo), stopping.clone());
-        async { Ok::<_, Infallible>(response) }
+        async { Ok::<_, Infallible>(response.await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -155,7 +159,7 @@ async fn serve_connection(stream: TcpStream, demo: Arc<Demo>, stopping: watch::R
     }
 }
 
-fn route(
+async fn route(
     request: Request<Incoming>,
     demo: Arc<Demo>,
     stopping: watch::Receiver<()>,
@@ -163,12 +167,12 @@ fn route(
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
         "/chat" => chat::upgrade(request, demo, stopping),
-        _ if !is_read => {
-            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET here\n");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            response
-        }
+        "/inspect" if *request.method() == Method::POST => inspector::respond(request).await,
+        "/inspect" => not_allowed("POST", "only POST here, with bytes in hexadecimal\n"),
+        _ if !is_read => not_allowed("GET, HEAD", "only GET here\n"),
         "/" => page(),
+        "/page.css" => asset("text/css; charset=utf-8", include_str!("demo/page.css")),
+        "/page.js" => asset("text/javascript; charset=utf-8", include_str!("demo/page.js")),
         "/events" => dashboard::respond(&request, &demo.dashboard),
         "/favicon.ico" => respond(StatusCode::NO_CONTENT, "image/x-icon", ""),
         _ => plain(StatusCode::NOT_FOUND, "nothing here; the page is at /\n"),
@@ -176,17 +180,31 @@ fn route(
 }
 
 fn page() -> Response<Body> {
-    let mut response =
-        respond(StatusCode::OK, "text/html; charset=utf-8", include_str!("demo/page.html"));
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(
+    let mut response = asset("text/html; charset=utf-8", include_str!("demo/page.html"));
+    // Only this server's files and connections, and no text of a visitor ever as HTML.
+    response.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
-            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-             connect-src 'self' ws: wss:; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; \
+             connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'; require-trusted-types-for 'script'",
         ),
     );
+    response
+}
+
+/// A part of the page, which a browser checks for a newer one: the next `tidings` may listen here.
+fn asset(media_type: &'static str, body: &'static str) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, media_type, body);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn not_allowed(allowed: &'static str, text: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
@@ -204,4 +222,8 @@ fn respond(status: StatusCode, media_type: &'static str, body: &'static str) -> 
 /// A body that is all there.
 fn whole(body: impl Into<Bytes>) -> Body {
     Full::new(body.into()).map_err(|never| match never {}).boxed()
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

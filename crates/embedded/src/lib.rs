@@ -1,4 +1,10 @@
-#![doc = include_str!("../README.md")]
+// The README's links within this crate, where all that they name exists.
+#![cfg_attr(all(not(doctest), feature = "blocking"), doc = include_str!("links.md"))]
+// Its examples need features.
+#![cfg_attr(
+    any(not(doctest), all(feature = "async", feature = "blocking")),
+    doc = include_str!("../README.md")
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,3 +1,14 @@
+// The README's links within this crate, where all that they name exists.
+#![cfg_attr(
+    all(
+        not(doctest),
+        feature = "event-sink",
+        feature = "event-source",
+        feature = "json",
+        feature = "rustls",
+    ),
+    doc = include_str!("links.md")
+)]
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,5 +1,5 @@
 //! Small input spaces, tried whole. The long ones run in an optimised build with all checks on:
-//! `cargo test --profile exhaustive -p tidings-frame -- --ignored`.
+//! `cargo test --profile checked -p tidings-frame -- --ignored`.
 
 use std::vec::Vec;
 

@@ -94,11 +94,20 @@ impl<'p> Frame<'p> {
     /// [`BufferTooSmall`] if the whole frame does not fit; `out` is then unchanged.
     #[inline]
     pub fn encode_into(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let available = out.len();
+        let too_small = || BufferTooSmall { needed: self.encoded_len(), available };
+        if self.is_short() {
+            let (header_out, rest) = out.split_first_chunk_mut().ok_or_else(too_small)?;
+            let payload_out = rest.get_mut(..self.payload.len()).ok_or_else(too_small)?;
+            *header_out = self.header.encode_short();
+            payload_out.copy_from_slice(self.payload);
+            return Ok(header_out.len() + payload_out.len());
+        }
         let len = self.encoded_len();
-        let too_small = BufferTooSmall { needed: len, available: out.len() };
-        let out = out.get_mut(..len).ok_or(too_small)?;
+        let out = out.get_mut(..len).ok_or_else(too_small)?;
         let header = self.header.encode();
-        let (header_out, payload_out) = out.split_at_mut_checked(header.len()).ok_or(too_small)?;
+        let (header_out, payload_out) =
+            out.split_at_mut_checked(header.len()).ok_or_else(too_small)?;
         header_out.copy_from_slice(&header);
         match self.header.masking_key() {
             None => payload_out.copy_from_slice(self.payload),
@@ -110,13 +119,20 @@ impl<'p> Frame<'p> {
         Ok(len)
     }
 
+    /// Returns whether the header has two bytes: no mask and no extended length, as in most frames
+    /// of servers.
+    #[inline]
+    fn is_short(&self) -> bool {
+        self.header.masking_key().is_none()
+            && self.payload.len() <= usize::from(Header::MAX_SHORT_LEN)
+    }
+
     /// Appends the frame to a vector.
     #[cfg(feature = "alloc")]
     #[inline]
     pub fn append_to(&self, out: &mut alloc::vec::Vec<u8>) {
         match self.header.masking_key() {
-            // The most common frame of servers: two bytes of header, and no mask.
-            None if self.payload.len() <= usize::from(Header::MAX_SHORT_LEN) => {
+            None if self.is_short() => {
                 out.reserve(2 + self.payload.len());
                 out.extend_from_slice(&self.header.encode_short());
                 out.extend_from_slice(self.payload);

@@ -294,7 +294,6 @@ impl Header {
 
     /// The bytes of a header without a masking key, for a payload of at most
     /// [`MAX_SHORT_LEN`](Self::MAX_SHORT_LEN).
-    #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn encode_short(&self) -> [u8; 2] {
         debug_assert!(self.masking_key.is_none() && self.payload_len < u64::from(LENGTH_16));

@@ -1,3 +1,5 @@
+// The README's links within this crate, where all that they name exists.
+#![cfg_attr(all(not(doctest), feature = "alloc"), doc = include_str!("links.md"))]
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]

@@ -286,6 +286,15 @@ fn an_answer_that_breaks_the_rules_is_the_servers_fault() {
     }
 }
 
+#[test]
+fn a_unix_socket_is_refused_by_name() {
+    let options = ConnectOptions::new().unix_socket("/run/a.sock");
+    let error = connect_with("ws://localhost/", &options).unwrap_err();
+    let Error::Io(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+    assert!(error.to_string().contains("/run/a.sock"), "{error}");
+}
+
 #[cfg(not(feature = "rustls"))]
 #[test]
 fn without_rustls_wss_is_refused_before_any_byte() {

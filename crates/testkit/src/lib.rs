@@ -40,3 +40,8 @@ pub use scenario::{Ending, Scenario};
 pub use strategies::{binaries, fragments, steps, texts};
 pub use wake::{Woken, run_when_woken};
 pub use wire::{Illegal, Unit, Wire, WireFrame};
+
+/// The examples of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,32 +1,57 @@
-//! Each published crate's README agrees with its `Cargo.toml`, and has an example and its limits.
+//! Each published crate's README begins with what a reader looks for, agrees with its `Cargo.toml`,
+//! and has its limits.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
+mod published;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+
+use published::{is_one_sentence, published};
 
 #[test]
-fn each_readme_has_an_example_all_features_and_the_limits() {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut count = 0;
+fn each_readme_begins_well_and_has_all_features_and_the_limits() {
     let mut faults = Vec::new();
-    for entry in fs::read_dir(crates).unwrap() {
-        let directory = entry.unwrap().path();
-        let Ok(manifest) = fs::read_to_string(directory.join("Cargo.toml")) else { continue };
-        if manifest.lines().any(|line| line == "publish = false") {
-            continue;
+    for crate_ in published() {
+        // A command has no library.
+        let library = Some(crate_.library.as_str()).filter(|library| !library.is_empty());
+        let mut found = self::faults(&crate_.manifest, &crate_.readme, library);
+        if library.is_some() {
+            found.extend(faults_of_beginning(&crate_.name, &crate_.manifest, &crate_.readme));
         }
-        count += 1;
-        let readme = fs::read_to_string(directory.join("README.md")).unwrap();
-        let library = fs::read_to_string(directory.join("src/lib.rs")).ok();
-        let name = directory.file_name().unwrap().to_str().unwrap();
-        let found = self::faults(&manifest, &readme, library.as_deref());
-        faults.extend(found.into_iter().map(|fault| format!("{name}: {fault}")));
+        faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", crate_.name)));
     }
-    assert!(count >= 10, "only {count} crates were found");
-    faults.sort_unstable();
     assert!(faults.is_empty(), "READMEs:\n  {}", faults.join("\n  "));
+}
+
+/// Returns the faults of the beginning: a sentence that says what it is, how to add it, an example,
+/// links.
+fn faults_of_beginning(name: &str, manifest: &str, readme: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut blocks = readme.split("\n\n");
+    if blocks.next() != Some(&format!("# {name}")) {
+        faults.push(format!("it does not begin with # {name}"));
+    }
+    if !blocks.next().is_some_and(is_one_sentence) {
+        faults.push("its first paragraph is not one sentence".to_owned());
+    }
+    let (add, example) = match manifest.contains("\"cdylib\"") {
+        true => ("npm install ".to_owned(), "```js"),
+        false => (format!("cargo add {name}"), "```rust"),
+    };
+    let adds = |block: &str| block.lines().any(|line| line.starts_with(&add));
+    if !blocks.next().is_some_and(|block| block.starts_with("```sh\n") && adds(block)) {
+        faults.push(format!("`{add}` does not follow"));
+    }
+    let top = readme.split("\n## ").next().unwrap_or_default();
+    if !top.lines().any(|line| line == example) {
+        faults.push(format!("there is no block {example} before its first section"));
+    }
+    let links = format!("[Guide][guide] · [API reference](https://docs.rs/{name}) · ");
+    if !top.lines().any(|line| line.starts_with(&links)) {
+        faults.push(format!("there is no line {links}... before its first section"));
+    }
+    faults
 }
 
 /// Returns the faults of a README, given the sources next to it; `library` is the text of
@@ -76,15 +101,17 @@ fn features(manifest: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns the texts in backticks at the beginning of the rows of a table whose first column is
+/// Returns the texts in backticks at the beginning of the rows of the tables whose first column is
 /// `feature`.
 fn listed_features(readme: &str) -> BTreeSet<String> {
-    let lines = readme.lines().skip_while(|line| !line.starts_with("| feature |"));
-    lines
-        .take_while(|line| line.starts_with('|'))
-        .filter_map(|row| row.strip_prefix("| `")?.split('`').next())
-        .map(str::to_owned)
-        .collect()
+    let mut is_listed = false;
+    let mut listed = BTreeSet::new();
+    for line in readme.lines() {
+        is_listed = line.starts_with("| feature |") || is_listed && line.starts_with('|');
+        let name = line.strip_prefix("| `").filter(|_| is_listed);
+        listed.extend(name.and_then(|name| name.split('`').next()).map(str::to_owned));
+    }
+    listed
 }
 
 const MANIFEST: &str = "[package]\nname = \"x\"\n\n[features]\ndefault = [\"one\"]\n## Text.\n\
@@ -93,6 +120,32 @@ const README: &str = "# x\n\n```rust\nx();\n```\n\n## Features\n\n| feature | ad
                       | (none) | all |\n| `one` (default) | a |\n| `two-b` | `b` |\n\n## Limits\n\n\
                       | limit | value |\n|---|---|\n| `MAX` | 1 |\n";
 const LIBRARY: &str = "#![doc = include_str!(\"../README.md\")]\n";
+
+const BEGINNING: &str = "# x\n\nOne sentence,\nin two lines.\n\n```sh\ncargo add x\n```\n\n```rust\nx();\n```\n\n\
+                         [Guide][guide] · [API reference](https://docs.rs/x) · [y](https://docs.rs/y)\n\n## More\n";
+
+#[test]
+fn each_fault_of_a_beginning_is_told() {
+    let faults = |from: &str, to: &str| {
+        assert!(BEGINNING.contains(from), "{from}");
+        faults_of_beginning("x", MANIFEST, &BEGINNING.replacen(from, to, 1))
+    };
+    assert_eq!(faults("", ""), Vec::<String>::new());
+    for (from, to, fault) in [
+        ("# x", "# y", "it does not begin with # x"),
+        ("One", "One. Two", "its first paragraph is not one sentence"),
+        ("lines.", "lines", "its first paragraph is not one sentence"),
+        ("cargo add x", "cargo add y", "`cargo add x` does not follow"),
+        ("```rust\n", "```rust,ignore\n", "there is no block ```rust before its first section"),
+        ("[Guide]", "## More\n[Guide]", "there is no line [Guide][guide] · "),
+    ] {
+        let found = faults(from, to);
+        assert!(
+            found.len() == 1 && found.iter().all(|found| found.starts_with(fault)),
+            "{found:?}"
+        );
+    }
+}
 
 #[test]
 fn a_good_readme_has_no_fault() {

@@ -1,4 +1,17 @@
-#![doc = include_str!("../README.md")]
+// The README's links within this crate, where all that they name exists.
+#![cfg_attr(
+    all(
+        not(doctest),
+        feature = "event-source",
+        feature = "hyper",
+        feature = "json",
+        feature = "rustls",
+        feature = "socks",
+    ),
+    doc = include_str!("links.md")
+)]
+// Its examples need features.
+#![cfg_attr(any(not(doctest), feature = "event-source"), doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -61,6 +61,7 @@ where
     }
 
     /// Receives until `receive` has a message; false at the end of the connection.
+    #[inline(never)]
     pub(crate) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,

@@ -98,16 +98,26 @@ where
     }
 
     /// Like [`recv`](Self::recv), for futures written by hand.
+    #[inline]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.poll_at(End::Receiver, cx, |Self { receive, link, .. }, cx| {
-            while receive.find(&mut link.send) || ready!(link.poll_message(cx, receive))? {
-                // None: it proved invalid, and the end follows.
-                if let Some(message) = receive.take(&mut link.send) {
-                    return Poll::Ready(Ok(Some(message)));
-                }
+        match self.link.wakers {
+            // One task has both ends. Inlined here, as a message that is returned once more is
+            // copied once more.
+            None => self.poll_message(cx),
+            Some(_) => self.poll_at(End::Receiver, cx, Self::poll_message),
+        }
+    }
+
+    #[inline(always)]
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let Self { receive, link, .. } = self;
+        while receive.find(&mut link.send) || ready!(link.poll_message(cx, receive))? {
+            // None: it proved invalid, and the end follows.
+            if let Some(message) = receive.take(&mut link.send) {
+                return Poll::Ready(Ok(Some(message)));
             }
-            Poll::Ready(Ok(None))
-        })
+        }
+        Poll::Ready(Ok(None))
     }
 
     /// Sends a message: queues it and writes it, unless the rule of

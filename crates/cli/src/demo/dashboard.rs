@@ -2,7 +2,6 @@
 //! `Last-Event-ID` misses none.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
@@ -12,8 +11,8 @@ use tidings_tokio::sse::server::{
 };
 use tidings_tokio::sse::{Event, EventType, InvalidField, ReconnectionTime};
 
-use super::Body;
 use super::chat::Stats;
+use super::{Body, since_epoch};
 
 /// The number of events that are kept for clients that reconnect.
 const HISTORY_LEN: usize = 300;
@@ -68,8 +67,22 @@ impl Dashboard {
     }
 
     /// A new stream: the events missed since the client's last one, then new ones.
-    fn subscribe(&self, headers: &HeaderMap) -> Result<Response<EventBody>, LastEventIdError> {
-        let last_event_id = LastEventId::from_headers(headers)?;
+    ///
+    /// A browser sends the header when it reconnects. A script can send only `?after=ID`: the page
+    /// does so when one tab takes over the stream from another. The header is newer.
+    fn subscribe(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+    ) -> Result<Response<EventBody>, LastEventIdError> {
+        let last_event_id = match LastEventId::from_headers(headers)? {
+            Some(id) => Some(id),
+            None => {
+                let after = query.and_then(|query| query.strip_prefix("after="));
+                let after = after.unwrap_or_default();
+                LastEventId::from_bytes(after.as_bytes(), LastEventId::MAX_LEN)?
+            }
+        };
         let mut live = self.live();
         let (stream, response) = self.responder.replay(Arc::clone(&self.history), last_event_id);
         live.streams.push(stream);
@@ -96,14 +109,10 @@ impl Dashboard {
 
 /// Answers a request for the event stream.
 pub(super) fn respond<B>(request: &Request<B>, dashboard: &Dashboard) -> Response<Body> {
-    match dashboard.subscribe(request.headers()) {
+    match dashboard.subscribe(request.headers(), request.uri().query()) {
         Ok(response) => response.map(BodyExt::boxed),
         Err(error) => error.response().map(super::whole),
     }
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -131,7 +140,7 @@ mod tests {
         if let Some(id) = last_event_id {
             headers.insert("last-event-id", HeaderValue::from_str(id).unwrap());
         }
-        dashboard.subscribe(&headers).unwrap().into_body()
+        dashboard.subscribe(&headers, None).unwrap().into_body()
     }
 
     /// Returns everything that a stream brings before its sender ends it, as (type, number).
@@ -161,6 +170,23 @@ mod tests {
         publish(&dashboard, 1);
         assert_eq!(received(&dashboard, first).await, stats(3..10));
         assert_eq!(received(&dashboard, resumed).await, stats(5..10));
+    }
+
+    #[tokio::test]
+    async fn another_tab_takes_over_after_the_last_event_of_the_first() {
+        let dashboard = Dashboard::new();
+        publish(&dashboard, 6);
+        let run = run_of(&dashboard);
+        let query = format!("after={run}-2");
+        let body = dashboard.subscribe(&HeaderMap::new(), Some(&query)).unwrap().into_body();
+        assert_eq!(received(&dashboard, body).await, stats(3..6));
+        // When that one reconnects, its header says more than its URL.
+        let mut headers = HeaderMap::new();
+        headers.insert("last-event-id", HeaderValue::from_str(&format!("{run}-4")).unwrap());
+        let body = dashboard.subscribe(&headers, Some(&query)).unwrap().into_body();
+        assert_eq!(received(&dashboard, body).await, stats(5..6));
+        let body = dashboard.subscribe(&HeaderMap::new(), Some("after=")).unwrap().into_body();
+        assert_eq!(received(&dashboard, body).await, stats(0..0));
     }
 
     #[tokio::test]

@@ -338,6 +338,8 @@ impl fmt::Debug for EventSourceRequest {
             .field("body_len", &self.body.len())
             .field("last_event_id", &self.last_event_id)
             .field("config", &self.config)
+            .field("max_answer_len", &self.max_answer_len)
+            .field("answer_timeout", &self.answer_timeout)
             .finish_non_exhaustive()
     }
 }

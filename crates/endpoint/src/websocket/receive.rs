@@ -149,11 +149,16 @@ impl ReceiveHalf {
     #[inline]
     pub fn take<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<Message> {
         if self.at_hand == AtHand::Found {
-            self.at_hand = AtHand::Nothing;
-            send.next_is_whole = self.has_whole_message(send);
-            return self.found.take().map(|message| *message);
+            return self.take_found(send);
         }
-        self.borrow_front(send).map(Message::from)
+        self.take_front(send, Message::from)
+    }
+
+    #[inline(never)]
+    fn take_found<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<Message> {
+        self.at_hand = AtHand::Nothing;
+        send.next_is_whole = self.has_whole_message(send);
+        self.found.take().map(|message| *message)
     }
 
     /// The message that [`find_data`](Self::find_data) found, borrowed until the next one is looked
@@ -161,7 +166,7 @@ impl ReceiveHalf {
     #[inline]
     pub fn borrow<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
         if self.at_hand != AtHand::Found {
-            return self.borrow_front(send);
+            return self.take_front(send, |message| message);
         }
         self.at_hand = AtHand::Borrowed;
         send.next_is_whole = send.connection.has_whole_message(self.read.filled());
@@ -175,9 +180,14 @@ impl ReceiveHalf {
         }
     }
 
-    /// The whole message at the front of the read buffer.
-    #[inline]
-    fn borrow_front<R: Role>(&mut self, send: &mut SendHalf<R>) -> Option<MessageRef<'_>> {
+    /// Returns what `make` makes of the whole message at the front of the read buffer. Inlined, so
+    /// that the borrowed message does not pass through memory.
+    #[inline(always)]
+    fn take_front<'a, R: Role, T>(
+        &'a mut self,
+        send: &mut SendHalf<R>,
+        make: impl FnOnce(MessageRef<'a>) -> T,
+    ) -> Option<T> {
         debug_assert_eq!(self.at_hand, AtHand::Front, "`find` comes first");
         let event = self.read.take_front(|input| {
             let event = send.connection.receive(self.received_at, input);
@@ -188,11 +198,11 @@ impl ReceiveHalf {
         match event? {
             Event::Text { text, is_first: true, is_last: true } => {
                 trace::message_received(true, text.rest.len());
-                Some(MessageRef::Text(Cow::Borrowed(text.rest)))
+                Some(make(MessageRef::Text(Cow::Borrowed(text.rest))))
             }
             Event::Binary { bytes, is_first: true, is_last: true } => {
                 trace::message_received(false, bytes.len());
-                Some(MessageRef::Binary(Cow::Borrowed(bytes)))
+                Some(make(MessageRef::Binary(Cow::Borrowed(bytes))))
             }
             Event::Violation(violation) => {
                 send.fail(Error::Violation(violation));

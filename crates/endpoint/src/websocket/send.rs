@@ -154,7 +154,9 @@ impl<R: Role> SendHalf<R> {
         now: impl FnOnce() -> Timestamp,
     ) -> Result<(), Error> {
         let payload = self.start_large(outgoing, now)?;
-        self.queue.push_bytes(payload);
+        if !payload.is_empty() {
+            self.queue.push_bytes(payload);
+        }
         Ok(())
     }
 
@@ -174,23 +176,44 @@ impl<R: Role> SendHalf<R> {
         now: impl FnOnce() -> Timestamp,
     ) -> Result<&'p [u8], Error> {
         let is_alone = self.queue.is_empty() && self.deflating.is_none() && self.max_queue_len > 0;
-        let data = match &outgoing {
-            Outgoing::Text(text) => Data::text(text),
-            Outgoing::Binary(bytes) => Data::binary(bytes),
-            Outgoing::Message(Message::Text(text)) => Data::text(text),
-            Outgoing::Message(Message::Binary(bytes)) => Data::binary(bytes),
+        let fits = |len: usize| is_alone && len <= SmallFrame::MAX_PAYLOAD_LEN;
+        let frame = match &outgoing {
+            Outgoing::Text(text) if fits(text.len()) => self.frame_whole(Data::text(text)),
+            Outgoing::Binary(bytes) if fits(bytes.len()) => self.frame_whole(Data::binary(bytes)),
+            Outgoing::Message(Message::Text(text)) if fits(text.len()) => {
+                self.frame_whole(Data::text(text))
+            }
+            Outgoing::Message(Message::Binary(bytes)) if fits(bytes.len()) => {
+                self.frame_whole(Data::binary(bytes))
+            }
             _ => return self.start_large(outgoing, now),
         };
-        if !is_alone || data.len() > SmallFrame::MAX_PAYLOAD_LEN {
-            return self.start_large(outgoing, now);
-        }
-        let frame = self.frame_whole(data)?;
-        Ok(small.encode(&frame))
+        Ok(small.encode(&frame?))
     }
 
     /// Queues a message, except for a large borrowed payload that can be written unchanged: that is
     /// returned, to be written or queued next.
+    #[inline]
     fn start_large<'p>(
+        &mut self,
+        outgoing: Outgoing<'p>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<&'p [u8], Error> {
+        let is_simple = self.queue.len() < self.max_queue_len && self.deflating.is_none();
+        match outgoing {
+            Outgoing::Text(text) if is_simple => self.start_data(Data::text(text)),
+            Outgoing::Binary(bytes) if is_simple => self.start_data(Data::binary(bytes)),
+            Outgoing::Message(message) if is_simple => {
+                self.queue_message(message, now).map(|()| &[][..])
+            }
+            outgoing => self.start_other(outgoing, now),
+        }
+    }
+
+    /// Does the same for a message that may have to be compressed, or for which there may be no
+    /// room.
+    #[inline(never)]
+    fn start_other<'p>(
         &mut self,
         outgoing: Outgoing<'p>,
         now: impl FnOnce() -> Timestamp,

@@ -53,8 +53,9 @@ impl WriteQueue {
 
     /// Queues a frame by copying it, masked on the way if it has a key.
     pub(super) fn push_frame(&mut self, frame: &Frame<'_>) {
-        frame.append_to(self.tail(frame.encoded_len()));
-        self.len = self.len.saturating_add(frame.encoded_len());
+        let len = frame.encoded_len();
+        frame.append_to(self.tail(len));
+        self.len = self.len.saturating_add(len);
     }
 
     /// Queues encoded bytes by copying them.

@@ -404,17 +404,20 @@ impl<R: Role> SendHalf<R> {
     ///
     /// # Errors
     /// The reason why the transport failed: the queued bytes are lost.
+    #[inline]
     pub fn check_written(&self) -> Result<(), Error> {
-        if !self.has_failed {
-            return Ok(());
-        }
-        Err(self.reason().unwrap_or_else(|| match self.connection.close_info() {
+        if self.has_failed { Err(self.loss()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn loss(&self) -> Error {
+        self.reason().unwrap_or_else(|| match self.connection.close_info() {
             CloseInfo { received: CloseStatus::Missing, .. } => {
                 let lost = "the connection has ended, and what was queued is lost";
                 io::Error::new(io::ErrorKind::BrokenPipe, lost).into()
             }
             info => Error::Closed(Box::new(info)),
-        }))
+        })
     }
 
     /// Returns how the connection ended; an end without a closing handshake is reported once.

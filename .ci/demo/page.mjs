@@ -1,0 +1,259 @@
+// The demo page as people meet it: small and large screens, both themes, a keyboard, a screen reader,
+// a flood of messages, the frame inspector. Usage: node page.mjs BINARY
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { check, finish, setSubject, until } from '../harness/checks.mjs';
+import { connect } from '../harness/ws.mjs';
+import {
+  browser, complaints, connected, hear, heard, openTab, outage, reads, say, startDemo,
+} from './tab.mjs';
+
+const [binary] = process.argv.slice(2);
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const FLOOD = 5000;
+const LINES = 300;
+// One layout per message took over 6 s; a busy machine with two processors may need some time.
+const LONGEST_PAUSE_MS = 1000;
+setSubject('page');
+
+let demo = await startDemo(binary);
+const address = `http://127.0.0.1:${demo.port}/`;
+const tab = await openTab(address);
+
+await check('a newcomer sees what was said before', async () => {
+  await connected(tab);
+  for (let number = 1; number <= 60; number += 1) await say(tab, 'Ada', `message ${number}`);
+  await hear([tab], 'Ada: message 60');
+  const late = await openTab(address);
+  await hear([late], 'Ada: message 60');
+  const lines = Array.from({ length: 50 }, (_, index) => `Ada: message ${index + 11}`);
+  assert.deepEqual(await heard(late), lines);
+  await late.close();
+});
+
+await check('a chat that reconnects shows no message twice', async () => {
+  const before = await heard(tab);
+  await tab.evaluate(() => socket.close(3000)); // the page's
+  await reads(tab, '#messages .note', 'Connection closed with code 3000.');
+  await reads(tab, '#chat-state', 'connected');
+  await say(tab, 'Ada', 'here again');
+  await hear([tab], 'Ada: here again');
+  assert.deepEqual(await heard(tab), [...before, 'Ada: here again']);
+});
+
+await check('a hidden page, which has no frames, hears the chat', async () => {
+  const hidden = await openTab(address, {
+    before: () => {
+      Object.defineProperty(Document.prototype, 'hidden', { value: true });
+      window.requestAnimationFrame = () => 0;
+    },
+  });
+  await connected(hidden);
+  await say(tab, 'Ada', 'are you there?');
+  await hear([hidden], 'Ada: are you there?');
+  await hidden.close();
+});
+
+await check('the name is remembered', async () => {
+  await tab.fill('#name', 'Grace');
+  await tab.reload();
+  await connected(tab);
+  assert.equal(await tab.inputValue('#name'), 'Grace');
+  await say(tab, null, 'and it is sent');
+  await hear([tab], 'Grace: and it is sent');
+});
+
+await check('a sent message is shown in the inspector, as it came in', async () => {
+  await say(tab, null, 'look');
+  await reads(tab, '#frames .meaning', '“Grace: look”');
+  const bytes = Buffer.from((await tab.inputValue('#hex')).replaceAll(' ', ''), 'hex');
+  assert.deepEqual([...bytes.subarray(0, 2)], [0x81, 0x80 | 11], 'FIN, text, masked, 11 bytes');
+  const [key, payload] = [bytes.subarray(2, 6), bytes.subarray(6)];
+  assert.equal(payload.map((byte, index) => byte ^ key[index % 4]).toString(), 'Grace: look');
+});
+
+await check('examples and edits are inspected in the words of the library', async () => {
+  for (const [example, verdict, frames] of [
+    ['Masked “Hello”', /^Valid: 1 frame\.$/, 1],
+    ['Close 1000', /^Valid: 1 frame\.$/, 1],
+    ['Ping inside fragments', /^Valid: 3 frames\.$/, 3],
+    ['Invalid UTF-8', /^Byte 5 .*RFC 6455, 8\.1.*1007/, 1],
+    ['Reserved bit', /^Byte 0 .*RFC 6455, 5\.2.*1002/, 1],
+    ['Not masked', /^Byte 1 .*RFC 6455, 5\.1.*1002/, 1],
+    ['Not complete', /^Not complete: 253 more bytes/, 1],
+  ]) {
+    await tab.getByRole('button', { name: example, exact: true }).click();
+    await reads(tab, '#verdict', verdict);
+    assert.equal(await tab.locator('#frames > li').count(), frames, example);
+  }
+  assert.equal(await tab.isChecked('#follow'), false, 'an example must not be replaced by a message');
+  for (const [hex, verdict] of [
+    ['81 0', /one digit/], ['xyz', /'x' at position 1/], ['00'.repeat(1025), /more than 1024 bytes/],
+    ['', /^No bytes/], ['c1', /^Byte 0 /], ['8', /one digit/],
+    ['88 00 89 00', /^Valid: 2 frames, of which 1 after the Close is ignored/],
+  ]) {
+    await tab.fill('#hex', hex);
+    await reads(tab, '#verdict', verdict);
+  }
+  await tab.fill('#hex', '81 02 3c 62');
+  await reads(tab, '#frames .meaning', '“<b”');
+  await tab.check('[name=from][value=client]');
+  await reads(tab, '#verdict', /5\.1/);
+});
+
+await check('the fields can be used on a phone of 320 and 360 px', async () => {
+  for (const width of [320, 360, 1280]) {
+    const small = await openTab(address, { width });
+    await connected(small);
+    const [page, field] = await small.evaluate(() => [document.documentElement.scrollWidth, document.getElementById('text').offsetWidth]);
+    assert.ok(page <= width, `the page is ${page} px wide on ${width} px`);
+    assert.ok(field >= 160, `the message field has ${field} px on ${width} px`);
+    await small.close();
+  }
+});
+
+await check('everything works by keyboard, and the focus can be seen', async () => {
+  const fresh = await openTab(address);
+  await connected(fresh);
+  const visited = [];
+  for (;;) {
+    await fresh.keyboard.press('Tab');
+    const { name, outline } = await fresh.evaluate(() => {
+      const { activeElement: element } = document;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      return { name: element === document.body ? null : element.id || element.textContent || element.value, outline: `${outlineStyle} ${outlineWidth}` };
+    });
+    if (name === null || visited.length > 40) break;
+    assert.equal(outline, 'solid 3px', `the focus on ${name}`);
+    visited.push(name);
+  }
+  for (const name of ['messages', 'name', 'text', 'send', 'Ping', 'hex', 'follow', 'client', 'Copy']) {
+    assert.ok(visited.includes(name), `${name} is not among ${visited.join(', ')}`);
+  }
+  await fresh.focus('#text');
+  await fresh.keyboard.type('by keyboard');
+  await fresh.keyboard.press('Tab');
+  await fresh.keyboard.press('Space');
+  await hear([fresh], 'Grace: by keyboard');
+  await fresh.close();
+});
+
+await check('a command is copied', async () => {
+  await browser.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await tab.bringToFront();
+  await tab.getByRole('button', { name: 'Copy: Join the chat' }).click();
+  await reads(tab, '#announcements', `Copied: tidings ws ws://127.0.0.1:${demo.port}/chat`);
+  assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), `tidings ws ws://127.0.0.1:${demo.port}/chat`);
+});
+
+await check('who wants less motion gets none', async () => {
+  const durations = async (reducedMotion) => {
+    await tab.emulateMedia({ reducedMotion });
+    return tab.$$eval('*', (all) => [...new Set(all.map((one) => `${getComputedStyle(one).transitionDuration} ${getComputedStyle(one).animationName}`))]);
+  };
+  assert.deepEqual(await durations('reduce'), ['0s none']);
+  assert.ok((await durations('no-preference')).length > 1);
+});
+
+await check(`${FLOOD} messages do not freeze the page, and the last ${LINES} stay`, async () => {
+  await tab.bringToFront();
+  // Thousands of short tasks freeze a page, too: so the time between two frames counts.
+  await tab.evaluate(() => {
+    window.pauses = [];
+    new PerformanceObserver((list) => window.pauses.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' });
+    let before = performance.now();
+    const frame = (now) => { window.pauses.push(now - before); before = now; requestAnimationFrame(frame); };
+    requestAnimationFrame(frame);
+  });
+  const speaker = await connect(`ws://127.0.0.1:${demo.port}/chat`);
+  for (let number = 1; number <= FLOOD; number += 1) speaker.send(`Flood: ${number}`);
+  await hear([tab], `Flood: ${FLOOD}`);
+  speaker.terminate();
+  await sleep(300);
+  const { lines, pause, hint } = await tab.evaluate(() => ({
+    lines: document.querySelectorAll('#messages p').length, pause: Math.max(...window.pauses), hint: document.getElementById('dropped').textContent,
+  }));
+  assert.equal(lines, LINES);
+  assert.ok(pause < LONGEST_PAUSE_MS, `the page stood still for ${Math.round(pause)} ms`);
+  if (process.env.VERBOSE) console.log(pause);
+  assert.match(hint, /^Older lines are dropped/);
+}, 30);
+
+await check('who reads older lines is not torn away from them', async () => {
+  await tab.evaluate(() => { document.getElementById('messages').scrollTop = 0; });
+  await connect(`ws://127.0.0.1:${demo.port}/chat`).then((speaker) => { speaker.send('Ada: news'); });
+  await hear([tab], 'Ada: news');
+  assert.equal(await tab.evaluate(() => document.getElementById('messages').scrollTop), 0);
+  await tab.click('#newest');
+  await until('the end is shown', () => tab.evaluate(() => {
+    const log = document.getElementById('messages');
+    return log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  }));
+  await until('the button is gone', () => tab.isHidden('#newest'));
+});
+
+for (const theme of ['light', 'dark']) {
+  for (const width of [320, 1280]) {
+    await check(`axe finds no WCAG A or AA violation: connected, ${theme}, ${width} px`, async () => {
+      const tab = await openTab(address, { theme, width });
+      await connected(tab);
+      await hear([tab], 'Ada: news');
+      await assertAccessible(tab, 'a masked frame');
+      for (const example of ['Ping inside fragments', 'Invalid UTF-8', 'Reserved bit', 'Not complete']) {
+        await tab.getByRole('button', { name: example }).click();
+        await reads(tab, '#verdict', /^(Valid: 3|Byte|Not complete)/);
+        await assertAccessible(tab, example);
+      }
+      await tab.fill('#hex', '88 00 89 00 8');
+      await reads(tab, '#verdict', /one digit/);
+      await assertAccessible(tab, 'half a byte');
+      await tab.fill('#hex', '88 00 89 00');
+      await reads(tab, '#verdict', /ignored/);
+      await assertAccessible(tab, 'an ignored frame');
+      await tab.close();
+    }, 40);
+  }
+}
+
+await check('nothing is logged as an error', async () => {
+  // What the inspector refuses is a 400 or 413, which the browser logs.
+  assert.deepEqual(complaints.filter((text) => !/status of (400|413)/.test(text)), []);
+});
+
+await check('axe finds no WCAG A or AA violation when the server is gone', async () => {
+  outage.isExpected = true;
+  const lost = [];
+  for (const theme of ['light', 'dark']) {
+    for (const width of [320, 1280]) {
+      const tab = await openTab(address, { theme, width });
+      await connected(tab);
+      lost.push([tab, `${theme}, ${width} px`]);
+    }
+  }
+  await demo.kill('SIGKILL');
+  for (const [tab, which] of lost) {
+    await reads(tab, '#chat-state', /reconnecting in/, 15);
+    await reads(tab, '#events-state', /^lost, reconnecting/);
+    await reads(tab, '#age', /s old/);
+    await assertAccessible(tab, `lost, ${which}`);
+  }
+}, 60);
+
+await browser.close();
+finish();
+
+/** Runs axe-core in the page. */
+async function assertAccessible(tab, state) {
+  await tab.evaluate(axe);
+  const violations = await tab.evaluate(async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+    const { violations, passes } = await window.axe.run(document, { runOnly: tags });
+    if (passes.length < 10) return [`only ${passes.length} rules were checked`];
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 120)} ${any[0]?.message ?? ''}`).join(' | ')}`);
+  });
+  assert.deepEqual(violations, [], state);
+}
