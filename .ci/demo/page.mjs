@@ -77,7 +77,7 @@ await check('a sent message is shown in the inspector, as it came in', async () 
 });
 
 await check('examples and edits are inspected in the words of the library', async () => {
-  for (const [example, verdict, frames] of [
+  for (const [example, outcome, frames] of [
     ['Masked “Hello”', /^Valid: 1 frame\.$/, 1],
     ['Close 1000', /^Valid: 1 frame\.$/, 1],
     ['Ping inside fragments', /^Valid: 3 frames\.$/, 3],
@@ -87,22 +87,22 @@ await check('examples and edits are inspected in the words of the library', asyn
     ['Not complete', /^Not complete: 253 more bytes/, 1],
   ]) {
     await tab.getByRole('button', { name: example, exact: true }).click();
-    await reads(tab, '#verdict', verdict);
+    await reads(tab, '#outcome', outcome);
     assert.equal(await tab.locator('#frames > li').count(), frames, example);
   }
   assert.equal(await tab.isChecked('#follow'), false, 'an example must not be replaced by a message');
-  for (const [hex, verdict] of [
+  for (const [hex, outcome] of [
     ['81 0', /one digit/], ['xyz', /'x' at position 1/], ['00'.repeat(1025), /more than 1024 bytes/],
     ['', /^No bytes/], ['c1', /^Byte 0 /], ['8', /one digit/],
     ['88 00 89 00', /^Valid: 2 frames, of which 1 after the Close is ignored/],
   ]) {
     await tab.fill('#hex', hex);
-    await reads(tab, '#verdict', verdict);
+    await reads(tab, '#outcome', outcome);
   }
   await tab.fill('#hex', '81 02 3c 62');
   await reads(tab, '#frames .meaning', '“<b”');
   await tab.check('[name=from][value=client]');
-  await reads(tab, '#verdict', /5\.1/);
+  await reads(tab, '#outcome', /5\.1/);
 });
 
 await check('the fields can be used on a phone of 320 and 360 px', async () => {
@@ -205,14 +205,14 @@ for (const theme of ['light', 'dark']) {
       await assertAccessible(tab, 'a masked frame');
       for (const example of ['Ping inside fragments', 'Invalid UTF-8', 'Reserved bit', 'Not complete']) {
         await tab.getByRole('button', { name: example }).click();
-        await reads(tab, '#verdict', /^(Valid: 3|Byte|Not complete)/);
+        await reads(tab, '#outcome', /^(Valid: 3|Byte|Not complete)/);
         await assertAccessible(tab, example);
       }
       await tab.fill('#hex', '88 00 89 00 8');
-      await reads(tab, '#verdict', /one digit/);
+      await reads(tab, '#outcome', /one digit/);
       await assertAccessible(tab, 'half a byte');
       await tab.fill('#hex', '88 00 89 00');
-      await reads(tab, '#verdict', /ignored/);
+      await reads(tab, '#outcome', /ignored/);
       await assertAccessible(tab, 'an ignored frame');
       await tab.close();
     }, 40);

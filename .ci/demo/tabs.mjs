@@ -108,15 +108,15 @@ await check('a lost server is announced once, and so is its return', async () =>
   // Some attempts fail in this time, and the seconds are counted down.
   await reads(tab, '#age', /old/, 10);
   await tab.getByRole('button', { name: 'Ping', exact: true }).click();
-  await reads(tab, '#verdict', /^The server does not answer/);
+  await reads(tab, '#outcome', /^The server does not answer/);
   demo = await startDemo(binary, demo.port);
   await connected(tab, 30);
-  await reads(tab, '#verdict', 'Valid: 1 frame.');
+  await reads(tab, '#outcome', 'Valid: 1 frame.');
   const announced = await tab.evaluate(() => window.announced);
   assert.deepEqual(announced.toSorted(), [
     'Chat connected.', 'Chat disconnected, reconnecting.', 'Dashboard connected.', 'Dashboard lost, reconnecting.',
   ]);
-  const roles = await tab.evaluate(() => ['announcements', 'messages', 'verdict'].map((id) => document.getElementById(id).getAttribute('role')));
+  const roles = await tab.evaluate(() => ['announcements', 'messages', 'outcome'].map((id) => document.getElementById(id).getAttribute('role')));
   assert.deepEqual(roles, ['status', 'log', 'status']);
   await say(tab, 'Ada', 'back again');
   await until('it is heard', async () => (await tab.textContent('#messages')).includes('back again'));

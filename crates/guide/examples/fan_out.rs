@@ -8,7 +8,7 @@ use tidings::tokio::{CloseCode, Config, Error, Message, WebSocket, accept};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
-/// What happens to a message for which the queue of a client has no room.
+/// The fate of a message for which the queue of a client has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// The oldest message is dropped, and the client is told how many it missed.

@@ -369,8 +369,8 @@ async function inspect() {
 
 function showVerdict(text, isBad) {
   // The same words again are not read aloud again.
-  if ($('verdict').textContent !== text) $('verdict').textContent = text;
-  $('verdict').className = isBad ? 'bad' : 'good';
+  if ($('outcome').textContent !== text) $('outcome').textContent = text;
+  $('outcome').className = isBad ? 'bad' : 'good';
   if (isBad) hexField.setAttribute('aria-invalid', 'true');
   else hexField.removeAttribute('aria-invalid');
 }
