@@ -1,5 +1,5 @@
-//! Why there is no WebSocket, for a reader who has to do something about it: the cause, the place,
-//! and what helps. [`describe`].
+//! The reason why there is no WebSocket, for a reader who has to do something about it: the cause,
+//! the place, and what helps. [`describe`].
 
 use std::io;
 
@@ -24,7 +24,7 @@ pub(crate) fn describe(error: &Error, url: &str) -> String {
     }
 }
 
-/// What may help against an error, if that is known.
+/// Returns what may help against an error, if that is known.
 pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
     let secure = url.starts_with("wss:") || url.starts_with("https:");
     let (secure_scheme, plain_scheme) = match url.starts_with("http") {

@@ -31,7 +31,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve a page with a chat over WebSocket and a dashboard over Server-Sent Events.
+    /// Serve a page with a chat over WebSocket, a dashboard over Server-Sent Events and an inspector of frames.
     Demo(demo::Arguments),
     /// Talk to a WebSocket, or listen for clients: lines from stdin out, messages to stdout.
     Ws(Box<ws::Arguments>),
@@ -95,7 +95,7 @@ fn is_usage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
         || error.downcast_ref::<tidings_tokio::Error>().is_some_and(is_connect_usage)
 }
 
-/// Whether the arguments, or the variables that name a proxy, are to blame for a failed connection.
+/// Returns whether a connection failed because of the arguments, or of the variables that name a proxy.
 const fn is_connect_usage(error: &tidings_tokio::Error) -> bool {
     use tidings_tokio::Error;
 

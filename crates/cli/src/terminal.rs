@@ -37,9 +37,9 @@ pub(crate) fn note(text: &str) {
 /// The few colours that are used, where they are.
 #[derive(Clone, Copy)]
 pub(crate) enum Colour {
-    /// What is received.
+    /// Received messages.
     Cyan,
-    /// What is said about the connection.
+    /// Remarks about the connection.
     Dim,
 }
 

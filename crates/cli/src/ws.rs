@@ -100,7 +100,7 @@ pub(crate) struct Arguments {
     /// Accept browsers with pages of this origin, such as `https://example.com`, or `*` for all.
     ///
     /// May be given several times. Without it, only pages of the listener's own host and programs
-    /// that are no browsers are accepted.
+    /// other than browsers are accepted.
     #[arg(long, value_name = "ORIGIN", requires = "listen", help_heading = "Listening")]
     allow_origin: Vec<String>,
 
@@ -308,7 +308,7 @@ impl Arguments {
         Ok(messages)
     }
 
-    /// What is read from stdin after them.
+    /// Returns the way to read stdin after them.
     fn source(&self) -> Source {
         let has_messages = !self.message.is_empty() || !self.binary_file.is_empty();
         match (self.one && self.listen.is_none(), self.binary) {

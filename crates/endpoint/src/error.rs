@@ -145,6 +145,17 @@ impl Error {
         matches!(self, Self::Closed(_) | Self::Send(SendError::NotOpen))
     }
 
+    /// Returns whether something did not happen in time: the opening handshake, a Pong, a whole
+    /// message, the closing handshake, or a write.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::HandshakeTimeout(_) | Self::Timeout(_) | Self::WriteTimeout(_) => true,
+            Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
+            _ => false,
+        }
+    }
+
     /// Returns whether the transport ended without a closing handshake, as when the peer vanished.
     #[must_use]
     pub fn is_disconnect(&self) -> bool {

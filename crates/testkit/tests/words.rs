@@ -19,9 +19,6 @@ const SAMPLE: &str = "zig zag | | zog | a zig zag here | a zog here";
 const RULES: &str = include_str!("words/rules.txt");
 const EXCEPTIONS: &str = include_str!("words/exceptions.txt");
 
-/// Files that are not checked yet.
-const UNCHECKED: [&str; 4] = ["CHANGELOG.md", "README.md", "crates/cli/src/", "docs/guide/"];
-
 #[test]
 fn the_project_is_written_in_plain_english() {
     let faults = faults(&text_files::text_files(), &rules(RULES), &exceptions(EXCEPTIONS));
@@ -33,9 +30,6 @@ fn faults(files: &TextFiles, rules: &[Rule<'_>], exceptions: &[Exception<'_>]) -
     let mut faults = Vec::new();
     let mut used = BTreeSet::new();
     for (path, text) in files {
-        if UNCHECKED.iter().any(|unchecked| path.contains(unchecked)) {
-            continue;
-        }
         let lines: Vec<&str> = text.lines().collect();
         for found in check::find(text, rules) {
             let line = lines.get(found.line - 1).copied().unwrap_or_default();
@@ -92,10 +86,8 @@ fn only_the_first_word_opens_a_documentation() {
 #[test]
 fn an_exception_covers_its_line_and_must_be_needed() {
     let rules = rules(SAMPLE);
-    let files = TextFiles::from([
-        ("a.rs".to_owned(), "// zig zag a\n// zig zag b".to_owned()),
-        ("README.md".to_owned(), "zig zag".to_owned()),
-    ]);
+    let text = "// zig zag a\n// zig zag b".to_owned();
+    let files = TextFiles::from([("a.rs".to_owned(), text)]);
     let found = |text| faults(&files, &rules, &exceptions(text));
     let fault = |line| format!("a.rs:{line}: \"zig zag\": zog");
     assert_eq!(found(""), [fault(1), fault(2)]);

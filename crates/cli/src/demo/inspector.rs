@@ -107,7 +107,7 @@ struct Frame {
     payload_len: String,
     /// The part of the payload that is there, unmasked, in hexadecimal.
     payload: String,
-    /// What the payload says: the text of a data or control frame, code and reason of a Close.
+    /// The meaning of the payload: the text of a data or control frame, code and reason of a Close.
     meaning: String,
 }
 

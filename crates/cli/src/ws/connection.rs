@@ -28,7 +28,7 @@ enum Sockets {
     Many(Box<Reconnecting>),
 }
 
-/// What [`Connection::recv`] has to report.
+/// A result of [`Connection::recv`].
 pub(super) enum Received {
     Message(Message),
     /// A connection came or went.

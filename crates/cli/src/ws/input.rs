@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 64;
 /// The size of one read with `--binary`, and so the longest message made from it.
 const BLOCK_LEN: usize = 64 * 1024;
 
-/// What is read from stdin.
+/// The unit that is read from stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// Nothing.

@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 type BoxStream = Box<dyn Stream>;
 
-/// What happens to a client.
+/// An event in the life of a client.
 enum Event {
     Opened(mpsc::Sender<Message>),
     Message(Message),

@@ -139,3 +139,24 @@ fn an_error_of_tls_is_one_whenever_the_stream_brings_it() {
     assert_eq!(error.to_string(), "TLS: the server asks for a client certificate, and got none");
     assert!(matches!(Error::from(io::Error::other("x")), Error::Io(_)));
 }
+
+#[test]
+fn each_kind_of_end_is_known_by_one_question() {
+    let second = Duration::from_secs(1);
+    for (error, is_timeout, is_closed, is_disconnect, is_user) in [
+        (HandshakeTimeout::new(second).into(), true, false, false, false),
+        (Error::Timeout(Timeout::Pong), true, false, false, false),
+        (Error::WriteTimeout(second), true, false, false, false),
+        (Error::Io(io::ErrorKind::TimedOut.into()), true, false, false, false),
+        (Error::Send(SendError::NotOpen), false, true, false, false),
+        (Error::Io(io::ErrorKind::UnexpectedEof.into()), false, false, true, false),
+        (Error::Io(io::ErrorKind::ConnectionReset.into()), false, false, true, false),
+        (Error::Uri(UriError::Scheme), false, false, false, true),
+        (Error::TlsUnsupported, false, false, false, true),
+        (Error::MessageUnfinished, false, false, false, false),
+    ] {
+        let answers =
+            (error.is_timeout(), error.is_closed(), error.is_disconnect(), error.is_user());
+        assert_eq!(answers, (is_timeout, is_closed, is_disconnect, is_user), "{error:?}");
+    }
+}
