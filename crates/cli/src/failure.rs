@@ -187,12 +187,16 @@ fn declined_hint(declined: &Declined, url: &str) -> Option<String> {
                 challenge.unwrap_or_default()
             )
         }
+        // A text says why; often it is the Origin that was sent.
+        403 if !declined.body_start.is_empty() => return None,
         403 => "it may want credentials (--user, --header) or an Origin (--origin)".to_owned(),
         404 | 410 => "is the path right?".to_owned(),
         407 => "a proxy asks for credentials: put them into the variable that names it".to_owned(),
         426 => match header("sec-websocket-version") {
-            Some(versions) => format!("it speaks WebSocket version {versions}, and this client 13"),
-            None => "it wants another protocol".to_owned(),
+            Some(versions) if !versions.split(',').any(|version| version.trim() == "13") => {
+                format!("it speaks WebSocket version {versions}, and this client 13")
+            }
+            _ => "a proxy may not pass on the headers Upgrade and Connection".to_owned(),
         },
         429 | 503 => match header("retry-after") {
             Some(time) => format!("it asks to try again after {time} (Retry-After)"),

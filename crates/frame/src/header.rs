@@ -289,7 +289,6 @@ impl Header {
     }
 
     /// The longest payload whose length takes 7 bits.
-    #[cfg(feature = "alloc")]
     pub(crate) const MAX_SHORT_LEN: u8 = LENGTH_16 - 1;
 
     /// The bytes of a header without a masking key, for a payload of at most

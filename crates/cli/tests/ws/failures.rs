@@ -46,7 +46,8 @@ fn an_answer_in_http_is_shown_with_its_body_and_what_helps() {
             "who?",
             "Basic realm=\"x\": pass --user",
         ),
-        ("403 Forbidden", "", "not you", "--origin"),
+        ("403 Forbidden", "", "", "--origin"),
+        ("403 Forbidden", "", "not this Origin", "403 Forbidden\nnot this Origin"),
         ("404 Not Found", "", "nothing here", "is the path right?"),
         ("407 Proxy Authentication Required", "", "pay first", "the variable that names it"),
         ("429 Too Many Requests", "Retry-After: 30\r\n", "slowly", "after 30 (Retry-After)"),
@@ -64,6 +65,7 @@ fn an_answer_in_http_is_shown_with_its_body_and_what_helps() {
             "no",
             "it speaks WebSocket version 8",
         ),
+        ("426 Upgrade Required", "Sec-WebSocket-Version: 13\r\n", "no", "the headers Upgrade and"),
     ] {
         let (port, _requests) = answer(&[&response(status, headers, body)]);
         let told = run(&["ws", &format!("ws://127.0.0.1:{port}/a?token=t")]);
