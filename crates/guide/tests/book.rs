@@ -200,7 +200,7 @@ fn the_commands_of_the_guide_have_the_options_that_it_names() {
                 let field = format!("    {}: ", option.replace('-', "_"));
                 let is_known = option == "help"
                     || sources.contains(&field)
-                    || sources.contains(&format!("pub(crate){}", field.trim_start()))
+                    || sources.contains(&format!("pub(crate) {}", field.trim_start()))
                     || sources.contains(&format!("long = \"{option}\""));
                 assert!(is_known, "{page}: `tidings` has no option --{option}: {line}");
             }

@@ -236,7 +236,7 @@ fn an_error_is_told_with_its_cause() {
     ] {
         let error = DecodeError { kind, frame_offset: 70 };
         assert_eq!(error.to_string(), std::format!("in the frame at byte 70: {shown}"));
-        assert_eq!(core::error::Error::source(&error).unwrap().to_string(), shown);
+        assert!(core::error::Error::source(&error).is_none(), "shown once");
     }
 }
 
