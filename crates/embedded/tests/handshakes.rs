@@ -362,7 +362,7 @@ fn a_page_is_compared_with_the_host_that_a_trusted_proxy_names() {
         };
         let (result, written) = accept_if(script, 1024, |request| {
             let policy = OriginPolicy::same_origin(MissingOrigin::Refuse);
-            let policy = if trusts { policy.after_proxy() } else { policy };
+            let policy = if trusts { policy.behind_proxy() } else { policy };
             request.check_origin(&policy, false)?;
             Ok(request.accept())
         });

@@ -45,7 +45,7 @@ pub enum MissingOrigin {
 ///   [`OriginPolicy::or_null`] admits it. Apps have their own origins, such as `file://` or
 ///   `capacitor://localhost`, which an [`OriginPattern`] admits.
 /// - Behind a proxy that does not pass on the `Host` of the browser, see
-///   [`OriginPolicy::after_proxy`].
+///   [`OriginPolicy::behind_proxy`].
 /// - A value that is not an origin (with a path, user information, several origins in one) is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct OriginPolicy<'a> {
@@ -54,7 +54,7 @@ pub struct OriginPolicy<'a> {
     patterns: &'a [OriginPattern<'a>],
     null: bool,
     missing: MissingOrigin,
-    after_proxy: bool,
+    behind_proxy: bool,
     any_transport: bool,
 }
 
@@ -74,7 +74,7 @@ impl<'a> OriginPolicy<'a> {
             patterns,
             null: false,
             missing,
-            after_proxy: false,
+            behind_proxy: false,
             any_transport: false,
         }
     }
@@ -115,14 +115,14 @@ impl<'a> OriginPolicy<'a> {
     /// use tidings_handshake::{MissingOrigin, OriginPolicy};
     ///
     /// const POLICY: OriginPolicy<'static> =
-    ///     OriginPolicy::same_origin(MissingOrigin::Accept).after_proxy();
+    ///     OriginPolicy::same_origin(MissingOrigin::Accept).behind_proxy();
     /// request.check_origin(&POLICY, true)?;
     /// Ok(request.accept())
     /// # }
     /// ```
     #[must_use]
-    pub const fn after_proxy(mut self) -> Self {
-        self.after_proxy = true;
+    pub const fn behind_proxy(mut self) -> Self {
+        self.behind_proxy = true;
         self
     }
 
@@ -180,7 +180,7 @@ impl<'a> OriginPolicy<'a> {
             return Err(OriginError::NotAccepted { origin, own: None });
         }
         let secure = Some(secure).filter(|_| !self.any_transport);
-        let forwarded = if self.after_proxy { forwarded() } else { Forwarded::default() };
+        let forwarded = if self.behind_proxy { forwarded() } else { Forwarded::default() };
         let own = OwnOrigin { host: *host, secure, is_forwarded: false };
         let by_proxy = forwarded.is_some().then(|| OwnOrigin {
             host: forwarded.host.unwrap_or(*host),
@@ -217,7 +217,7 @@ impl<'a> OwnOrigin<'a> {
         self.host
     }
 
-    /// Returns whether it comes from a [trusted proxy](OriginPolicy::after_proxy), and not from
+    /// Returns whether it comes from a [trusted proxy](OriginPolicy::behind_proxy), and not from
     /// `Host`.
     #[must_use]
     pub const fn is_forwarded(&self) -> bool {

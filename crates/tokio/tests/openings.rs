@@ -84,7 +84,7 @@ async fn after_a_proxy_that_names_the_host_pages_of_it_may_connect() {
         far.write_all(format!("{REQUEST}{origin}{lines}\r\n").as_bytes()).await.unwrap();
         let accepting = tokio::spawn(accept_with(near, Config::server(), move |request| {
             let policy = OriginPolicy::same_origin(MissingOrigin::Accept).over_any_transport();
-            let policy = if trusts { policy.after_proxy() } else { policy };
+            let policy = if trusts { policy.behind_proxy() } else { policy };
             request.check_origin(&policy, true)?;
             Ok(request.accept())
         }));
@@ -116,7 +116,7 @@ fn after_a_proxy_a_framework_compares_the_same_hosts() {
             .body(())
             .unwrap();
         let upgraded = tidings_tokio::upgrade(&mut request, Config::server(), |request| {
-            let policy = OriginPolicy::same_origin(MissingOrigin::Accept).after_proxy();
+            let policy = OriginPolicy::same_origin(MissingOrigin::Accept).behind_proxy();
             request.check_origin(&policy, true)?;
             Ok(request.accept())
         });

@@ -268,7 +268,7 @@ fn a_refusal_says_what_was_compared() {
 fn after_a_proxy_the_host_of_the_browser_is_the_one_that_the_proxy_names() {
     let host = Authority::parse("backend:8080").unwrap();
     let direct = OriginPolicy::same_origin(MissingOrigin::Accept);
-    let proxied = direct.after_proxy();
+    let proxied = direct.behind_proxy();
     for (policy, origin, secure, name, proto, accepted) in [
         (proxied, "https://a.example", true, Some("a.example"), None, true),
         (proxied, "https://a.example", false, Some("a.example"), None, false),

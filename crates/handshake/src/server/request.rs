@@ -226,7 +226,7 @@ impl<'a> ServerRequest<'a> {
     }
 
     /// Checks the origin against a policy. `secure` says whether the client used TLS, for a policy
-    /// that does not learn that from [a proxy](OriginPolicy::after_proxy) and is not
+    /// that does not learn that from [a proxy](OriginPolicy::behind_proxy) and is not
     /// [indifferent](OriginPolicy::over_any_transport).
     ///
     /// # Errors

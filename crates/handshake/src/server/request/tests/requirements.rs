@@ -276,7 +276,7 @@ fn the_policy_sees_the_origin_and_the_host_of_the_request() {
         let request = ServerRequest::parse(head, &mut slots).unwrap();
         let policy = OriginPolicy::same_origin(MissingOrigin::Accept);
         let direct = request.check_origin(&policy, secure).map_err(|error| error.to_string());
-        let proxied = request.check_origin(&policy.after_proxy(), secure);
+        let proxied = request.check_origin(&policy.behind_proxy(), secure);
         (direct, proxied.map_err(|error| error.to_string()))
     };
     let both = |outcome: Result<(), &str>| {
