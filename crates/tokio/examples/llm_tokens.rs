@@ -46,7 +46,7 @@ async fn main() -> Result<(), Error> {
     let mut source = match EventSource::open(request)?.reply().await? {
         Reply::Stream { source, .. } => source,
         Reply::Answer(answer) => {
-            let body = String::from_utf8_lossy(&answer.body);
+            let body = answer.text();
             return Err(format!("the service answered {}: {}", answer.status, body.trim()).into());
         }
         _ => return Err("the service answered in a way that is not known here".into()),

@@ -94,7 +94,18 @@ mod tests {
         };
         let answer = cause.answer.expect("there is an answer");
         assert_eq!(answer.is_complete(), answer.cut.is_none());
-        (String::from_utf8_lossy(&answer.body).into_owned(), answer.cut)
+        (answer.text().into_owned(), answer.cut)
+    }
+
+    #[test]
+    fn an_answer_is_printed_with_its_text_and_without_the_values_of_its_headers() {
+        let mut answer = Answer::new("http://127.0.0.1/", 401, HeaderMap::new());
+        answer.body = b"who are you? \xFF".to_vec();
+        answer.headers.insert("set-cookie", http::HeaderValue::from_static("session=secret"));
+        assert_eq!(answer.text(), "who are you? \u{FFFD}");
+        let printed = format!("{answer:?}");
+        assert!(printed.contains("who are you?") && printed.contains("set-cookie"), "{printed}");
+        assert!(!printed.contains("secret"), "{printed}");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The reports of a client of an event stream: [`ClientEvent`], and [`DisconnectCause`], the reason
 //! why there is no stream.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderName, Version};
 use tidings_sse::event_source::{Disconnect, DisconnectReason, GiveUp, Next};
 use tidings_sse::{Item, LimitExceeded, MEDIA_TYPE, OwnedMessageEvent, ReconnectionTime};
 
@@ -90,7 +91,7 @@ pub struct DisconnectCause {
 
 /// A response that is not an event stream: an error with its details, or another result, such as a
 /// small JSON document.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Answer {
     /// The URL of the answer, after all redirects.
@@ -103,6 +104,20 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The reason why that is not the whole body, if it is not.
     pub cut: Option<AnswerCut>,
+}
+
+/// Without the values of headers, which may be secret, and with the body as text.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&HeaderName> = self.headers.keys().collect();
+        f.debug_struct("Answer")
+            .field("url", &self.url)
+            .field("status", &self.status)
+            .field("headers", &names)
+            .field("body", &self.text())
+            .field("cut", &self.cut)
+            .finish()
+    }
 }
 
 /// The reason why there is no more of an [`Answer`].
@@ -238,6 +253,12 @@ impl Answer {
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.cut.is_none()
+    }
+
+    /// Returns the body as text. Bytes that are not UTF-8 are shown as U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
     }
 
     /// Returns whether the status is one of success, 200 to 299.
