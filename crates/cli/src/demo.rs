@@ -28,10 +28,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tidings_tokio::sse::server::{EventBodyError, WriteDeadline};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::watch;
 
-use crate::Error;
+use crate::{Error, address};
 use chat::Chat;
 use dashboard::Dashboard;
 
@@ -47,9 +47,15 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Listen on this address; if the port is taken, on the next free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    /// Listen on this address, PORT or HOST:PORT; if the port is taken, on the next free one.
+    ///
+    /// PORT alone listens on 127.0.0.1.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, default_value = "127.0.0.1:8080")]
+    listen: String,
+}
+
+fn parse_address(text: &str) -> Result<String, String> {
+    address::parse(text, "an address is written PORT or HOST:PORT")
 }
 
 type Body = BoxBody<Bytes, EventBodyError>;
@@ -61,7 +67,7 @@ struct Demo {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
-    let listener = listen(arguments.listen).await?;
+    let listener = listen(resolve(&arguments.listen).await?).await?;
     println!("open http://{}/", listener.local_addr()?);
 
     let demo = Arc::new(Demo { chat: Chat::new(), dashboard: Dashboard::new() });
@@ -86,6 +92,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let _ = stop.send(());
     let _ = tokio::time::timeout(FAREWELL, stop.closed()).await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn resolve(address: &str) -> Result<SocketAddr, Error> {
+    let found = lookup_host(address).await.and_then(|mut addresses| {
+        addresses.next().ok_or_else(|| io::Error::other("the host has no address"))
+    });
+    found.map_err(|error| format!("resolving {address}: {error}").into())
 }
 
 async fn listen(mut address: SocketAddr) -> io::Result<TcpListener> {
@@ -170,13 +183,23 @@ async fn route(
         "/inspect" if *request.method() == Method::POST => inspector::respond(request).await,
         "/inspect" => not_allowed("POST", "only POST here, with bytes in hexadecimal\n"),
         _ if !is_read => not_allowed("GET, HEAD", "only GET here\n"),
+        "/" if asks_for_websocket(&request) => plain(StatusCode::NOT_FOUND, WEBSOCKET_PATH),
         "/" => page(),
         "/page.css" => asset("text/css; charset=utf-8", include_str!("demo/page.css")),
         "/page.js" => asset("text/javascript; charset=utf-8", include_str!("demo/page.js")),
         "/events" => dashboard::respond(&request, &demo.dashboard),
         "/favicon.ico" => respond(StatusCode::NO_CONTENT, "image/x-icon", ""),
+        _ if asks_for_websocket(&request) => plain(StatusCode::NOT_FOUND, WEBSOCKET_PATH),
         _ => plain(StatusCode::NOT_FOUND, "nothing here; the page is at /\n"),
     }
+}
+
+/// The answer to a handshake that has the wrong path.
+const WEBSOCKET_PATH: &str = "the WebSocket is at /chat\n";
+
+fn asks_for_websocket(request: &Request<Incoming>) -> bool {
+    let upgrade = request.headers().get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 fn page() -> Response<Body> {

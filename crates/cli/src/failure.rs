@@ -133,29 +133,67 @@ fn declined_text(declined: &Declined, url: &str) -> String {
         without_query(url),
         status.trim_end()
     );
+    if is_event_stream(declined) {
+        let stream = with_scheme(url, "http");
+        text.push_str(&format!(" with an event stream\nhint: tidings sse {stream}"));
+        return text;
+    }
     if let Some(hint) = declined_hint(declined, url) {
         text.push_str("; ");
         text.push_str(&hint);
     }
-    let body = String::from_utf8_lossy(&declined.body_start);
-    let is_page = header(declined, "content-type")
-        .is_some_and(|media_type| media_type.to_ascii_lowercase().starts_with("text/html"));
-    // Nobody reads a page for browsers here, but its title may help.
-    let max_lines = if is_page { MAX_PAGE_LINES } else { usize::MAX };
-    let mut lines = body.trim_end().lines();
-    for line in lines.by_ref().take(max_lines) {
+    let body = shown_body(&declined.body_start, header(declined, "content-type").as_deref());
+    if !body.is_empty() {
         text.push('\n');
-        text.push_str(&escape_controls(line));
-    }
-    let more = lines.count();
-    if more > 0 {
-        text.push_str(&format!("\n… and {more} more lines of HTML"));
+        text.push_str(&body);
     }
     text
 }
 
+/// The body of an answer, safe to print. Nobody reads a page for browsers here, but its title may help,
+/// so only its beginning is shown.
+pub(crate) fn shown_body(body: &[u8], media_type: Option<&str>) -> String {
+    let is_page = media_type
+        .is_some_and(|media_type| media_type.trim().to_ascii_lowercase().starts_with("text/html"));
+    let max_lines = if is_page { MAX_PAGE_LINES } else { usize::MAX };
+    let body = String::from_utf8_lossy(body);
+    let mut lines = body.trim_end().lines();
+    let mut text: Vec<_> = lines.by_ref().take(max_lines).map(escape_controls).collect();
+    let more = lines.count();
+    if more > 0 {
+        text.push(format!("… and {more} more lines of HTML").into());
+    }
+    text.join("\n")
+}
+
 /// The lines that are shown of a page.
 const MAX_PAGE_LINES: usize = 8;
+
+/// Returns whether the answer is a stream for `tidings sse`. It has no end, so its body is not there.
+fn is_event_stream(declined: &Declined) -> bool {
+    declined.status == 200
+        && header(declined, "content-type").is_some_and(|value| {
+            let media_type = value.split(';').next().unwrap_or_default();
+            media_type.trim().eq_ignore_ascii_case("text/event-stream")
+        })
+}
+
+/// The URL to show with this scheme, or its secure form if that is what the URL has.
+pub(crate) fn with_scheme(url: &str, scheme: &str) -> String {
+    let url = without_query(url);
+    let (old, rest) = url.split_once("://").unwrap_or(("", url));
+    let is_secure = old.eq_ignore_ascii_case("wss") || old.eq_ignore_ascii_case("https");
+    format!("{scheme}{}://{rest}", if is_secure { "s" } else { "" })
+}
+
+/// The hint for the status 401 with this `WWW-Authenticate`.
+pub(crate) fn credentials_hint(challenge: Option<&str>) -> String {
+    let challenge = challenge.map(|wanted| format!("it asks for {wanted}: ")).unwrap_or_default();
+    format!("{challenge}pass --user USER:PASSWORD or --header 'Authorization: …'")
+}
+
+/// The hint where something else than expected answers.
+pub(crate) const PATH_HINT: &str = "is the path right?";
 
 /// The first header of this name, safe to print.
 fn header(declined: &Declined, name: &str) -> Option<String> {
@@ -179,18 +217,11 @@ fn declined_hint(declined: &Declined, url: &str) -> Option<String> {
         {
             "it expects TLS: write wss://".to_owned()
         }
-        401 => {
-            let challenge =
-                header("www-authenticate").map(|wanted| format!("it asks for {wanted}: "));
-            format!(
-                "{}pass --user USER:PASSWORD or --header 'Authorization: …'",
-                challenge.unwrap_or_default()
-            )
-        }
+        401 => credentials_hint(header("www-authenticate").as_deref()),
         // A text says why; often it is the Origin that was sent.
         403 if !declined.body_start.is_empty() => return None,
         403 => "it may want credentials (--user, --header) or an Origin (--origin)".to_owned(),
-        404 | 410 => "is the path right?".to_owned(),
+        404 | 410 => PATH_HINT.to_owned(),
         407 => "a proxy asks for credentials: put them into the variable that names it".to_owned(),
         426 => match header("sec-websocket-version") {
             Some(versions) if !versions.split(',').any(|version| version.trim() == "13") => {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod demo;
 mod failure;
 mod heads;
@@ -23,11 +24,14 @@ use self::terminal::escape_controls;
 
 /// WebSocket and Server-Sent Events: a demo to look at, clients to talk with.
 #[derive(Debug, Parser)]
-#[command(name = "tidings", version, about)]
+#[command(name = "tidings", version, about, after_help = TRY)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const TRY: &str =
+    "Try: tidings demo, then in another terminal: tidings ws ws://127.0.0.1:8080/chat";
 
 #[derive(Debug, Subcommand)]
 enum Command {

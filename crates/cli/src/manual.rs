@@ -48,7 +48,14 @@ pub(crate) fn man(arguments: &ManArguments) -> Result<ExitCode, Error> {
         }
         Some(directory) => {
             clap_mangen::generate_to(command, directory).map_err(|error| {
-                UsageError(format!("writing into {}: {error}", directory.display()))
+                let directory = directory.display();
+                let hint = match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        format!("\nhint: make the directory first: mkdir -p {directory}")
+                    }
+                    _ => String::new(),
+                };
+                UsageError(format!("writing into {directory}: {error}{hint}"))
             })?;
             Ok(ExitCode::SUCCESS)
         }

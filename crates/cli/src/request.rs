@@ -24,6 +24,34 @@ pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+/// Reads a time limit in seconds, which may be a fraction.
+pub(crate) fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match parse_seconds(text)? {
+        Duration::ZERO => Err("a time is more than 0 seconds".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// The help of `--verbose` where there are no messages of a WebSocket.
+pub(crate) const VERBOSE_HELP: &str = "Show the heads of requests and responses on stderr";
+
+/// The same with details.
+pub(crate) const VERBOSE_LONG_HELP: &str = "Show the heads of requests and responses on stderr.
+
+Hidden are the values of headers and query parameters whose names tell of a secret, such as \
+Authorization, Cookie, X-Api-Key and `access_token`.";
+
+/// The help of `--user`, with a URL of this scheme.
+pub(crate) fn user_long_help(scheme: &str) -> String {
+    format!(
+        "Send Authorization: Basic with these credentials.
+
+They can also be in the URL, as in `{scheme}://user:password@example.com/`, percent-encoded. A header \
+         Authorization of --header takes precedence over both. Other users of this machine can see the \
+         arguments of a program."
+    )
+}
+
 /// The request and the way to the server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RequestOptions {
@@ -37,13 +65,10 @@ pub(crate) struct RequestOptions {
     )]
     pub(crate) header: Vec<(String, String)>,
     /// Send Authorization: Basic with these credentials.
-    ///
-    /// They can also be in the URL, as in `wss://user:password@example.com/`, percent-encoded. A
-    /// header Authorization of --header takes precedence over both. Other users of this machine can
-    /// see the arguments of a program.
     #[arg(
         short,
         long,
+        long_help = user_long_help("wss"),
         value_name = "USER:PASSWORD",
         value_parser = Credentials::parse,
         help_heading = "Request"
@@ -119,7 +144,7 @@ impl RequestOptions {
             let (chain, key) = tls::read_identity(certificate, key_file)?;
             options = options.client_certificate(chain, key).map_err(|error| {
                 let (certificate, key) = (certificate.display(), key_file.display());
-                UsageError(format!("{certificate} with the key {key}: {error}"))
+                UsageError(format!("--cert {certificate} with --key {key}: {error}"))
             })?;
         }
         if let Some(proxy) = &self.socks5 {

@@ -14,11 +14,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidings_tokio::sse::{
-    ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource, EventSourceRequest,
-    GiveUp, Limit, LimitExceeded, Limits, OwnedMessageEvent, Repeat, RequestFault, StreamError,
+    Answer, ClientEvent, Config, DisconnectCause, DisconnectReason, EventSource,
+    EventSourceRequest, GiveUp, Limit, LimitExceeded, Limits, OwnedMessageEvent, Repeat,
+    RequestFault, StreamError,
 };
 
-use crate::request::{RequestOptions, parse_seconds};
+use crate::request::{
+    RequestOptions, VERBOSE_HELP, VERBOSE_LONG_HELP, parse_timeout, user_long_help,
+};
 use crate::target::Target;
 use crate::terminal::{escape_controls, note, print_json, print_line};
 use crate::{Error, USAGE, UsageError, failure, is_connect_usage};
@@ -37,7 +40,12 @@ const EXAMPLES: &str = "Examples:
   tidings sse -H 'Authorization: Bearer t' --data @request.json https://api.example/v1/chat";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(
+    after_help = EXIT_CODES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    mut_arg("verbose", |arg| arg.help(VERBOSE_HELP).long_help(VERBOSE_LONG_HELP)),
+    mut_arg("user", |arg| arg.long_help(user_long_help("https"))),
+)]
 pub(crate) struct Arguments {
     /// The event stream, for example `https://example.com/events`.
     ///
@@ -45,7 +53,13 @@ pub(crate) struct Arguments {
     /// followed.
     url: String,
     /// Resume after the event with this ID (sent as Last-Event-ID).
-    #[arg(long, value_name = "ID", default_value = "", help_heading = "Request")]
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Request"
+    )]
     last_event_id: String,
     /// Send a POST with this body; @FILE reads a file, @- standard input.
     ///
@@ -69,7 +83,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "SECONDS",
-        value_parser = parse_seconds,
+        value_parser = parse_timeout,
         help_heading = "Connection"
     )]
     idle_timeout: Option<Duration>,
@@ -80,7 +94,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "SECONDS",
-        value_parser = parse_seconds,
+        value_parser = parse_timeout,
         help_heading = "Connection"
     )]
     response_timeout: Option<Duration>,
@@ -115,6 +129,7 @@ const FIELD_NAME_LEN: usize = "data: ".len() + 1;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let target = Target::parse(&arguments.url)?;
+    check_scheme(&target)?;
     let options = arguments.request.connect_options(&target).await?;
     let source = EventSource::open(request(&arguments, &target)?).map_err(explain_fault)?;
     let source = source.with_connect_options(options);
@@ -123,6 +138,29 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         watched => Ok(watched?),
     }
+}
+
+/// Requires a URL of HTTP, and says how to write one.
+fn check_scheme(target: &Target) -> Result<(), UsageError> {
+    let url = failure::without_query(&target.url);
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let http = match &*scheme.to_ascii_lowercase() {
+        "http" | "https" => return Ok(()),
+        "ws" => Some("http"),
+        "wss" => Some("https"),
+        _ => None,
+    };
+    let hint = match (http, &target.unix) {
+        (Some(http), Some(path)) => {
+            format!("write {http}://{rest} --unix {}", path.display())
+        }
+        (Some(http), None) => format!("write {http}://{rest}, or tidings ws for a WebSocket"),
+        (None, _) if scheme.is_empty() && !url.contains(char::is_whitespace) => {
+            format!("write http://{url}, or https://{url} for TLS")
+        }
+        (None, _) => "an event stream has a URL such as http://127.0.0.1:8080/events".to_owned(),
+    };
+    Err(UsageError(format!("{url}: the URL does not begin with http:// or https://\nhint: {hint}")))
 }
 
 /// Says why a header cannot be set, where there is another way.
@@ -181,7 +219,9 @@ fn read_data(data: &str) -> Result<Vec<u8>, Error> {
             io::stdin().lock().read_to_end(&mut all)?;
             Ok(all)
         }
-        Some(file) => fs::read(file).map_err(|error| UsageError(format!("{file}: {error}")).into()),
+        Some(file) => {
+            fs::read(file).map_err(|error| UsageError(format!("--data @{file}: {error}")).into())
+        }
     }
 }
 
@@ -258,19 +298,51 @@ fn tell(cause: &DisconnectCause, next: &str, url: &str) {
         Some(StreamError::Http(_)) if url.starts_with("http:") && is_unanswered(cause) => {
             Some("if the server expects TLS, write https://".to_owned())
         }
-        _ => None,
+        _ => cause.answer.as_deref().and_then(|answer| answer_hint(answer, cause.reason)),
     };
     if let Some(hint) = hint {
         note(&format!("hint: {}", escape_controls(&hint)));
     }
     let Some(answer) = cause.answer.as_deref() else { return };
-    let body = answer.body.trim_ascii();
+    let media_type = header(answer, &http::header::CONTENT_TYPE);
+    let body = failure::shown_body(answer.body.trim_ascii(), media_type.as_deref());
     if !body.is_empty() {
-        eprintln!("{}", escape_controls(&String::from_utf8_lossy(body)));
+        eprintln!("{body}");
     }
     if let Some(cut) = answer.cut {
         eprintln!("this is not the whole answer: {cut}");
     }
+}
+
+/// Returns what may help against an answer that is not a stream.
+fn answer_hint(answer: &Answer, reason: DisconnectReason) -> Option<String> {
+    Some(match answer.status {
+        426 => websocket_hint(answer),
+        400 if names_upgrade(answer) => websocket_hint(answer),
+        401 => {
+            failure::credentials_hint(header(answer, &http::header::WWW_AUTHENTICATE).as_deref())
+        }
+        404 | 410 => failure::PATH_HINT.to_owned(),
+        _ if matches!(reason, DisconnectReason::ContentType) => failure::PATH_HINT.to_owned(),
+        _ => return None,
+    })
+}
+
+fn websocket_hint(answer: &Answer) -> String {
+    format!("this is a WebSocket: tidings ws {}", failure::with_scheme(&answer.url, "ws"))
+}
+
+/// Returns whether the server complains that the handshake of a WebSocket is missing.
+fn names_upgrade(answer: &Answer) -> bool {
+    let body = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+    answer.headers.contains_key(http::header::UPGRADE)
+        || body.contains("upgrade")
+        || body.contains("websocket")
+}
+
+/// The first header of this name.
+fn header(answer: &Answer, name: &http::HeaderName) -> Option<String> {
+    answer.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 fn is_unanswered(cause: &DisconnectCause) -> bool {

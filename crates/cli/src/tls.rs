@@ -10,7 +10,7 @@ use tidings_tokio::client::rustls::client::danger::{
 use tidings_tokio::client::rustls::crypto::{
     CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
 };
-use tidings_tokio::client::rustls::pki_types::pem::PemObject as _;
+use tidings_tokio::client::rustls::pki_types::pem::{self, PemObject as _};
 use tidings_tokio::client::rustls::pki_types::{
     CertificateDer, PrivateKeyDer, ServerName, UnixTime,
 };
@@ -25,7 +25,7 @@ pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>
 
 /// A client that trusts the certificates of this PEM file and no others.
 pub(crate) fn trust_only(file: &Path) -> Result<Arc<ClientConfig>, Error> {
-    in_file(file, |file| {
+    in_file("--ca", file, |file| {
         let mut roots = RootCertStore::empty();
         for certificate in read_certificates(file)? {
             roots.add(certificate)?;
@@ -61,18 +61,32 @@ pub(crate) fn server((chain, key): Identity) -> Result<Arc<ServerConfig>, rustls
 
 /// Reads a certificate and its key from PEM files.
 pub(crate) fn read_identity(certificate: &Path, key: &Path) -> Result<Identity, Error> {
-    let chain = in_file(certificate, read_certificates)?;
-    let key = in_file(key, |file| Ok(PrivateKeyDer::from_pem_file(file)?))?;
+    let chain = in_file("--cert", certificate, read_certificates)?;
+    let key = in_file("--key", key, |file| PrivateKeyDer::from_pem_file(file).map_err(pem_error))?;
     Ok((chain, key))
 }
 
-/// An error of `read` names the file.
-fn in_file<T>(file: &Path, read: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
-    read(file).map_err(|error| UsageError(format!("{}: {error}", file.display())).into())
+/// An error of `read` names the option and the file.
+fn in_file<T>(
+    option: &str,
+    file: &Path,
+    read: impl FnOnce(&Path) -> Result<T, Error>,
+) -> Result<T, Error> {
+    read(file).map_err(|error| UsageError(format!("{option} {}: {error}", file.display())).into())
+}
+
+/// An error of the system says by itself what it is.
+fn pem_error(error: pem::Error) -> Error {
+    match error {
+        pem::Error::Io(error) => error.into(),
+        error => error.into(),
+    }
 }
 
 fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
+    let certificates = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(pem_error)?;
     if certificates.is_empty() {
         return Err("there is no certificate in it".into());
     }

@@ -29,7 +29,7 @@ use self::listen::ListenAddress;
 use self::output::Output;
 use self::talk::Talk;
 use crate::interrupt::{INTERRUPTED, Interrupt};
-use crate::request::{RequestOptions, parse_seconds};
+use crate::request::{RequestOptions, parse_seconds, parse_timeout};
 use crate::target::Target;
 use crate::terminal::{escape_controls, note};
 use crate::{Error, UsageError};
@@ -44,9 +44,9 @@ const AFTER_HELP: &str = "Exit codes:
 
 const EXAMPLES: &str = "Examples:
   tidings ws wss://example.com/chat                        talk, line by line
-  tidings ws -1 -m '{\"ping\":1}' ws://127.0.0.1:8080/       one message, one answer
+  tidings ws -1 -m '{\"ping\":1}' ws://127.0.0.1:8080/chat   one message, one answer
   tidings ws --json wss://example.com/feed | jq .data      messages as JSON
-  tidings ws --binary ws://127.0.0.1:8080/ < in > out      bytes, in and out
+  tidings ws --binary wss://example.com/raw < in > out     bytes, in and out
   tidings ws --reconnect -H 'Authorization: Bearer t' URL  for a long time
   tidings ws --listen 127.0.0.1:9000                       wait for clients";
 
@@ -57,9 +57,53 @@ pub(crate) struct Arguments {
     ///
     /// `ws+unix:/path/to/socket:/chat` is a WebSocket on a Unix domain socket. The variables
     /// `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` are honoured.
-    #[arg(required_unless_present = "listen")]
     url: Option<String>,
 
+    /// Send this message first; may be given several times.
+    #[arg(short, long = "message", value_name = "TEXT", help_heading = "Messages")]
+    message: Vec<String>,
+    /// Send the content of this file as one binary message, after those of --message.
+    #[arg(long, value_name = "FILE", help_heading = "Messages")]
+    binary_file: Vec<PathBuf>,
+    /// Send what is given, wait for one message, print it, and end.
+    ///
+    /// What is given are --message and --binary-file, or else one line of stdin, or with --binary all
+    /// of stdin.
+    #[arg(short = '1', long, help_heading = "Messages")]
+    one: bool,
+    /// Wait this long for the answer to --one; without it, as long as it takes.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = parse_timeout,
+        requires = "one",
+        help_heading = "Messages"
+    )]
+    timeout: Option<Duration>,
+    /// Send stdin as binary messages, and write payloads to stdout unchanged.
+    ///
+    /// Each read of stdin, of at most 64 KiB, is one message: where messages begin and end is up to
+    /// whoever writes. For messages with known ends use --binary-file, or -1 --binary, which sends
+    /// all of stdin as one. On a terminal, received bytes are shown in hexadecimal digits.
+    #[arg(long, conflicts_with = "json", help_heading = "Messages")]
+    binary: bool,
+    /// Refuse received messages of more than this many bytes.
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = Config::client().limits.max_message_len,
+        help_heading = "Messages"
+    )]
+    max_message: u64,
+    /// Receive for this long after the end of stdin before closing.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "1",
+        value_parser = parse_seconds,
+        help_heading = "Messages"
+    )]
+    linger: Duration,
     /// Offer this subprotocol; may be given several times, best first. With --listen: accept it.
     #[arg(long, value_name = "NAME", help_heading = "Request")]
     subprotocol: Vec<String>,
@@ -101,54 +145,9 @@ pub(crate) struct Arguments {
     ///
     /// May be given several times. Without it, only pages of the listener's own host and programs
     /// other than browsers are accepted.
-    #[arg(long, value_name = "ORIGIN", requires = "listen", help_heading = "Listening")]
+    #[arg(long, value_name = "ORIGIN", help_heading = "Listening")]
     allow_origin: Vec<String>,
 
-    /// Send this message first; may be given several times.
-    #[arg(short, long = "message", value_name = "TEXT", help_heading = "Messages")]
-    message: Vec<String>,
-    /// Send the content of this file as one binary message, after those of --message.
-    #[arg(long, value_name = "FILE", help_heading = "Messages")]
-    binary_file: Vec<PathBuf>,
-    /// Send what is given, wait for one message, print it, and end.
-    ///
-    /// What is given are --message and --binary-file, or else one line of stdin, or with --binary all
-    /// of stdin.
-    #[arg(short = '1', long, help_heading = "Messages")]
-    one: bool,
-    /// Wait this long for the answer to --one; without it, as long as it takes.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        value_parser = parse_seconds,
-        requires = "one",
-        help_heading = "Messages"
-    )]
-    timeout: Option<Duration>,
-    /// Send stdin as binary messages, and write payloads to stdout unchanged.
-    ///
-    /// Each read of stdin, of at most 64 KiB, is one message: where messages begin and end is up to
-    /// whoever writes. For messages with known ends use --binary-file, or -1 --binary, which sends
-    /// all of stdin as one. On a terminal, received bytes are shown in hexadecimal digits.
-    #[arg(long, conflicts_with = "json", help_heading = "Messages")]
-    binary: bool,
-    /// Refuse received messages of more than this many bytes.
-    #[arg(
-        long,
-        value_name = "BYTES",
-        default_value_t = Config::client().limits.max_message_len,
-        help_heading = "Messages"
-    )]
-    max_message: u64,
-    /// Receive for this long after the end of stdin before closing.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "1",
-        value_parser = parse_seconds,
-        help_heading = "Messages"
-    )]
-    linger: Duration,
     /// Print each message as a JSON object on one line.
     ///
     /// "type" is text, binary, ping, pong or close; "data" has the text, or else the bytes in base64;
@@ -162,6 +161,9 @@ pub(crate) struct Arguments {
 const BROKEN: u8 = 3;
 /// Lines were lost.
 const NOT_SENT: u8 = 4;
+
+const NO_URL: &str = "there is neither a URL nor --listen
+hint: tidings ws ws://127.0.0.1:8080/chat connects; tidings ws --listen 9000 waits for clients";
 
 /// Redirects that `--location` follows.
 const MAX_REDIRECTS: u32 = 10;
@@ -177,7 +179,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
 }
 
 async fn run_client(arguments: &Arguments, mut interrupt: Interrupt) -> Result<ExitCode, Error> {
-    let target = Target::parse(arguments.url.as_deref().unwrap_or_default())?;
+    let url = arguments.url.as_deref().ok_or_else(|| UsageError(NO_URL.to_owned()))?;
+    if !arguments.allow_origin.is_empty() {
+        let why = "--allow-origin needs --listen\nhint: --origin sends an Origin to a server";
+        return Err(UsageError(why.to_owned()).into());
+    }
+    let target = Target::parse(url)?;
     let messages = arguments.messages()?;
     let mut connection = tokio::select! {
         opened = open(arguments, &target) => opened?,
@@ -218,7 +225,9 @@ fn report(
         return ExitCode::SUCCESS;
     }
     let info = connection.close_info();
-    if let Some(info) = info {
+    // Whoever broke a rule gets no Close: the error says more than that there was none.
+    let is_violation = matches!(ended, Err(Ended::Lost(tidings_tokio::Error::Violation(_))));
+    if let Some(info) = info.filter(|_| !is_violation) {
         note(&format!("closed: {}", escape_controls(&info.received.to_string())));
     }
     if let Some(error) = ended.as_ref().err().filter(|error| !matches!(error, Ended::Answered)) {
@@ -301,8 +310,9 @@ impl Arguments {
         let mut messages: Vec<Message> =
             self.message.iter().map(|text| Message::text(text.as_str())).collect();
         for file in &self.binary_file {
-            let bytes = std::fs::read(file)
-                .map_err(|error| UsageError(format!("{}: {error}", file.display())))?;
+            let bytes = std::fs::read(file).map_err(|error| {
+                UsageError(format!("--binary-file {}: {error}", file.display()))
+            })?;
             messages.push(Message::binary(bytes));
         }
         Ok(messages)

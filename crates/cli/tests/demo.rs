@@ -21,8 +21,12 @@ struct Demo {
 
 impl Demo {
     fn start() -> Self {
+        Self::start_at("127.0.0.1:0")
+    }
+
+    fn start_at(address: &str) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tidings"))
-            .args(["demo", "--listen", "127.0.0.1:0"])
+            .args(["demo", "--listen", address])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -34,12 +38,17 @@ impl Demo {
 
     /// Sends a request; returns head and body of the answer.
     fn ask(&self, line: &str, body: &str) -> (String, String) {
+        self.ask_with(line, "", body)
+    }
+
+    /// The same with further headers.
+    fn ask_with(&self, line: &str, headers: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let len = body.len();
         let head =
             format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len}");
-        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+        stream.write_all(format!("{head}\r\n{headers}\r\n{body}").as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -101,6 +110,23 @@ fn the_page_loads_nothing_from_elsewhere() {
 }
 
 #[test]
+fn a_handshake_at_the_page_is_told_where_the_websocket_is() {
+    let demo = Demo::start();
+    for path in ["/", "/elsewhere"] {
+        let (head, body) = demo.ask_with(&format!("GET {path}"), "Upgrade: WebSocket\r\n", "");
+        assert!(head.starts_with("http/1.1 404 "), "{head}");
+        assert_eq!(body, "the WebSocket is at /chat\n");
+    }
+}
+
+#[test]
+fn the_demo_listens_on_a_port_alone() {
+    let demo = Demo::start_at("0");
+    assert!(demo.address.starts_with("127.0.0.1:"), "{}", demo.address);
+    assert!(demo.ask("GET /", "").0.starts_with("http/1.1 200 "));
+}
+
+#[test]
 fn the_inspector_answers_for_clients_and_servers() {
     let demo = Demo::start();
     let inspected = |line: &str, body: &str| -> Value {
@@ -116,7 +142,12 @@ fn the_inspector_answers_for_clients_and_servers() {
     for line in ["POST /inspect", "POST /inspect?from=client"] {
         assert!(inspected(line, hello)["fault"]["message"].as_str().unwrap().contains("masked"));
     }
-    assert_eq!(inspected("POST /inspect", "8185 37fa213d 7f9f4d5158")["fault"], Value::Null);
+    let valid = inspected("POST /inspect", "8185 37fa213d 7f9f4d5158");
+    assert_eq!(valid["fault"], Value::Null);
+    assert_eq!(
+        (&valid["frames"][0]["payload_len"], &valid["frames"][0]["header_len"]),
+        (&"5".into(), &6.into())
+    );
 
     for (line, body, status, text) in [
         ("POST /inspect", "8", "400", "one digit"),

@@ -229,6 +229,27 @@ fn the_body_of_a_declined_handshake_is_read_on() {
     }
 }
 
+/// It has no end: whoever has the wrong path would wait for the timeout to learn so.
+#[test]
+fn a_declined_handshake_is_complete_at_the_head_of_an_event_stream() {
+    let (listener, port) = listen();
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_request(&mut stream);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+            .unwrap();
+        stream
+    });
+    let begun = Instant::now();
+    let options = ConnectOptions::new().config(in_ms(10_000));
+    let error = connect_with(&format!("ws://127.0.0.1:{port}/"), &options).unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{error}");
+    let Error::Declined(declined) = error else { panic!("{error}") };
+    assert_eq!((declined.status, &*declined.body_start), (200, &b""[..]));
+    drop(serving.join().unwrap());
+}
+
 /// W-008: one deadline for everything, and for every redirect together.
 #[test]
 fn one_deadline_holds_for_all_steps() {

@@ -378,6 +378,23 @@ async fn the_body_of_a_declined_handshake_is_read_on() {
     }
 }
 
+/// It has no end: the client would wait for its timeout.
+#[tokio::test]
+async fn a_declined_handshake_is_complete_at_the_head_of_an_event_stream() {
+    let (listener, port) = listen().await;
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        stream.write_all(format!("{head}data: 1\n\n").as_bytes()).await.unwrap();
+        stream
+    });
+    let options = ConnectOptions::new();
+    let declined = tokio::time::timeout(Duration::from_secs(5), declined(&options, port)).await;
+    assert_eq!(declined.unwrap().body_start, b"");
+    server.await.unwrap();
+}
+
 #[tokio::test]
 async fn an_endless_body_is_cut() {
     for head in ["", "Content-Length: 1000000000\r\n"] {

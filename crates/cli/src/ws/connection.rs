@@ -229,7 +229,7 @@ impl Ended {
             }
             Self::GaveUp { why, .. } => why.clone(),
             Self::Answered => "answered".to_owned(),
-            Self::NoAnswer(time) => format!("no answer came within {time:?}"),
+            Self::NoAnswer(time) => format!("no answer came within {} s", time.as_secs_f64()),
             Self::Unanswered => "the server closed without an answer".to_owned(),
             Self::OutputClosed => "nobody reads the output any more".to_owned(),
             Self::Output(error) => format!("stdout: {error}"),

@@ -26,7 +26,7 @@ use super::output::Output;
 use super::{Arguments, BROKEN};
 use crate::interrupt::Interrupt;
 use crate::terminal::{escape_controls, note};
-use crate::{Error, UsageError, tls};
+use crate::{Error, UsageError, address, tls};
 
 /// Clients that may be connected at a time; others wait to be accepted.
 const MAX_CLIENTS: usize = 256;
@@ -51,14 +51,7 @@ impl ListenAddress {
         if let Some(path) = unix {
             return Ok(Self::Unix(path.into()));
         }
-        let port = text.strip_prefix(':').unwrap_or(text);
-        if port.parse::<u16>().is_ok() {
-            return Ok(Self::Tcp(format!("127.0.0.1:{port}")));
-        }
-        match text.rsplit_once(':') {
-            Some((_, port)) if port.parse::<u16>().is_ok() => Ok(Self::Tcp(text.to_owned())),
-            _ => Err("an address is written PORT, HOST:PORT or unix:PATH".to_owned()),
-        }
+        address::parse(text, "an address is written PORT, HOST:PORT or unix:PATH").map(Self::Tcp)
     }
 }
 
@@ -133,7 +126,7 @@ impl Rules {
                 let identity = tls::read_identity(certificate, key)?;
                 let config = tls::server(identity).map_err(|error| {
                     let (certificate, key) = (certificate.display(), key.display());
-                    UsageError(format!("{certificate} with the key {key}: {error}"))
+                    UsageError(format!("--cert {certificate} with --key {key}: {error}"))
                 })?;
                 Some(TlsAcceptor::from(config))
             }
@@ -359,7 +352,15 @@ impl Listener {
         match address {
             ListenAddress::Tcp(address) => {
                 let listener = TcpListener::bind(address).await;
-                Ok(Self::Tcp(listener.map_err(|error| format!("listening on {address}: {error}"))?))
+                Ok(Self::Tcp(listener.map_err(|error| {
+                    let hint = match error.kind() {
+                        io::ErrorKind::AddrInUse => {
+                            "\nhint: another program listens there; choose another port"
+                        }
+                        _ => "",
+                    };
+                    format!("listening on {address}: {error}{hint}")
+                })?))
             }
             #[cfg(unix)]
             ListenAddress::Unix(path) => {

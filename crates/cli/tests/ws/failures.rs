@@ -131,6 +131,8 @@ fn a_message_over_the_limit_names_the_option_and_is_taken_with_it() {
     let url = format!("ws://127.0.0.1:{port}/");
     let told = run(&["ws", &url, "--max-message", "99"]);
     assert_told(&told, 3, &["100 bytes, the limit is 99", "hint: --max-message raises"]);
+    // There was no Close, which is not what went wrong.
+    assert!(!told.stderr.contains("closed:"), "{}", told.stderr);
     let told = run(&["ws", &url, "--max-message", "100", "--linger", "0.2"]);
     assert_eq!((told.code, told.stdout().len()), (0, 101), "{told:?}");
 }

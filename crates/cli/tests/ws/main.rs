@@ -14,6 +14,7 @@ mod failures;
 mod listening;
 mod manual;
 mod messages;
+mod mistakes;
 mod peer;
 mod process;
 mod reconnecting;

@@ -43,6 +43,30 @@ fn there_is_a_manual_page_for_each_subcommand() {
 }
 
 #[test]
+fn the_help_begins_with_what_is_used_most_and_ends_with_something_to_try() {
+    let told = run(&["--help"]);
+    assert!(told.stdout().trim_end().ends_with("tidings ws ws://127.0.0.1:8080/chat"), "{told:?}");
+    let told = run(&["ws", "-h"]);
+    let place = |heading: &str| told.stdout().find(heading).unwrap();
+    assert!(place("\nMessages:") < place("\nRequest:"), "{}", told.stdout());
+}
+
+#[test]
+fn the_help_of_event_streams_does_not_speak_of_websockets() {
+    for flag in ["-h", "--help"] {
+        let told = run(&["sse", flag]);
+        let help = told.stdout();
+        for words in ["WebSocket", "-vv", "wss://", "Ping", "[default: ]"] {
+            assert!(!help.contains(words), "{words}: {help}");
+        }
+    }
+    let help = run(&["ws", "--help"]);
+    for words in ["-vv also shows Ping", "wss://user:password@example.com/"] {
+        assert!(help.stdout().contains(words), "{words}");
+    }
+}
+
+#[test]
 fn the_long_help_has_examples_and_the_short_one_fits_a_screen() {
     for command in ["ws", "sse"] {
         let (short, long) = (run(&[command, "-h"]), run(&[command, "--help"]));

@@ -69,7 +69,7 @@ fn one_without_an_answer_ends_by_its_timeout_with_3() {
     let (url, _received) = collect();
     let told = run(&["ws", "-1", "-m", "hello", &url, "--timeout", "0.2"]);
     assert_eq!(told.code, 3, "{told:?}");
-    assert!(told.stderr.contains("no answer came within 200ms"), "{}", told.stderr);
+    assert!(told.stderr.contains("no answer came within 0.2 s"), "{}", told.stderr);
 }
 
 #[test]

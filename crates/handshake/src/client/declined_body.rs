@@ -30,6 +30,9 @@ use crate::token::{list_elements, trim};
 ///
 /// It cannot fail: where the framing of the body makes no sense, the body ends. The connection is
 /// of no further use in any case.
+///
+/// An event stream (`text/event-stream`) is complete at its head: it does not end, it says nothing
+/// about the handshake, and whoever waits for it would keep the user waiting.
 #[derive(Clone, Debug)]
 pub struct DeclinedBody {
     bytes: Vec<u8>,
@@ -142,7 +145,7 @@ impl DeclinedBody {
 impl Framing {
     fn of(answer: &DeclinedResponse<'_>) -> Self {
         // RFC 9112, 6.3 item 1
-        if matches!(answer.status(), 204 | 304) {
+        if matches!(answer.status(), 204 | 304) || is_event_stream(answer) {
             return Self::Ended;
         }
         // Items 3 and 4: Transfer-Encoding goes before Content-Length.
@@ -161,6 +164,14 @@ impl Framing {
             Some(None) | None => Self::EndOfConnection,
         }
     }
+}
+
+/// Compares the media type alone: without parameters, in any case (RFC 9110, 8.3.1).
+fn is_event_stream(answer: &DeclinedResponse<'_>) -> bool {
+    answer.header("Content-Type").is_some_and(|value| {
+        let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
+        trim(media_type).eq_ignore_ascii_case(b"text/event-stream")
+    })
 }
 
 fn content_length(value: &[u8]) -> Option<u64> {
@@ -277,6 +288,22 @@ mod tests {
         for (status, headers, received, body, ended) in cases {
             let found = collect(status, headers, received.as_bytes(), 1024);
             assert_eq!(found, (body.as_bytes().to_vec(), ended), "{headers:?} {received:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_stream_is_complete_at_its_head() {
+        for (media_type, ended) in [
+            ("text/event-stream", true),
+            ("Text/Event-Stream ; charset=utf-8", true),
+            ("text/event-streams", false),
+            ("text/html; x=text/event-stream", false),
+        ] {
+            for framing in [("Transfer-Encoding", "chunked"), ("Content-Length", "99")] {
+                let (body, is_complete) =
+                    collect(200, &[("Content-Type", media_type), framing], b"5\r\n: a\n\n", 1024);
+                assert_eq!((body.is_empty(), is_complete), (ended, ended), "{media_type}");
+            }
         }
     }
 
