@@ -8,7 +8,7 @@ use tidings::tokio::sse::{Config, EventSource, EventSourceRequest, Repeat, Reply
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-fn question(url: &str, key: &str, prompt: &str) -> EventSourceRequest {
+pub fn question(url: &str, key: &str, prompt: &str) -> EventSourceRequest {
     let body = serde_json::json!({
         "model": "some-model",
         "stream": true,
@@ -32,7 +32,7 @@ fn question(url: &str, key: &str, prompt: &str) -> EventSourceRequest {
         })
 }
 
-async fn ask(request: EventSourceRequest) -> Result<(), Error> {
+pub async fn ask(request: EventSourceRequest) -> Result<(), Error> {
     let mut source = match EventSource::open(request)?.reply().await? {
         Reply::Stream { source, .. } => source,
         // 401 with the reason, 429 with the quota, or an answer that is plain JSON.

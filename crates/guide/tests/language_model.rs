@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 #[path = "../examples/language_model.rs"]
-#[expect(dead_code, reason = "it is a program for readers to copy")]
+#[expect(dead_code, unreachable_pub, reason = "it is a program for readers to copy")]
 mod language_model;
 
 use std::sync::Arc;
