@@ -8,6 +8,7 @@ use tidings::tokio::sse::{Config, EventSource, EventSourceRequest, Repeat, Reply
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// The request: sent once, and again only if the service has surely not processed it.
 pub fn question(url: &str, key: &str, prompt: &str) -> EventSourceRequest {
     let body = serde_json::json!({
         "model": "some-model",
@@ -32,6 +33,10 @@ pub fn question(url: &str, key: &str, prompt: &str) -> EventSourceRequest {
         })
 }
 
+/// Prints the answer as it comes.
+///
+/// # Errors
+/// There is no answer, or it is not whole.
 pub async fn ask(request: EventSourceRequest) -> Result<(), Error> {
     let mut source = match EventSource::open(request)?.reply().await? {
         Reply::Stream { source, .. } => source,
