@@ -81,8 +81,8 @@ pub enum Error {
     Violation(Violation),
     /// The peer did not do its part in time.
     Timeout(Timeout),
-    /// The peer took no bytes for as long as [`Config::write_timeout`](crate::websocket::Config), or at the
-    /// end not all of them.
+    /// The transport had no room for as long as [`Config::write_timeout`](crate::websocket::Config),
+    /// or at the end did not take everything: the peer reads too slowly or not at all.
     WriteTimeout(Duration),
     /// Both sides send and neither receives: the peer took nothing for as long as
     /// [`Config::write_timeout`](crate::websocket::Config), and as many of its bytes wait to be
@@ -239,7 +239,10 @@ impl fmt::Display for Error {
             Self::RequestBuild(error) => error.fmt(f),
             Self::Violation(violation) => violation.fmt(f),
             Self::Timeout(timeout) => timeout.fmt(f),
-            Self::WriteTimeout(limit) => write!(f, "the peer took no bytes for {limit:?}"),
+            Self::WriteTimeout(limit) => write!(
+                f,
+                "the transport had no room for {limit:?}: the peer reads too slowly or not at all"
+            ),
             Self::BothSend { unread_len } => write!(
                 f,
                 "both sides send and neither receives: {unread_len} bytes of the peer's wait to be \

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tidings::tokio::{CloseCode, Config, Error, Message, WebSocket, accept};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -68,10 +69,15 @@ impl Room {
             match next {
                 Next::Message(message) => socket.send(message).await?,
                 Next::Missed(count) => socket.send(format!("({count} messages missed)")).await?,
-                Next::TooSlow => return socket.close(CloseCode::TRY_AGAIN_LATER, "too slow").await,
+                Next::TooSlow => {
+                    // Closing waits for what was written before, up to a minute more for a slow client.
+                    let closing = socket.close(CloseCode::TRY_AGAIN_LATER, "too slow");
+                    let limit = Duration::from_secs(10);
+                    return tokio::time::timeout(limit, closing).await.unwrap_or(Ok(()));
+                }
             }
-            // Until the transport has taken it, nothing more leaves the outbox. A client that takes
-            // nothing for `Config::write_timeout` is disconnected.
+            // Until the transport has taken it, nothing more leaves the outbox. A client for which the
+            // transport has no room for `Config::write_timeout` is disconnected.
             socket.flush().await?;
         }
     }

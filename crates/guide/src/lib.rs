@@ -28,6 +28,7 @@ pages! {
     broadcast: "topics/broadcast.md",
     keep_alive: "topics/keep-alive.md",
     reconnection: "topics/reconnection.md",
+    language_models: "topics/language-models.md",
     proxies: "topics/proxies.md",
     compression: "topics/compression.md",
     tls: "topics/tls.md",

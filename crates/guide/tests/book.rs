@@ -151,16 +151,20 @@ fn every_block_of_code_has_a_language_and_all_rust_is_compiled() {
     assert!(rust > 40, "only {rust} blocks of Rust were found");
 }
 
-/// The recipe is one file: an example to run, the subject of `tests/fan_out.rs`, and what readers copy.
+/// A recipe is one file: an example to run, the subject of a test of its name, and what readers copy.
 #[test]
-fn the_recipe_for_slow_clients_is_the_tested_program() {
-    let (_, page) = PAGES.iter().find(|(path, _)| *path == "topics/broadcast.md").unwrap();
-    let program = fs::read_to_string(root().join("crates/guide/examples/fan_out.rs")).unwrap();
-    let (_, program) = program.split_once("\n\n").unwrap();
-    assert!(
-        page.contains(&format!("```rust,no_run\n{program}```\n")),
-        "docs/guide/src/topics/broadcast.md and crates/guide/examples/fan_out.rs differ"
-    );
+fn the_recipes_are_the_tested_programs() {
+    for (path, program) in
+        [("topics/broadcast.md", "fan_out.rs"), ("topics/language-models.md", "language_model.rs")]
+    {
+        let (_, page) = PAGES.iter().find(|(page, _)| *page == path).unwrap();
+        let text = fs::read_to_string(root().join("crates/guide/examples").join(program)).unwrap();
+        let (_, text) = text.split_once("\n\n").unwrap();
+        assert!(
+            page.contains(&format!("```rust,no_run\n{text}```\n")),
+            "docs/guide/src/{path} and crates/guide/examples/{program} differ"
+        );
+    }
 }
 
 /// The features in the tables of the guide are those of the crate `tidings`.

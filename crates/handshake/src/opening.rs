@@ -38,6 +38,7 @@
 //!                 opening.completed(result)?;
 //!             }
 //!             Step::Head => {
+//!                 // Any path and any Origin: see `ServerRequest::check_origin`.
 //!                 let answer = opening.answer::<_, 32>(&mut buffer, |request| Ok(request.accept()));
 //!                 refusal = answer.err();
 //!             }

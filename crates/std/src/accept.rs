@@ -31,14 +31,19 @@ pub fn accept<S: Transport>(stream: S, config: Config) -> Result<WebSocket<S>, E
 /// ```
 /// # fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
 /// # fn serve(stream: std::net::TcpStream) -> Result<(), tidings_std::Error> {
-/// use tidings_std::{Config, handshake::Rejection, server::read_request};
+/// use tidings_std::handshake::{MissingOrigin, OriginPolicy, Rejection};
+/// use tidings_std::{Config, server::read_request};
 ///
 /// let (cookie, pending) =
 ///     read_request(stream, Config::server(), |request| request.header("Cookie").map(Vec::from))?;
 /// let user = user_of(cookie);
-/// let socket = pending.answer(|request| match user {
-///     Some(user) => Ok(request.accept().header("X-User", user)?),
-///     None => Err(Rejection::new(401, "sign in first\n")?),
+/// let socket = pending.answer(|request| {
+///     // A browser sends the cookie for a page of any host. `true`: clients use TLS.
+///     request.check_origin(&OriginPolicy::same_origin(MissingOrigin::Refuse), true)?;
+///     match user {
+///         Some(user) => Ok(request.accept().header("X-User", user)?),
+///         None => Err(Rejection::new(401, "sign in first\n")?),
+///     }
 /// })?;
 /// # Ok(())
 /// # }

@@ -52,16 +52,21 @@ where
 /// ```
 /// # async fn user_of(cookie: Option<Vec<u8>>) -> Option<String> { None }
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), tidings_tokio::Error> {
-/// use tidings_tokio::{Config, handshake::Rejection, server::read_request};
+/// use tidings_tokio::handshake::{MissingOrigin, OriginPolicy, Rejection};
+/// use tidings_tokio::{Config, server::read_request};
 ///
 /// let (cookie, pending) =
 ///     read_request(stream, Config::server(), |request| request.header("Cookie").map(Vec::from))
 ///         .await?;
 /// let user = user_of(cookie).await;
 /// let socket = pending
-///     .answer(|request| match user {
-///         Some(user) => Ok(request.accept().header("X-User", user)?),
-///         None => Err(Rejection::new(401, "sign in first\n")?),
+///     .answer(|request| {
+///         // A browser sends the cookie for a page of any host. `true`: clients use TLS.
+///         request.check_origin(&OriginPolicy::same_origin(MissingOrigin::Refuse), true)?;
+///         match user {
+///             Some(user) => Ok(request.accept().header("X-User", user)?),
+///             None => Err(Rejection::new(401, "sign in first\n")?),
+///         }
 ///     })
 ///     .await?;
 /// # Ok(())

@@ -27,10 +27,10 @@ pub struct Upgrade {
 ///
 /// ```
 /// use http::{Request, Response};
-/// use tidings_tokio::{Config, upgrade};
+/// use tidings_tokio::{Config, server::accept_same_origin, upgrade};
 ///
 /// fn serve(mut request: Request<hyper::body::Incoming>) -> Response<String> {
-///     match upgrade(&mut request, Config::server(), |request| Ok(request.accept())) {
+///     match upgrade(&mut request, Config::server(), accept_same_origin) {
 ///         Ok((response, upgrade)) => {
 ///             tokio::spawn(async move {
 ///                 let mut socket = upgrade.socket().await?;

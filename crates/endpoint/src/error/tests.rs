@@ -160,3 +160,12 @@ fn each_kind_of_end_is_known_by_one_question() {
         assert_eq!(answers, (is_timeout, is_closed, is_disconnect, is_user), "{error:?}");
     }
 }
+
+/// A slow reader gets this error as well as one that is gone.
+#[test]
+fn a_write_timeout_does_not_claim_that_the_peer_took_nothing() {
+    assert_eq!(
+        Error::WriteTimeout(Duration::from_secs(10)).to_string(),
+        "the transport had no room for 10s: the peer reads too slowly or not at all"
+    );
+}

@@ -81,6 +81,7 @@ pub type Decision<'r> = Result<Acceptance<'r>, Rejection<'r>>;
 /// let request = ServerRequest::parse(head, &mut slots)?;
 /// assert_eq!(request.path(), "/chat");
 ///
+/// // Neither Origin nor path is checked here: see `check_origin` and `path`.
 /// let mut out = [0; 256];
 /// let chosen = request.choose_subprotocol(&["superchat"]);
 /// let len = request.accept().subprotocol(chosen)?.encode(&mut out)?;
@@ -284,7 +285,10 @@ impl<'a> ServerRequest<'a> {
         self.key.is_none()
     }
 
-    /// The answer that opens the WebSocket.
+    /// The answer that opens the WebSocket. It checks no Origin: call
+    /// [`check_origin`](Self::check_origin) first, or take `server::accept_same_origin` of the
+    /// adapter, such as tidings-tokio or tidings-std. Without it a page of any host can connect, with
+    /// the cookies that the browser has for this one (RFC 6455, 10.2).
     #[must_use]
     pub fn accept(&self) -> Acceptance<'a> {
         Acceptance::new(self.key.map(|key| key.accept()), self.headers)

@@ -188,7 +188,8 @@ impl EventSource {
     /// ```
     ///
     /// An attempt that fails is repeated first, as [`EventSourceRequest::repeat`] and
-    /// [`Config`](super::Config) say; a POST is not, without more.
+    /// [`Config`](super::Config) say; a POST is not, without more. It waits without a word, for up to
+    /// `max_server_wait`; [`next`](Self::next) shows each wait.
     ///
     /// # Errors
     /// There is no response, or an unusable one.
