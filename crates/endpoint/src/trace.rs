@@ -178,3 +178,43 @@ pub(crate) fn upstream_answered(status: http::StatusCode, is_event_stream: bool)
     #[cfg(not(feature = "tracing"))]
     let _ = (status, is_event_stream);
 }
+
+/// A client has an event stream open.
+#[cfg(feature = "event-source")]
+pub(crate) fn event_source_opened(version: http::Version) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, ?version, "the event source is open");
+    #[cfg(not(feature = "tracing"))]
+    let _ = version;
+}
+
+/// A client received an event.
+#[cfg(feature = "event-source")]
+#[inline]
+pub(crate) fn event_received(data_len: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::trace!(target: TARGET, data_len, "event received");
+    #[cfg(not(feature = "tracing"))]
+    let _ = data_len;
+}
+
+/// A client has no event stream, or no longer one, and this is its next step.
+#[cfg(feature = "event-source")]
+pub(crate) fn event_source_disconnected(disconnect: &tidings_sse::event_source::Disconnect) {
+    #[cfg(feature = "tracing")]
+    {
+        use tidings_sse::event_source::{Disconnect, Next};
+
+        let Disconnect { reason, next } = disconnect;
+        match next {
+            Next::Wait(wait) => {
+                tracing::debug!(target: TARGET, %reason, ?wait, "no event stream, trying again");
+            }
+            Next::GiveUp(give_up) => {
+                tracing::debug!(target: TARGET, %reason, %give_up, "no event stream, giving up");
+            }
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = disconnect;
+}

@@ -112,3 +112,41 @@ fn a_gateway_tells_of_its_upstream_without_the_headers() {
     );
     assert!(!log.contains("do-not-tell"), "{log}");
 }
+
+#[cfg(feature = "event-source")]
+#[test]
+fn a_client_tells_of_its_streams_without_events_and_addresses() {
+    use tidings_endpoint::Error;
+    use tidings_endpoint::event_source::{Client, Decision, EventSourceRequest, StreamError};
+    use tidings_websocket::Timestamp;
+
+    let log = logged(|| {
+        let now = Timestamp::default();
+        let mut client =
+            Client::new(EventSourceRequest::get("http://do-not-tell/?x=do-not-tell")).unwrap();
+        let attempt = client.poll_attempt(now).unwrap();
+        let mut request = client.make_request(now, &attempt, None).unwrap();
+        let head = Response::builder()
+            .header("content-type", "text/event-stream")
+            .header("set-cookie", "do-not-tell")
+            .body(())
+            .unwrap();
+        let decision = client.check_response(now, &mut request, head.into_parts().0);
+        let Decision::Open { mut content, .. } = decision else { panic!("it is a stream") };
+        content.feed("data: do not tell\n\n".into());
+        client.receive(now, &mut content).unwrap();
+        client.ended(now);
+        client.try_now(now);
+        client.poll_attempt(now).unwrap();
+        client.not_fetched(now, StreamError::Connect(Error::TlsUnsupported));
+    });
+    for told in [
+        "DEBUG tidings: the event source is open version=HTTP/1.1",
+        "TRACE tidings: event received data_len=11",
+        "DEBUG tidings: no event stream, trying again reason=the event stream ended wait=",
+        "DEBUG tidings: no event stream, giving up reason=the request cannot lead to an event stream",
+    ] {
+        assert!(log.contains(told), "{told}\n{log}");
+    }
+    assert!(!log.contains("do not tell") && !log.contains("do-not-tell"), "{log}");
+}

@@ -18,6 +18,7 @@ use super::request::EventSourceRequest;
 use crate::content_type::content_type;
 use crate::error::Error;
 use crate::random::random_u64;
+use crate::trace;
 
 /// An error of a function that the caller supplied.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -207,6 +208,7 @@ impl Client {
         let response = response_of(status, &headers, content_type, retry);
         match self.machine.handle_response(now, &response, random_u64()) {
             ResponseOutcome::Open => {
+                trace::event_source_opened(version);
                 let opened = Opened::new(request.url(), version, headers);
                 Decision::Open { opened: ClientEvent::Open(Box::new(opened)), content }
             }

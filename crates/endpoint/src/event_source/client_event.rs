@@ -12,6 +12,7 @@ use tidings_sse::{Item, LimitExceeded, MEDIA_TYPE, OwnedMessageEvent, Reconnecti
 
 use super::fault::StreamError;
 use crate::content_type::content_type;
+use crate::trace;
 
 /// An event of a client of an event stream.
 #[derive(Debug)]
@@ -153,7 +154,10 @@ impl ClientEvent {
     /// Converts an item of the stream; `None` if it was not requested.
     pub(super) fn of(item: Item<'_>) -> Option<Self> {
         match item {
-            Item::Event(event) => Some(Self::Event(event.into_owned())),
+            Item::Event(event) => {
+                trace::event_received(event.data.len());
+                Some(Self::Event(event.into_owned()))
+            }
             Item::Comment(comment) => Some(Self::Comment(comment.to_owned())),
             Item::UnknownField(line) => Some(Self::UnknownField(line.to_owned())),
             Item::Retry(time) => Some(Self::Retry(time)),
@@ -182,10 +186,12 @@ impl ClientEvent {
 
     /// The end of an attempt or of a stream.
     pub(super) fn disconnected(
-        Disconnect { reason, next }: Disconnect,
+        disconnect: Disconnect,
         error: Option<StreamError>,
         answer: Option<Box<Answer>>,
     ) -> Self {
+        trace::event_source_disconnected(&disconnect);
+        let Disconnect { reason, next } = disconnect;
         let cause = DisconnectCause { reason, error, answer };
         match next {
             Next::Wait(wait) => Self::Disconnected { cause, wait },
