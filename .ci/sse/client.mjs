@@ -43,7 +43,7 @@ async function onceChecks() {
     ['with a word of silence', (response) => response.write(EVENT), ['--idle-timeout', '0.5'], 3, 'id: 1\ndata: one\n\n', /silent/],
     ['before it begins: 204', (response) => response.writeHead(204).end(), [], 0, '', /204/],
     ['before it begins: 503', (response) => response.writeHead(503).end('no room\x1b[2J'), [], 1, '', /503[^]*no room\\u\{1b\}/],
-    ['before it begins: another type', (response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<p>'), [], 1, '', /text\/html.*\n<p>/],
+    ['before it begins: another type', (response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<p>'), [], 1, '', /text\/html.*\nhint: is the path right\?\n<p>/],
   ];
   for (const [name, respond, options, code, stdout, stderr] of ends) {
     await check(`a stream that ends ${name} gives exit code ${code}`, () => withServer((_, response) => {
@@ -66,7 +66,7 @@ async function onceChecks() {
   });
   await check('what cannot be asked for gives exit code 2 at once', async () => {
     for (const [told, ...options] of [
-      [/scheme is ftp/, 'ftp://x/'], [/URL/, 'nonsense'], [/header host/, 'http://x/', '--header', 'Host: y'],
+      [/ftp:\/\/x\/: the URL does not begin with http/, 'ftp://x/'], [/URL/, 'nonsense'], [/header host/, 'http://x/', '--header', 'Host: y'],
       [/line break/, 'http://x/', '--last-event-id', 'a\nb'],
     ]) {
       const client = watch(...options);

@@ -163,7 +163,7 @@ test('a stream that ends within an event, or breaks, says so', async () => {
   answer(stream('data: 1\n\ndata: cut'));
   let { seen, error } = await failing(events(await fetch(url)));
   assert.deepEqual([seen, error.reason, error.droppedLength], [['1'], 'ended', 9]);
-  assert.equal(error.message, 'the event stream ended, inside an event of which 9 bytes had come');
+  assert.equal(error.message, 'the event stream ended, 9 bytes into an event');
 
   answer((response) => {
     response.writeHead(200, STREAM).write('data: 1\n\n');

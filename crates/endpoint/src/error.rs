@@ -53,8 +53,8 @@ pub enum Error {
     /// the request.
     #[cfg(feature = "rustls")]
     Tls(TlsError),
-    /// The proxy opened no tunnel, or did not pass the request on. 407: it wants credentials, or
-    /// others.
+    /// The proxy opened no tunnel, or did not pass the request on. Status 407 means
+    /// that it wants credentials, or different ones.
     Proxy {
         /// The host and port of the proxy.
         proxy: Box<str>,
@@ -222,10 +222,7 @@ impl fmt::Display for Error {
             #[cfg(feature = "rustls")]
             Self::Tls(error) => error.fmt(f),
             Self::Proxy { proxy, status, challenge } => {
-                write!(
-                    f,
-                    "the proxy {proxy} let nothing through, it answered with status {status}"
-                )?;
+                write!(f, "the proxy {proxy} answered with status {status}")?;
                 match challenge {
                     Some(challenge) => write!(f, " and asks for credentials: {challenge}"),
                     None => Ok(()),

@@ -111,9 +111,9 @@ impl Decoder {
         }
     }
 
-    /// The frame that nearly all are, if it comes next: final text or binary, no reserved bit, not
-    /// over 64 KiB, whole in the slice. `None` takes nothing: whatever else is there, or is wrong,
-    /// is left to [`decode`](Self::decode).
+    /// Takes the most common kind of frame, if it comes next: final text or binary, no reserved
+    /// bit, not over 64 KiB, whole in the slice. `None` takes nothing: whatever else is there, or
+    /// is wrong, is left to [`decode`](Self::decode).
     #[inline(always)]
     pub fn decode_whole_message<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Part<'a>> {
         if !self.is_between_frames() {

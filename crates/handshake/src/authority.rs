@@ -206,7 +206,7 @@ impl fmt::Display for AuthorityError {
                 )
             }
             Self::Host { offset } => {
-                write!(f, "the byte at offset {offset} cannot stand in a host name")
+                write!(f, "the byte at offset {offset} is not allowed in a host name")
             }
             Self::Ipv6 { offset } => {
                 write!(f, "the bracket at offset {offset} does not hold an IPv6 address")

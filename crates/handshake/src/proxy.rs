@@ -193,7 +193,7 @@ impl From<AuthorityError> for ProxyUriError {
 impl fmt::Display for ProxyUriError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme => f.write_str("the proxy is not one of HTTP, which begins with http://"),
+            Self::Scheme => f.write_str("the URI of the proxy must begin with http://"),
             Self::Authority(error) => write!(f, "the proxy's address: {error}"),
             Self::Resource => {
                 f.write_str("the URI of the proxy has more than a host and a port (write / as %2F)")
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn an_error_says_what_is_wrong() {
         for (error, shown) in [
-            (ProxyUriError::Scheme, "the proxy is not one of HTTP, which begins with http://"),
+            (ProxyUriError::Scheme, "the URI of the proxy must begin with http://"),
             (
                 ProxyUriError::Authority(AuthorityError::NoHost),
                 "the proxy's address: the host is empty",

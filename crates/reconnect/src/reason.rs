@@ -12,7 +12,7 @@ pub enum Reason {
     /// The stream ended cleanly, which is how some servers make their clients reconnect: nothing
     /// failed.
     Ended,
-    /// The server answered the request with a status that is not the hoped-for one.
+    /// The server answered the request with a status other than the expected one.
     Refused {
         /// The HTTP status.
         status: u16,

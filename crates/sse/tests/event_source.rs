@@ -350,14 +350,10 @@ fn a_loss_says_in_words_why_and_what_is_next() {
         ),
         (DisconnectReason::Unusable, "the request cannot lead to an event stream", None),
         (DisconnectReason::Ended(BETWEEN), "the event stream ended", Some(BETWEEN)),
-        (
-            DisconnectReason::Broken(cut),
-            "the connection broke, inside an event of which 11 bytes had come",
-            Some(cut),
-        ),
+        (DisconnectReason::Broken(cut), "the connection broke, 11 bytes into an event", Some(cut)),
         (
             DisconnectReason::Idle(cut),
-            "the server was silent for too long, inside an event of which 11 bytes had come",
+            "the server was silent for too long, 11 bytes into an event",
             Some(cut),
         ),
         (DisconnectReason::NoAttempt, "no attempt was under way", None),
@@ -370,7 +366,7 @@ fn a_loss_says_in_words_why_and_what_is_next() {
             (GiveUp::Failed, "another attempt would fail as well"),
             (GiveUp::AttemptsExhausted, "as many attempts as allowed have failed in a row"),
             (GiveUp::NotRepeatable, "the request must not be made twice"),
-            (GiveUp::Once, "no other attempt was wanted"),
+            (GiveUp::Once, "reconnecting is turned off"),
             (GiveUp::Closed, "the event source was closed"),
         ] {
             let disconnect = Disconnect { reason, next: Next::GiveUp(why) };

@@ -66,7 +66,7 @@ impl<S: Transport, R: Role> Drop for MessageReader<'_, S, R> {
 }
 
 /// A message that is sent in chunks, as a [`Write`]. Text may be split anywhere; a piece that makes
-/// it no UTF-8 is refused with [`Error::NotUtf8`] inside the [`io::Error`], and not sent.
+/// it invalid UTF-8 is refused with [`Error::NotUtf8`] inside the [`io::Error`], and not sent.
 ///
 /// A message must be finished: WebSocket has no way to abandon one, so after a writer that was
 /// dropped only closing is left ([`Error::MessageUnfinished`]).

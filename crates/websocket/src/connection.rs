@@ -145,8 +145,8 @@ impl<R: Role> Connection<R> {
         self.inbound.resume(now, pause);
     }
 
-    /// The peer takes what is sent, at the latest until then: it lives, though the answer to a Ping
-    /// that is queued after that may take its time.
+    /// Reports that the peer takes what was sent, and may need until `then` for it: it is alive,
+    /// and its answer to a Ping that is queued after that output may take this long.
     pub fn alive_until(&mut self, then: Timestamp) {
         self.deadlines.alive_until(then);
     }

@@ -115,7 +115,7 @@ fn what_is_inside_an_error_is_shown_by_it() {
     for (error, expected) in [
         (
             proxy,
-            "the proxy proxy.example:3128 let nothing through, it answered with status 407 and asks \
+            "the proxy proxy.example:3128 answered with status 407 and asks \
              for credentials: Basic realm=\"office\"",
         ),
         (Error::Uri(UriError::Scheme), "the URI does not begin with ws:// or wss://"),

@@ -223,7 +223,7 @@ impl fmt::Display for HistoryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoId(_) => {
-                f.write_str("the event has no ID, so a client could not say that it was the last")
+                f.write_str("the event has no ID, so a client could not resume after it")
             }
             Self::Counter(event) => write!(
                 f,

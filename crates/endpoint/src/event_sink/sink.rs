@@ -101,8 +101,8 @@ impl EventSink {
     }
 
     /// The next bytes to write: an event, or the next piece of a large one; `None` at the clean end of
-    /// the stream. A connection asks for more only when it has room: that it does not is how a stuck
-    /// one is noticed.
+    /// the stream. A connection asks for more only when it has room, so one that stops asking is
+    /// stuck.
     ///
     /// # Errors
     /// The stream was cut. Write what was returned before, and then end the connection without the
@@ -170,7 +170,8 @@ impl EventSink {
         self.last_given_at
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout). `None`: not because of time.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout). `None` means no
+    /// deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let deadline = self.stream.as_ref()?.poll_timeout(self.keep_alive_at());

@@ -453,7 +453,7 @@ mod tests {
         let refused = RedirectableRequest::check_forwarded(Some(&proxy), &head(407)).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "the proxy p:3128 let nothing through, it answered with status 407 and asks for \
+            "the proxy p:3128 answered with status 407 and asks for \
              credentials: Basic realm=\"the office\""
         );
         // They are, or may be, the server's.

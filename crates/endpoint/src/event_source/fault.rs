@@ -129,10 +129,13 @@ impl fmt::Display for RequestFault {
             Self::Scheme(scheme) => write!(f, "the URL's scheme is {scheme}, not http or https"),
             Self::CredentialsInUrl => f.write_str("put the credentials of the URL into a header"),
             Self::HeaderName(name) => {
-                write!(f, "the header name \"{name}\" has a character that none can have")
+                write!(f, "the header name \"{name}\" has a character that is not allowed there")
             }
             Self::HeaderValue(name) => {
-                write!(f, "the value of the header {name} has a character that none can have")
+                write!(
+                    f,
+                    "the value of the header {name} has a character that is not allowed there"
+                )
             }
             Self::OwnHeader(name) => {
                 write!(f, "the header {name} is made by the client, and cannot be set")

@@ -37,8 +37,8 @@ impl TlsTarget {
         Ok(Self { config, server_name })
     }
 
-    /// Offers these protocols (RFC 7301) in place of those of the configuration; none are not
-    /// offered.
+    /// Offers these protocols (RFC 7301) in place of those of the configuration. An empty
+    /// list changes nothing.
     #[must_use]
     pub fn offering(mut self, protocols: &[&[u8]]) -> Self {
         if !protocols.is_empty() {
@@ -157,7 +157,7 @@ pub enum TlsError {
     Handshake(Box<TlsFailure>),
     /// The client certificate, or its key, cannot be used.
     ClientCertificate(rustls::Error),
-    /// The host can be in no certificate.
+    /// The host is neither a DNS name nor an address, so no certificate can name it.
     ServerName,
     /// No root certificate was found on this machine.
     NoRoots(Option<io::Error>),

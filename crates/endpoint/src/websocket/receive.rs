@@ -300,7 +300,7 @@ impl ReceiveHalf {
         filled
     }
 
-    /// Bytes are waited for from now on, for an adapter whose reads wait. Others need not say it.
+    /// Reports that the adapter waits for bytes from now on. Needed only if its reads wait.
     pub fn wait<R: Role>(&mut self, send: &mut SendHalf<R>, now: Timestamp) {
         if !mem::replace(&mut self.is_waiting, true) {
             send.resume(now);

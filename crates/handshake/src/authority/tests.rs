@@ -70,7 +70,7 @@ fn an_error_says_what_is_wrong_and_where() {
             AuthorityError::UserInfo { offset: 4 },
             "user information before the host is not allowed (`@` at offset 4)",
         ),
-        (AuthorityError::Host { offset: 1 }, "the byte at offset 1 cannot stand in a host name"),
+        (AuthorityError::Host { offset: 1 }, "the byte at offset 1 is not allowed in a host name"),
         (
             AuthorityError::Ipv6 { offset: 0 },
             "the bracket at offset 0 does not hold an IPv6 address",

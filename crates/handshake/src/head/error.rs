@@ -102,25 +102,25 @@ impl fmt::Display for HeadError {
             }
             Self::TooManyHeaders { limit } => write!(f, "there are more than {limit} headers"),
             Self::Method { offset } => {
-                write!(f, "the byte at offset {offset} cannot stand in a request method")
+                write!(f, "the byte at offset {offset} is not allowed in a request method")
             }
             Self::Target { offset } => {
-                write!(f, "the byte at offset {offset} cannot stand in a request target")
+                write!(f, "the byte at offset {offset} is not allowed in a request target")
             }
             Self::Version { offset } => {
-                write!(f, "the byte at offset {offset} cannot stand in an HTTP version")
+                write!(f, "the byte at offset {offset} is not allowed in an HTTP version")
             }
             Self::VersionUnsupported { offset } => {
                 write!(f, "the HTTP version at offset {offset} is not 1.1")
             }
             Self::Status { offset } => {
-                write!(f, "the byte at offset {offset} cannot stand in a status line")
+                write!(f, "the byte at offset {offset} is not allowed in a status line")
             }
             Self::BareCarriageReturn { offset } => {
                 write!(f, "the carriage return at offset {offset} has no line feed after it")
             }
             Self::HeaderName { offset } => {
-                write!(f, "the byte at offset {offset} cannot stand in a header name")
+                write!(f, "the byte at offset {offset} is not allowed in a header name")
             }
             Self::SpaceBeforeColon { offset } => {
                 write!(f, "there is white space before the colon of a header, at offset {offset}")
@@ -129,7 +129,7 @@ impl fmt::Display for HeadError {
                 write!(f, "the header line at offset {offset} begins with white space")
             }
             Self::HeaderValue { offset } => {
-                write!(f, "the byte at offset {offset} cannot stand in a header value")
+                write!(f, "the byte at offset {offset} is not allowed in a header value")
             }
             Self::WrongKind => {
                 f.write_str("a request was found where a response is due, or the reverse")

@@ -351,7 +351,7 @@ impl fmt::Display for RejectionBuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status { status } => {
-                write!(f, "the status {status} is not one from 300 to 599 with a body")
+                write!(f, "the status {status} is not from 300 to 599, or cannot have a body")
             }
             Self::Header(error) => error.fmt(f),
         }

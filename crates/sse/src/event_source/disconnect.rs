@@ -151,7 +151,7 @@ impl fmt::Display for DisconnectReason {
         };
         match end {
             Some(EndOfStream::InsideEvent { dropped_len }) => {
-                write!(f, "{what}, inside an event of which {dropped_len} bytes had come")
+                write!(f, "{what}, {dropped_len} bytes into an event")
             }
             _ => f.write_str(what),
         }
@@ -164,7 +164,7 @@ impl fmt::Display for GiveUp {
             Self::Failed => "another attempt would fail as well",
             Self::AttemptsExhausted => "as many attempts as allowed have failed in a row",
             Self::NotRepeatable => "the request must not be made twice",
-            Self::Once => "no other attempt was wanted",
+            Self::Once => "reconnecting is turned off",
             Self::Closed => "the event source was closed",
         })
     }

@@ -230,7 +230,7 @@ impl<R: fmt::Debug> fmt::Debug for EventStream<R> {
 pub enum EventStreamError {
     /// The source failed. The state of the stream shows whether part of an event is missing.
     Source(io::Error, EndOfStream),
-    /// The source ended inside an event, which is therefore none.
+    /// The source ended inside an event, which is therefore not dispatched.
     InsideEvent {
         /// Bytes since the last blank line.
         dropped_len: u64,

@@ -110,7 +110,7 @@ fn a_proxy_that_wants_credentials_is_named_and_not_asked_again() {
         .with_connect_options(ConnectOptions::new().proxy(proxy));
     let lost = next_lost(&mut source);
     let said = format!(
-        "the proxy 127.0.0.1:{} let nothing through, it answered with status 407 and asks for \
+        "the proxy 127.0.0.1:{} answered with status 407 and asks for \
          credentials: Basic realm=\"the office\"",
         server.port
     );

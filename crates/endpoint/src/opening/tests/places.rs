@@ -94,10 +94,10 @@ fn an_error_of_the_transport_names_the_phase_and_the_host() {
 #[test]
 fn a_proxy_that_refuses_is_named_with_what_it_asks_for() {
     for (lines, expected) in [
-        ("", "the proxy p:3128 let nothing through, it answered with status 407"),
+        ("", "the proxy p:3128 answered with status 407"),
         (
             "Proxy-Authenticate: Negotiate\r\nproxy-authenticate: Basic realm=\"the office\"\r\n",
-            "the proxy p:3128 let nothing through, it answered with status 407 and asks for \
+            "the proxy p:3128 answered with status 407 and asks for \
              credentials: Negotiate, Basic realm=\"the office\"",
         ),
     ] {
@@ -175,6 +175,6 @@ fn a_host_may_be_elsewhere_and_have_another_name() {
     let error = Connecting::new(&wrong, "ws://a/", now).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the Host to send: the byte at offset 1 cannot stand in a host name"
+        "the Host to send: the byte at offset 1 is not allowed in a host name"
     );
 }

@@ -58,8 +58,8 @@ impl Deflating {
     }
 }
 
-/// A message that is compressed once, and sent to any number of connections: compressed to those
-/// that agreed to a window that is large enough, as it is to all others.
+/// A message that is compressed once and sent to any number of connections: compressed to those
+/// that agreed to a large enough window, uncompressed to all others.
 ///
 /// ```
 /// use tidings_endpoint::websocket::{CompressedMessage, Message};

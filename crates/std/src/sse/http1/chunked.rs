@@ -160,7 +160,7 @@ impl fmt::Display for ChunkError {
                 write!(f, "the line with the size of a chunk is longer than {max_len} bytes")
             }
             Self::DataEnd => f.write_str("there is no line end after the data of a chunk"),
-            Self::Trailer => f.write_str("there is no proper line after the last chunk"),
+            Self::Trailer => f.write_str("a line after the last chunk is not a valid trailer"),
             Self::TrailerTooLong { max_len } => {
                 write!(f, "there are more than {max_len} bytes after the last chunk")
             }
