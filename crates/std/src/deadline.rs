@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use tidings_endpoint::{Error, opening};
+use tidings_endpoint::opening;
 use tidings_websocket::Timestamp;
 
 use crate::transport::{Transport, is_not_now};
@@ -48,11 +48,6 @@ impl Deadline {
 
     fn time_until(self, at: Timestamp) -> Duration {
         at.since(self.now()).min(LONGEST)
-    }
-
-    /// The error that the time is over.
-    pub(crate) fn error(self) -> Error {
-        self.deadline.error()
     }
 }
 

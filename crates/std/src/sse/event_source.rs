@@ -325,7 +325,7 @@ impl EventSource {
                     Some(fetched) => self.fetched(fetched),
                     None if deadline.time_left().is_zero() => {
                         self.control.abandon();
-                        self.fetched(Err(StreamError::Connect(deadline.error())))
+                        self.fetched(Err(StreamError::Connect(deadline.value().error())))
                     }
                     None => None,
                 }
