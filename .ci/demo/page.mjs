@@ -157,6 +157,27 @@ await check('the fields can be used on a phone of 320 and 360 px', async () => {
   }
 });
 
+await check('bytes that the server did not take are inspected with the next sign of it', async () => {
+  for (const sign of ['an event', 'the network']) {
+    await tab.evaluate((sign) => {
+      window.keptFetch = fetch;
+      window.fetch = () => Promise.reject(new TypeError('no network'));
+      // An event would come first.
+      if (sign === 'the network') showEvent = () => {};
+    }, sign);
+    await tab.getByRole('button', { name: 'Ping', exact: true }).click();
+    await reads(tab, '#outcome', /^The server does not answer/);
+    assert.equal(await tab.locator('#frames > li').count(), 0);
+    await tab.evaluate((sign) => {
+      window.fetch = window.keptFetch;
+      if (sign === 'the network') window.dispatchEvent(new Event('online'));
+    }, sign);
+    await reads(tab, '#outcome', 'Valid: 1 frame.');
+  }
+  await tab.reload();
+  await connected(tab);
+});
+
 await check('large letters on a small phone need no sideways scrolling', async () => {
   const small = await openTab(address, { width: 320 });
   const session = await browser.newCDPSession(small);
@@ -164,17 +185,19 @@ await check('large letters on a small phone need no sideways scrolling', async (
   await small.reload();
   await connected(small);
   await reads(small, '#outcome', /^Valid/);
-  const { size, page, wide, send, text } = await small.evaluate(() => ({
+  const { size, page, wide, send, text, command } = await small.evaluate(() => ({
     size: getComputedStyle(document.body).fontSize,
     page: document.documentElement.scrollWidth,
     wide: [...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > 320).map((one) => one.outerHTML.slice(0, 60)),
     send: document.getElementById('send').getBoundingClientRect().top,
     text: document.getElementById('text').getBoundingClientRect(),
+    command: document.querySelector('#commands code').offsetWidth,
   }));
   assert.equal(size, '32px');
   assert.ok(page <= 320, `the page is ${page} px wide: ${wide.join(' ')}`);
   assert.deepEqual(wide, []);
   assert.ok(send >= text.bottom && text.width >= 160, `the field has ${text.width} px`);
+  assert.ok(command >= 160, `a command has ${command} px`);
   await small.close();
 });
 
