@@ -99,9 +99,31 @@ await check('HTML in a message is shown as text', async () => {
   await say(ada, 'Ada', html);
   await hear(tabs, `Ada: ${html}`);
   for (const tab of tabs) {
-    assert.equal(await tab.locator('#messages p > :not(time, b), #messages p > * > *').count(), 0, 'elements inside messages');
+    assert.equal(await tab.locator('#messages p > :not(time, b, bdi), #messages p > * > *').count(), 0, 'elements inside messages');
     assert.equal(await tab.evaluate(() => window.harmed), undefined);
   }
+});
+
+await check('marks of direction in a name or a text move nothing outside of it', async () => {
+  await say(ada, 'Ada\u202e', 'to the left \u202e and on');
+  await hear(tabs, 'Ada\u202e: to the left \u202e and on');
+  const lefts = await ada.$eval('#messages p:last-child', (line) => [...line.childNodes].map((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return range.getBoundingClientRect().left;
+  }));
+  assert.equal(lefts.length, 5, 'time, space, name, colon, text');
+  assert.deepEqual(lefts, lefts.toSorted((one, other) => one - other));
+  await say(ada, 'Ada', 'two  spaces');
+  await hear(tabs, 'Ada: two  spaces');
+  assert.match(await ada.locator('#messages p').last().innerText(), /Ada: two  spaces$/);
+});
+
+await check('what cannot be seen is not sent', async () => {
+  for (const text of ['\u200b', ' \u202e\u2060 ']) await say(ada, 'Ada', text);
+  await say(ada, '\u200d', 'my name cannot be seen');
+  await hear(tabs, 'somebody: my name cannot be seen');
+  assert.equal((await heard(ada)).at(-2), 'Ada: two  spaces');
 });
 
 await check('nothing is logged as an error', async () => assert.deepEqual(complaints, []));

@@ -24,6 +24,15 @@ let demo = await startDemo(binary);
 const address = `http://127.0.0.1:${demo.port}/`;
 const tab = await openTab(address);
 
+await check('an empty chat says so', async () => {
+  await connected(tab);
+  const shown = () => tab.$eval('#messages', (log) => getComputedStyle(log, '::before').content);
+  assert.equal(await shown(), '"Nothing was said yet."');
+  await say(tab, 'Ada', 'the first');
+  await hear([tab], 'Ada: the first');
+  assert.equal(await shown(), 'none');
+});
+
 await check('a newcomer sees what was said before', async () => {
   await connected(tab);
   for (let number = 1; number <= 60; number += 1) await say(tab, 'Ada', `message ${number}`);
@@ -63,6 +72,12 @@ await check('the name is remembered', async () => {
   await tab.reload();
   await connected(tab);
   assert.equal(await tab.inputValue('#name'), 'Grace');
+  // Only the field limits what is typed.
+  await tab.evaluate(() => localStorage.setItem('tidings-name', 'x'.repeat(100)));
+  await tab.reload();
+  assert.equal(await tab.inputValue('#name'), 'x'.repeat(24));
+  await tab.fill('#name', 'Grace');
+  await connected(tab);
   await say(tab, null, 'and it is sent');
   await hear([tab], 'Grace: and it is sent');
 });
@@ -74,6 +89,15 @@ await check('a sent message is shown in the inspector, as it came in', async () 
   assert.deepEqual([...bytes.subarray(0, 2)], [0x81, 0x80 | 11], 'FIN, text, masked, 11 bytes');
   const [key, payload] = [bytes.subarray(2, 6), bytes.subarray(6)];
   assert.equal(payload.map((byte, index) => byte ^ key[index % 4]).toString(), 'Grace: look');
+});
+
+await check('a message that the inspector does not take is said to be too long', async () => {
+  await say(tab, null, 'ä'.repeat(504)); // 7 bytes of "Grace: " and 8 of the header: 1023
+  await reads(tab, '#frames .meaning', `“Grace: ${'ä'.repeat(504)}”`);
+  await say(tab, null, 'ä'.repeat(505));
+  await reads(tab, '#outcome', 'The frame of this message is longer than 1024 bytes and is not shown.');
+  assert.equal(await tab.locator('#frames > li').count(), 0);
+  assert.equal(await tab.inputValue('#hex'), '');
 });
 
 await check('examples and edits are inspected in the words of the library', async () => {
@@ -94,11 +118,28 @@ await check('examples and edits are inspected in the words of the library', asyn
   for (const [hex, outcome] of [
     ['81 0', /one digit/], ['xyz', /'x' at position 1/], ['00'.repeat(1025), /more than 1024 bytes/],
     ['', /^No bytes/], ['c1', /^Byte 0 /], ['8', /one digit/],
-    ['88 00 89 00', /^Valid: 2 frames, of which 1 after the Close is ignored/],
+    ['88 00 89 00', /^Valid: 1 frame\. 2 bytes after the Close are ignored\.$/],
+    ['88 00 89', /^Valid: 1 frame\. 1 byte after the Close is ignored\.$/],
   ]) {
     await tab.fill('#hex', hex);
     await reads(tab, '#outcome', outcome);
   }
+  await reads(tab, '#frames li.ignored h3', 'Not looked at byte 2');
+  await tab.fill('#hex', '82 7f 00 20 00 00 00 00 00 01');
+  await reads(tab, '#frames h3', 'Binary byte 0, final, not masked, 9,007,199,254,740,993 bytes');
+  // Below an error, the frames of other bytes would look like its own.
+  await tab.fill('#hex', '82 7');
+  await reads(tab, '#outcome', /one digit/);
+  assert.equal(await tab.locator('#frames > li').count(), 0);
+  // The byte that is marked is the one that is named, and no other.
+  for (const [hex, fault] of [['81 85 37 fa 21 3d 7f 9f 4d 51 58', 1], ['80 01 61', 0], ['01 01 61 81 01 62', 3], ['88 01 03', 1]]) {
+    await tab.fill('#hex', hex);
+    await reads(tab, '#outcome', new RegExp(`^Byte ${fault} breaks a rule: (?!in the frame)`));
+    const marked = await tab.$$eval('#frames .cell', (cells) => cells.flatMap((cell, at) => (cell.matches('.fault') ? [at] : [])));
+    assert.deepEqual(marked, [fault], hex);
+  }
+  await tab.fill('#hex', 'c1');
+  await reads(tab, '#outcome', /^Byte 0 breaks a rule: (?!in the frame)/);
   await tab.fill('#hex', '81 02 3c 62');
   await reads(tab, '#frames .meaning', '“<b”');
   await tab.check('[name=from][value=client]');
@@ -114,6 +155,66 @@ await check('the fields can be used on a phone of 320 and 360 px', async () => {
     assert.ok(field >= 160, `the message field has ${field} px on ${width} px`);
     await small.close();
   }
+});
+
+await check('bytes that the server did not take are inspected with the next sign of it', async () => {
+  for (const sign of ['an event', 'the network']) {
+    await tab.evaluate((sign) => {
+      window.keptFetch = fetch;
+      window.fetch = () => Promise.reject(new TypeError('no network'));
+      // An event would come first.
+      if (sign === 'the network') showEvent = () => {};
+    }, sign);
+    await tab.getByRole('button', { name: 'Ping', exact: true }).click();
+    await reads(tab, '#outcome', /^The server does not answer/);
+    assert.equal(await tab.locator('#frames > li').count(), 0);
+    await tab.evaluate((sign) => {
+      window.fetch = window.keptFetch;
+      if (sign === 'the network') window.dispatchEvent(new Event('online'));
+    }, sign);
+    await reads(tab, '#outcome', 'Valid: 1 frame.');
+  }
+  await tab.reload();
+  await connected(tab);
+});
+
+await check('large letters on a small phone need no sideways scrolling', async () => {
+  const small = await openTab(address, { width: 320 });
+  const session = await browser.newCDPSession(small);
+  await session.send('Page.setFontSizes', { fontSizes: { standard: 32, fixed: 26 } });
+  await small.reload();
+  await connected(small);
+  await reads(small, '#outcome', /^Valid/);
+  const { size, page, wide, send, text, command } = await small.evaluate(() => ({
+    size: getComputedStyle(document.body).fontSize,
+    page: document.documentElement.scrollWidth,
+    wide: [...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > 320).map((one) => one.outerHTML.slice(0, 60)),
+    send: document.getElementById('send').getBoundingClientRect().top,
+    text: document.getElementById('text').getBoundingClientRect(),
+    command: document.querySelector('#commands code').offsetWidth,
+  }));
+  assert.equal(size, '32px');
+  assert.ok(page <= 320, `the page is ${page} px wide: ${wide.join(' ')}`);
+  assert.deepEqual(wide, []);
+  assert.ok(send >= text.bottom && text.width >= 160, `the field has ${text.width} px`);
+  assert.ok(command >= 160, `a command has ${command} px`);
+  await small.close();
+});
+
+await check('states can be seen with forced colors', async () => {
+  await tab.emulateMedia({ forcedColors: 'active' });
+  await tab.getByRole('button', { name: 'Ping', exact: true }).click();
+  const background = (selector, pseudo = null) => tab.$eval(selector, (one, which) => getComputedStyle(one, which).backgroundColor, pseudo);
+  // Not at once: colors change gradually.
+  await until('the pressed button differs', async () => (await background('button[aria-pressed=true]')) !== (await background('button[aria-pressed=false]')));
+  await until('the dot is filled', async () => (await background('#chat-state', '::before')) !== (await background('body')));
+  await tab.emulateMedia({ forcedColors: 'none' });
+});
+
+await check('parts of a frame are separate words for who listens or copies', async () => {
+  await tab.fill('#hex', '81 02 48 69');
+  await tab.check('[name=from][value=server]');
+  await reads(tab, '#frames', 'Text byte 0, final, not masked, 2 bytes 81 FIN 1 · RSV 000 · opcode 1 02 MASK 0 · length 2 48 H 69 i payload “Hi”');
 });
 
 await check('everything works by keyboard, and the focus can be seen', async () => {
@@ -146,7 +247,7 @@ await check('a command is copied', async () => {
   await browser.grantPermissions(['clipboard-read', 'clipboard-write']);
   await tab.bringToFront();
   await tab.getByRole('button', { name: 'Copy: Join the chat' }).click();
-  await reads(tab, '#announcements', `Copied: tidings ws ws://127.0.0.1:${demo.port}/chat`);
+  await reads(tab, '#copy-announced', `Copied: tidings ws ws://127.0.0.1:${demo.port}/chat`);
   assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), `tidings ws ws://127.0.0.1:${demo.port}/chat`);
 });
 
@@ -175,9 +276,9 @@ await check(`${FLOOD} messages do not freeze the page, and the last ${LINES} sta
   speaker.terminate();
   await sleep(300);
   const { lines, pause, hint } = await tab.evaluate(() => ({
-    lines: document.querySelectorAll('#messages p').length, pause: Math.max(...window.pauses), hint: document.getElementById('dropped').textContent,
+    lines: [...document.querySelectorAll('#messages p')].map((line) => line.textContent.replace(/^.* Flood: /, '')), pause: Math.max(...window.pauses), hint: document.getElementById('dropped').textContent,
   }));
-  assert.equal(lines, LINES);
+  assert.deepEqual(lines, Array.from({ length: LINES }, (_, index) => String(FLOOD - LINES + 1 + index)));
   assert.ok(pause < LONGEST_PAUSE_MS, `the page stood still for ${Math.round(pause)} ms`);
   if (process.env.VERBOSE) console.log(pause);
   assert.match(hint, /^Older lines are dropped/);

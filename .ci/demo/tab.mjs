@@ -73,7 +73,7 @@ export async function say(tab, name, text) {
 
 /** The lines of the chat, without their times; notes are left out. */
 export async function heard(tab) {
-  return tab.$$eval('#messages p:not(.note)', (lines) => lines.map((line) => line.textContent.slice(line.querySelector('time').textContent.length)));
+  return tab.$$eval('#messages p:not(.note)', (lines) => lines.map((line) => line.textContent.slice(line.querySelector('time').textContent.length + 1)));
 }
 
 export async function hear(all, text) {

@@ -92,6 +92,16 @@ await check('a tab that cannot share has its own stream, and says so', async () 
   await alone.close();
 });
 
+await check('a tab whose browser may not store data has its own stream, and says so', async () => {
+  const alone = await openTab(address, {
+    before: () => { LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError')); },
+  });
+  await connected(alone);
+  await reads(alone, '#event-streams', '2');
+  assert.match(await alone.textContent('#sharing'), /a browser that may store data of this site/);
+  await alone.close();
+});
+
 await check('nothing is logged as an error', async () => assert.deepEqual(complaints, []));
 
 await check('a lost server is announced once, and so is its return', async () => {
@@ -99,8 +109,9 @@ await check('a lost server is announced once, and so is its return', async () =>
   const [tab] = tabs;
   await tab.evaluate(() => {
     window.announced = [];
-    const live = document.getElementById('announcements');
-    new MutationObserver(() => window.announced.push(live.textContent)).observe(live, { childList: true });
+    for (const live of document.querySelectorAll('#chat-state-announced, #events-state-announced')) {
+      new MutationObserver(() => window.announced.push(live.textContent)).observe(live, { childList: true });
+    }
   });
   await demo.kill('SIGKILL');
   await reads(tab, '#events-state', /^lost, reconnecting/);
@@ -116,8 +127,12 @@ await check('a lost server is announced once, and so is its return', async () =>
   assert.deepEqual(announced.toSorted(), [
     'Chat connected.', 'Chat disconnected, reconnecting.', 'Dashboard connected.', 'Dashboard lost, reconnecting.',
   ]);
-  const roles = await tab.evaluate(() => ['announcements', 'messages', 'outcome'].map((id) => document.getElementById(id).getAttribute('role')));
-  assert.deepEqual(roles, ['status', 'log', 'status']);
+  const live = ['chat-state-announced', 'events-state-announced', 'copy-announced', 'outcome', 'messages'];
+  const roles = await tab.evaluate((ids) => ids.map((id) => document.getElementById(id).getAttribute('role')), live);
+  assert.deepEqual(roles, ['status', 'status', 'status', 'status', 'log']);
+  // None of them has replaced the words of another.
+  assert.equal(await tab.textContent('#chat-state-announced'), 'Chat connected.');
+  assert.equal(await tab.textContent('#events-state-announced'), 'Dashboard connected.');
   await say(tab, 'Ada', 'back again');
   await until('it is heard', async () => (await tab.textContent('#messages')).includes('back again'));
 }, 60);

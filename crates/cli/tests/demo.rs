@@ -206,3 +206,38 @@ async fn a_client_of_the_subprotocol_is_shown_the_frame_that_it_has_sent() {
         assert_eq!(inspection["fault"], Value::Null);
     }
 }
+
+#[tokio::test]
+async fn everyone_receives_a_burst_whole_and_in_order() {
+    let demo = Demo::start();
+    let mut speaker = demo.join(None).await;
+    let mut plain = demo.join(None).await;
+    let mut page = demo.join(Some("demo-chat")).await;
+    for burst in 0..10 {
+        let texts: Vec<String> = (0..100).map(|number| format!("{burst}: {number}")).collect();
+        for text in &texts {
+            speaker.feed(text.as_str()).unwrap();
+        }
+        speaker.flush().await.unwrap();
+        for text in texts {
+            assert_eq!(next(&mut plain).await, text);
+            assert_eq!(next_object(&mut page).await["text"], text);
+            assert_eq!(next(&mut speaker).await, text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_the_inspector_does_not_take_is_null() {
+    let demo = Demo::start();
+    let mut socket = demo.join(Some("demo-chat")).await;
+    // The header of a client's frame has eight bytes at these lengths.
+    for (len, is_whole) in [(1016, true), (1017, false)] {
+        socket.send("x".repeat(len)).await.unwrap();
+        // The frame and the message come in either order.
+        let (one, two) = (next_object(&mut socket).await, next_object(&mut socket).await);
+        let frame = one.get("frame").or(two.get("frame")).unwrap();
+        assert_eq!(frame.is_string(), is_whole, "{len}: {frame}");
+        assert_eq!(frame.is_null(), !is_whole, "{len}: {frame}");
+    }
+}

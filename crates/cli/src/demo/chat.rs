@@ -18,10 +18,16 @@ use tidings_tokio::{
     server::{ServerRole, Upgrade, UpgradedStream, accept_same_origin},
     sse::server::EventIds,
 };
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{
+    broadcast::{
+        self,
+        error::{RecvError, TryRecvError},
+    },
+    watch,
+};
 
-use super::tap::Tap;
-use super::{Body, Demo, since_epoch};
+use super::tap::{Frame, Tap};
+use super::{Body, Demo, inspector::hex, since_epoch};
 
 /// The subprotocol of the page.
 const JSON: &str = "demo-chat";
@@ -67,8 +73,9 @@ enum Object<'a> {
         at: u64,
         text: &'a str,
     },
-    /// The frame of a message that this client has sent, in hexadecimal.
-    Frame { frame: &'a str },
+    /// The frame of a message that this client has sent, in hexadecimal; `null` if it is longer
+    /// than the inspector takes.
+    Frame { frame: Option<&'a str> },
     /// The number of messages that this client was too slow for.
     Dropped { dropped: u64 },
 }
@@ -225,15 +232,10 @@ impl Visitor {
                 },
                 message = messages.recv() => match message {
                     Ok(first) => self.forward(first, &mut messages).await?,
-                    Err(broadcast::error::RecvError::Lagged(dropped)) => {
-                        let notice = if self.reads_json {
-                            Object::Dropped { dropped }.to_json()
-                        } else {
-                            format!("({dropped} messages were dropped: too slow)").into()
-                        };
-                        self.socket.send(Message::Text(notice)).await?;
+                    Err(RecvError::Lagged(dropped)) => {
+                        self.socket.send(self.dropped_notice(dropped)).await?;
                     }
-                    Err(broadcast::error::RecvError::Closed) => return Ok(()),
+                    Err(RecvError::Closed) => return Ok(()),
                 },
                 _ = stopping.changed() => {
                     return self.socket.close(CloseCode::GOING_AWAY, "the server stops").await;
@@ -249,18 +251,36 @@ impl Visitor {
         messages: &mut broadcast::Receiver<Said>,
     ) -> Result<(), Error> {
         let mut next = Some(first);
+        let mut count = 0_usize;
         let mut bytes = 0_usize;
-        for _ in 0..MAX_BATCH_LEN {
-            let Some(Said { text, json }) = next else { break };
+        while let Some(Said { text, json }) = next {
             let message = if self.reads_json { json } else { text };
+            count = count.saturating_add(1);
             bytes = bytes.saturating_add(message.len());
             self.socket.feed(Message::Text(message))?;
-            if bytes > MAX_BATCH_BYTES {
+            // Before the next one is taken from the channel, where it would be lost.
+            if count >= MAX_BATCH_LEN || bytes > MAX_BATCH_BYTES {
                 break;
             }
-            next = messages.try_recv().ok();
+            next = match messages.try_recv() {
+                Ok(said) => Some(said),
+                Err(TryRecvError::Lagged(dropped)) => {
+                    self.socket.feed(self.dropped_notice(dropped))?;
+                    None
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+            };
         }
         self.socket.flush().await
+    }
+
+    /// Tells a client that it was too slow for this number of messages.
+    fn dropped_notice(&self, dropped: u64) -> Message {
+        Message::Text(if self.reads_json {
+            Object::Dropped { dropped }.to_json()
+        } else {
+            format!("({dropped} messages were dropped: too slow)").into()
+        })
     }
 
     /// Shows a client the bytes in which its message has just come.
@@ -271,8 +291,11 @@ impl Visitor {
             return Ok(());
         }
         let Some(frame) = self.socket.get_ref().frame(number) else { return Ok(()) };
-        let frame: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.socket.send(Message::Text(Object::Frame { frame: &frame }.to_json())).await
+        let frame = match frame {
+            Frame::Whole(bytes) => Some(hex(bytes)),
+            Frame::TooLong => None,
+        };
+        self.socket.send(Message::Text(Object::Frame { frame: frame.as_deref() }.to_json())).await
     }
 }
 

@@ -12,8 +12,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use serde::Serialize;
 use tidings_tokio::websocket::frame::{
-    CloseFrame, ControlOpcode, ControlPayload, DataOpcode, Decoder, Header, Opcode, PayloadLimit,
-    Rsv,
+    CloseFrame, CloseFrameError, ControlOpcode, ControlPayload, DataOpcode, DecodeErrorKind,
+    Decoder, Header, Opcode, PayloadLimit, Rsv,
 };
 use tidings_tokio::websocket::{
     AnyRole, Client, Connection, Event, Limits, Server, Timeouts, Timestamp, Violation,
@@ -22,7 +22,7 @@ use tidings_tokio::websocket::{
 use super::{Body, plain, whole};
 
 /// The number of bytes that are inspected at once.
-const MAX_BYTES: usize = 1024;
+pub(super) const MAX_BYTES: usize = 1024;
 /// The longest request: `0x12, ` is six characters for one byte.
 const MAX_BODY_LEN: usize = 6 * MAX_BYTES;
 /// The time to send the request.
@@ -115,11 +115,23 @@ struct Frame {
 struct Fault {
     /// The byte that broke the rule.
     at: usize,
-    /// The same byte, counted in a text message that is not UTF-8.
     #[serde(skip)]
-    text_offset: Option<u64>,
+    place: Place,
     message: String,
     close_code: String,
+}
+
+/// The byte that broke the rule, which is not always the one that shows it to a connection.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// The one that shows it.
+    Found,
+    /// This one of the frame that holds the byte that shows it, counted from 0.
+    InFrame(usize),
+    /// This one of the payload of that frame, counted from 0.
+    InPayload(usize),
+    /// This one of the text message, counted from 0.
+    InText(u64),
 }
 
 #[derive(Debug, Serialize)]
@@ -134,8 +146,16 @@ enum Missing {
 fn inspect(bytes: &[u8], sender: Sender) -> Inspection {
     let (frames, missing) = frames(bytes);
     let Outcome { mut fault, ignored_from } = receive(bytes, sender);
-    if let Some(Fault { at, text_offset: Some(text_offset), .. }) = &mut fault {
-        *at = text_byte(&frames, *at, *text_offset);
+    if let Some(Fault { at, place, .. }) = &mut fault {
+        *at = match *place {
+            Place::Found => *at,
+            Place::InFrame(index) => {
+                frame_at(&frames, *at).map_or(*at, |frame| frame.offset.saturating_add(index))
+            }
+            Place::InPayload(index) => frame_at(&frames, *at)
+                .map_or(*at, |frame| frame.payload_start().saturating_add(index)),
+            Place::InText(offset) => text_byte(&frames, *at, offset),
+        };
     }
     // Whoever broke a rule is not asked for more.
     let missing = missing.filter(|_| ignored_from.is_none());
@@ -180,6 +200,10 @@ impl Frame {
             meaning: meaning(header.opcode(), payload),
         }
     }
+
+    const fn payload_start(&self) -> usize {
+        self.offset.saturating_add(self.header_len)
+    }
 }
 
 fn meaning(opcode: Opcode, payload: &[u8]) -> String {
@@ -204,7 +228,7 @@ struct Outcome {
 }
 
 /// Plays the bytes to a connection at the other end, one by one: the result does not depend on how
-/// they are split, and so the byte is known that broke a rule.
+/// they are split, and so the byte is known that shows a fault.
 fn receive(bytes: &[u8], sender: Sender) -> Outcome {
     let now = Timestamp::default();
     let role = match sender {
@@ -231,18 +255,40 @@ fn receive(bytes: &[u8], sender: Sender) -> Outcome {
 impl Fault {
     fn new(at: usize, violation: &Violation) -> Self {
         let close_code = violation.close_code().to_string();
-        let text_offset = match violation {
-            Violation::InvalidUtf8(error) => Some(error.offset),
-            _ => None,
+        let place = match violation {
+            Violation::InvalidUtf8(error) => Place::InText(error.offset),
+            // The opcode.
+            Violation::UnexpectedContinuation | Violation::ExpectedContinuation => {
+                Place::InFrame(0)
+            }
+            // The bit MASK, and the length.
+            Violation::MaskedFrame
+            | Violation::UnmaskedFrame
+            | Violation::CloseFrame(CloseFrameError::CutCode) => Place::InFrame(1),
+            Violation::CloseFrame(CloseFrameError::IllegalCode { .. }) => Place::InPayload(0),
+            // After the code; it has less than 126 bytes.
+            Violation::CloseFrame(CloseFrameError::ReasonNotUtf8(error)) => {
+                let offset = usize::try_from(error.offset).unwrap_or_default();
+                Place::InPayload(offset.saturating_add(2))
+            }
+            _ => Place::Found,
         };
         let message = match violation {
             // Which frame it is can be seen.
-            Violation::Frame(error) => error.source().map(ToString::to_string),
-            _ => None,
+            Violation::Frame(error) => match &error.kind {
+                DecodeErrorKind::Header(error) => error.to_string(),
+                DecodeErrorKind::PayloadTooLong(error) => error.to_string(),
+                _ => error.to_string(),
+            },
+            _ => violation.to_string(),
         };
-        let message = message.unwrap_or_else(|| violation.to_string());
-        Self { at, text_offset, message, close_code }
+        Self { at, place, message, close_code }
     }
+}
+
+/// The frame that holds this byte.
+fn frame_at(frames: &[Frame], at: usize) -> Option<&Frame> {
+    frames.iter().rev().find(|frame| frame.offset <= at)
 }
 
 /// Finds a byte of the text message that has begun before `found_at`. A character that is cut is only
@@ -254,14 +300,13 @@ fn text_byte(frames: &[Frame], found_at: usize, text_offset: u64) -> usize {
         if opcode != DataOpcode::Continuation {
             places.clear();
         }
-        let start = frame.offset.saturating_add(frame.header_len);
-        places.extend((start..).take(frame.payload.len() / 2)); // two digits for a byte
+        places.extend((frame.payload_start()..).take(frame.payload.len() / 2)); // two digits for a byte
     }
     let index = usize::try_from(text_offset).unwrap_or(usize::MAX);
     places.get(index).copied().unwrap_or(found_at)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -277,7 +322,8 @@ fn from_hex(text: &str) -> Result<Vec<u8>, HexError> {
             }
             return Err(HexError::NotADigit { character, position: index.saturating_add(1) });
         };
-        if half.is_none() && character == '0' && characters.next_if(|(_, x)| *x == 'x').is_some() {
+        let is_prefix = |(_, next): &(usize, char)| character == '0' && matches!(next, 'x' | 'X');
+        if half.is_none() && characters.next_if(is_prefix).is_some() {
             continue;
         }
         half = match half {
@@ -347,22 +393,29 @@ mod tests {
         use Sender::{Client, Server};
         for (text, sender, at, rule, code) in [
             ("8105 48656c6c6f", Client, 1, "5.1", "1002"), // not masked
-            ("8185 00000000 48656c6c6f", Server, 5, "5.1", "1002"), // masked
+            ("8185 00000000 48656c6c6f", Server, 1, "5.1", "1002"), // masked
             ("c105 48656c6c6f", Server, 0, "5.2", "1002"), // RSV1
             ("8105 48656c6c6f 83", Server, 7, "5.2", "1002"), // a reserved opcode
-            ("8000", Server, 1, "5.4", "1002"),            // nothing to continue
-            ("0900", Server, 0, "5.5", "1002"),            // a fragmented Ping
-            ("8104 6f6bff21", Server, 4, "8.1", "1007"),   // not UTF-8
-            ("8106 636166e92121", Server, 5, "8.1", "1007"), // the byte after it shows it
-            ("0102 61e9 8900 8001 21", Server, 3, "8.1", "1007"), // and in another frame
-            ("8801 03", Server, 2, "5.5.1", "1002"),       // half a code
-            ("817e0005", Server, 3, "5.2", "1002"),        // not the shortest length
+            ("8000", Server, 0, "5.4", "1002"),            // nothing to continue
+            ("8900 8001 61", Server, 2, "5.4", "1002"),    // nor here
+            ("0101 61 8101 62", Server, 3, "5.4", "1002"), // a message inside another
+            ("8980 00000000 817e 0100", Client, 7, "5.1", "1002"), // not masked, and a longer header
+            ("0900", Server, 0, "5.5", "1002"),                    // a fragmented Ping
+            ("8104 6f6bff21", Server, 4, "8.1", "1007"),           // not UTF-8
+            ("8106 636166e92121", Server, 5, "8.1", "1007"),       // the byte after it shows it
+            ("0102 61e9 8900 8001 21", Server, 3, "8.1", "1007"),  // and in another frame
+            ("8801 03", Server, 1, "5.5.1", "1002"),               // half a code
+            ("8902 6161 8802 03ed", Server, 6, "7.4", "1002"),     // a code that is not sent
+            ("8885 00000000 03e8 61e961", Client, 9, "8.1", "1007"), // a reason that is not UTF-8
+            ("817e0005", Server, 3, "5.2", "1002"),                // not the shortest length
         ] {
             let inspection = inspected(text, sender);
             let fault = inspection.fault.as_ref().unwrap();
             assert_eq!(fault.at, at, "{text}: {inspection:?}");
             assert!(fault.message.contains(&format!("RFC 6455, {rule}")), "{text}: {fault:?}");
             assert!(fault.close_code.starts_with(code), "{text}: {fault:?}");
+            // The number of the byte comes before it.
+            assert!(!fault.message.contains("in the frame"), "{text}: {fault:?}");
             assert!(inspection.ignored_from.is_some_and(|from| from > at), "{text}");
             assert!(inspection.missing.is_none(), "{text}");
         }
@@ -396,7 +449,9 @@ mod tests {
 
     #[test]
     fn hexadecimal_is_read_in_the_usual_ways() {
-        for text in ["810548", "81 05 48", "0x81, 0x05,0x48", "81:05:48\n", "8 1 0 5 4 8"] {
+        for text in
+            ["810548", "81 05 48", "0x81, 0x05,0x48", "81:05:48\n", "8 1 0 5 4 8", "0X81 0X05,0x48"]
+        {
             assert_eq!(from_hex(text), Ok(vec![0x81, 0x05, 0x48]), "{text:?}");
         }
         assert_eq!(from_hex("00 0x00"), Ok(vec![0, 0]));

@@ -3,7 +3,9 @@
 // elsewhere, and never text as HTML.
 
 const $ = (id) => document.getElementById(id);
-const plural = (count, thing) => `${count.toLocaleString('en')} ${thing}${count === 1 ? '' : 's'}`;
+const plural = (count, thing) => `${count.toLocaleString('en')} ${thing}${String(count) === '1' ? '' : 's'}`;
+/** For screen readers and copied text, which otherwise run the parts together. */
+const spacedOut = (parts) => parts.flatMap((part) => [part, ' ']).slice(0, -1);
 
 /** An element with these children; strings become text. */
 function element(name, attributes, ...children) {
@@ -22,7 +24,7 @@ function setState(id, text, isOn, announcement) {
   state.classList.toggle('on', isOn);
   if (!announcement || announcement === announced.get(id)) return;
   announced.set(id, announcement);
-  $('announcements').textContent = announcement;
+  $(`${id}-announced`).textContent = announcement;
 }
 
 /** Calls `done` after `ms`, and `tick` with the seconds left until then. */
@@ -94,7 +96,7 @@ function toElement({ text, at, note }) {
   if (note) return element('p', { class: 'note' }, text);
   const line = element('p', {}, element('time', {}, clock.format(at)));
   const [, name, said] = /^([^:\n]{1,24}): (.*)$/s.exec(text) ?? [];
-  line.append(...(name ? [element('b', {}, name), `: ${said}`] : [text]));
+  line.append(' ', ...(name ? [element('b', {}, name), ': '] : []), element('bdi', {}, name ? said : text));
   return line;
 }
 
@@ -127,7 +129,7 @@ function connect() {
     opened = Date.now();
     setState('chat-state', 'connected', true, 'Chat connected.');
     $('send').disabled = false;
-    if (inspect.isPending) inspect();
+    retryInspection();
   };
   socket.onmessage = ({ data }) => receive(JSON.parse(data));
   socket.onclose = ({ code, reason }) => {
@@ -141,21 +143,24 @@ function connect() {
   };
 }
 
+/** It has more than spaces, joiners and marks of direction. */
+const isVisible = (text) => /[^\s\p{Cf}]/u.test(text);
+
 /** Storage may be switched off; then the name is for this page alone. */
 const storage = {
   get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
   set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* see above */ } },
 };
 
-$('name').value = storage.get('tidings-name') || `guest ${Math.floor(Math.random() * 1000)}`;
+$('name').value = storage.get('tidings-name')?.slice(0, $('name').maxLength) || `guest ${Math.floor(Math.random() * 1000)}`;
 storage.set('tidings-name', $('name').value);
 $('name').oninput = () => storage.set('tidings-name', $('name').value);
 $('form').onsubmit = (event) => {
   event.preventDefault();
   const text = $('text').value.trim();
-  if (!text || socket.readyState !== WebSocket.OPEN) return;
-  const name = $('name').value.replaceAll(':', '').trim() || 'somebody';
-  socket.send(`${name}: ${text}`);
+  if (!isVisible(text) || socket.readyState !== WebSocket.OPEN) return;
+  const name = $('name').value.replaceAll(':', '').trim();
+  socket.send(`${isVisible(name) ? name : 'somebody'}: ${text}`);
   $('text').value = '';
   log.scrollTop = log.scrollHeight;
 };
@@ -170,7 +175,7 @@ connect();
 
 const LOCK = 'tidings-events';
 const RATES = 60;
-const channel = navigator.locks && window.BroadcastChannel ? new BroadcastChannel(LOCK) : null;
+let channel = navigator.locks && window.BroadcastChannel ? new BroadcastChannel(LOCK) : null;
 let source = null;
 let streamState = 'connecting';
 let last = null; // the last event: { id, at, stats }
@@ -222,6 +227,7 @@ function handle(message) {
 
 function showEvent(event) {
   last = event;
+  retryInspection(); // the server is there
   const { stats, id } = event;
   $('time').textContent = new Date(stats.time_ms).toLocaleTimeString();
   $('websockets').textContent = stats.websockets;
@@ -256,7 +262,7 @@ function showAge() {
 function lead() {
   $('sharing').textContent = channel
     ? 'This tab has the event stream and shares it with your other tabs.'
-    : 'Tabs cannot share an event stream here: that needs HTTPS or localhost. Over HTTP/1.1 a browser opens six connections to a host, so a seventh tab would wait.';
+    : 'Tabs cannot share an event stream here: that needs HTTPS or localhost, and a browser that may store data of this site. Over HTTP/1.1 a browser opens six connections to a host, so a seventh tab would wait.';
   openStream();
 }
 
@@ -264,7 +270,13 @@ function lead() {
 async function waitForLock(options) {
   try {
     await navigator.locks.request(LOCK, options, () => { lead(); return new Promise(() => {}); });
-  } catch {
+  } catch (error) {
+    if (error.name !== 'AbortError') {
+      // The browser refuses locks where it may not store data.
+      channel?.close();
+      channel = null;
+      return lead();
+    }
     // Another tab has not heard from this one for long, and took over.
     source?.close();
     source = null;
@@ -275,7 +287,7 @@ async function waitForLock(options) {
 function follow(options = {}) {
   $('sharing').textContent = 'Another tab has the event stream and shares it with this one.';
   waitForLock(options);
-  channel.postMessage({ ask: true });
+  channel?.postMessage({ ask: true });
 }
 
 if (channel) {
@@ -331,12 +343,22 @@ function press(pressed) {
   for (const button of $('examples').children) button.setAttribute('aria-pressed', button === pressed);
 }
 
-/** What this browser has just sent, as it came in at the server. */
+/** What this browser has just sent, as it came in at the server; null if it is too long. */
 function showOwnFrame(hex) {
   if (!$('follow').checked) return;
   // Thousands may come at once, and only the last is of interest.
   clearTimeout(showOwnFrame.timer);
-  showOwnFrame.timer = setTimeout(() => { if ($('follow').checked) load(spaced(hex), 'client', null); }, 50);
+  showOwnFrame.timer = setTimeout(() => { if ($('follow').checked) loadOwnFrame(hex); }, 50);
+}
+
+function loadOwnFrame(hex) {
+  if (hex !== null) return load(spaced(hex), 'client', null);
+  asked.abort();
+  inspect.isPending = false;
+  hexField.value = '';
+  press(null);
+  $('frames').replaceChildren();
+  showVerdict('The frame of this message is longer than 1024 bytes and is not shown.', false);
 }
 
 hexField.oninput = () => {
@@ -358,13 +380,24 @@ async function inspect() {
   const from = document.querySelector('[name=from]:checked').value;
   try {
     const response = await fetch(`/inspect?from=${from}`, { method: 'POST', body: hexField.value, signal });
-    if (!response.ok) return showVerdict((await response.text()).trim(), true);
+    if (!response.ok) return refuse((await response.text()).trim());
     showInspection(await response.json());
   } catch {
     if (signal.aborted) return;
     inspect.isPending = true;
-    showVerdict('The server does not answer. The bytes are inspected when it is back.', true);
+    refuse('The server does not answer. The bytes are inspected when it is back.');
   }
+}
+
+function retryInspection() {
+  if (inspect.isPending) inspect();
+}
+window.addEventListener('online', retryInspection);
+
+/** Shows why the bytes are not inspected, without the frames of others. */
+function refuse(why) {
+  $('frames').replaceChildren();
+  showVerdict(why, true);
 }
 
 function showVerdict(text, isBad) {
@@ -377,20 +410,22 @@ function showVerdict(text, isBad) {
 
 function showInspection({ bytes, frames, fault, ignored_from: ignoredFrom, missing }) {
   const wire = bytesOf(bytes);
-  const cards = frames.map((frame, index) => toCard(frame, wire, frames[index + 1]?.offset, fault?.at, ignoredFrom));
+  const cards = frames.map((frame) => toCard(frame, wire, fault?.at, ignoredFrom));
   const end = frames.length > 0 ? endOf(frames.at(-1)) : 0;
-  if (end < wire.length) cards.push(restCard(wire, end, fault?.at));
+  if (end < wire.length) cards.push(restCard(wire, end, fault?.at, ignoredFrom));
   $('frames').replaceChildren(...cards);
   if (fault) return showVerdict(`Byte ${fault.at} breaks a rule: ${fault.message}. The receiver closes with ${fault.close_code}.`, true);
-  if (missing) return showVerdict(missing === 'header' ? 'Not complete: the header goes on.' : `Not complete: ${plural(Number(missing.payload), 'more byte')} of payload will follow.`, false);
+  if (missing) return showVerdict(missing === 'header' ? 'Not complete: the header goes on.' : `Not complete: ${plural(BigInt(missing.payload), 'more byte')} of payload will follow.`, false);
   if (wire.length === 0) return showVerdict('No bytes.', false);
-  const ignored = frames.filter(({ offset }) => ignoredFrom !== null && offset >= ignoredFrom).length;
-  showVerdict(`Valid: ${plural(frames.length, 'frame')}${ignored ? `, of which ${ignored} after the Close ${ignored === 1 ? 'is' : 'are'} ignored` : ''}.`, false);
+  const valid = ignoredFrom === null ? frames : frames.filter(({ offset }) => offset < ignoredFrom);
+  const ignored = ignoredFrom === null ? 0 : wire.length - ignoredFrom;
+  const after = ignored ? ` ${plural(ignored, 'byte')} after the Close ${ignored === 1 ? 'is' : 'are'} ignored.` : '';
+  showVerdict(`Valid: ${plural(valid.length, 'frame')}.${after}`, false);
 }
 
 const endOf = ({ offset, header_len: headerLen, payload }) => offset + headerLen + payload.length / 2;
 
-function toCard(frame, wire, next, faultAt, ignoredFrom) {
+function toCard(frame, wire, faultAt, ignoredFrom) {
   const { offset, header_len: headerLen, fin, rsv, opcode, opcode_bits: bits, masking_key: key, payload_len: payloadLen, payload, meaning } = frame;
   const keyAt = offset + headerLen - (key ? 4 : 0);
   const cells = (start, stop, below = () => null) => wire.slice(start, stop).map((byte, index) => cell(byte, start + index === faultAt, below(index)));
@@ -407,21 +442,23 @@ function toCard(frame, wire, next, faultAt, ignoredFrom) {
   }
   const isBroken = faultAt >= offset && faultAt < endOf(frame);
   const isIgnored = ignoredFrom !== null && offset >= ignoredFrom;
-  const facts = [`byte ${offset}`, fin ? 'final' : 'to be continued', key ? 'masked' : 'not masked', plural(Number(payloadLen), 'byte')];
+  const facts = [`byte ${offset}`, fin ? 'final' : 'to be continued', key ? 'masked' : 'not masked', plural(BigInt(payloadLen), 'byte')];
   if (isIgnored) facts.push('ignored');
   const card = element('li', { class: isBroken ? 'broken' : isIgnored ? 'ignored' : '' },
-    element('h3', {}, opcode, element('small', {}, facts.join(', '))),
-    element('div', { class: 'groups' }, ...groups));
-  if (meaning) card.append(element('p', { class: 'meaning' }, opcode === 'Close' ? meaning : `“${meaning}”`));
+    element('h3', {}, opcode, ' ', element('small', {}, facts.join(', '))), ' ',
+    element('div', { class: 'groups' }, ...spacedOut(groups)));
+  if (meaning) card.append(' ', element('p', { class: 'meaning' }, ...(opcode === 'Close' ? [meaning] : ['“', element('bdi', {}, meaning), '”'])));
   return card;
 }
 
-/** Bytes that are not a frame: its header is illegal or cut, or a fault came before. */
-function restCard(wire, start, faultAt) {
+/** Bytes that are not a frame: the header is illegal or cut, or nothing is read any more. */
+function restCard(wire, start, faultAt, ignoredFrom) {
   const cells = wire.slice(start).map((byte, index) => cell(byte, start + index === faultAt, null));
   const isBroken = faultAt >= start;
+  const isIgnored = ignoredFrom !== null && start >= ignoredFrom;
+  const title = isBroken ? 'Illegal header' : isIgnored ? 'Not looked at' : 'No whole header';
   return element('li', { class: isBroken ? 'broken' : 'ignored' },
-    element('h3', {}, isBroken ? 'Illegal header' : 'No whole header', element('small', {}, `byte ${start}`)),
+    element('h3', {}, title, ' ', element('small', {}, `byte ${start}`)), ' ',
     element('div', { class: 'groups' }, group('rest', firstByte(wire[start]), cells)));
 }
 
@@ -431,12 +468,12 @@ const character = (byte) => (byte === 0x20 ? '␣' : byte > 0x20 && byte < 0x7f 
 const toHex = (byte) => byte.toString(16).padStart(2, '0');
 
 function group(kind, label, cells) {
-  return element('div', { class: `group ${kind}` }, element('div', { class: 'cells' }, ...cells), element('span', {}, label));
+  return element('div', { class: `group ${kind}` }, element('div', { class: 'cells' }, ...spacedOut(cells)), ' ', element('span', {}, label));
 }
 
 function cell(byte, isFault, below) {
   const made = element('span', { class: isFault ? 'cell fault' : 'cell' }, toHex(byte));
-  if (below !== null) made.append(element('b', {}, below));
+  if (below !== null) made.append(' ', element('b', {}, below));
   return made;
 }
 
@@ -454,10 +491,10 @@ for (const [what, command] of COMMANDS) {
   const button = element('button', { type: 'button', 'aria-label': `Copy: ${what}` }, 'Copy');
   button.onclick = async () => {
     button.textContent = (await copy(command, code)) ? 'Copied' : 'Selected';
-    $('announcements').textContent = `${button.textContent}: ${command}`;
+    $('copy-announced').textContent = `${button.textContent}: ${command}`;
     setTimeout(() => { button.textContent = 'Copy'; }, 2000);
   };
-  $('commands').append(element('li', {}, element('div', {}, element('small', {}, what), code), button));
+  $('commands').append(element('li', {}, element('div', {}, element('small', {}, what), ' ', code), ' ', button));
 }
 
 /** Copies; where a page may not, the text is selected at least. */

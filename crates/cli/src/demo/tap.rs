@@ -10,9 +10,19 @@ use tidings_tokio::websocket::frame::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The longest frame that is kept, and how many: a read may bring many frames at once.
-const MAX_FRAME_LEN: usize = 512;
+use super::inspector::MAX_BYTES as MAX_FRAME_LEN;
+
+/// The number of frames that are kept: a read may bring many at once.
 const FRAMES_KEPT: usize = 32;
+
+/// A frame that was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// With its header, as it came.
+    Whole(Vec<u8>),
+    /// The inspector does not take as many bytes.
+    TooLong,
+}
 
 /// A stream that keeps the last text frames it has read.
 pub(super) struct Tap<S> {
@@ -26,10 +36,10 @@ impl<S> Tap<S> {
     }
 
     /// The frame that was the text message with this number, counted from 0. `None` if it came in
-    /// several frames or is long, or if too many came after it.
-    pub(super) fn frame(&self, number: u64) -> Option<&[u8]> {
+    /// several frames, or if too many came after it.
+    pub(super) fn frame(&self, number: u64) -> Option<&Frame> {
         let kept = self.recorder.kept.iter().find(|(kept, _)| *kept == number);
-        kept.map(|(_, bytes)| &bytes[..])
+        kept.map(|(_, frame)| frame)
     }
 }
 
@@ -40,7 +50,7 @@ struct Recorder {
     current: Vec<u8>,
     /// The number of messages that have ended.
     messages: u64,
-    kept: VecDeque<(u64, Vec<u8>)>,
+    kept: VecDeque<(u64, Frame)>,
 }
 
 impl Recorder {
@@ -78,7 +88,9 @@ impl Recorder {
         }
         let frame_len = usize::try_from(header.payload_len())
             .map_or(usize::MAX, |len| len.saturating_add(header.encoded_len()));
-        if opcode == DataOpcode::Text && frame_len == frame.len() {
+        if opcode == DataOpcode::Text {
+            let is_whole = frame_len == frame.len();
+            let frame = if is_whole { Frame::Whole(frame) } else { Frame::TooLong };
             self.kept.push_back((self.messages, frame));
             if self.kept.len() > FRAMES_KEPT {
                 self.kept.pop_front();
@@ -137,7 +149,11 @@ mod tests {
 
     const HELLO: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
 
-    fn kept(reads: &[&[u8]]) -> VecDeque<(u64, Vec<u8>)> {
+    fn hello() -> Frame {
+        Frame::Whole(HELLO.to_vec())
+    }
+
+    fn kept(reads: &[&[u8]]) -> VecDeque<(u64, Frame)> {
         let mut recorder = Recorder::new();
         for read in reads {
             recorder.record(read);
@@ -150,15 +166,20 @@ mod tests {
         let stream = [HELLO, b"\x89\x80\0\0\0\0", HELLO].concat();
         for cut in 0..=stream.len() {
             let (first, second) = stream.split_at(cut);
-            assert_eq!(kept(&[first, second]), [(0, HELLO.to_vec()), (1, HELLO.to_vec())]);
+            assert_eq!(kept(&[first, second]), [(0, hello()), (1, hello())]);
         }
     }
 
     #[test]
     fn fragments_and_long_frames_are_counted_and_not_kept() {
-        let long = [&b"\x81\xfe\x04\x00\0\0\0\0"[..], &[b'x'; 1024]].concat();
+        // A header of eight bytes before 1016 and 1017 bytes of payload.
+        let longest = [&b"\x81\xfe\x03\xf8\0\0\0\0"[..], &[b'x'; 1016]].concat();
+        let long = [&b"\x81\xfe\x03\xf9\0\0\0\0"[..], &[b'x'; 1017]].concat();
         let fragments = b"\x01\x81\0\0\0\0a\x80\x81\0\0\0\0b";
-        assert_eq!(kept(&[&long, fragments, HELLO]), [(2, HELLO.to_vec())]);
+        assert_eq!(
+            kept(&[&long, fragments, &longest, HELLO]),
+            [(0, Frame::TooLong), (2, Frame::Whole(longest)), (3, hello())]
+        );
     }
 
     #[test]
