@@ -143,7 +143,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
 /// Requires a URL of HTTP, and says how to write one.
 fn check_scheme(target: &Target) -> Result<(), UsageError> {
     let url = failure::without_query(&target.url);
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", &url));
     let http = match &*scheme.to_ascii_lowercase() {
         "http" | "https" => return Ok(()),
         "ws" => Some("http"),
@@ -155,7 +155,7 @@ fn check_scheme(target: &Target) -> Result<(), UsageError> {
             format!("write {http}://{rest} --unix {}", path.display())
         }
         (Some(http), None) => format!("write {http}://{rest}, or tidings ws for a WebSocket"),
-        (None, _) if scheme.is_empty() && !url.contains(char::is_whitespace) => {
+        (None, _) if scheme.is_empty() && failure::may_be_host(&url) => {
             format!("write http://{url}, or https://{url} for TLS")
         }
         (None, _) => "an event stream has a URL such as http://127.0.0.1:8080/events".to_owned(),
@@ -194,7 +194,7 @@ fn request(arguments: &Arguments, target: &Target) -> Result<EventSourceRequest,
         request = request.repeat(Repeat::Unprocessed);
     }
     let is_content_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
-    let headers = arguments.request.headers(target);
+    let headers = arguments.request.headers(target)?;
     if arguments.data.is_some() && !headers.iter().any(is_content_type) {
         request = request.header("content-type", "application/json");
     }
@@ -232,7 +232,7 @@ async fn watch(mut source: EventSource, json: bool, url: &str) -> io::Result<Exi
     let mut has_skipped = false;
     while let Some(update) = source.next().await {
         match update {
-            ClientEvent::Open(_) => eprintln!("connected"),
+            ClientEvent::Open(_) => note("connected"),
             ClientEvent::Event(event) if json => print_json_event(&event, retry_ms.take())?,
             ClientEvent::Event(event) => {
                 print_event(&event, &printed_id)?;
@@ -279,9 +279,9 @@ fn exit_code(cause: &DisconnectCause, reason: GiveUp, has_skipped: bool) -> Exit
 
 fn tell_skipped(exceeded: LimitExceeded) {
     match exceeded.limit {
-        Limit::Data => eprintln!("an event was skipped: {exceeded}; see --max-event"),
-        Limit::Comment => eprintln!("a comment was skipped: {exceeded}"),
-        _ => eprintln!("an event was skipped: {exceeded}"),
+        Limit::Data => note(&format!("an event was skipped: {exceeded}; see --max-event")),
+        Limit::Comment => note(&format!("a comment was skipped: {exceeded}")),
+        _ => note(&format!("an event was skipped: {exceeded}")),
     }
 }
 
@@ -307,10 +307,10 @@ fn tell(cause: &DisconnectCause, next: &str, url: &str) {
     let media_type = header(answer, &http::header::CONTENT_TYPE);
     let body = failure::shown_body(answer.body.trim_ascii(), media_type.as_deref());
     if !body.is_empty() {
-        eprintln!("{body}");
+        note(&body);
     }
     if let Some(cut) = answer.cut {
-        eprintln!("this is not the whole answer: {cut}");
+        note(&format!("this is not the whole answer: {cut}"));
     }
 }
 
