@@ -38,6 +38,7 @@ pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
         Error::Io(error) => return io_hint(error, secure, secure_scheme),
         Error::Tls(error) => return tls_hint(error, plain_scheme),
         Error::Uri(_) => uri_hint(url),
+        Error::ProxyUri(_) => "for a SOCKS5 proxy write --socks5 HOST:PORT".to_owned(),
         Error::Response(ResponseError::Head(_)) if !secure => format!(
             "what answers there does not speak HTTP; if it expects TLS, write {secure_scheme}:// \
              instead of {plain_scheme}://"

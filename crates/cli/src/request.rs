@@ -23,6 +23,9 @@ fn parse_header(text: &str) -> Result<(String, String), UsageError> {
 /// Reads a time in seconds, which may be a fraction.
 pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a time is a number of seconds".to_owned())?;
+    if !seconds.is_finite() {
+        return Err("a time is a number of seconds".to_owned());
+    }
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 

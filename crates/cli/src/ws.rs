@@ -80,6 +80,8 @@ pub(crate) struct Arguments {
     #[arg(short = '1', long, help_heading = "Messages")]
     one: bool,
     /// Wait this long for the answer to --one; without it, as long as it takes.
+    ///
+    /// The time starts once the WebSocket is open.
     #[arg(
         long,
         value_name = "SECONDS",

@@ -49,6 +49,9 @@ impl ListenAddress {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let unix = text.strip_prefix("unix:").or(text.strip_prefix("ws+unix:"));
         if let Some(path) = unix {
+            if path.is_empty() {
+                return Err("a Unix socket is written unix:PATH".to_owned());
+            }
             return Ok(Self::Unix(path.into()));
         }
         address::parse(text, "an address is written PORT, HOST:PORT or unix:PATH").map(Self::Tcp)
@@ -392,7 +395,9 @@ impl Listener {
                 let listener = UnixListener::bind(path);
                 let listener = listener.map_err(|error| {
                     let hint = match error.kind() {
-                        io::ErrorKind::AddrInUse => "; remove the file if no program uses it",
+                        io::ErrorKind::AddrInUse if is_socket(path) => {
+                            "; remove the file if no program uses it"
+                        }
                         _ => "",
                     };
                     format!("listening on the Unix socket {}: {error}{hint}", path.display())
@@ -440,6 +445,13 @@ impl Listener {
     }
 }
 
+#[cfg(unix)]
+fn is_socket(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -453,6 +465,7 @@ mod tests {
         assert_eq!(ListenAddress::parse("[::1]:9000"), tcp("[::1]:9000"));
         assert_eq!(ListenAddress::parse("unix:/a"), Ok(ListenAddress::Unix("/a".into())));
         assert!(ListenAddress::parse("here").is_err());
+        assert!(ListenAddress::parse("unix:").is_err());
         assert!(ListenAddress::parse("70000").is_err());
     }
 }

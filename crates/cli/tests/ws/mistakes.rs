@@ -145,6 +145,23 @@ fn a_time_limit_of_nothing_is_refused() {
 }
 
 #[test]
+fn a_time_is_a_number_and_an_ipv6_address_has_brackets() {
+    for (arguments, error) in [
+        (
+            &["ws", "ws://127.0.0.1:9/", "-1", "--timeout", "nan"][..],
+            "a time is a number of seconds",
+        ),
+        (&["ws", "--listen", "::1"], "write [::1]:PORT for this IPv6 address"),
+        (&["ws", "--listen", "unix:"], "a Unix socket is written unix:PATH"),
+    ] {
+        assert_told(&run(arguments), 2, &[error]);
+    }
+    for url in [":7001/x", ""] {
+        assert_told(&run(&["ws", url]), 2, &["hint: a WebSocket has a URL such as"]);
+    }
+}
+
+#[test]
 fn an_error_about_a_file_names_its_option() {
     let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/server.pem");
     let ws = ["ws", "ws://127.0.0.1:9/"];
