@@ -35,6 +35,9 @@ pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
         false => ("wss", "ws"),
     };
     Some(match error {
+        Error::Io(error) if secure && is_cut_tls(error) => {
+            format!("the server may not speak TLS on this port: write {plain_scheme}://")
+        }
         Error::Io(error) => return io_hint(error, secure, secure_scheme),
         Error::Tls(error) => return tls_hint(error, plain_scheme),
         Error::Uri(_) => uri_hint(url),
@@ -87,6 +90,12 @@ fn uri_hint(url: &str) -> String {
         }
         _ => "a WebSocket has a URL such as ws://127.0.0.1:8080/chat".to_owned(),
     }
+}
+
+/// Returns whether the server closed where TLS begins.
+fn is_cut_tls(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+        && error.to_string().starts_with("the TLS handshake with")
 }
 
 fn io_hint(error: &io::Error, secure: bool, secure_scheme: &str) -> Option<String> {

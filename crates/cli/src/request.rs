@@ -131,6 +131,16 @@ impl RequestOptions {
     /// The way to the server, as options: everything but headers.
     pub(crate) async fn connect_options(&self, target: &Target) -> Result<ConnectOptions, Error> {
         let mut options = ConnectOptions::new().proxy_from_environment();
+        let ways = [
+            ("--unix", self.unix.is_some()),
+            ("--connect-to", self.connect_to.is_some()),
+            ("--socks5", self.socks5.is_some()),
+        ];
+        let other_way = ways.iter().find(|(_, is_given)| *is_given);
+        if let Some((option, _)) = other_way.filter(|_| target.unix.is_some()) {
+            let why = "the URL names a Unix socket already";
+            return Err(UsageError(format!("{option}: {why}")).into());
+        }
         if let Some(file) = &self.ca {
             options = options.tls_config(tls::trust_only(file)?);
         }

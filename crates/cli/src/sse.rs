@@ -131,6 +131,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let target = Target::parse(&arguments.url)?;
     check_scheme(&target)?;
     let options = arguments.request.connect_options(&target).await?;
+    check_event_id(&arguments.last_event_id)?;
     let source = EventSource::open(request(&arguments, &target)?).map_err(explain_fault)?;
     let source = source.with_connect_options(options);
     match watch(source, arguments.json, &target.url).await {
@@ -163,9 +164,21 @@ fn check_scheme(target: &Target) -> Result<(), UsageError> {
     Err(UsageError(format!("{url}: the URL does not begin with http:// or https://\nhint: {hint}")))
 }
 
+/// Requires an event ID that comes out of a header as it went in.
+fn check_event_id(id: &str) -> Result<(), UsageError> {
+    if id.trim_matches([' ', '\t']) == id && !id.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let why = "a header has no control characters, and its value no spaces at its ends";
+    Err(UsageError(format!("--last-event-id: {why}")))
+}
+
 /// Says why a header cannot be set, where there is another way.
 fn explain_fault(fault: RequestFault) -> Error {
     match &fault {
+        RequestFault::OwnHeader(name) if name == "last-event-id" => {
+            UsageError(format!("{fault}: write its value after --last-event-id")).into()
+        }
         RequestFault::OwnHeader(name) if name == http::header::HOST => UsageError(format!(
             "{fault}: write that host into the URL, and the address to connect to after --connect-to"
         ))

@@ -1,5 +1,6 @@
 //! Connections that fail: the message says the cause, the place, and what helps.
 
+use std::io::Read as _;
 use std::net::TcpListener;
 
 use tidings_tokio::Message;
@@ -149,6 +150,17 @@ fn a_frame_that_breaks_a_rule_has_no_hint_about_a_limit() {
     let told = run(&["ws", &format!("ws://127.0.0.1:{port}/")]);
     assert_told(&told, 3, &["in the frame at byte 0: "]);
     assert!(!told.stderr.contains("--max-message"), "{}", told.stderr);
+}
+
+#[test]
+fn a_server_that_closes_where_tls_begins_may_speak_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        listener.accept().map(|(mut stream, _)| stream.read(&mut [0; 4096]))
+    });
+    let told = run(&["ws", &format!("wss://127.0.0.1:{port}/")]);
+    assert_told(&told, 1, &["hint: the server may not speak TLS on this port: write ws://\n"]);
 }
 
 #[test]

@@ -156,6 +156,16 @@ fn a_time_is_a_number_and_an_ipv6_address_has_brackets() {
     ] {
         assert_told(&run(arguments), 2, &[error]);
     }
+    let stream = ["sse", "http://127.0.0.1:9/"];
+    for (arguments, error) in [
+        (["--last-event-id", " a"], "--last-event-id: a header has no control characters"),
+        (["--last-event-id", "\u{1}"], "--last-event-id: a header has no control characters"),
+        (["-H", "Last-Event-ID: 6"], "write its value after --last-event-id"),
+    ] {
+        assert_told(&run(&[stream, arguments].concat()), 2, &[error]);
+    }
+    let told = run(&["ws", "ws+unix:/s:/", "--connect-to", "127.0.0.1:9"]);
+    assert_told(&told, 2, &["--connect-to: the URL names a Unix socket already"]);
     for url in [":7001/x", ""] {
         assert_told(&run(&["ws", url]), 2, &["hint: a WebSocket has a URL such as"]);
     }
