@@ -9,6 +9,10 @@ pub(crate) fn parse(text: &str, form: &str) -> Result<String, String> {
     let port = text.strip_prefix(':').unwrap_or(text);
     let (address, port) = match port.rsplit_once(':') {
         None => (format!("127.0.0.1:{port}"), port),
+        // `::1`, or `fe80::1:8080`: where its port begins cannot be seen.
+        Some(_) if is_bare_ipv6(text) => {
+            return Err(format!("write [{text}]:PORT for this IPv6 address"));
+        }
         Some((_, port)) => (text.to_owned(), port),
     };
     match port.parse::<u16>() {
@@ -18,6 +22,10 @@ pub(crate) fn parse(text: &str, form: &str) -> Result<String, String> {
         }
         Err(_) => Err(form.to_owned()),
     }
+}
+
+fn is_bare_ipv6(text: &str) -> bool {
+    text.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 #[cfg(test)]
@@ -34,6 +42,7 @@ mod tests {
             ("[::1]:8080", Ok("[::1]:8080")),
             ("65536", Err("a port is 0 to 65535")),
             ("localhost:99999", Err("a port is 0 to 65535")),
+            ("::1", Err("write [::1]:PORT for this IPv6 address")),
             ("localhost", Err("form")),
             ("localhost:", Err("form")),
             ("", Err("form")),

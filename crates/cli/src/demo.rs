@@ -31,6 +31,7 @@ use tidings_tokio::sse::server::{EventBodyError, WriteDeadline};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::watch;
 
+use crate::terminal::{note, print_line};
 use crate::{Error, address};
 use chat::Chat;
 use dashboard::Dashboard;
@@ -68,7 +69,10 @@ struct Demo {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let listener = listen(resolve(&arguments.listen).await?).await?;
-    println!("open http://{}/", listener.local_addr()?);
+    let url = format!("http://{}/", listener.local_addr()?);
+    if let Err(error) = print_line(&format!("open {url}")) {
+        note(&format!("tidings: stdout: {error}; the page is at {url}"));
+    }
 
     let demo = Arc::new(Demo { chat: Chat::new(), dashboard: Dashboard::new() });
     let (stop, stopping) = watch::channel(());
@@ -105,7 +109,7 @@ async fn listen(mut address: SocketAddr) -> io::Result<TcpListener> {
     for _ in 0..PORTS_TRIED {
         match TcpListener::bind(address).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && address.port() < u16::MAX => {
-                println!("port {} is taken", address.port());
+                note(&format!("port {} is taken", address.port()));
                 address.set_port(address.port().saturating_add(1));
             }
             bound => return bound,
@@ -139,7 +143,7 @@ async fn serve(listener: &TcpListener, demo: &Arc<Demo>, stopping: &watch::Recei
             }
             // Out of file descriptors, most likely: open connections continue, new ones wait.
             Err(error) => {
-                eprintln!("tidings: accept: {error}");
+                note(&format!("tidings: accept: {error}"));
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

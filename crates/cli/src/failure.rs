@@ -1,6 +1,7 @@
 //! The reason why there is no WebSocket, for a reader who has to do something about it: the cause,
 //! the place, and what helps. [`describe`].
 
+use std::borrow::Cow;
 use std::io;
 
 use tidings_tokio::Error;
@@ -8,7 +9,9 @@ use tidings_tokio::client::rustls::{self, CertificateError};
 use tidings_tokio::client::{Declined, TlsError};
 use tidings_tokio::handshake::ResponseError;
 use tidings_tokio::websocket::Violation;
+use tidings_tokio::websocket::frame::{DecodeError, DecodeErrorKind};
 
+use crate::heads::without_secrets;
 use crate::terminal::escape_controls;
 
 /// Describes a failed connection to this URL, which has no password in it. The text may have several
@@ -32,9 +35,13 @@ pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
         false => ("wss", "ws"),
     };
     Some(match error {
+        Error::Io(error) if secure && is_cut_tls(error) => {
+            format!("the server may not speak TLS on this port: write {plain_scheme}://")
+        }
         Error::Io(error) => return io_hint(error, secure, secure_scheme),
         Error::Tls(error) => return tls_hint(error, plain_scheme),
         Error::Uri(_) => uri_hint(url),
+        Error::ProxyUri(_) => "for a SOCKS5 proxy write --socks5 HOST:PORT".to_owned(),
         Error::Response(ResponseError::Head(_)) if !secure => format!(
             "what answers there does not speak HTTP; if it expects TLS, write {secure_scheme}:// \
              instead of {plain_scheme}://"
@@ -59,22 +66,36 @@ pub(crate) fn hint(error: &Error, url: &str) -> Option<String> {
                                        firewall drops the packets"
                 .to_owned()
         }
-        Error::Violation(Violation::MessageTooLong { .. } | Violation::Frame(_)) => {
-            "--max-message raises the limit of a message".to_owned()
-        }
+        Error::Violation(
+            Violation::MessageTooLong { .. }
+            | Violation::Frame(DecodeError { kind: DecodeErrorKind::PayloadTooLong(_), .. }),
+        ) => "--max-message raises the limit of a message".to_owned(),
         _ => return None,
     })
 }
 
+/// Returns whether a text without a scheme may begin with a host.
+pub(crate) fn may_be_host(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with([':', '/', '?', '#'])
+        && !text.contains(char::is_whitespace)
+}
+
 fn uri_hint(url: &str) -> String {
-    match url.split_once("://").filter(|_| !url.contains('@')) {
+    match url.split_once("://") {
         Some(("http", rest)) => format!("write ws://{}", without_query(rest)),
         Some(("https", rest)) => format!("write wss://{}", without_query(rest)),
-        None if !url.contains(|c: char| c.is_whitespace() || c == '@') => {
+        None if may_be_host(url) => {
             format!("write ws://{0}, or wss://{0} for TLS", without_query(url))
         }
         _ => "a WebSocket has a URL such as ws://127.0.0.1:8080/chat".to_owned(),
     }
+}
+
+/// Returns whether the server closed where TLS begins.
+fn is_cut_tls(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+        && error.to_string().starts_with("the TLS handshake with")
 }
 
 fn io_hint(error: &io::Error, secure: bool, secure_scheme: &str) -> Option<String> {
@@ -181,7 +202,7 @@ fn is_event_stream(declined: &Declined) -> bool {
 /// The URL to show with this scheme, or its secure form if that is what the URL has.
 pub(crate) fn with_scheme(url: &str, scheme: &str) -> String {
     let url = without_query(url);
-    let (old, rest) = url.split_once("://").unwrap_or(("", url));
+    let (old, rest) = url.split_once("://").unwrap_or(("", &url));
     let is_secure = old.eq_ignore_ascii_case("wss") || old.eq_ignore_ascii_case("https");
     format!("{scheme}{}://{rest}", if is_secure { "s" } else { "" })
 }
@@ -206,7 +227,10 @@ fn declined_hint(declined: &Declined, url: &str) -> Option<String> {
     let header = |name| header(declined, name);
     Some(match declined.status {
         301 | 302 | 303 | 307 | 308 => match header("location") {
-            Some(location) => format!("it redirects to {location}: --location follows it"),
+            Some(location) => {
+                let location = without_secrets(&location);
+                format!("it redirects to {location}: --location follows it")
+            }
             None => "it redirects, and does not say to where".to_owned(),
         },
         200..=299 => "this is an ordinary page or API: is the path right?".to_owned(),
@@ -245,9 +269,34 @@ fn with_hint(text: &str, hint: Option<String>) -> String {
     }
 }
 
-/// The URL to show: without its query, where tokens are. One with a sign that belongs to credentials
-/// is not shown at all: where it is wrong, they cannot be told from the host.
-pub(crate) fn without_query(url: &str) -> &str {
-    let url = url.split_once('?').map_or(url, |(url, _)| url);
-    if url.contains('@') { "the URL" } else { url }
+/// The URL to show: without its query and fragment, where tokens are, and without credentials.
+pub(crate) fn without_query(url: &str) -> Cow<'_, str> {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("//") else { return Cow::Borrowed(url) };
+    let (authority, path) = match rest.split_once('/') {
+        Some((authority, path)) => (authority, Some(path)),
+        None => (rest, None),
+    };
+    let Some((_, host)) = authority.rsplit_once('@') else { return Cow::Borrowed(url) };
+    let path = path.map(|path| format!("/{path}")).unwrap_or_default();
+    Cow::Owned(format!("{scheme}//{host}{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_query_and_credentials() {
+        for (url, shown) in [
+            ("ws://h/@u/ev?token=t", "ws://h/@u/ev"),
+            ("ws://h?mail=a@b", "ws://h"),
+            ("ws://h/a#token=t", "ws://h/a"),
+            ("wss://u:p@h:1/a", "wss://h:1/a"),
+            ("wss://u:p@h", "wss://h"),
+            ("h:1/a?b=http://c@d", "h:1/a"),
+        ] {
+            assert_eq!(without_query(url), shown, "{url}");
+        }
+    }
 }

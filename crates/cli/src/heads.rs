@@ -55,26 +55,53 @@ fn header_line(line: &str) -> Cow<'_, str> {
 
 const HIDDEN: &str = "[hidden]";
 
-/// Returns the URL with the values of such parameters hidden.
-fn without_secrets(url: &str) -> String {
-    let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
-    let parameters: Vec<Cow<'_, str>> = query
-        .split('&')
-        .map(|parameter| match parameter.split_once('=') {
+/// Returns the URL with its credentials hidden, and the values of such parameters in its query and
+/// fragment.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let mut parts = url.split_inclusive(['?', '#', '&']);
+    let mut shown = without_credentials(parts.next().unwrap_or_default());
+    for part in parts {
+        let parameter = part.trim_end_matches(['?', '#', '&']);
+        match parameter.split_once('=') {
             Some((name, value))
                 if !value.is_empty() && names_a_secret(&name.to_ascii_lowercase()) =>
             {
-                Cow::Owned(format!("{name}={HIDDEN}"))
+                shown.push_str(name);
+                shown.push('=');
+                shown.push_str(HIDDEN);
+                shown.push_str(part.strip_prefix(parameter).unwrap_or_default());
             }
-            _ => Cow::Borrowed(parameter),
-        })
-        .collect();
-    format!("{path}?{}", parameters.join("&"))
+            _ => shown.push_str(part),
+        }
+    }
+    shown
+}
+
+/// Hides what is between `//` and the `@` before the host.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("//") else { return url.to_owned() };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}//{HIDDEN}@{host}{path}"),
+        None => url.to_owned(),
+    }
 }
 
 /// Returns whether a header or parameter of this name, in lower case, probably has a secret.
 fn names_a_secret(name: &str) -> bool {
-    ["auth", "cookie", "key", "token", "secret", "passw", "session", "signature", "credential"]
+    matches!(name, "jwt" | "pwd" | "sig")
+        || [
+            "auth",
+            "cookie",
+            "key",
+            "token",
+            "secret",
+            "passw",
+            "session",
+            "signature",
+            "credential",
+        ]
         .iter()
         .any(|word| name.contains(word))
 }
@@ -94,6 +121,10 @@ mod tests {
             ("X-Api-Key: 1", "X-Api-Key: [hidden]"),
             ("X-Auth-Token: 1", "X-Auth-Token: [hidden]"),
             ("Location: /a?b=c&access_token=d", "Location: /a?b=c&access_token=[hidden]"),
+            ("Location: ws://bob:hunter2@h/x", "Location: ws://[hidden]@h/x"),
+            ("Location: //bob@h", "Location: //[hidden]@h"),
+            ("Location: http://h/@x//a@b", "Location: http://h/@x//a@b"),
+            ("Location: /a#access_token=d&b=c", "Location: /a#access_token=[hidden]&b=c"),
             ("Sec-WebSocket-Key: AQ==", "Sec-WebSocket-Key: AQ=="),
             ("WWW-Authenticate: Basic realm=\"x\"", "WWW-Authenticate: Basic realm=\"x\""),
             ("Host: example.com:80", "Host: example.com:80"),
@@ -106,6 +137,10 @@ mod tests {
     fn secrets_in_a_query_are_hidden() {
         for (line, shown) in [
             ("GET /a?Token=x&b=c&key= HTTP/1.1", "GET /a?Token=[hidden]&b=c&key= HTTP/1.1"),
+            (
+                "GET /a?jwt=x&pwd=y&sig=z&design=w HTTP/1.1",
+                "GET /a?jwt=[hidden]&pwd=[hidden]&sig=[hidden]&design=w HTTP/1.1",
+            ),
             ("GET /token HTTP/1.1", "GET /token HTTP/1.1"),
             ("HTTP/1.1 404 What is that?", "HTTP/1.1 404 What is that?"),
         ] {

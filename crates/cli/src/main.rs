@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::terminal::escape_controls;
+use self::terminal::{escape_controls, note};
 
 /// WebSocket and Server-Sent Events: a demo to look at, clients to talk with.
 #[derive(Debug, Parser)]
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     match result.map_err(Error::from).and_then(|result| result) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("tidings: {}", escape_controls(&error.to_string()));
+            note(&format!("tidings: {}", escape_controls(&error.to_string())));
             if is_usage(&*error) { USAGE.into() } else { ExitCode::FAILURE }
         }
     }

@@ -1,7 +1,7 @@
 //! `tidings completions SHELL` and `tidings man [DIR]`: made from the same description as `--help`.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -47,7 +47,7 @@ pub(crate) fn man(arguments: &ManArguments) -> Result<ExitCode, Error> {
             print(&page)
         }
         Some(directory) => {
-            clap_mangen::generate_to(command, directory).map_err(|error| {
+            write_pages(&command, directory).map_err(|error| {
                 let directory = directory.display();
                 let hint = match error.kind() {
                     io::ErrorKind::NotFound => {
@@ -60,6 +60,20 @@ pub(crate) fn man(arguments: &ManArguments) -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Writes a page for the command and each of its subcommands, whose footers name the program.
+fn write_pages(command: &clap::Command, directory: &Path) -> io::Result<()> {
+    let version = command.get_version().unwrap_or_default();
+    let source = format!("tidings {version}");
+    let mut all = command.clone().disable_help_subcommand(true);
+    all.build();
+    let pages = std::iter::once(&all).chain(all.get_subcommands());
+    for page in pages {
+        let man = clap_mangen::Man::new(page.clone()).source(&*source);
+        man.generate_to(directory)?;
+    }
+    Ok(())
 }
 
 fn print(text: &[u8]) -> Result<ExitCode, Error> {

@@ -10,17 +10,22 @@ use tokio::net::lookup_host;
 
 use crate::target::{Credentials, Target};
 use crate::terminal::note;
-use crate::{Error, UsageError, heads, tls};
+use crate::{Error, UsageError, failure, heads, tls};
 
-/// Reads `NAME: VALUE`.
-pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is written NAME: VALUE")?;
+/// Reads `NAME: VALUE`. An error does not show it: there may be a secret in it.
+fn parse_header(text: &str) -> Result<(String, String), UsageError> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| UsageError("--header: a header is written NAME: VALUE".to_owned()))?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// Reads a time in seconds, which may be a fraction.
 pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a time is a number of seconds".to_owned())?;
+    if !seconds.is_finite() {
+        return Err("a time is a number of seconds".to_owned());
+    }
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
@@ -52,28 +57,22 @@ They can also be in the URL, as in `{scheme}://user:password@example.com/`, perc
     )
 }
 
-/// The request and the way to the server.
+/// The request and the way to the server. Header, credentials and proxy are read after clap, which
+/// shows a value that it cannot use, and so the secret in it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RequestOptions {
     /// Send this header; may be given several times.
-    #[arg(
-        short = 'H',
-        long,
-        value_name = "NAME: VALUE",
-        value_parser = parse_header,
-        help_heading = "Request"
-    )]
-    pub(crate) header: Vec<(String, String)>,
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", help_heading = "Request")]
+    header: Vec<String>,
     /// Send Authorization: Basic with these credentials.
     #[arg(
         short,
         long,
         long_help = user_long_help("wss"),
         value_name = "USER:PASSWORD",
-        value_parser = Credentials::parse,
         help_heading = "Request"
     )]
-    user: Option<Credentials>,
+    user: Option<String>,
     /// Connect to this address instead of looking up the host of the URL.
     ///
     /// The request still names the host of the URL, and its certificate is checked for that name.
@@ -88,13 +87,8 @@ pub(crate) struct RequestOptions {
     )]
     unix: Option<PathBuf>,
     /// Use this SOCKS5 proxy instead of those that the variables name. It looks up the host.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        value_parser = Socks5Proxy::parse,
-        help_heading = "Connection"
-    )]
-    socks5: Option<Socks5Proxy>,
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Connection")]
+    socks5: Option<String>,
     /// Trust the certificates of this file (PEM) and no others.
     #[arg(long, value_name = "FILE", help_heading = "TLS")]
     ca: Option<PathBuf>,
@@ -118,19 +112,35 @@ pub(crate) struct RequestOptions {
 
 impl RequestOptions {
     /// Returns the headers to send: those of the user, and `Authorization` from credentials.
-    pub(crate) fn headers(&self, target: &Target) -> Vec<(String, String)> {
-        let mut headers = self.header.clone();
+    ///
+    /// # Errors
+    /// They are not written as they must be.
+    pub(crate) fn headers(&self, target: &Target) -> Result<Vec<(String, String)>, UsageError> {
+        let headers = self.header.iter().map(|header| parse_header(header));
+        let mut headers = headers.collect::<Result<Vec<_>, _>>()?;
         let is_set = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let credentials = self.user.as_ref().or(target.credentials.as_ref());
-        if let Some(credentials) = credentials.filter(|_| !is_set) {
+        let user = self.user.as_deref().map(Credentials::parse).transpose();
+        let user = user.map_err(|error| UsageError(format!("--user: {error}")))?;
+        if let Some(credentials) = user.as_ref().or(target.credentials.as_ref()).filter(|_| !is_set)
+        {
             headers.push(("Authorization".to_owned(), credentials.authorization()));
         }
-        headers
+        Ok(headers)
     }
 
     /// The way to the server, as options: everything but headers.
     pub(crate) async fn connect_options(&self, target: &Target) -> Result<ConnectOptions, Error> {
         let mut options = ConnectOptions::new().proxy_from_environment();
+        let ways = [
+            ("--unix", self.unix.is_some()),
+            ("--connect-to", self.connect_to.is_some()),
+            ("--socks5", self.socks5.is_some()),
+        ];
+        let other_way = ways.iter().find(|(_, is_given)| *is_given);
+        if let Some((option, _)) = other_way.filter(|_| target.unix.is_some()) {
+            let why = "the URL names a Unix socket already";
+            return Err(UsageError(format!("{option}: {why}")).into());
+        }
         if let Some(file) = &self.ca {
             options = options.tls_config(tls::trust_only(file)?);
         }
@@ -148,11 +158,14 @@ impl RequestOptions {
             })?;
         }
         if let Some(proxy) = &self.socks5 {
-            options = options.socks5_proxy(proxy.clone());
+            let proxy = Socks5Proxy::parse(proxy)
+                .map_err(|error| UsageError(format!("--socks5: {error}")))?;
+            options = options.socks5_proxy(proxy);
         }
         if let Some(address) = &self.connect_to {
-            let unusable =
-                |why: &dyn std::fmt::Display| UsageError(format!("{}: {why}", target.url));
+            let unusable = |why: &dyn std::fmt::Display| {
+                UsageError(format!("{}: {why}", failure::without_query(&target.url)))
+            };
             let uri: http::Uri = target.url.parse().map_err(|error| unusable(&error))?;
             let host = uri.host().ok_or_else(|| unusable(&"there is no host"))?;
             options = options.connect_to(host.trim_matches(['[', ']']), resolve(address).await?);

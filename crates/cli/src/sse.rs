@@ -131,6 +131,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let target = Target::parse(&arguments.url)?;
     check_scheme(&target)?;
     let options = arguments.request.connect_options(&target).await?;
+    check_event_id(&arguments.last_event_id)?;
     let source = EventSource::open(request(&arguments, &target)?).map_err(explain_fault)?;
     let source = source.with_connect_options(options);
     match watch(source, arguments.json, &target.url).await {
@@ -143,7 +144,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
 /// Requires a URL of HTTP, and says how to write one.
 fn check_scheme(target: &Target) -> Result<(), UsageError> {
     let url = failure::without_query(&target.url);
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", &url));
     let http = match &*scheme.to_ascii_lowercase() {
         "http" | "https" => return Ok(()),
         "ws" => Some("http"),
@@ -155,7 +156,7 @@ fn check_scheme(target: &Target) -> Result<(), UsageError> {
             format!("write {http}://{rest} --unix {}", path.display())
         }
         (Some(http), None) => format!("write {http}://{rest}, or tidings ws for a WebSocket"),
-        (None, _) if scheme.is_empty() && !url.contains(char::is_whitespace) => {
+        (None, _) if scheme.is_empty() && failure::may_be_host(&url) => {
             format!("write http://{url}, or https://{url} for TLS")
         }
         (None, _) => "an event stream has a URL such as http://127.0.0.1:8080/events".to_owned(),
@@ -163,9 +164,21 @@ fn check_scheme(target: &Target) -> Result<(), UsageError> {
     Err(UsageError(format!("{url}: the URL does not begin with http:// or https://\nhint: {hint}")))
 }
 
+/// Requires an event ID that comes out of a header as it went in.
+fn check_event_id(id: &str) -> Result<(), UsageError> {
+    if id.trim_matches([' ', '\t']) == id && !id.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let why = "a header has no control characters, and its value no spaces at its ends";
+    Err(UsageError(format!("--last-event-id: {why}")))
+}
+
 /// Says why a header cannot be set, where there is another way.
 fn explain_fault(fault: RequestFault) -> Error {
     match &fault {
+        RequestFault::OwnHeader(name) if name == "last-event-id" => {
+            UsageError(format!("{fault}: write its value after --last-event-id")).into()
+        }
         RequestFault::OwnHeader(name) if name == http::header::HOST => UsageError(format!(
             "{fault}: write that host into the URL, and the address to connect to after --connect-to"
         ))
@@ -194,7 +207,7 @@ fn request(arguments: &Arguments, target: &Target) -> Result<EventSourceRequest,
         request = request.repeat(Repeat::Unprocessed);
     }
     let is_content_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
-    let headers = arguments.request.headers(target);
+    let headers = arguments.request.headers(target)?;
     if arguments.data.is_some() && !headers.iter().any(is_content_type) {
         request = request.header("content-type", "application/json");
     }
@@ -232,7 +245,7 @@ async fn watch(mut source: EventSource, json: bool, url: &str) -> io::Result<Exi
     let mut has_skipped = false;
     while let Some(update) = source.next().await {
         match update {
-            ClientEvent::Open(_) => eprintln!("connected"),
+            ClientEvent::Open(_) => note("connected"),
             ClientEvent::Event(event) if json => print_json_event(&event, retry_ms.take())?,
             ClientEvent::Event(event) => {
                 print_event(&event, &printed_id)?;
@@ -279,9 +292,9 @@ fn exit_code(cause: &DisconnectCause, reason: GiveUp, has_skipped: bool) -> Exit
 
 fn tell_skipped(exceeded: LimitExceeded) {
     match exceeded.limit {
-        Limit::Data => eprintln!("an event was skipped: {exceeded}; see --max-event"),
-        Limit::Comment => eprintln!("a comment was skipped: {exceeded}"),
-        _ => eprintln!("an event was skipped: {exceeded}"),
+        Limit::Data => note(&format!("an event was skipped: {exceeded}; see --max-event")),
+        Limit::Comment => note(&format!("a comment was skipped: {exceeded}")),
+        _ => note(&format!("an event was skipped: {exceeded}")),
     }
 }
 
@@ -307,10 +320,10 @@ fn tell(cause: &DisconnectCause, next: &str, url: &str) {
     let media_type = header(answer, &http::header::CONTENT_TYPE);
     let body = failure::shown_body(answer.body.trim_ascii(), media_type.as_deref());
     if !body.is_empty() {
-        eprintln!("{body}");
+        note(&body);
     }
     if let Some(cut) = answer.cut {
-        eprintln!("this is not the whole answer: {cut}");
+        note(&format!("this is not the whole answer: {cut}"));
     }
 }
 

@@ -79,20 +79,26 @@ impl Target {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, resource) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let Some((user_info, host)) = authority.rsplit_once('@') else {
+            // The text is not shown: the port is probably a password that was cut.
+            let has_port = authority.rsplit_once(':').is_none_or(|(_, port)| {
+                port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit())
+            });
+            if !has_port && resource.contains('@') {
+                return Err(UsageError(NOT_ENCODED.to_owned()));
+            }
             return Ok(Self { url: text.to_owned(), credentials: None, unix: None });
         };
         let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
-        let decoded = |part| {
-            percent_decoded(part).ok_or_else(|| {
-                let why = "the user and password in the URL must be percent-encoded UTF-8";
-                UsageError(format!("{why}; or pass them with --user"))
-            })
-        };
+        let decoded =
+            |part| percent_decoded(part).ok_or_else(|| UsageError(NOT_ENCODED.to_owned()));
         let credentials = Credentials { user: decoded(user)?, password: decoded(password)? };
         let url = format!("{scheme}://{host}{resource}");
         Ok(Self { url, credentials: Some(credentials), unix: None })
     }
 }
+
+const NOT_ENCODED: &str =
+    "the user and password in the URL must be percent-encoded UTF-8; or pass them with --user";
 
 /// RFC 3986, 2.1.
 fn percent_decoded(text: &str) -> Option<String> {
@@ -141,6 +147,11 @@ mod tests {
             ("ws://%+1@h", "refused", None),
             ("ws://%f@h", "refused", None),
             ("ws://%ff@h", "refused", None),
+            ("ws://user:a?b@h/", "refused", None),
+            ("ws://user:a/b@h/", "refused", None),
+            ("ws://user:a#b@h/", "refused", None),
+            ("ws://h:1?mail=a@b", "ws://h:1?mail=a@b", None),
+            ("ws://[::1]/@a", "ws://[::1]/@a", None),
             ("no url", "no url", None),
             ("a:b@h", "refused", None),
         ] {

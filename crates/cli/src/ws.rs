@@ -5,11 +5,12 @@
 //! | 0 | the WebSocket was closed with code 1000, 1001 or none, or nobody reads our output any more |
 //! | 1 | there was no WebSocket |
 //! | 2 | the arguments are wrong |
-//! | 3 | the connection was lost, or was closed with another code, or no answer came to `--one` |
+//! | 3 | the connection was lost, or was closed with another code, or no answer came to `--one`, or stdout cannot be written |
 //! | 4 | stdin was not sent to its end |
 //! | 130 | ended by Ctrl-C before there was a WebSocket, or by the second one |
 
 mod connection;
+mod headers;
 mod input;
 mod listen;
 mod output;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidings_tokio::compression::Compression;
-use tidings_tokio::{Config, ConnectOptions, Message};
+use tidings_tokio::{Config, Message};
 
 use self::connection::{Connection, Ended};
 use self::input::{Input, Source};
@@ -38,7 +39,8 @@ const AFTER_HELP: &str = "Exit codes:
     0  the WebSocket was closed with code 1000, 1001 or none
     1  there was no WebSocket
     2  the arguments are wrong
-    3  the connection was lost, or closed with another code, or no answer came to --one
+    3  the connection was lost, or closed with another code, or no answer came to --one, or
+       stdout cannot be written
     4  stdin was not sent to its end
   130  ended by Ctrl-C; the first closes an open WebSocket, the second ends at once";
 
@@ -60,7 +62,13 @@ pub(crate) struct Arguments {
     url: Option<String>,
 
     /// Send this message first; may be given several times.
-    #[arg(short, long = "message", value_name = "TEXT", help_heading = "Messages")]
+    #[arg(
+        short,
+        long = "message",
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        help_heading = "Messages"
+    )]
     message: Vec<String>,
     /// Send the content of this file as one binary message, after those of --message.
     #[arg(long, value_name = "FILE", help_heading = "Messages")]
@@ -72,6 +80,8 @@ pub(crate) struct Arguments {
     #[arg(short = '1', long, help_heading = "Messages")]
     one: bool,
     /// Wait this long for the answer to --one; without it, as long as it takes.
+    ///
+    /// The time starts once the WebSocket is open.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -132,12 +142,13 @@ pub(crate) struct Arguments {
     ///
     /// PORT alone listens on 127.0.0.1. What is read from stdin goes to all clients. What they send
     /// is printed, after the address of the client while there are several. --cert and --key make
-    /// it a wss server. With --one it serves one client, and ends with it.
+    /// it a wss server. With --one it serves one client, and ends with it. --verbose shows no heads
+    /// here; -vv shows each message.
     #[arg(
         long,
         value_name = "ADDRESS",
         value_parser = ListenAddress::parse,
-        conflicts_with_all = ["url", "reconnect", "location", "origin", "unix", "connect_to", "socks5", "user", "ca", "insecure", "header"],
+        conflicts_with_all = ["url", "reconnect", "location", "origin", "unix", "connect_to", "socks5", "user", "ca", "insecure", "header", "timeout", "linger"],
         help_heading = "Listening"
     )]
     listen: Option<ListenAddress>,
@@ -169,6 +180,7 @@ hint: tidings ws ws://127.0.0.1:8080/chat connects; tidings ws --listen 9000 wai
 const MAX_REDIRECTS: u32 = 10;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
+    headers::check_subprotocols(&arguments.subprotocol)?;
     let interrupt = Interrupt::watch();
     let result = match &arguments.listen {
         Some(address) => listen::run(address, &arguments, interrupt).await,
@@ -225,9 +237,11 @@ fn report(
         return ExitCode::SUCCESS;
     }
     let info = connection.close_info();
-    // Whoever broke a rule gets no Close: the error says more than that there was none.
-    let is_violation = matches!(ended, Err(Ended::Lost(tidings_tokio::Error::Violation(_))));
-    if let Some(info) = info.filter(|_| !is_violation) {
+    // Whoever broke a rule gets no Close, and a full disk is no affair of the server: the error says
+    // more than how it was closed.
+    let is_elsewhere =
+        matches!(ended, Err(Ended::Lost(tidings_tokio::Error::Violation(_)) | Ended::Output(_)));
+    if let Some(info) = info.filter(|_| !is_elsewhere) {
         note(&format!("closed: {}", escape_controls(&info.received.to_string())));
     }
     if let Some(error) = ended.as_ref().err().filter(|error| !matches!(error, Ended::Answered)) {
@@ -242,21 +256,25 @@ fn report(
         {
             match input.is_sent() {
                 true => ExitCode::SUCCESS,
-                false => {
-                    note("tidings: stdin was not sent to its end");
-                    NOT_SENT.into()
-                }
+                false => not_sent(),
             }
         }
         Err(Ended::Answered | Ended::OutputClosed) => ExitCode::SUCCESS,
-        Ok(()) | Err(Ended::Lost(_) | Ended::NoAnswer(_) | Ended::Unanswered) => BROKEN.into(),
+        Ok(())
+        | Err(Ended::Lost(_) | Ended::NoAnswer(_) | Ended::Unanswered | Ended::Output(_)) => {
+            BROKEN.into()
+        }
         Err(Ended::GaveUp { was_open, is_usage, .. }) => match (was_open, is_usage) {
             (_, true) => crate::USAGE.into(),
             (true, _) => BROKEN.into(),
             (false, _) => ExitCode::FAILURE,
         },
-        Err(Ended::Output(_)) => ExitCode::FAILURE,
     }
+}
+
+fn not_sent() -> ExitCode {
+    note("tidings: stdin was not sent to its end");
+    NOT_SENT.into()
 }
 
 async fn open(arguments: &Arguments, target: &Target) -> Result<Connection, Error> {
@@ -267,27 +285,14 @@ async fn open(arguments: &Arguments, target: &Target) -> Result<Connection, Erro
         options = options.max_redirects(MAX_REDIRECTS);
     }
     if let Some(origin) = &arguments.origin {
+        headers::check_origin(origin)?;
         options = options.origin(origin);
     }
-    for (name, value) in arguments.request.headers(target) {
-        options = with_header(options, name, value);
-    }
+    options = headers::with_headers(options, arguments.request.headers(target)?)?;
     let offers_subprotocols = !arguments.subprotocol.is_empty();
     match arguments.reconnect {
         true => Ok(Connection::reconnecting(&target.url, options, offers_subprotocols)),
         false => Connection::open(&target.url, options, offers_subprotocols).await,
-    }
-}
-
-/// Some headers of the handshake have options of their own.
-fn with_header(options: ConnectOptions, name: String, value: String) -> ConnectOptions {
-    match &*name.to_ascii_lowercase() {
-        "host" => options.host(value),
-        "origin" => options.origin(value),
-        "sec-websocket-protocol" => {
-            options.subprotocols(value.split(',').map(|name| name.trim().to_owned()))
-        }
-        _ => options.header(name, value),
     }
 }
 

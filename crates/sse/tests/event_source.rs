@@ -342,6 +342,7 @@ fn a_loss_says_in_words_why_and_what_is_next() {
         (DisconnectReason::Unreachable, "there was no response", None),
         (DisconnectReason::ResponseTimeout, "the response did not come in time", None),
         (DisconnectReason::Status(404), "the server answered 404; an event stream needs 200", None),
+        (DisconnectReason::Status(204), "the server answered 204: there are no more events", None),
         (DisconnectReason::ContentType, "the response's media type is not text/event-stream", None),
         (
             DisconnectReason::TooManyRedirects,

@@ -39,6 +39,7 @@ pub(super) struct Input {
     first: VecDeque<Message>,
     read: mpsc::Receiver<Read>,
     is_sent: bool,
+    has_failed: bool,
 }
 
 pub(super) enum Read {
@@ -60,7 +61,7 @@ impl Input {
             Source::Prompt => prompt::start(sender, interrupt),
             source => drop(std::thread::spawn(move || read_stdin(source, &sender))),
         }
-        Self { first: first.into(), read, is_sent: true }
+        Self { first: first.into(), read, is_sent: true, has_failed: false }
     }
 
     /// The next message; `None` at the end of stdin, or where it cannot be read any further.
@@ -73,9 +74,15 @@ impl Input {
             Read::Failed(error) => {
                 note(&format!("tidings: stdin: {error}; what follows is not sent"));
                 self.is_sent = false;
+                self.has_failed = true;
                 None
             }
         }
+    }
+
+    /// Returns whether stdin could not be read to its end.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// The message that was taken last was not sent.

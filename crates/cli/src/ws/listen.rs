@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::input::Input;
 use super::output::Output;
-use super::{Arguments, BROKEN};
+use super::{Arguments, BROKEN, not_sent};
 use crate::interrupt::Interrupt;
 use crate::terminal::{escape_controls, note};
 use crate::{Error, UsageError, address, tls};
@@ -49,6 +49,9 @@ impl ListenAddress {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let unix = text.strip_prefix("unix:").or(text.strip_prefix("ws+unix:"));
         if let Some(path) = unix {
+            if path.is_empty() {
+                return Err("a Unix socket is written unix:PATH".to_owned());
+            }
             return Ok(Self::Unix(path.into()));
         }
         address::parse(text, "an address is written PORT, HOST:PORT or unix:PATH").map(Self::Tcp)
@@ -97,22 +100,37 @@ pub(super) async fn run(
         sender,
         events,
         rules,
-        greeting: messages,
+        greeting: messages.into(),
         output: arguments.output(),
         one: arguments.one,
         clients: BTreeMap::new(),
         accepted: 0,
     };
-    let result = tokio::select! {
-        result = server.serve(&mut input) => result,
+    let end = tokio::select! {
+        end = server.serve(&mut input) => end,
         () = interrupt.wait() => {
             note("closing; Ctrl-C again ends at once");
-            let _ = timeout(LAST_CLOSE, server.close()).await;
-            Ok(ExitCode::SUCCESS)
+            input.drop_rest();
+            End::Done
         }
     };
+    let _ = timeout(LAST_CLOSE, server.close()).await;
     server.listener.clean_up();
-    result
+    Ok(match end {
+        End::Broken => BROKEN.into(),
+        End::Done if !input.is_sent() => not_sent(),
+        End::Done | End::OutputClosed => ExitCode::SUCCESS,
+    })
+}
+
+/// The reason why no client is served any more.
+enum End {
+    /// All that was to be done is done.
+    Done,
+    /// The only client failed, or stdout did.
+    Broken,
+    /// Nobody reads our output any more.
+    OutputClosed,
 }
 
 impl Rules {
@@ -182,7 +200,7 @@ struct Server {
     events: mpsc::Receiver<(u64, Event)>,
     rules: Arc<Rules>,
     /// Sent to each client first.
-    greeting: Vec<Message>,
+    greeting: Arc<[Message]>,
     output: Output,
     one: bool,
     /// The connected clients, by number.
@@ -197,7 +215,7 @@ struct Client {
 }
 
 impl Server {
-    async fn serve(&mut self, input: &mut Input) -> Result<ExitCode, Error> {
+    async fn serve(&mut self, input: &mut Input) -> End {
         let mut has_input = true;
         loop {
             let has_listeners = self.clients.values().any(|client| client.messages.is_some());
@@ -220,11 +238,14 @@ impl Server {
                     let Some((number, event)) = event else { continue };
                     match self.handle(number, event) {
                         Ok(None) => {}
-                        Ok(Some(code)) => return Ok(code),
+                        Ok(Some(end)) => return end,
                         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                            return Ok(ExitCode::SUCCESS);
+                            return End::OutputClosed;
                         }
-                        Err(error) => return Err(format!("stdout: {error}").into()),
+                        Err(error) => {
+                            note(&format!("tidings: stdout: {error}"));
+                            return End::Broken;
+                        }
                     }
                 }
             }
@@ -236,10 +257,11 @@ impl Server {
         let number = self.accepted;
         let name = if name.is_empty() { format!("client {number}") } else { name };
         self.clients.insert(number, Client { name, messages: None });
-        let (rules, events) = (Arc::clone(&self.rules), self.sender.clone());
+        let (rules, greeting) = (Arc::clone(&self.rules), Arc::clone(&self.greeting));
+        let events = self.sender.clone();
         tokio::spawn(async move {
             let ended = match rules.open(stream).await {
-                Ok(socket) => talk(socket, number, &events).await,
+                Ok(socket) => talk(socket, &greeting, number, &events).await,
                 Err(error) => Event::Failed(error),
             };
             let _ = events.send((number, ended)).await;
@@ -253,8 +275,9 @@ impl Server {
         while !self.clients.is_empty() {
             let Some((number, event)) = self.events.recv().await else { return };
             let is_opened = matches!(event, Event::Opened(_));
-            if !is_opened && self.handle(number, event).is_err() {
-                return;
+            if !is_opened {
+                // Stdout may be why this is the end.
+                let _ = self.handle(number, event);
             }
         }
     }
@@ -269,17 +292,13 @@ impl Server {
         }
     }
 
-    /// Returns the exit code if this is the end.
-    fn handle(&mut self, number: u64, event: Event) -> io::Result<Option<ExitCode>> {
+    /// Returns how it ends if this is the end.
+    fn handle(&mut self, number: u64, event: Event) -> io::Result<Option<End>> {
         let is_alone = self.clients.len() == 1;
         let Some(client) = self.clients.get_mut(&number) else { return Ok(None) };
         let name = client.name.clone();
         match event {
             Event::Opened(messages) => {
-                for message in &self.greeting {
-                    // There is room, unless the greeting is very long.
-                    let _ = messages.try_send(message.clone());
-                }
                 client.messages = Some(messages);
                 note(&format!("{name} connected"));
                 Ok(None)
@@ -292,26 +311,35 @@ impl Server {
             Event::Closed(received) => {
                 self.clients.remove(&number);
                 note(&format!("{name} closed: {}", escape_controls(&received)));
-                Ok(self.one.then_some(ExitCode::SUCCESS))
+                Ok(self.one.then_some(End::Done))
             }
             Event::Failed(error) => {
                 self.clients.remove(&number);
                 note(&format!("{name}: {}", escape_controls(&error)));
-                Ok(self.one.then(|| BROKEN.into()))
+                Ok(self.one.then_some(End::Broken))
             }
         }
     }
 }
 
-/// Talks to one client until its end.
+/// Greets one client, and talks to it until its end.
 async fn talk(
     mut socket: WebSocket<BoxStream>,
+    greeting: &[Message],
     number: u64,
     events: &mpsc::Sender<(u64, Event)>,
 ) -> Event {
     let (sender, mut messages) = mpsc::channel(MAX_WAITING);
     if events.send((number, Event::Opened(sender))).await.is_err() {
         return closed(&socket);
+    }
+    for message in greeting {
+        match socket.send(message).await {
+            Ok(()) => {}
+            // `recv` returns the Close.
+            Err(error) if error.is_closed() => break,
+            Err(error) => return Event::Failed(error.to_string()),
+        }
     }
     loop {
         tokio::select! {
@@ -367,7 +395,9 @@ impl Listener {
                 let listener = UnixListener::bind(path);
                 let listener = listener.map_err(|error| {
                     let hint = match error.kind() {
-                        io::ErrorKind::AddrInUse => "; remove the file if no program uses it",
+                        io::ErrorKind::AddrInUse if is_socket(path) => {
+                            "; remove the file if no program uses it"
+                        }
                         _ => "",
                     };
                     format!("listening on the Unix socket {}: {error}{hint}", path.display())
@@ -415,6 +445,13 @@ impl Listener {
     }
 }
 
+#[cfg(unix)]
+fn is_socket(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,6 +465,7 @@ mod tests {
         assert_eq!(ListenAddress::parse("[::1]:9000"), tcp("[::1]:9000"));
         assert_eq!(ListenAddress::parse("unix:/a"), Ok(ListenAddress::Unix("/a".into())));
         assert!(ListenAddress::parse("here").is_err());
+        assert!(ListenAddress::parse("unix:").is_err());
         assert!(ListenAddress::parse("70000").is_err());
     }
 }

@@ -32,7 +32,7 @@ mod unix {
 
     use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
     use rustyline::error::ReadlineError;
-    use rustyline::{Config, DefaultEditor, ExternalPrinter as _};
+    use rustyline::{Cmd, Config, DefaultEditor, ExternalPrinter as _, KeyEvent};
 
     use super::{Interrupt, ReadSender};
     use crate::terminal::set_prompt;
@@ -62,6 +62,8 @@ mod unix {
     fn edit(sender: &ReadSender, interrupt: &Interrupt) -> rustyline::Result<()> {
         let config = Config::builder().auto_add_history(true).build();
         let mut editor = DefaultEditor::with_config(config)?;
+        // A program that was stopped would come back without its prompt.
+        editor.bind_sequence(KeyEvent::ctrl('Z'), Cmd::Noop);
         let mut printer = editor.create_external_printer()?;
         set_prompt(Some(Box::new(move |text| printer.print(text).is_ok())));
         loop {

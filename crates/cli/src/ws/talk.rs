@@ -32,7 +32,10 @@ impl Talk {
         input: &mut Input,
     ) -> Result<(), Ended> {
         let ended = self.converse(connection, input).await;
-        if matches!(&ended, Err(Ended::OutputClosed | Ended::Answered | Ended::NoAnswer(_))) {
+        if matches!(
+            &ended,
+            Err(Ended::OutputClosed | Ended::Output(_) | Ended::Answered | Ended::NoAnswer(_))
+        ) {
             connection.start_close();
             let rest = async {
                 while let Ok(Received::Message(_) | Received::Changed) = connection.recv().await {}
@@ -84,6 +87,8 @@ impl Talk {
                 },
                 message = input.next(), if reads => match message {
                     Some(message) => self.send(connection, input, message).await?,
+                    // The question was not sent, so no answer comes.
+                    None if self.one && input.has_failed() => return self.close(connection).await,
                     None => input_ended = Some(Instant::now()),
                 },
                 () = linger_over => match (self.one, self.timeout) {

@@ -1,8 +1,10 @@
 //! Connections that fail: the message says the cause, the place, and what helps.
 
+use std::io::Read as _;
 use std::net::TcpListener;
 
 use tidings_tokio::Message;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::peer::{answer, echo, response, serve};
 use crate::process::{Told, run};
@@ -135,6 +137,30 @@ fn a_message_over_the_limit_names_the_option_and_is_taken_with_it() {
     assert!(!told.stderr.contains("closed:"), "{}", told.stderr);
     let told = run(&["ws", &url, "--max-message", "100", "--linger", "0.2"]);
     assert_eq!((told.code, told.stdout().len()), (0, 101), "{told:?}");
+}
+
+#[test]
+fn a_frame_that_breaks_a_rule_has_no_hint_about_a_limit() {
+    let port = serve(|socket| async move {
+        // An opcode that does not exist.
+        let mut stream = socket.into_inner();
+        let _ = stream.write_all(b"\x83\x00").await;
+        let _ = stream.read(&mut [0]).await;
+    });
+    let told = run(&["ws", &format!("ws://127.0.0.1:{port}/")]);
+    assert_told(&told, 3, &["in the frame at byte 0: "]);
+    assert!(!told.stderr.contains("--max-message"), "{}", told.stderr);
+}
+
+#[test]
+fn a_server_that_closes_where_tls_begins_may_speak_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        listener.accept().map(|(mut stream, _)| stream.read(&mut [0; 4096]))
+    });
+    let told = run(&["ws", &format!("wss://127.0.0.1:{port}/")]);
+    assert_told(&told, 1, &["hint: the server may not speak TLS on this port: write ws://\n"]);
 }
 
 #[test]

@@ -40,6 +40,31 @@ fn lines_that_are_read_before_there_is_a_client_wait_for_it() {
 }
 
 #[test]
+fn a_greeting_of_many_messages_is_sent_whole() {
+    let mut arguments = vec!["0".to_owned()];
+    for number in 0..100 {
+        arguments.extend(["-m".to_owned(), number.to_string()]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (_listener, url) = listen(&arguments);
+    let told = run(&["ws", &url, "--linger", "0.5"]);
+    assert_eq!(told.stdout().lines().count(), 100, "{told:?}");
+    assert!(told.stdout().ends_with("\n99\n"), "{told:?}");
+}
+
+#[test]
+fn options_that_a_listener_does_not_have_are_refused() {
+    for option in [&["-1", "--timeout", "1"][..], &["--linger", "1"], &["-H", "A: b"]] {
+        let told = run(&[&["ws", "--listen", "0"], option].concat());
+        assert_eq!(told.code, 2, "{told:?}");
+        assert!(told.stderr.contains("cannot be used with"), "{told:?}");
+    }
+    let told = run(&["ws", "--listen", "0", "--subprotocol", "a b"]);
+    assert_eq!(told.code, 2, "{told:?}");
+    assert!(told.stderr.contains("--subprotocol 'a b': a name has no comma"), "{told:?}");
+}
+
+#[test]
 fn one_client_is_served_with_one() {
     let (listener, url) = listen(&["127.0.0.1:0", "-1", "--json"]);
     let told = run_with(&["ws", &url, "--linger", "0"], b"hello\n");

@@ -10,6 +10,7 @@
 )]
 
 mod certificates;
+mod endings;
 mod failures;
 mod listening;
 mod manual;
@@ -19,3 +20,4 @@ mod peer;
 mod process;
 mod reconnecting;
 mod requests;
+mod secrets;

@@ -34,6 +34,9 @@ fn there_is_a_manual_page_for_each_subcommand() {
     ] {
         let text = fs::read_to_string(directory.join(format!("{page}.1"))).unwrap();
         assert!(text.contains(".SH NAME"), "{page}");
+        let source = concat!("\"tidings ", env!("CARGO_PKG_VERSION"), "\"");
+        let title = text.lines().find(|line| line.starts_with(".TH ")).unwrap();
+        assert!(title.starts_with(&format!(".TH {page} 1")) && title.contains(source), "{title}");
     }
     let told = run(&["man"]);
     assert!(told.stdout().contains(".SH NAME"), "{told:?}");

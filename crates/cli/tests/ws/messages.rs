@@ -45,6 +45,12 @@ fn messages_of_the_arguments_come_before_stdin() {
 }
 
 #[test]
+fn a_message_may_begin_with_a_hyphen() {
+    let told = run(&["ws", "-1", "-m", "-5", &url(serve(echo))]);
+    assert_eq!((told.code, told.stdout()), (0, "-5\n"), "{told:?}");
+}
+
+#[test]
 fn one_sends_waits_for_one_answer_and_ends_at_once() {
     let port = serve(|mut socket: Socket| async move {
         while let Ok(Some(message)) = socket.recv().await {

@@ -79,6 +79,42 @@ fn a_url_of_another_scheme_is_corrected_by_sse() {
     }
 }
 
+/// `@` has no meaning behind the host.
+#[test]
+fn a_path_with_an_at_sign_is_shown_and_connected_to() {
+    let (port, _requests) = answer(&[&response("426 Upgrade Required", "", "")]);
+    let told = run(&["sse", &format!("http://127.0.0.1:{port}/@u/ev")]);
+    let hint = format!("hint: this is a WebSocket: tidings ws ws://127.0.0.1:{port}/@u/ev\n");
+    assert_told(&told, 1, &[&hint]);
+    let host = format!("127.0.0.1:{}", event_stream());
+    let told = run(&["ws", &format!("ws://{host}/@u/ev")]);
+    let place = format!("a WebSocket at ws://{host}/@u/ev,");
+    let hint = format!("hint: tidings sse http://{host}/@u/ev\n");
+    assert_told(&told, 1, &[&place, &hint]);
+}
+
+#[test]
+fn an_error_names_the_header_or_subprotocol_that_cannot_be_sent() {
+    for (arguments, error) in [
+        (
+            &["-H", "A: b", "-H", "Upgrade: x"][..],
+            "--header Upgrade: the WebSocket handshake sets this header itself\n",
+        ),
+        (&["-H", "A: b\u{1}"], "--header A: the value has a control character at offset 1\n"),
+        (&["-H", "Host: a", "-H", "host: b"], "--header host: a request has one host\n"),
+        (&["-H", "Host: a b"], "--header Host: "),
+        (&["-H", "Origin: a"], "--header Origin: "),
+        (&["--origin", "a"], "--origin a: "),
+        (
+            &["--subprotocol", "a,b"],
+            "--subprotocol 'a,b': a name has no comma or space; give the option once for each\n",
+        ),
+        (&["--subprotocol", "a", "--subprotocol", "a"], "--subprotocol a is there twice\n"),
+    ] {
+        assert_told(&run(&[&["ws", "ws://127.0.0.1:9/"], arguments].concat()), 2, &[error]);
+    }
+}
+
 #[test]
 fn sse_shortens_a_page_and_says_what_helps() {
     let page: String = (0..100).map(|line| format!("<p>{line}\n")).collect();
@@ -105,6 +141,33 @@ fn a_time_limit_of_nothing_is_refused() {
         &["sse", "http://127.0.0.1:9/", "--response-timeout", "0.0"],
     ] {
         assert_told(&run(arguments), 2, &["a time is more than 0 seconds"]);
+    }
+}
+
+#[test]
+fn a_time_is_a_number_and_an_ipv6_address_has_brackets() {
+    for (arguments, error) in [
+        (
+            &["ws", "ws://127.0.0.1:9/", "-1", "--timeout", "nan"][..],
+            "a time is a number of seconds",
+        ),
+        (&["ws", "--listen", "::1"], "write [::1]:PORT for this IPv6 address"),
+        (&["ws", "--listen", "unix:"], "a Unix socket is written unix:PATH"),
+    ] {
+        assert_told(&run(arguments), 2, &[error]);
+    }
+    let stream = ["sse", "http://127.0.0.1:9/"];
+    for (arguments, error) in [
+        (["--last-event-id", " a"], "--last-event-id: a header has no control characters"),
+        (["--last-event-id", "\u{1}"], "--last-event-id: a header has no control characters"),
+        (["-H", "Last-Event-ID: 6"], "write its value after --last-event-id"),
+    ] {
+        assert_told(&run(&[stream, arguments].concat()), 2, &[error]);
+    }
+    let told = run(&["ws", "ws+unix:/s:/", "--connect-to", "127.0.0.1:9"]);
+    assert_told(&told, 2, &["--connect-to: the URL names a Unix socket already"]);
+    for url in [":7001/x", ""] {
+        assert_told(&run(&["ws", url]), 2, &["hint: a WebSocket has a URL such as"]);
     }
 }
 

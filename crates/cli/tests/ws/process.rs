@@ -61,17 +61,31 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut process = tidings(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        Self::of(&mut tidings(arguments))
+    }
+
+    /// Starts a command, whose stdout may go elsewhere.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut process = command.stdin(Stdio::piped()).spawn().unwrap();
         Self {
             stdin: process.stdin.take(),
-            stdout: lines(process.stdout.take().unwrap()),
+            stdout: process.stdout.take().map_or_else(|| mpsc::channel().1, lines),
             stderr: lines(process.stderr.take().unwrap()),
             process,
         }
     }
 
     pub(crate) fn type_line(&mut self, line: &str) {
-        writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
+        self.type_bytes(format!("{line}\n").as_bytes());
+    }
+
+    pub(crate) fn type_bytes(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// From the next line on, nobody reads its stdout.
+    pub(crate) fn stop_reading(&mut self) {
+        self.stdout = mpsc::channel().1;
     }
 
     /// The next line of stderr that contains this; lines before it are skipped.
@@ -89,8 +103,13 @@ impl Running {
     }
 
     pub(crate) fn interrupt(&self) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        self.signal("INT");
+    }
+
+    /// Sends the signal of this name.
+    pub(crate) fn signal(&self, name: &str) {
+        let (option, id) = (format!("-{name}"), self.process.id().to_string());
+        assert!(Command::new("kill").args([option, id]).status().unwrap().success());
     }
 
     /// Its exit code.

@@ -134,6 +134,7 @@ impl fmt::Display for DisconnectReason {
         let (what, end) = match self {
             Self::Unreachable => ("there was no response", None),
             Self::ResponseTimeout => ("the response did not come in time", None),
+            Self::Status(204) => ("the server answered 204: there are no more events", None),
             Self::Status(status) => {
                 return write!(f, "the server answered {status}; an event stream needs 200");
             }
