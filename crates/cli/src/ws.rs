@@ -237,7 +237,7 @@ fn report(
         return ExitCode::SUCCESS;
     }
     let info = connection.close_info();
-    // Whoever broke a rule gets no Close, and a full disk is no affair of the server: the error says
+    // Whoever broke a rule gets no Close, and a full disk does not concern the server: the error says
     // more than how it was closed.
     let is_elsewhere =
         matches!(ended, Err(Ended::Lost(tidings_tokio::Error::Violation(_)) | Ended::Output(_)));

@@ -79,7 +79,7 @@ fn a_url_of_another_scheme_is_corrected_by_sse() {
     }
 }
 
-/// `@` has no meaning behind the host.
+/// `@` has no meaning after the host.
 #[test]
 fn a_path_with_an_at_sign_is_shown_and_connected_to() {
     let (port, _requests) = answer(&[&response("426 Upgrade Required", "", "")]);
