@@ -138,7 +138,7 @@ test('a response that is not an event stream is refused, and its body can be rea
     [status(500, STREAM), 'status', 500, 'the server answered 500; an event stream needs 200'],
     [status(404), 'status', 404, /answered 404/],
     [status(206, STREAM), 'status', 206, /answered 206/],
-    [status(200, { 'content-type': 'text/html' }), 'contentType', undefined, 'the response's media type is not text/event-stream'],
+    [status(200, { 'content-type': 'text/html' }), 'contentType', undefined, "the response's media type is not text/event-stream"],
     [status(200, { 'content-type': ['text/event-stream', 'text/html'] }), 'contentType', undefined, /media type/],
     [status(200), 'contentType', undefined, /media type/],
   ]) {
